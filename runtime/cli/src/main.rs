@@ -1,0 +1,2 @@
+//! krait-cli
+fn main() {}
