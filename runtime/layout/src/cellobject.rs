@@ -1,0 +1,13 @@
+//! Structs of `cellobject.h`.
+
+#[allow(unused_imports)]
+use crate::prelude::*;
+
+/// A closure cell.
+#[repr(C)]
+pub struct PyCellObject {
+    pub ob_base: PyObject,
+    pub ob_ref: Field<*mut PyObject>,
+}
+
+zeroed!(PyCellObject);

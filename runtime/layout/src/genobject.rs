@@ -1,0 +1,30 @@
+//! Structs of `genobject.h` and their private parts.
+
+use crate::prelude::*;
+
+/// A generator, coroutine or asynchronous generator; the frame closes it.
+///
+/// The three have one layout in C, under three field prefixes; the generator's serves for all.
+#[repr(C)]
+pub struct PyGenObject {
+    pub ob_base: PyObject,
+    pub gi_weakreflist: Field<*mut PyObject>,
+    pub gi_name: Field<*mut PyObject>,
+    pub gi_qualname: Field<*mut PyObject>,
+    pub gi_exc_state: _PyErr_StackItem,
+    pub gi_origin_or_finalizer: Field<*mut PyObject>,
+    pub gi_hooks_inited: Field<c_char>,
+    pub gi_closed: Field<c_char>,
+    pub gi_running_async: Field<c_char>,
+    pub gi_frame_state: Field<i8>,
+    pub gi_iframe: _PyInterpreterFrame,
+}
+
+zeroed!(PyGenObject);
+
+/// A coroutine: laid out as a generator.
+pub type PyCoroObject = PyGenObject;
+/// An asynchronous generator: laid out as a generator.
+pub type PyAsyncGenObject = PyGenObject;
+
+const _: () = assert!(core::mem::offset_of!(PyGenObject, gi_iframe) - size_of::<PyObject>() == 56);

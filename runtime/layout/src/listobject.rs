@@ -1,0 +1,14 @@
+//! Structs of `listobject.h`.
+
+#[allow(unused_imports)]
+use crate::prelude::*;
+
+/// `list`.
+#[repr(C)]
+pub struct PyListObject {
+    pub ob_base: PyVarObject,
+    pub ob_item: Field<*mut *mut PyObject>,
+    pub allocated: Field<Py_ssize_t>,
+}
+
+zeroed!(PyListObject);

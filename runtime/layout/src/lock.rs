@@ -1,0 +1,12 @@
+//! Structs of `lock.h`.
+
+#[allow(unused_imports)]
+use crate::prelude::*;
+
+/// A one-byte lock.
+#[repr(C)]
+pub struct PyMutex {
+    pub _bits: AtomicU8,
+}
+
+zeroed!(PyMutex);

@@ -1,0 +1,9 @@
+//! Structs of `odictobject.h`.
+
+#[allow(unused_imports)]
+use crate::prelude::*;
+
+opaque!(
+    /// Opaque here; its layout belongs to the object crate.
+    PyODictObject
+);

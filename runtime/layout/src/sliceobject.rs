@@ -1,0 +1,15 @@
+//! Structs of `sliceobject.h`.
+
+#[allow(unused_imports)]
+use crate::prelude::*;
+
+/// `slice`.
+#[repr(C)]
+pub struct PySliceObject {
+    pub ob_base: PyObject,
+    pub start: Field<*mut PyObject>,
+    pub stop: Field<*mut PyObject>,
+    pub step: Field<*mut PyObject>,
+}
+
+zeroed!(PySliceObject);
