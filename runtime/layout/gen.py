@@ -27,7 +27,6 @@ C_TYPES = {
     "long long": "c_longlong",
     "unsigned long long": "c_ulonglong",
 }
-# Defined by refcount.h in terms the tables leave out.
 # Bit-fields that Rust keeps in one word: (struct, prefix of the field) -> type with the *_SHIFT constants.
 BIT_WORDS = {"_PyUnicodeObject_state": "UnicodeState", "PyThreadState": "ThreadStatus"}
 
@@ -82,7 +81,6 @@ def asserts(rows, mode):
 
 def layout_file(rows):
     out = BANNER
-    out += "//! Sizes, alignments, field offsets and bit positions, per mode.\n\n" if False else ""
     out += "use core::mem::offset_of;\n\nuse crate::*;\n\n"
     out += "const fn field_size<S, F>(_: fn(&S) -> &F) -> usize {\n    size_of::<F>()\n}\n\n"
     for feature, mode in (('feature = "nogil"', "ft"), ('not(feature = "nogil")', "gil")):
@@ -104,9 +102,10 @@ def constants_file(rows):
     groups = {}
     aliases = []
     for row in rows:
-        if row["check"] == "n" or row["header"] in SKIP_HEADERS or row["header"] in ("opcode_ids.h", "opcode.h"):
-            continue
         name = row["name"]
+        operator = row["header"] == "opcode.h" and name.startswith("NB_")  # argument of BINARY_OP, not an opcode
+        if row["header"] in SKIP_HEADERS or row["check"] == "n" and not operator:
+            continue
         if row["type"] == "alias":
             aliases.append(row)
             continue

@@ -1,6 +1,5 @@
 //! Structs of `bytearrayobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `bytearray`.

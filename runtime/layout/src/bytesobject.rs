@@ -1,6 +1,5 @@
 //! Structs of `bytesobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `bytes`; the data and a closing NUL lie in `ob_sval`.

@@ -1,6 +1,5 @@
 //! Structs of `cellobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// A closure cell.

@@ -1,6 +1,5 @@
 //! Structs of `ceval.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// An open perf map file and its lock.

@@ -1,6 +1,5 @@
 //! Structs of `classobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// A callable that binds like a function.

@@ -1,6 +1,5 @@
 //! Code objects.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type _PyCodeLocationInfoKind = c_int;
@@ -108,3 +107,20 @@ opaque!(
     /// An optimised executor attached to a code object.
     _PyExecutorObject
 );
+
+/// `co_localspluskinds`: argument that may be given by position.
+pub const CO_FAST_ARG_POS: u8 = 0x02;
+/// `co_localspluskinds`: argument that may be given by keyword.
+pub const CO_FAST_ARG_KW: u8 = 0x04;
+/// `co_localspluskinds`: `*args` or `**kwargs`.
+pub const CO_FAST_ARG_VAR: u8 = 0x08;
+/// `co_localspluskinds`: any argument.
+pub const CO_FAST_ARG: u8 = CO_FAST_ARG_POS | CO_FAST_ARG_KW | CO_FAST_ARG_VAR;
+/// `co_localspluskinds`: name of an inlined comprehension.
+pub const CO_FAST_HIDDEN: u8 = 0x10;
+/// `co_localspluskinds`: local variable.
+pub const CO_FAST_LOCAL: u8 = 0x20;
+/// `co_localspluskinds`: variable that inner functions close over.
+pub const CO_FAST_CELL: u8 = 0x40;
+/// `co_localspluskinds`: variable of an enclosing function.
+pub const CO_FAST_FREE: u8 = 0x80;

@@ -1,6 +1,5 @@
 //! Structs of `compile.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Flags handed to the compiler.

@@ -1,6 +1,5 @@
 //! Structs of `complexobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// A complex number of two C doubles.

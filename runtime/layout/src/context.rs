@@ -1,6 +1,5 @@
 //! Structs of `context.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type PyContext_WatchCallback = unsafe extern "C" fn(PyContextEvent, *mut PyObject) -> c_int;

@@ -1,6 +1,5 @@
 //! Structs of `critical_section.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// A held per-object lock, linked from the thread state (`nogil` only in C).

@@ -1,6 +1,5 @@
 //! Structs of `datetime.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Naive datetime: no time zone field.

@@ -1,6 +1,5 @@
 //! Structs of `descrobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type wrapperfunc_kwds =

@@ -1,6 +1,5 @@
 //! Structs of `dictobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type PyDict_WatchEvent = c_int;

@@ -1,6 +1,5 @@
 //! Structs of `fileobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type Py_OpenCodeHookFunction = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> *mut PyObject;

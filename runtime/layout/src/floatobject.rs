@@ -1,6 +1,5 @@
 //! Structs of `floatobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `float`.

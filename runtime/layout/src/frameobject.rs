@@ -1,6 +1,5 @@
 //! Structs of `frameobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// The write-through view that `frame.f_locals` returns (PEP 667).
@@ -87,3 +86,13 @@ const _: () = {
     assert!(size_of::<_PyInterpreterFrame>() == 88);
     assert!(size_of::<PyFrameObject>() - size_of::<PyObject>() == 64);
 };
+
+/// Low bits of a `_PyStackRef` that hold a small integer instead of an object.
+pub const Py_INT_TAG: usize = 3;
+/// Low bit of a `_PyStackRef` that owns no reference count of its object.
+pub const Py_TAG_REFCNT: usize = 1;
+
+impl _PyStackRef {
+    /// No object: the tag alone.
+    pub const NULL: Self = Self { bits: Py_TAG_REFCNT };
+}

@@ -1,6 +1,5 @@
 //! Structs of `funcobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type PyFunction_WatchEvent = c_int;

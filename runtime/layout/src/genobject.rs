@@ -28,3 +28,21 @@ pub type PyCoroObject = PyGenObject;
 pub type PyAsyncGenObject = PyGenObject;
 
 const _: () = assert!(core::mem::offset_of!(PyGenObject, gi_iframe) - size_of::<PyObject>() == 56);
+
+const _: () = {
+    use core::mem::offset_of;
+    assert!(offset_of!(PyGenObject, gi_iframe.localsplus) == if FREE_THREADED { 168 } else { 152 });
+};
+
+/// `gi_frame_state`: not started.
+pub const FRAME_CREATED: i8 = -3;
+/// `gi_frame_state`: stopped at a yield.
+pub const FRAME_SUSPENDED: i8 = -2;
+/// `gi_frame_state`: stopped inside `yield from` or `await`.
+pub const FRAME_SUSPENDED_YIELD_FROM: i8 = -1;
+/// `gi_frame_state`: running.
+pub const FRAME_EXECUTING: i8 = 0;
+/// `gi_frame_state`: returned or raised.
+pub const FRAME_COMPLETED: i8 = 1;
+/// `gi_frame_state`: the frame's contents are gone.
+pub const FRAME_CLEARED: i8 = 4;

@@ -1,6 +1,5 @@
 //! Structs of `import.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// One entry of the table of frozen modules.

@@ -1,6 +1,5 @@
 //! Structs of `initconfig.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Configuration of an interpreter (PEP 587).

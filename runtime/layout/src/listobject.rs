@@ -1,6 +1,5 @@
 //! Structs of `listobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `list`.

@@ -1,6 +1,5 @@
 //! Structs of `lock.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// A one-byte lock.

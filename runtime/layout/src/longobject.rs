@@ -1,6 +1,5 @@
 //! Structs of `longobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Sign, digit count and digits of an integer.

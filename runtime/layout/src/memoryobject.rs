@@ -1,6 +1,5 @@
 //! Buffers, managed buffers and memory views.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type releasebufferproc = unsafe extern "C" fn(*mut PyObject, *mut Py_buffer);

@@ -1,6 +1,5 @@
 //! Structs of `methodobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type _PyCFunctionFastWithKeywords = PyCFunctionFastWithKeywords;
@@ -50,3 +49,15 @@ pub struct PyMethodDef {
 }
 
 zeroed!(PyMethodDef);
+
+impl PyMethodDef {
+    /// An entry of a method table; `flags` are `METH_*` and say what `meth` really takes.
+    pub const fn new(name: *const c_char, meth: Option<PyCFunction>, flags: c_int, doc: *const c_char) -> Self {
+        Self {
+            ml_name: Field::new(name),
+            ml_meth: Field::new(meth),
+            ml_flags: Field::new(flags),
+            ml_doc: Field::new(doc),
+        }
+    }
+}

@@ -1,6 +1,5 @@
 //! Structs of `modsupport.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Parsed form of an argument format, filled on first use.

@@ -1,6 +1,5 @@
 //! Structs of `moduleobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Declaration of an extension module.

@@ -1,6 +1,5 @@
 //! Structs of `monitoring.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Which tools watch one event (PEP 669).

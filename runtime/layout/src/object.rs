@@ -1,6 +1,5 @@
 //! The object header every Python object starts with, and the function types of type slots.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type visitproc = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;

@@ -1,6 +1,5 @@
 //! Structs of `pyerrors.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `AttributeError`.

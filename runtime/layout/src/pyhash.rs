@@ -1,6 +1,5 @@
 //! Structs of `pyhash.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Description of the string hash in use.

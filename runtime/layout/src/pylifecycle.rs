@@ -1,6 +1,5 @@
 //! Structs of `pylifecycle.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type atexit_datacallbackfunc = unsafe extern "C" fn(*mut c_void);

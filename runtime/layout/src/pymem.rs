@@ -1,6 +1,5 @@
 //! Structs of `pymem.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type PyMemAllocatorName = c_int;

@@ -22,5 +22,10 @@ pub type stwodigits = i64;
 pub type PyThread_type_lock = *mut c_void;
 /// A struct sequence is laid out as a tuple.
 pub type PyStructSequence = PyTupleObject;
+/// What `#` lengths are parsed into.
+pub type Py_ssize_clean_t = Py_ssize_t;
+pub type PY_UNICODE_TYPE = wchar_t;
+/// Historic print slot, now the place of `tp_vectorcall_offset`.
+pub type printfunc = Py_ssize_t;
 /// Old name of [`PyOSErrorObject`].
 pub type PyEnvironmentErrorObject = PyOSErrorObject;

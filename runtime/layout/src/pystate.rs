@@ -1,6 +1,5 @@
 //! Thread states and what they point to.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type _PyFrameEvalFunction =

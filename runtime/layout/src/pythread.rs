@@ -1,6 +1,5 @@
 //! Structs of `pythread.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type PyLockStatus = c_int;

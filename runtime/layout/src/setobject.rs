@@ -1,6 +1,5 @@
 //! Structs of `setobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `set` and `frozenset`.

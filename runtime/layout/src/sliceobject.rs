@@ -1,6 +1,5 @@
 //! Structs of `sliceobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `slice`.

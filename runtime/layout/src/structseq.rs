@@ -1,6 +1,5 @@
 //! Structs of `structseq.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Declaration of a struct sequence type.

@@ -1,6 +1,5 @@
 //! Structs of `traceback.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// One entry of a traceback.

@@ -1,6 +1,5 @@
 //! Structs of `tupleobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `tuple`; the items lie in `ob_item`.

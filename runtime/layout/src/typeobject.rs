@@ -1,6 +1,5 @@
 //! Type objects, their method tables and type specifications.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// Per heap type cache of specialised special methods.

@@ -1,6 +1,5 @@
 //! Strings in their three forms, and the packed state word.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 pub type PyUnicode_Kind = c_int;
@@ -150,5 +149,19 @@ impl UnicodeState {
     #[must_use]
     pub const fn with_statically_allocated(self, value: bool) -> Self {
         self.with_bits(Self::STATICALLY_ALLOCATED_SHIFT, 1, value as u32)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parts_of_the_state_do_not_overlap() {
+        let state = UnicodeState::new(4, true, false).with_interned(3).with_statically_allocated(true);
+        assert_eq!((state.interned(), state.kind(), state.compact()), (3, 4, true));
+        assert!(!state.ascii() && state.statically_allocated());
+        let state = state.with_kind(1).with_ascii(true).with_interned(0).with_statically_allocated(false);
+        assert_eq!(state, UnicodeState::new(1, true, true));
     }
 }

@@ -1,6 +1,5 @@
 //! Structs of `weakrefobject.h`.
 
-#[allow(unused_imports)]
 use crate::prelude::*;
 
 /// `weakref.ref` and proxies.

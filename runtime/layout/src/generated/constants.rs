@@ -372,6 +372,36 @@ pub const _Py_TPFLAGS_MATCH_SELF: c_ulong = 0x400000;
 pub const _Py_TPFLAGS_STATIC_BUILTIN: c_int = 2;
 pub const _Py_UNOWNED_TID: c_int = 0;
 
+// opcode.h
+pub const NB_ADD: c_int = 0;
+pub const NB_AND: c_int = 1;
+pub const NB_FLOOR_DIVIDE: c_int = 2;
+pub const NB_INPLACE_ADD: c_int = 13;
+pub const NB_INPLACE_AND: c_int = 14;
+pub const NB_INPLACE_FLOOR_DIVIDE: c_int = 15;
+pub const NB_INPLACE_LSHIFT: c_int = 16;
+pub const NB_INPLACE_MATRIX_MULTIPLY: c_int = 17;
+pub const NB_INPLACE_MULTIPLY: c_int = 18;
+pub const NB_INPLACE_OR: c_int = 20;
+pub const NB_INPLACE_POWER: c_int = 21;
+pub const NB_INPLACE_REMAINDER: c_int = 19;
+pub const NB_INPLACE_RSHIFT: c_int = 22;
+pub const NB_INPLACE_SUBTRACT: c_int = 23;
+pub const NB_INPLACE_TRUE_DIVIDE: c_int = 24;
+pub const NB_INPLACE_XOR: c_int = 25;
+pub const NB_LSHIFT: c_int = 3;
+pub const NB_MATRIX_MULTIPLY: c_int = 4;
+pub const NB_MULTIPLY: c_int = 5;
+pub const NB_OPARG_LAST: c_int = 26;
+pub const NB_OR: c_int = 7;
+pub const NB_POWER: c_int = 8;
+pub const NB_REMAINDER: c_int = 6;
+pub const NB_RSHIFT: c_int = 9;
+pub const NB_SUBSCR: c_int = 26;
+pub const NB_SUBTRACT: c_int = 10;
+pub const NB_TRUE_DIVIDE: c_int = 11;
+pub const NB_XOR: c_int = 12;
+
 // osdefs.h
 pub const DELIM: c_int = 58;
 pub const MAXPATHLEN: c_int = 4096;

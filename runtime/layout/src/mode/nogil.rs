@@ -67,3 +67,18 @@ impl<T> NogilOnly<T> {
         Some(&mut self.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use core::sync::atomic::Ordering::Relaxed;
+
+    #[test]
+    fn immortal_bits_lie_where_the_headers_put_them() {
+        let head = Head::IMMORTAL_STATIC;
+        assert_eq!(head.ob_tid.load(Relaxed), 0);
+        assert_eq!(head.ob_flags.load(Relaxed), 4);
+        assert_eq!(head.ob_ref_local.load(Relaxed), u32::MAX);
+        assert_eq!(head.ob_ref_shared.load(Relaxed), 0);
+    }
+}
