@@ -1,1 +1,34 @@
-//! krait-object
+//! Krait's object model: handles, reference counts, memory, the type machinery, abstract protocols and the
+//! builtin types.
+//!
+//! This crate knows no frame and no evaluation loop; what it needs from above goes through type slots or the one
+//! [`hooks::Hooks`] table that the VM installs at start.
+//!
+//! Vocabulary, in reading order: [`handle`] (who owns what), [`error`] (how a Python exception travels),
+//! [`args`] (how a call's arguments arrive), [`typedef`] (how a type, its slots and methods are declared),
+//! [`state`] (what belongs to an interpreter), [`invariants`] (what every `SAFETY` comment refers to).
+extern crate self as krait_object;
+
+pub mod args;
+pub mod convert;
+pub mod error;
+pub mod gc;
+pub mod handle;
+pub mod hooks;
+pub mod invariants;
+pub mod mem;
+pub mod mode;
+pub mod names;
+pub mod state;
+pub mod typedef;
+
+pub mod protocols;
+pub mod builtins;
+
+pub use builtins::*;
+pub use convert::IntoObject;
+pub use error::{PyResult, Raised, exc};
+pub use handle::{Attached, Layout, Locked, Ref, Slot, Visit};
+pub use krait_layout as layout;
+pub use krait_layout::Field;
+pub use mode::FREE_THREADED;

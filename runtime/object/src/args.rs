@@ -1,0 +1,305 @@
+//! How the arguments of a call arrive and are bound to parameters.
+//!
+//! A method declares its parameters once, as its `__text_signature__`; [`Signature`] parses that text at compile
+//! time and [`Signature::bind`] sorts the arguments of a call into one slot per parameter.
+use crate::handle::{Attached, Layout, Ref};
+use crate::{Dict, Object, PyResult, Str, Tuple, raise};
+
+/// The arguments of one call, all borrowed.
+#[derive(Clone, Copy)]
+pub struct Args<'a> {
+    /// Positional arguments.
+    pub pos: &'a [&'a Object],
+    /// Keyword names; each is an exact or derived `str` in calls that Python code makes.
+    pub names: &'a [&'a Object],
+    /// Keyword values, in the order of `names`.
+    pub values: &'a [&'a Object],
+}
+
+impl<'a> Args<'a> {
+    pub const EMPTY: Self = Args { pos: &[], names: &[], values: &[] };
+
+    pub fn positional(pos: &'a [&'a Object]) -> Self {
+        Args { pos, names: &[], values: &[] }
+    }
+
+    /// The arguments of a vectorcall.
+    ///
+    /// # Safety
+    /// `args` points to `nargs` plus `len(kwnames)` live objects that outlive `'a`; `kwnames` is null or a live tuple.
+    #[inline]
+    pub unsafe fn from_vectorcall(args: *const *mut crate::layout::PyObject, nargs: usize, kwnames: *mut crate::layout::PyObject) -> Self {
+        // SAFETY: by the contract; `&Object` and a non-null pointer have the same representation.
+        unsafe {
+            let names: &[&Object] = match kwnames.cast::<Tuple>().as_ref() {
+                Some(names) => names.as_slice(),
+                None => &[],
+            };
+            if nargs + names.len() == 0 {
+                return Args::EMPTY;
+            }
+            let all = std::slice::from_raw_parts(args.cast::<&Object>(), nargs + names.len());
+            Args { pos: &all[..nargs], names, values: &all[nargs..] }
+        }
+    }
+
+    /// Raises `TypeError` if there are keyword arguments.
+    #[inline]
+    pub fn no_keywords(&self, py: Attached<'_>, function: &str) -> PyResult<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        Err(raise!(py, TypeError, "{function}() takes no keyword arguments"))
+    }
+
+    /// The positional arguments when between `min` and `max` were given and no keywords, else `TypeError` in the
+    /// words of `PyArg_UnpackTuple`.
+    #[inline]
+    pub fn unpack(&self, py: Attached<'_>, function: &str, min: usize, max: usize) -> PyResult<&'a [&'a Object]> {
+        self.no_keywords(py, function)?;
+        check_positional(py, function, self.pos.len(), min, max)?;
+        Ok(self.pos)
+    }
+
+    pub fn len(&self) -> usize {
+        self.pos.len() + self.names.len()
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The positional arguments as a new tuple.
+    pub fn pos_tuple(&self, py: Attached<'_>) -> PyResult<Ref<Tuple>> {
+        Tuple::from_slice(py, self.pos)
+    }
+
+    /// The keyword arguments as a new dict, or `None` when there are none.
+    pub fn kw_dict(&self, py: Attached<'_>) -> PyResult<Option<Ref<Dict>>> {
+        if self.names.is_empty() {
+            return Ok(None);
+        }
+        let dict = Dict::new(py)?;
+        for (name, value) in self.names.iter().zip(self.values) {
+            dict.set(py, name, value)?;
+        }
+        Ok(Some(dict))
+    }
+}
+
+/// Owned storage behind an [`Args`] made from a tuple and a dict (`tp_call`, `tp_new`, `tp_init`).
+pub struct ArgsBuf<'a> {
+    pos: &'a [&'a Object],
+    names: Vec<Ref<Object>>,
+    values: Vec<Ref<Object>>,
+}
+
+impl<'a> ArgsBuf<'a> {
+    pub fn new(py: Attached<'_>, pos: &'a Tuple, kwargs: Option<&Dict>) -> Self {
+        let (mut names, mut values) = (Vec::new(), Vec::new());
+        if let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() != 0) {
+            for (name, value) in kwargs.items_snapshot(py) {
+                names.push(name);
+                values.push(value);
+            }
+        }
+        ArgsBuf { pos: pos.as_slice(), names, values }
+    }
+
+    pub fn args(&self) -> Args<'_> {
+        Args { pos: self.pos, names: as_borrowed(&self.names), values: as_borrowed(&self.values) }
+    }
+}
+
+/// Views owned references as borrowed ones.
+#[inline(always)]
+pub fn as_borrowed<T: Layout>(refs: &[Ref<T>]) -> &[&T] {
+    // SAFETY: `Ref<T>` and `&T` are both one non-null pointer to a live `T` for the life of the slice.
+    unsafe { std::slice::from_raw_parts(refs.as_ptr().cast(), refs.len()) }
+}
+
+/// Raises `TypeError` unless `min <= given <= max`.
+pub fn check_positional(py: Attached<'_>, function: &str, given: usize, min: usize, max: usize) -> PyResult<()> {
+    if (min..=max).contains(&given) {
+        return Ok(());
+    }
+    let (bound, expected) = match given < min {
+        _ if min == max => ("", min),
+        true => ("at least ", min),
+        false => ("at most ", max),
+    };
+    let plural = if expected == 1 { "" } else { "s" };
+    Err(raise!(py, TypeError, "{function} expected {bound}{expected} argument{plural}, got {given}"))
+}
+
+const MAX_PARAMS: usize = 24;
+
+/// A parsed parameter list.
+pub struct Signature {
+    name: &'static str,
+    params: [&'static str; MAX_PARAMS],
+    len: usize,
+    /// Parameters before `/`, without the bound one.
+    positional_only: usize,
+    /// Parameters that may be given by position.
+    positional: usize,
+    /// How many leading parameters have no default.
+    required: usize,
+    /// Bit per keyword-only parameter without default.
+    required_kw: u32,
+}
+
+impl Signature {
+    /// Parses a text signature such as `"($self, object, /, start=0, *, key=None)"` at compile time. A leading
+    /// `$self`, `$type` or `$module` is the bound argument and is skipped.
+    pub const fn parse(name: &'static str, text: &'static str) -> Self {
+        let bytes = text.as_bytes();
+        let mut sig =
+            Signature { name, params: [""; MAX_PARAMS], len: 0, positional_only: 0, positional: 0, required: 0, required_kw: 0 };
+        let mut at = 1;
+        let mut keyword_only = false;
+        assert!(bytes[0] == b'(' && bytes[bytes.len() - 1] == b')', "a signature stands in parentheses");
+        while at < bytes.len() - 1 {
+            while bytes[at] == b' ' || bytes[at] == b',' {
+                at += 1;
+            }
+            if bytes[at] == b')' {
+                break;
+            }
+            let start = at;
+            let mut depth = 0usize;
+            let mut quote = 0u8;
+            let mut name_end = 0;
+            while !(depth == 0 && quote == 0 && (bytes[at] == b',' || (bytes[at] == b')' && at == bytes.len() - 1))) {
+                let byte = bytes[at];
+                if quote != 0 {
+                    if byte == quote {
+                        quote = 0;
+                    }
+                } else if byte == b'\'' || byte == b'"' {
+                    quote = byte;
+                } else if byte == b'(' || byte == b'[' || byte == b'{' {
+                    depth += 1;
+                } else if byte == b')' || byte == b']' || byte == b'}' {
+                    depth -= 1;
+                } else if byte == b'=' && name_end == 0 {
+                    name_end = at;
+                }
+                at += 1;
+            }
+            let has_default = name_end != 0;
+            if !has_default {
+                name_end = at;
+            }
+            let (_, rest) = bytes.split_at(start);
+            let (word, _) = rest.split_at(name_end - start);
+            let Ok(word) = std::str::from_utf8(word) else { panic!("a signature is ASCII") };
+            match word.as_bytes() {
+                b"/" => sig.positional_only = sig.len,
+                b"*" => keyword_only = true,
+                [b'$', ..] => {}
+                _ => {
+                    sig.params[sig.len] = word;
+                    if keyword_only {
+                        if !has_default {
+                            sig.required_kw |= 1 << sig.len;
+                        }
+                    } else {
+                        sig.positional += 1;
+                        if !has_default {
+                            sig.required = sig.len + 1;
+                        }
+                    }
+                    sig.len += 1;
+                }
+            }
+        }
+        sig
+    }
+
+    /// How many parameters there are.
+    pub const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Sorts the arguments of a call into one slot per parameter; a missing optional one is `None`.
+    ///
+    /// # Errors
+    /// `TypeError` in the reference's words for missing, surplus, unknown and doubly given arguments.
+    #[inline]
+    pub fn bind<'a, const N: usize>(&self, py: Attached<'_>, args: Args<'a>) -> PyResult<[Option<&'a Object>; N]> {
+        let mut bound = [None; N];
+        if args.names.is_empty() && args.pos.len() <= self.positional && args.pos.len() >= self.required && self.required_kw == 0 {
+            for (slot, arg) in bound.iter_mut().zip(args.pos) {
+                *slot = Some(*arg);
+            }
+            return Ok(bound);
+        }
+        self.bind_slow(py, args, &mut bound)?;
+        Ok(bound)
+    }
+
+    #[cold]
+    fn bind_slow<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
+        let name = self.name;
+        if self.positional_only == self.len {
+            args.no_keywords(py, name)?;
+            return check_positional(py, name, args.pos.len(), self.required, self.positional)
+                .map(|()| bound.iter_mut().zip(args.pos).for_each(|(slot, arg)| *slot = Some(*arg)));
+        }
+        if args.pos.len() > self.positional {
+            let bound_word = if self.required < self.positional { "at most" } else { "exactly" };
+            let plural = if self.positional == 1 { "" } else { "s" };
+            return Err(match self.positional {
+                0 => raise!(py, TypeError, "{name}() takes no positional arguments"),
+                max => {
+                    raise!(py, TypeError, "{name}() takes {bound_word} {max} positional argument{plural} ({} given)", args.pos.len())
+                }
+            });
+        }
+        for (slot, arg) in bound.iter_mut().zip(args.pos) {
+            *slot = Some(*arg);
+        }
+        for (key, value) in args.names.iter().zip(args.values) {
+            let Some(key) = key.downcast::<Str>() else { return Err(raise!(py, TypeError, "keywords must be strings")) };
+            let found = (self.positional_only..self.len).find(|&at| key.eq_str(self.params[at]));
+            match found {
+                Some(at) if bound[at].is_none() => bound[at] = Some(*value),
+                Some(at) => {
+                    let given = self.params[at];
+                    return Err(raise!(py, TypeError, "argument for {name}() given by name ('{given}') and position ({})", at + 1));
+                }
+                None if (0..self.positional_only).any(|at| key.eq_str(self.params[at])) => {
+                    return Err(raise!(
+                        py,
+                        TypeError,
+                        "{name}() got some positional-only arguments passed as keyword arguments: '{key}'"
+                    ));
+                }
+                None => return Err(raise!(py, TypeError, "{name}() got an unexpected keyword argument '{key}'")),
+            }
+        }
+        for at in 0..self.len {
+            let needed = at < self.required || self.required_kw & (1 << at) != 0;
+            if needed && bound[at].is_none() {
+                if at < self.positional_only {
+                    let bound_word = if self.required < self.positional { "at least" } else { "exactly" };
+                    let plural = if self.required == 1 { "" } else { "s" };
+                    return Err(raise!(
+                        py,
+                        TypeError,
+                        "{name}() takes {bound_word} {} positional argument{plural} ({} given)",
+                        self.required,
+                        args.pos.len()
+                    ));
+                }
+                return Err(raise!(py, TypeError, "{name}() missing required argument '{}' (pos {})", self.params[at], at + 1));
+            }
+        }
+        Ok(())
+    }
+}
