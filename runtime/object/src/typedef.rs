@@ -14,7 +14,7 @@
 //! ```
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;
-use crate::{IntoObject, Object, PyResult};
+use crate::{IntoObject, PyResult};
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
@@ -489,9 +489,8 @@ macro_rules! slot_fill {
     ($t:ident $ty:ty; $nb:ident = $f:expr) => { $t.nb.$nb = $crate::Field::new($crate::slot_adapter!(@binary $ty, $f)); $t.use_nb = true; };
 }
 
-/// The type struct and its protocol tables, as one static.
+/// A type struct and its protocol tables while [`pytype!`](crate::pytype) fills them.
 #[doc(hidden)]
-#[repr(C)]
 pub struct TypeBundle {
     pub ty: PyTypeObject,
     pub nb: PyNumberMethods,
@@ -704,9 +703,14 @@ macro_rules! pytype {
         }
     ) => {
         $(#[$meta])*
-        $vis static $symbol: $crate::typedef::TypeBundle = {
+        $vis static $symbol: $crate::layout::PyTypeObject = {
             #[allow(unused_imports)]
             use $crate::layout::*;
+            static NB: PyNumberMethods = BUNDLE.nb;
+            static SQ: PySequenceMethods = BUNDLE.sq;
+            static MP: PyMappingMethods = BUNDLE.mp;
+            static AM: PyAsyncMethods = BUNDLE.am;
+            static BF: PyBufferProcs = BUNDLE.bf;
             $(
                 static METHODS: $crate::typedef::Table<PyMethodDef, { 1 + [$($mname),*].len() }> = $crate::typedef::Table([
                     $($crate::method_def!($ty; $($mword)* $mname => $mf, $msig, $mdoc),)*
@@ -723,6 +727,8 @@ macro_rules! pytype {
                 static MEMBERS: $crate::typedef::Table<PyMemberDef, { 1 + { const M: &[PyMemberDef] = &[$($member),*]; M.len() } }> =
                     $crate::typedef::Table([$($member,)* $crate::typedef::MEMBER_END]);
             )?
+            #[allow(clippy::declare_interior_mutable_const)]
+            const BUNDLE: $crate::typedef::TypeBundle = {
             #[allow(unused_mut)]
             let mut bundle = $crate::typedef::TypeBundle::EMPTY;
             bundle.ty.ob_base.ob_base.ob_type = $crate::Field::new($crate::type_type_ptr());
@@ -746,6 +752,14 @@ macro_rules! pytype {
                 bundle.ty.tp_members = $crate::Field::new((&raw const MEMBERS).cast_mut().cast());
             )?
             bundle
+            };
+            let mut ty = BUNDLE.ty;
+            if BUNDLE.use_nb { ty.tp_as_number = $crate::Field::new((&raw const NB).cast_mut()); }
+            if BUNDLE.use_sq { ty.tp_as_sequence = $crate::Field::new((&raw const SQ).cast_mut()); }
+            if BUNDLE.use_mp { ty.tp_as_mapping = $crate::Field::new((&raw const MP).cast_mut()); }
+            if BUNDLE.use_am { ty.tp_as_async = $crate::Field::new((&raw const AM).cast_mut()); }
+            if BUNDLE.use_bf { ty.tp_as_buffer = $crate::Field::new((&raw const BF).cast_mut()); }
+            ty
         };
         // SAFETY: [layout]: `repr(C)` or `repr(transparent)` over a head, and only this type's instances use it.
         unsafe impl $crate::Layout for $ty {
@@ -839,29 +853,12 @@ pub const fn type_flag(name: &str) -> std::ffi::c_ulong {
     panic!("unknown type flag")
 }
 
-/// Links the protocol tables and the base of a static type; [`crate::Type::ready`] does the rest.
+/// Sets the base of a static type; [`crate::Type::ready`] does the rest.
 #[doc(hidden)]
 pub fn link_static<T: StaticType>() -> &'static crate::Type {
     let ty = T::type_object();
-    // SAFETY: `pytype!` declared the type, so it is the first field of a `TypeBundle`.
-    let bundle = unsafe { &*ptr::from_ref(ty).cast::<TypeBundle>() };
     if let Some(base) = T::base() {
-        bundle.ty.tp_base.set(base.as_type_ptr());
-    }
-    if bundle.use_nb {
-        bundle.ty.tp_as_number.set((&raw const bundle.nb).cast_mut());
-    }
-    if bundle.use_sq {
-        bundle.ty.tp_as_sequence.set((&raw const bundle.sq).cast_mut());
-    }
-    if bundle.use_mp {
-        bundle.ty.tp_as_mapping.set((&raw const bundle.mp).cast_mut());
-    }
-    if bundle.use_am {
-        bundle.ty.tp_as_async.set((&raw const bundle.am).cast_mut());
-    }
-    if bundle.use_bf {
-        bundle.ty.tp_as_buffer.set((&raw const bundle.bf).cast_mut());
+        ty.as_type().tp_base.set(base.as_type_ptr());
     }
     ty
 }
@@ -879,6 +876,3 @@ macro_rules! functions {
         &METHODS.0
     }};
 }
-
-#[allow(unused)]
-fn _shape_check(object: &Object) {}

@@ -1,0 +1,21 @@
+//! `bool`.
+use crate::handle::{Attached, Layout, Ref};
+use crate::layout::PyLongObject;
+use crate::{Object, PyResult, Type};
+
+/// `True` or `False`.
+#[repr(transparent)]
+pub struct Bool(pub(crate) PyLongObject);
+
+pytype_stub!(PyBool_Type: Bool);
+
+impl Bool {
+    #[inline(always)]
+    pub fn raw(&self) -> &PyLongObject {
+        &self.0
+    }
+
+    /// The singleton, borrowed.
+    #[inline(always)]
+    pub fn of(value: bool) -> &'static Bool { let _ = value; todo!() }
+}

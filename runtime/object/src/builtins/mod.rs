@@ -1,0 +1,46 @@
+//! The builtin types, one file per stem of CPython's `Objects/` (big ones are folders).
+//!
+//! Every mutable type documents its concurrency contract in its module doc.
+pub mod boolobject;
+pub mod bytearrayobject;
+pub mod bytesobject;
+pub mod complexobject;
+pub mod dictobject;
+pub mod exceptions;
+pub mod floatobject;
+pub mod listobject;
+pub mod longobject;
+pub mod memoryobject;
+pub mod moduleobject;
+pub mod object;
+pub mod setobject;
+pub mod sliceobject;
+pub mod tupleobject;
+pub mod typeobject;
+pub mod unicodeobject;
+
+pub use boolobject::Bool;
+pub use bytearrayobject::ByteArray;
+pub use bytesobject::Bytes;
+pub use complexobject::Complex;
+pub use dictobject::Dict;
+pub use exceptions::BaseException;
+pub use floatobject::Float;
+pub use listobject::List;
+pub use longobject::Int;
+pub use memoryobject::MemoryView;
+pub use moduleobject::Module;
+pub use object::{Object, ellipsis, none, not_implemented};
+pub use setobject::{FrozenSet, Set};
+pub use sliceobject::Slice;
+pub use tupleobject::Tuple;
+pub use typeobject::{Type, type_type_ptr};
+pub use unicodeobject::Str;
+
+use crate::handle::Attached;
+
+/// Makes the types of this crate ready, bases first.
+pub(crate) fn init_types(py: Attached<'_>) {
+    let _ = py;
+    todo!()
+}

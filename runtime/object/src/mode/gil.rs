@@ -1,0 +1,125 @@
+//! `gil` mode: plain counters; locks that compile to nothing because the GIL is held.
+use crate::handle::Attached;
+use crate::layout::{_Py_IMMORTAL_INITIAL_REFCNT, Field, Head, PyObject};
+use crate::Object;
+use std::marker::PhantomData;
+use std::sync::atomic::Ordering::Relaxed;
+
+/// Adds a reference.
+///
+/// # Safety
+/// [attached], and `object` is live.
+#[inline(always)]
+pub unsafe fn incref(object: *mut PyObject) {
+    // SAFETY: by the contract.
+    let count = unsafe { &(*object).head }.ob_refcnt();
+    let now = count.load(Relaxed);
+    if now < _Py_IMMORTAL_INITIAL_REFCNT as u32 {
+        count.store(now + 1, Relaxed);
+    }
+}
+
+/// Gives up a reference; deallocates with the last one.
+///
+/// # Safety
+/// [attached], and the caller owned a reference.
+#[inline(always)]
+pub unsafe fn decref(object: *mut PyObject) {
+    // SAFETY: by the contract.
+    let count = unsafe { &(*object).head }.ob_refcnt();
+    let now = count.load(Relaxed);
+    if (now as i32) < 0 {
+        return;
+    }
+    count.store(now - 1, Relaxed);
+    if now == 1 {
+        // SAFETY: that was the last reference.
+        unsafe { super::dealloc(object) };
+    }
+}
+
+/// A new reference to `object` unless it is being freed. Under the GIL it never is.
+///
+/// # Safety
+/// [attached], and `object` is live.
+#[inline(always)]
+pub unsafe fn try_incref(object: *mut PyObject) -> bool {
+    // SAFETY: by the contract.
+    unsafe { incref(object) };
+    true
+}
+
+/// Prepares `object` for readers that take no lock: nothing to do under the GIL.
+///
+/// # Safety
+/// `object` is live.
+#[inline(always)]
+pub unsafe fn publish(_object: *mut PyObject) {}
+
+/// Loads a field that owns its object and makes a new reference; null stays null.
+///
+/// # Safety
+/// The field owns a reference.
+#[inline(always)]
+pub unsafe fn load_ref(field: &Field<*mut PyObject>) -> *mut PyObject {
+    let object = field.get();
+    if !object.is_null() {
+        // SAFETY: the field owns a reference, and the GIL keeps it from changing.
+        unsafe { incref(object) };
+    }
+    object
+}
+
+/// Whether the caller's reference is the only one.
+#[inline(always)]
+pub fn is_uniquely_referenced(object: &Object) -> bool {
+    object.raw().head.ob_refcnt().load(Relaxed) == 1
+}
+
+/// The reference count as `sys.getrefcount` shows it.
+pub fn refcount(object: &Object) -> isize {
+    object.raw().head.ob_refcnt().load(Relaxed) as isize
+}
+
+#[inline(always)]
+pub fn is_immortal(object: &Object) -> bool {
+    (object.raw().head.ob_refcnt().load(Relaxed) as i32) < 0
+}
+
+/// Makes an object immortal. The caller has a reference.
+pub fn make_immortal(object: &Object) {
+    object.raw().head.ob_refcnt_full.set(Head::IMMORTAL_STATIC.ob_refcnt_full.get());
+}
+
+/// Defers counting of a widely shared object: nothing to do under the GIL.
+pub fn set_deferred(_object: &Object) {}
+
+/// Gives a fresh object the count one.
+///
+/// # Safety
+/// `object` points to memory of at least a head that nobody else uses.
+#[inline(always)]
+pub unsafe fn init_head(object: *mut PyObject) {
+    // SAFETY: by the contract.
+    unsafe { (*object).head.ob_refcnt_full.set(1) };
+}
+
+/// The object's critical section. The GIL already excludes everybody else.
+pub struct CriticalSection<'a>(PhantomData<&'a Object>);
+
+impl<'a> CriticalSection<'a> {
+    #[inline(always)]
+    pub fn enter(_py: Attached<'_>, _object: &'a Object) -> Self {
+        CriticalSection(PhantomData)
+    }
+}
+
+/// Critical sections of two objects at once.
+pub struct CriticalSection2<'a>(PhantomData<&'a Object>);
+
+impl<'a> CriticalSection2<'a> {
+    #[inline(always)]
+    pub fn enter(_py: Attached<'_>, _first: &'a Object, _second: &'a Object) -> Self {
+        CriticalSection2(PhantomData)
+    }
+}
