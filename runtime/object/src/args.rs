@@ -28,7 +28,11 @@ impl<'a> Args<'a> {
     /// # Safety
     /// `args` points to `nargs` plus `len(kwnames)` live objects that outlive `'a`; `kwnames` is null or a live tuple.
     #[inline]
-    pub unsafe fn from_vectorcall(args: *const *mut crate::layout::PyObject, nargs: usize, kwnames: *mut crate::layout::PyObject) -> Self {
+    pub unsafe fn from_vectorcall(
+        args: *const *mut crate::layout::PyObject,
+        nargs: usize,
+        kwnames: *mut crate::layout::PyObject,
+    ) -> Self {
         // SAFETY: by the contract; `&Object` and a non-null pointer have the same representation.
         unsafe {
             let names: &[&Object] = match kwnames.cast::<Tuple>().as_ref() {
@@ -154,8 +158,15 @@ impl Signature {
     /// `$self`, `$type` or `$module` is the bound argument and is skipped.
     pub const fn parse(name: &'static str, text: &'static str) -> Self {
         let bytes = text.as_bytes();
-        let mut sig =
-            Signature { name, params: [""; MAX_PARAMS], len: 0, positional_only: 0, positional: 0, required: 0, required_kw: 0 };
+        let mut sig = Signature {
+            name,
+            params: [""; MAX_PARAMS],
+            len: 0,
+            positional_only: 0,
+            positional: 0,
+            required: 0,
+            required_kw: 0,
+        };
         let mut at = 1;
         let mut keyword_only = false;
         assert!(bytes[0] == b'(' && bytes[bytes.len() - 1] == b')', "a signature stands in parentheses");
@@ -233,7 +244,11 @@ impl Signature {
     #[inline]
     pub fn bind<'a, const N: usize>(&self, py: Attached<'_>, args: Args<'a>) -> PyResult<[Option<&'a Object>; N]> {
         let mut bound = [None; N];
-        if args.names.is_empty() && args.pos.len() <= self.positional && args.pos.len() >= self.required && self.required_kw == 0 {
+        if args.names.is_empty()
+            && args.pos.len() <= self.positional
+            && args.pos.len() >= self.required
+            && self.required_kw == 0
+        {
             for (slot, arg) in bound.iter_mut().zip(args.pos) {
                 *slot = Some(*arg);
             }
@@ -257,7 +272,12 @@ impl Signature {
             return Err(match self.positional {
                 0 => raise!(py, TypeError, "{name}() takes no positional arguments"),
                 max => {
-                    raise!(py, TypeError, "{name}() takes {bound_word} {max} positional argument{plural} ({} given)", args.pos.len())
+                    raise!(
+                        py,
+                        TypeError,
+                        "{name}() takes {bound_word} {max} positional argument{plural} ({} given)",
+                        args.pos.len()
+                    )
                 }
             });
         }
@@ -265,13 +285,20 @@ impl Signature {
             *slot = Some(*arg);
         }
         for (key, value) in args.names.iter().zip(args.values) {
-            let Some(key) = key.downcast::<Str>() else { return Err(raise!(py, TypeError, "keywords must be strings")) };
+            let Some(key) = key.downcast::<Str>() else {
+                return Err(raise!(py, TypeError, "keywords must be strings"));
+            };
             let found = (self.positional_only..self.len).find(|&at| key.eq_str(self.params[at]));
             match found {
                 Some(at) if bound[at].is_none() => bound[at] = Some(*value),
                 Some(at) => {
                     let given = self.params[at];
-                    return Err(raise!(py, TypeError, "argument for {name}() given by name ('{given}') and position ({})", at + 1));
+                    return Err(raise!(
+                        py,
+                        TypeError,
+                        "argument for {name}() given by name ('{given}') and position ({})",
+                        at + 1
+                    ));
                 }
                 None if (0..self.positional_only).any(|at| key.eq_str(self.params[at])) => {
                     return Err(raise!(
@@ -297,7 +324,13 @@ impl Signature {
                         args.pos.len()
                     ));
                 }
-                return Err(raise!(py, TypeError, "{name}() missing required argument '{}' (pos {})", self.params[at], at + 1));
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "{name}() missing required argument '{}' (pos {})",
+                    self.params[at],
+                    at + 1
+                ));
             }
         }
         Ok(())

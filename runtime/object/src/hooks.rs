@@ -13,9 +13,15 @@ pub struct Hooks {
     /// Reports an exception that nobody can catch through `sys.unraisablehook`; takes the pending exception.
     pub unraisable: fn(py: Attached<'_>, message: Option<&str>, object: Option<&Object>),
     /// `vectorcall` of a Python function.
-    pub function_vectorcall: unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject,
+    pub function_vectorcall:
+        unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject,
     /// Resumes a generator, coroutine or asynchronous generator. `Ok(Err(value))` is a return.
-    pub generator_send: fn(py: Attached<'_>, generator: &Object, value: Option<&Object>, raise: bool) -> PyResult<Result<Ref<Object>, Ref<Object>>>,
+    pub generator_send: fn(
+        py: Attached<'_>,
+        generator: &Object,
+        value: Option<&Object>,
+        raise: bool,
+    ) -> PyResult<Result<Ref<Object>, Ref<Object>>>,
     /// First argument and `__class__` cell content of the calling frame, for `super()` without arguments.
     pub super_context: fn(py: Attached<'_>) -> PyResult<(Ref<Object>, Ref<Object>)>,
     /// The exception being handled by the running code (`sys.exception()`), for implicit chaining.
@@ -29,7 +35,13 @@ pub struct Hooks {
     /// The current frame's `__builtins__` dict.
     pub current_builtins: fn(py: Attached<'_>) -> Ref<Object>,
     /// `codecs.lookup` of a codec that is not built in: returns the codec's `encode` or `decode` result.
-    pub codec: fn(py: Attached<'_>, encode: bool, object: &Object, encoding: &str, errors: Option<&str>) -> PyResult<Ref<Object>>,
+    pub codec: fn(
+        py: Attached<'_>,
+        encode: bool,
+        object: &Object,
+        encoding: &str,
+        errors: Option<&str>,
+    ) -> PyResult<Ref<Object>>,
     /// The registered codec error handler of a name.
     pub codec_error_handler: fn(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>>,
 }

@@ -32,8 +32,8 @@ pub mod names;
 pub mod state;
 pub mod typedef;
 
-pub mod protocols;
 pub mod builtins;
+pub mod protocols;
 
 pub use builtins::*;
 pub use convert::IntoObject;

@@ -169,7 +169,10 @@ macro_rules! slot_adapter {
     }};
     // fn(py, &Object, &Object) -> impl IntoObject
     (@binary $ty:ty, $f:expr) => {{
-        unsafe extern "C" fn slot(left: *mut $crate::layout::PyObject, right: *mut $crate::layout::PyObject) -> *mut $crate::layout::PyObject {
+        unsafe extern "C" fn slot(
+            left: *mut $crate::layout::PyObject,
+            right: *mut $crate::layout::PyObject,
+        ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
@@ -181,7 +184,9 @@ macro_rules! slot_adapter {
     // fn(py, &Object, &Object, Option<&Object>) -> impl IntoObject; the third is None for Python's None
     (@ternary $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            left: *mut $crate::layout::PyObject, right: *mut $crate::layout::PyObject, third: *mut $crate::layout::PyObject,
+            left: *mut $crate::layout::PyObject,
+            right: *mut $crate::layout::PyObject,
+            third: *mut $crate::layout::PyObject,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
@@ -218,7 +223,10 @@ macro_rules! slot_adapter {
     }};
     // fn(py, &Self, &Object) -> impl IntoObject
     (@subscript $ty:ty, $f:expr) => {{
-        unsafe extern "C" fn slot(this: *mut $crate::layout::PyObject, key: *mut $crate::layout::PyObject) -> *mut $crate::layout::PyObject {
+        unsafe extern "C" fn slot(
+            this: *mut $crate::layout::PyObject,
+            key: *mut $crate::layout::PyObject,
+        ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
@@ -230,12 +238,19 @@ macro_rules! slot_adapter {
     // fn(py, &Self, &Object key, Option<&Object> value) -> PyResult<()>
     (@ass_subscript $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            this: *mut $crate::layout::PyObject, key: *mut $crate::layout::PyObject, value: *mut $crate::layout::PyObject,
+            this: *mut $crate::layout::PyObject,
+            key: *mut $crate::layout::PyObject,
+            value: *mut $crate::layout::PyObject,
         ) -> ::std::ffi::c_int {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
-                $crate::typedef::ret_status($f(py, $crate::typedef::arg::<$ty>(this), $crate::typedef::arg(key), $crate::typedef::arg_opt(value)))
+                $crate::typedef::ret_status($f(
+                    py,
+                    $crate::typedef::arg::<$ty>(this),
+                    $crate::typedef::arg(key),
+                    $crate::typedef::arg_opt(value),
+                ))
             }
         }
         Some(slot as unsafe extern "C" fn(_, _, _) -> _)
@@ -253,18 +268,30 @@ macro_rules! slot_adapter {
     }};
     // fn(py, &Self, isize, Option<&Object>) -> PyResult<()>
     (@ass_item $ty:ty, $f:expr) => {{
-        unsafe extern "C" fn slot(this: *mut $crate::layout::PyObject, index: isize, value: *mut $crate::layout::PyObject) -> ::std::ffi::c_int {
+        unsafe extern "C" fn slot(
+            this: *mut $crate::layout::PyObject,
+            index: isize,
+            value: *mut $crate::layout::PyObject,
+        ) -> ::std::ffi::c_int {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
-                $crate::typedef::ret_status($f(py, $crate::typedef::arg::<$ty>(this), index, $crate::typedef::arg_opt(value)))
+                $crate::typedef::ret_status($f(
+                    py,
+                    $crate::typedef::arg::<$ty>(this),
+                    index,
+                    $crate::typedef::arg_opt(value),
+                ))
             }
         }
         Some(slot as unsafe extern "C" fn(_, _, _) -> _)
     }};
     // fn(py, &Self, &Object) -> PyResult<bool>
     (@contains $ty:ty, $f:expr) => {{
-        unsafe extern "C" fn slot(this: *mut $crate::layout::PyObject, value: *mut $crate::layout::PyObject) -> ::std::ffi::c_int {
+        unsafe extern "C" fn slot(
+            this: *mut $crate::layout::PyObject,
+            value: *mut $crate::layout::PyObject,
+        ) -> ::std::ffi::c_int {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
@@ -276,7 +303,9 @@ macro_rules! slot_adapter {
     // fn(py, &Self, Args) -> impl IntoObject
     (@call $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            this: *mut $crate::layout::PyObject, args: *mut $crate::layout::PyObject, kwargs: *mut $crate::layout::PyObject,
+            this: *mut $crate::layout::PyObject,
+            args: *mut $crate::layout::PyObject,
+            kwargs: *mut $crate::layout::PyObject,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
@@ -290,7 +319,9 @@ macro_rules! slot_adapter {
     // fn(py, &Type, Args) -> impl IntoObject
     (@new $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            ty: *mut $crate::layout::PyTypeObject, args: *mut $crate::layout::PyObject, kwargs: *mut $crate::layout::PyObject,
+            ty: *mut $crate::layout::PyTypeObject,
+            args: *mut $crate::layout::PyObject,
+            kwargs: *mut $crate::layout::PyObject,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
@@ -304,7 +335,10 @@ macro_rules! slot_adapter {
     // fn(py, &Type, Args) -> impl IntoObject, called with the vectorcall convention
     (@new_vectorcall $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            ty: *mut $crate::layout::PyObject, args: *const *mut $crate::layout::PyObject, nargsf: usize, names: *mut $crate::layout::PyObject,
+            ty: *mut $crate::layout::PyObject,
+            args: *const *mut $crate::layout::PyObject,
+            nargsf: usize,
+            names: *mut $crate::layout::PyObject,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
@@ -318,7 +352,9 @@ macro_rules! slot_adapter {
     // fn(py, &Self, Args) -> PyResult<()>
     (@init $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            this: *mut $crate::layout::PyObject, args: *mut $crate::layout::PyObject, kwargs: *mut $crate::layout::PyObject,
+            this: *mut $crate::layout::PyObject,
+            args: *mut $crate::layout::PyObject,
+            kwargs: *mut $crate::layout::PyObject,
         ) -> ::std::ffi::c_int {
             // SAFETY: [slot-contract].
             unsafe {
@@ -332,13 +368,18 @@ macro_rules! slot_adapter {
     // fn(py, &Self, &Object, CompareOp) -> impl IntoObject
     (@richcompare $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            this: *mut $crate::layout::PyObject, other: *mut $crate::layout::PyObject, op: ::std::ffi::c_int,
+            this: *mut $crate::layout::PyObject,
+            other: *mut $crate::layout::PyObject,
+            op: ::std::ffi::c_int,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
                 let op = $crate::typedef::CompareOp::from_raw(op);
-                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), $crate::typedef::arg(other), op))
+                $crate::typedef::ret_object(
+                    py,
+                    $f(py, $crate::typedef::arg::<$ty>(this), $crate::typedef::arg(other), op),
+                )
             }
         }
         Some(slot as unsafe extern "C" fn(_, _, _) -> _)
@@ -354,12 +395,22 @@ macro_rules! slot_adapter {
     // fn(py, &Self, Option<&Object> instance, Option<&Object> owner) -> impl IntoObject
     (@descr_get $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            this: *mut $crate::layout::PyObject, instance: *mut $crate::layout::PyObject, owner: *mut $crate::layout::PyObject,
+            this: *mut $crate::layout::PyObject,
+            instance: *mut $crate::layout::PyObject,
+            owner: *mut $crate::layout::PyObject,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
-                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), $crate::typedef::arg_opt(instance), $crate::typedef::arg_opt(owner)))
+                $crate::typedef::ret_object(
+                    py,
+                    $f(
+                        py,
+                        $crate::typedef::arg::<$ty>(this),
+                        $crate::typedef::arg_opt(instance),
+                        $crate::typedef::arg_opt(owner),
+                    ),
+                )
             }
         }
         Some(slot as unsafe extern "C" fn(_, _, _) -> _)
@@ -367,7 +418,9 @@ macro_rules! slot_adapter {
     // fn(&Self, Visit) -> Result<(), c_int>
     (@traverse $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            this: *mut $crate::layout::PyObject, visit: $crate::layout::visitproc, arg: *mut ::std::ffi::c_void,
+            this: *mut $crate::layout::PyObject,
+            visit: $crate::layout::visitproc,
+            arg: *mut ::std::ffi::c_void,
         ) -> ::std::ffi::c_int {
             // SAFETY: [slot-contract]; the collector calls it on a live or unreachable, not yet cleared object.
             match unsafe { $f($crate::typedef::arg::<$ty>(this), $crate::Visit::new(visit, arg)) } {
@@ -404,7 +457,11 @@ macro_rules! slot_adapter {
     }};
     // fn(py, &Self, &mut Py_buffer, c_int flags) -> PyResult<()>
     (@getbuffer $ty:ty, $f:expr) => {{
-        unsafe extern "C" fn slot(this: *mut $crate::layout::PyObject, view: *mut $crate::layout::Py_buffer, flags: ::std::ffi::c_int) -> ::std::ffi::c_int {
+        unsafe extern "C" fn slot(
+            this: *mut $crate::layout::PyObject,
+            view: *mut $crate::layout::Py_buffer,
+            flags: ::std::ffi::c_int,
+        ) -> ::std::ffi::c_int {
             // SAFETY: [slot-contract]: `view` is a valid, exclusively borrowed buffer struct.
             unsafe {
                 let py = $crate::Attached::from_tls();
@@ -615,8 +672,12 @@ pub const fn method_entry(name: &'static str, function: *const (), flags: c_int,
 
 /// The entry that ends a method table.
 #[doc(hidden)]
-pub const METHOD_END: PyMethodDef =
-    PyMethodDef { ml_name: Field::new(ptr::null()), ml_meth: Field::new(None), ml_flags: Field::new(0), ml_doc: Field::new(ptr::null()) };
+pub const METHOD_END: PyMethodDef = PyMethodDef {
+    ml_name: Field::new(ptr::null()),
+    ml_meth: Field::new(None),
+    ml_flags: Field::new(0),
+    ml_doc: Field::new(ptr::null()),
+};
 
 /// One `PyGetSetDef`: `getset_def!(T; "name" => getter, "doc")` or with a setter after the getter; write `_` for
 /// the getter's place only through a setter-less form. Getter `fn(py, &Self) -> impl IntoObject`, setter
@@ -663,10 +724,10 @@ macro_rules! getset_def {
 }
 
 #[doc(hidden)]
-pub const GETSET_END: PyGetSetDef = PyGetSetDef { name: ptr::null(), get: None, set: None, doc: ptr::null(), closure: ptr::null_mut() };
+pub const GETSET_END: PyGetSetDef =
+    PyGetSetDef { name: ptr::null(), get: None, set: None, doc: ptr::null(), closure: ptr::null_mut() };
 #[doc(hidden)]
-pub const MEMBER_END: PyMemberDef =
-    PyMemberDef { name: ptr::null(), r#type: 0, offset: 0, flags: 0, doc: ptr::null() };
+pub const MEMBER_END: PyMemberDef = PyMemberDef { name: ptr::null(), r#type: 0, offset: 0, flags: 0, doc: ptr::null() };
 
 /// One `PyMemberDef`.
 pub const fn member(name: &'static str, kind: c_int, offset: usize, flags: c_int, doc: &'static CStr) -> PyMemberDef {
@@ -792,7 +853,7 @@ pub trait StaticType: Layout {
 
 /// The bits of the named `Py_TPFLAGS_*`, with those that every static type has.
 pub const fn type_flags(names: &[&str]) -> std::ffi::c_ulong {
-    let mut flags = (Py_TPFLAGS_DEFAULT | Py_TPFLAGS_IMMUTABLETYPE) as std::ffi::c_ulong;
+    let mut flags = Py_TPFLAGS_DEFAULT as std::ffi::c_ulong | Py_TPFLAGS_IMMUTABLETYPE;
     let mut at = 0;
     while at < names.len() {
         flags |= type_flag(names[at]);
@@ -875,4 +936,14 @@ macro_rules! functions {
         ]);
         &METHODS.0
     }};
+}
+#[cfg(test)]
+mod tests {
+    use crate::args::Signature;
+
+    #[test]
+    fn signature_text_is_parsed() {
+        const SIG: Signature = Signature::parse("split", "($self, a, /, b=',', *, key=None, reverse)");
+        assert_eq!(SIG.len(), 4);
+    }
 }

@@ -1,7 +1,6 @@
 //! `bool`.
-use crate::handle::{Attached, Layout, Ref};
+
 use crate::layout::PyLongObject;
-use crate::{Object, PyResult, Type};
 
 /// `True` or `False`.
 #[repr(transparent)]
@@ -17,5 +16,8 @@ impl Bool {
 
     /// The singleton, borrowed.
     #[inline(always)]
-    pub fn of(value: bool) -> &'static Bool { let _ = value; todo!() }
+    pub fn of(value: bool) -> &'static Bool {
+        let _ = value;
+        todo!()
+    }
 }

@@ -1,7 +1,7 @@
 //! `bytearray`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::PyResult;
+use crate::handle::{Attached, Ref};
 use crate::layout::PyByteArrayObject;
-use crate::{Object, PyResult, Type};
 
 /// Mutable bytes.
 #[repr(transparent)]
@@ -15,7 +15,13 @@ impl ByteArray {
         &self.0
     }
 
-    pub fn new(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<ByteArray>> { let _ = (py, bytes); todo!() }
+    pub fn new(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<ByteArray>> {
+        let _ = (py, bytes);
+        todo!()
+    }
     /// A copy of the content.
-    pub fn to_vec(&self, py: Attached<'_>) -> Vec<u8> { let _ = py; todo!() }
+    pub fn to_vec(&self, py: Attached<'_>) -> Vec<u8> {
+        let _ = py;
+        todo!()
+    }
 }

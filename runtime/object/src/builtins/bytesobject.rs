@@ -1,7 +1,7 @@
 //! `bytes`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::PyResult;
+use crate::handle::{Attached, Ref};
 use crate::layout::PyBytesObject;
-use crate::{Object, PyResult, Type};
 
 /// Immutable bytes.
 #[repr(transparent)]
@@ -15,7 +15,12 @@ impl Bytes {
         &self.0
     }
 
-    pub fn new(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Bytes>> { let _ = (py, bytes); todo!() }
+    pub fn new(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Bytes>> {
+        let _ = (py, bytes);
+        todo!()
+    }
     #[inline(always)]
-    pub fn as_slice(&self) -> &[u8] { todo!() }
+    pub fn as_slice(&self) -> &[u8] {
+        todo!()
+    }
 }

@@ -1,7 +1,7 @@
 //! `complex`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::PyResult;
+use crate::handle::{Attached, Ref};
 use crate::layout::PyComplexObject;
-use crate::{Object, PyResult, Type};
 
 /// A complex number.
 #[repr(transparent)]
@@ -15,7 +15,12 @@ impl Complex {
         &self.0
     }
 
-    pub fn new(py: Attached<'_>, real: f64, imag: f64) -> PyResult<Ref<Complex>> { let _ = (py, real, imag); todo!() }
+    pub fn new(py: Attached<'_>, real: f64, imag: f64) -> PyResult<Ref<Complex>> {
+        let _ = (py, real, imag);
+        todo!()
+    }
     /// Real and imaginary part.
-    pub fn value(&self) -> (f64, f64) { todo!() }
+    pub fn value(&self) -> (f64, f64) {
+        todo!()
+    }
 }

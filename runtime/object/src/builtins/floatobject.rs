@@ -1,7 +1,7 @@
 //! `float`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::PyResult;
+use crate::handle::{Attached, Ref};
 use crate::layout::PyFloatObject;
-use crate::{Object, PyResult, Type};
 
 /// A double.
 #[repr(transparent)]
@@ -16,7 +16,12 @@ impl Float {
     }
 
     #[inline]
-    pub fn new(py: Attached<'_>, value: f64) -> PyResult<Ref<Float>> { let _ = (py, value); todo!() }
+    pub fn new(py: Attached<'_>, value: f64) -> PyResult<Ref<Float>> {
+        let _ = (py, value);
+        todo!()
+    }
     #[inline(always)]
-    pub fn value(&self) -> f64 { self.0.ob_fval.get() }
+    pub fn value(&self) -> f64 {
+        self.0.ob_fval.get()
+    }
 }

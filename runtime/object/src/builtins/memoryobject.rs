@@ -1,7 +1,7 @@
 //! `memoryview`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 use crate::layout::PyMemoryViewObject;
-use crate::{Object, PyResult, Type};
+use crate::{Object, PyResult};
 
 /// A view of another object's memory.
 #[repr(transparent)]
@@ -16,5 +16,8 @@ impl MemoryView {
     }
 
     /// `memoryview(object)`.
-    pub fn new(py: Attached<'_>, object: &Object) -> PyResult<Ref<MemoryView>> { let _ = (py, object); todo!() }
+    pub fn new(py: Attached<'_>, object: &Object) -> PyResult<Ref<MemoryView>> {
+        let _ = (py, object);
+        todo!()
+    }
 }

@@ -1,7 +1,7 @@
 //! `module`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 
-use crate::{Object, PyResult, Type};
+use crate::{Object, PyResult};
 
 /// The layout of a module; opaque to C.
 #[repr(C)]
@@ -27,10 +27,20 @@ impl Module {
         &self.0
     }
 
-    pub fn new(py: Attached<'_>, name: &str) -> PyResult<Ref<Module>> { let _ = (py, name); todo!() }
-    pub fn dict(&self) -> &crate::Dict { todo!() }
+    pub fn new(py: Attached<'_>, name: &str) -> PyResult<Ref<Module>> {
+        let _ = (py, name);
+        todo!()
+    }
+    pub fn dict(&self) -> &crate::Dict {
+        todo!()
+    }
     /// Adds an attribute.
-    pub fn add(&self, py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> { self.dict().set_str(py, name, value) }
+    pub fn add(&self, py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
+        self.dict().set_str(py, name, value)
+    }
     /// Adds the functions of a table made by [`functions!`](crate::functions), bound to the module.
-    pub fn add_functions(&self, py: Attached<'_>, table: &'static [crate::layout::PyMethodDef]) -> PyResult<()> { let _ = (py, table); todo!() }
+    pub fn add_functions(&self, py: Attached<'_>, table: &'static [crate::layout::PyMethodDef]) -> PyResult<()> {
+        let _ = (py, table);
+        todo!()
+    }
 }

@@ -1,7 +1,7 @@
 //! `slice`.
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 use crate::layout::PySliceObject;
-use crate::{Object, PyResult, Type};
+use crate::{Object, PyResult};
 
 /// A slice of start, stop and step.
 #[repr(transparent)]
@@ -15,7 +15,18 @@ impl Slice {
         &self.0
     }
 
-    pub fn new(py: Attached<'_>, start: Option<&Object>, stop: Option<&Object>, step: Option<&Object>) -> PyResult<Ref<Slice>> { let _ = (py, start, stop, step); todo!() }
+    pub fn new(
+        py: Attached<'_>,
+        start: Option<&Object>,
+        stop: Option<&Object>,
+        step: Option<&Object>,
+    ) -> PyResult<Ref<Slice>> {
+        let _ = (py, start, stop, step);
+        todo!()
+    }
     /// Start, stop, step and item count for a sequence of `len` items (`PySlice_Unpack` and `AdjustIndices`).
-    pub fn indices(&self, py: Attached<'_>, len: usize) -> PyResult<(isize, isize, isize, usize)> { let _ = (py, len); todo!() }
+    pub fn indices(&self, py: Attached<'_>, len: usize) -> PyResult<(isize, isize, isize, usize)> {
+        let _ = (py, len);
+        todo!()
+    }
 }

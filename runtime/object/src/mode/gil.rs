@@ -1,7 +1,7 @@
 //! `gil` mode: plain counters; locks that compile to nothing because the GIL is held.
+use crate::Object;
 use crate::handle::Attached;
 use crate::layout::{_Py_IMMORTAL_INITIAL_REFCNT, Field, Head, PyObject};
-use crate::Object;
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::Relaxed;
 
