@@ -5,4 +5,5 @@
 //! code units; errors are enums that carry the wording of the language.
 #![forbid(unsafe_code)]
 
+pub mod float;
 pub mod unicode;
