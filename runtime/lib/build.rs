@@ -15,6 +15,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=patches");
+    println!("cargo::rerun-if-changed=sysconfigdata.py.in");
     let mut files = Files::new();
     collect(Path::new(rustpython_pylib::LIB_PATH), "", &mut files);
     remove(&mut files, &fs::read_to_string("patches/remove.txt").expect("patches/remove.txt"));
@@ -28,6 +29,8 @@ fn main() {
     if Path::new("patches/add").is_dir() {
         collect(Path::new("patches/add"), "", &mut files);
     }
+
+    build_variables(&mut files);
 
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("OUT_DIR"));
     pack(&files, &out);
@@ -90,6 +93,16 @@ fn edit(files: &mut Files, path: &str, patch: &str) {
     }
     assert!(part == 0, "patches: the last block for {path} has no end");
     *file = text.into_bytes();
+}
+
+/// The module in which sysconfig looks for the build's variables, once for each mode.
+fn build_variables(files: &mut Files) {
+    let template = fs::read_to_string("sysconfigdata.py.in").expect("sysconfigdata.py.in");
+    let arch = std::env::var("CARGO_CFG_TARGET_ARCH").expect("CARGO_CFG_TARGET_ARCH");
+    for abiflags in ["", "t"] {
+        let text = template.replace("@ABIFLAGS@", abiflags).replace("@ARCH@", &arch);
+        files.insert(format!("_sysconfigdata_{abiflags}_linux_{arch}-linux-gnu.py"), text.into_bytes());
+    }
 }
 
 /// One blob with every file deflated on its own, and a table sorted by path.

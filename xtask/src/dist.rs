@@ -1,0 +1,164 @@
+//! Install prefixes: what `make install` of a CPython built with `--enable-shared` leaves behind.
+//!
+//! ```text
+//! bin/       python3.14[t], python3, python3.14[t]-config, python3-config
+//! lib/       libpython3.14[t].so.1.0 (.so), libpython3.14[t].a, libpython3.so (gil), pkgconfig/
+//! lib/python3.14[t]/    the stdlib, build-details.json, _sysconfigdata_*.py, config-*/Makefile
+//! include/python3.14[t]/
+//! ```
+//!
+//! Nothing in a prefix names the folder in which it was made, so it can be moved; build-details.json, which must
+//! hold paths, uses relative ones.
+
+use crate::run::{self, Outcome, Steps, cargo};
+use crate::sysconfig;
+use crate::{Mode, Result, no_more, take_modes, take_values, tree};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+pub fn main(mut args: Vec<String>) -> Result<()> {
+    let modes = take_modes(&mut args)?;
+    let profile = take_values(&mut args, "--profile")?.pop().unwrap_or_else(|| "release".into());
+    no_more(&args)?;
+    let mut steps = Steps::new(2 * modes.len());
+    for mode in modes {
+        let prefix = prefix(mode, &profile);
+        steps.command(&format!("build {}", mode.name()), &mut build(mode, &profile))?;
+        steps.step(&format!("lay out {}", mode.name()), || {
+            install(mode, &profile, &prefix)?;
+            Ok(Outcome::Done)
+        })?;
+        println!("        {}", run::relative(&prefix));
+    }
+    Ok(())
+}
+
+/// Builds one mode and lays out its prefix without a display; gives the prefix.
+pub fn make(mode: Mode, profile: &str) -> Result<PathBuf> {
+    run::output(&mut build(mode, profile))?;
+    let prefix = prefix(mode, profile);
+    install(mode, profile, &prefix)?;
+    Ok(prefix)
+}
+
+/// `dist/<mode>` for the release profile; other profiles stay in the target folder.
+pub fn prefix(mode: Mode, profile: &str) -> PathBuf {
+    if profile == "release" {
+        tree::root().join("dist").join(mode.name())
+    } else {
+        tree::target().join("dist").join(profile).join(mode.name())
+    }
+}
+
+/// The shared library's file name, which is its soname too.
+pub fn library_name(mode: Mode) -> String {
+    format!("libpython3.14{}.so.1.0", mode.abiflags())
+}
+
+fn build(mode: Mode, profile: &str) -> Command {
+    let mut command = cargo(&["build", "--profile", profile, "-p", "krait-abi", "-p", "krait-cli"]);
+    command.args(mode.cargo_flags());
+    command
+}
+
+fn install(mode: Mode, profile: &str, prefix: &Path) -> Result<()> {
+    let products = tree::products(profile);
+    let t = mode.abiflags();
+    let (bin, lib) = (prefix.join("bin"), prefix.join("lib"));
+    let python = format!("python3.14{t}");
+
+    copy(&products.join("krait"), &bin.join(&python))?;
+    link(&python, &bin.join("python3"))?;
+    link(&python, &bin.join("python"))?;
+    script(&bin.join(format!("{python}-config")), &sysconfig::config_script(mode))?;
+    link(&format!("{python}-config"), &bin.join("python3-config"))?;
+
+    copy(&products.join("libkrait_abi.so"), &lib.join(library_name(mode)))?;
+    link(&library_name(mode), &lib.join(format!("libpython3.14{t}.so")))?;
+    copy(&products.join("libkrait_abi.a"), &lib.join(format!("libpython3.14{t}.a")))?;
+    if mode == Mode::Gil {
+        stable_library(&lib)?;
+    }
+
+    let stdlib = lib.join(&python);
+    for (path, data) in krait_lib::files() {
+        let name = if path == "PSF-LICENSE" { "LICENSE.txt" } else { path };
+        let of_other_mode =
+            path.starts_with("_sysconfigdata_") && path.starts_with("_sysconfigdata_t_") == t.is_empty();
+        if !of_other_mode {
+            tree::write(&stdlib.join(name), &data)?;
+        }
+    }
+    std::fs::create_dir_all(stdlib.join("lib-dynload"))?;
+    std::fs::create_dir_all(stdlib.join("site-packages"))?;
+    tree::write(&stdlib.join("build-details.json"), sysconfig::build_details(mode))?;
+    let config = stdlib.join(sysconfig::config_dir(mode));
+    tree::write(&config.join("Makefile"), sysconfig::makefile(mode))?;
+    script(&config.join("python-config.py"), "import runpy\nrunpy.run_module('sysconfig', run_name='__main__')\n")?;
+
+    headers(mode, &prefix.join("include").join(&python))?;
+    let pkgconfig = lib.join("pkgconfig");
+    for (embed, suffix) in [(false, ""), (true, "-embed")] {
+        let name = format!("python-3.14{t}{suffix}.pc");
+        tree::write(&pkgconfig.join(&name), sysconfig::pkg_config(mode, embed))?;
+        link(&name, &pkgconfig.join(format!("python3{suffix}.pc")))?;
+    }
+    Ok(())
+}
+
+/// The headers with pyconfig.h set to the mode.
+pub fn headers(mode: Mode, to: &Path) -> Result<()> {
+    let from = tree::root().join("abi/include");
+    let mut found = false;
+    for path in tree::files()?.iter().filter_map(|f| f.strip_prefix("abi/include/")) {
+        let mut text = std::fs::read_to_string(from.join(path))?;
+        if path == "pyconfig.h" && mode == Mode::Nogil {
+            let off = "/* #undef Py_GIL_DISABLED */";
+            if !text.contains(off) {
+                return Err(format!("abi/include/pyconfig.h has no line {off}").into());
+            }
+            text = text.replace(off, "#define Py_GIL_DISABLED 1");
+        }
+        tree::write(&to.join(path), text)?;
+        found = true;
+    }
+    if !found {
+        std::fs::create_dir_all(to)?;
+    }
+    Ok(())
+}
+
+/// `libpython3.so` holds nothing: whoever links it gets the real library through it.
+fn stable_library(lib: &Path) -> Result<()> {
+    let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+    cc.args(["-shared", "-nostdlib", "-Wl,--no-as-needed", "-Wl,-soname,libpython3.so", "-o", "libpython3.so"]);
+    cc.args(["-L.", "-l:libpython3.14.so.1.0"]).current_dir(lib);
+    run::output(&mut cc).map(|_| ())
+}
+
+fn copy(from: &Path, to: &Path) -> Result<()> {
+    if let Some(dir) = to.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    // A program may be running from the old file: replace it, do not write into it.
+    let _ = std::fs::remove_file(to);
+    std::fs::copy(from, to).map_err(|e| format!("cannot copy {}: {e}", from.display()))?;
+    Ok(())
+}
+
+fn link(target: &str, at: &Path) -> Result<()> {
+    let _ = std::fs::remove_file(at);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(target, at)?;
+    Ok(())
+}
+
+fn script(path: &Path, text: &str) -> Result<()> {
+    tree::write(path, text)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o755))?;
+    }
+    Ok(())
+}

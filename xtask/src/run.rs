@@ -1,0 +1,152 @@
+//! Child processes with a progress display.
+//!
+//! A step's output goes to `target/xtask/<step>.log`; the terminal shows one line with the time so far and the
+//! child's last words. A step that fails prints the end of its log. Without a terminal a line now and then says
+//! that the step still runs, so that a CI service does not take it for hung.
+
+use crate::{Result, tree};
+use std::fs::File;
+use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+pub struct Steps {
+    total: usize,
+    done: usize,
+    started: Instant,
+}
+
+pub enum Outcome {
+    Done,
+    /// The step has nothing to do; the text says why.
+    Skipped(String),
+}
+
+impl Steps {
+    pub fn new(total: usize) -> Steps {
+        Steps { total, done: 0, started: Instant::now() }
+    }
+
+    /// Runs one step in this process.
+    pub fn step(&mut self, name: &str, body: impl FnOnce() -> Result<Outcome>) -> Result<()> {
+        let head = self.head(name);
+        let start = Instant::now();
+        if std::io::stdout().is_terminal() {
+            print!("{head} ...");
+            let _ = std::io::stdout().flush();
+        }
+        let result = body();
+        let time = start.elapsed().as_secs_f64();
+        clear_line();
+        match &result {
+            Ok(Outcome::Done) => println!("{head} ok      {time:7.1} s"),
+            Ok(Outcome::Skipped(why)) => println!("{head} skipped: {why}"),
+            Err(_) => println!("{head} FAILED  {time:7.1} s"),
+        }
+        result.map(|_| ())
+    }
+
+    /// Runs a child process as one step.
+    pub fn command(&mut self, name: &str, command: &mut Command) -> Result<()> {
+        let head = self.head(name);
+        let start = Instant::now();
+        let log = log_path(name);
+        let ok = watch(&head, command, &log)?;
+        let time = start.elapsed().as_secs_f64();
+        clear_line();
+        if ok {
+            println!("{head} ok      {time:7.1} s");
+            return Ok(());
+        }
+        println!("{head} FAILED  {time:7.1} s");
+        print!("{}", tail(&log, 16_000));
+        Err(format!("{name} failed; whole output in {}", relative(&log)).into())
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    fn head(&mut self, name: &str) -> String {
+        self.done += 1;
+        format!("[{:2}/{}] {name:22}", self.done, self.total)
+    }
+}
+
+/// A `cargo` command in the workspace.
+pub fn cargo(args: &[&str]) -> Command {
+    let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    command.args(args).current_dir(tree::root());
+    command
+}
+
+/// Runs a command, and gives what it prints, or an error with what it complains about.
+pub fn output(command: &mut Command) -> Result<String> {
+    let name = command.get_program().to_string_lossy().into_owned();
+    let out = command.output().map_err(|e| format!("cannot run {name}: {e}"))?;
+    if !out.status.success() {
+        let said = String::from_utf8_lossy(&out.stderr);
+        return Err(format!("{name} failed ({}): {}", out.status, said.trim()).into());
+    }
+    Ok(String::from_utf8_lossy(&out.stdout).into_owned())
+}
+
+/// Whether a program of this name is on the path.
+pub fn have(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|dir| dir.join(program).is_file())
+}
+
+pub fn relative(path: &Path) -> String {
+    path.strip_prefix(tree::root()).unwrap_or(path).display().to_string()
+}
+
+fn log_path(name: &str) -> PathBuf {
+    let safe: String = name.chars().map(|c| if c.is_alphanumeric() { c } else { '-' }).collect();
+    tree::target().join("xtask").join(format!("{safe}.log"))
+}
+
+fn watch(head: &str, command: &mut Command, log: &Path) -> Result<bool> {
+    std::fs::create_dir_all(log.parent().expect("a folder"))?;
+    let file = File::create(log)?;
+    command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
+    let program = command.get_program().to_string_lossy().into_owned();
+    let mut child = command.spawn().map_err(|e| format!("cannot run {program}: {e}"))?;
+    let terminal = std::io::stdout().is_terminal();
+    let start = Instant::now();
+    let mut next_word = Duration::from_secs(60);
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(status.success());
+        }
+        let time = start.elapsed();
+        if terminal {
+            let said = tail(log, 400);
+            let said = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("").trim().to_string();
+            let said: String = said.chars().filter(|c| !c.is_control()).take(60).collect();
+            print!("\r\x1b[K{head} {:5.0} s  {said}", time.as_secs_f64());
+            let _ = std::io::stdout().flush();
+        } else if time >= next_word {
+            println!("{head} still running, {:.0} s", time.as_secs_f64());
+            next_word += Duration::from_secs(60);
+        }
+        std::thread::sleep(Duration::from_millis(if time.as_millis() < 1000 { 20 } else { 200 }));
+    }
+}
+
+fn clear_line() {
+    if std::io::stdout().is_terminal() {
+        print!("\r\x1b[K");
+    }
+}
+
+fn tail(log: &Path, bytes: u64) -> String {
+    let mut data = Vec::new();
+    if let Ok(mut file) = File::open(log) {
+        let len = file.metadata().map_or(0, |m| m.len());
+        let _ = file.seek(SeekFrom::Start(len.saturating_sub(bytes)));
+        let _ = file.read_to_end(&mut data);
+    }
+    String::from_utf8_lossy(&data).into_owned()
+}

@@ -1,0 +1,189 @@
+//! The one entry to all checks. `.ci/run` and README's second command end here.
+//!
+//! CI has two cores and an hour: the nogil mode is tested in full, the gil mode on the crates in which the modes
+//! differ; what takes longer is a named stage of its own that a person runs.
+
+use crate::run::{self, Outcome, Steps, cargo};
+use crate::{Mode, Result, dist, no_more, take_flag, take_values, tidy, tree};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Name, and whether it runs when no stage is named.
+const STAGES: &[(&str, bool, &str)] = &[
+    ("fmt", true, "rustfmt over the workspace"),
+    ("tidy", true, "the rules of the house"),
+    ("clippy", true, "lints, nogil mode"),
+    ("clippy-gil", true, "lints, gil mode"),
+    ("nogil", true, "Rust tests of every crate, nogil mode"),
+    ("gil", true, "Rust tests of the crates in which the modes differ, gil mode"),
+    ("loom", true, "models of the concurrency protocols"),
+    ("headers", true, "C and C++ compile the headers without a warning"),
+    ("python", true, "programs in tests/python on the interpreter"),
+    ("dist", true, "both install prefixes, from the development profile"),
+    ("embed", true, "C programs against the prefixes"),
+];
+
+/// The crates in which the modes differ.
+const CORE: &[&str] = &["krait-layout", "krait-object", "krait-vm", "krait", "krait-abi"];
+
+pub fn main(mut args: Vec<String>) -> Result<()> {
+    let ci = take_flag(&mut args, "--ci");
+    let named = take_values(&mut args, "--stage")?;
+    if take_flag(&mut args, "--list") {
+        for (name, always, what) in STAGES {
+            println!("{name:12} {}{what}", if *always { "" } else { "(when named) " });
+        }
+        return Ok(());
+    }
+    no_more(&args)?;
+    for name in &named {
+        if !STAGES.iter().any(|(n, ..)| n == name) {
+            return Err(format!("no stage named {name}; --list shows them").into());
+        }
+    }
+    let wanted: Vec<&str> = STAGES
+        .iter()
+        .filter(|(name, always, _)| if named.is_empty() { *always } else { named.iter().any(|n| n == name) })
+        .map(|(name, ..)| *name)
+        .collect();
+    let mut steps = Steps::new(wanted.len());
+    let mut failed = Vec::new();
+    for name in &wanted {
+        if let Err(error) = stage(&mut steps, name, ci) {
+            println!("{error}");
+            failed.push(*name);
+        }
+    }
+    let minutes = steps.elapsed().as_secs_f64() / 60.0;
+    if failed.is_empty() {
+        println!("all {} stages passed in {minutes:.1} min", wanted.len());
+        return Ok(());
+    }
+    Err(format!("{} of {} stages failed: {} ({minutes:.1} min)", failed.len(), wanted.len(), failed.join(", ")).into())
+}
+
+fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
+    match name {
+        "fmt" => steps.command(name, &mut cargo(&["fmt", "--all", "--check"])),
+        "tidy" => steps.step(name, || tidy::check().map(|_| Outcome::Done)),
+        "clippy" | "clippy-gil" => {
+            let mode = if name == "clippy" { Mode::Nogil } else { Mode::Gil };
+            let mut command = cargo(&["clippy", "--workspace", "--all-targets"]);
+            command.args(mode.cargo_flags()).args(["--", "-D", "warnings"]);
+            steps.command(name, &mut command)
+        }
+        "nogil" => {
+            let mut command = rust_tests(ci);
+            command.args(["--workspace", "--exclude", "loom-tests"]);
+            steps.command(name, &mut command)
+        }
+        "gil" => {
+            let mut command = rust_tests(ci);
+            command.args(Mode::Gil.cargo_flags()).args(CORE.iter().flat_map(|c| ["-p", c]));
+            steps.command(name, &mut command)
+        }
+        "loom" => {
+            let mut command = rust_tests(ci);
+            command.args(["-p", "loom-tests"]);
+            steps.command(name, &mut command)
+        }
+        "headers" => steps.step(name, crate::abi::compile_headers),
+        "python" => steps.step(name, python),
+        "dist" => steps.step(name, || dist_both().map(|_| Outcome::Done)),
+        "embed" => steps.step(name, embed),
+        _ => unreachable!("STAGES has no {name}"),
+    }
+}
+
+/// nextest where it is installed: it stops hung tests. Plain `cargo test` otherwise.
+fn rust_tests(ci: bool) -> Command {
+    if run::have("cargo-nextest") {
+        let mut command = cargo(&["nextest", "run", "--no-tests=pass"]);
+        if ci {
+            command.args(["--profile", "ci"]);
+        }
+        command
+    } else {
+        cargo(&["test", "--all-targets", "--no-fail-fast", "--quiet"])
+    }
+}
+
+/// Runs each program of `tests/python` in a process of its own; exit status 0 is a pass.
+fn python() -> Result<Outcome> {
+    let programs: Vec<String> = tree::files()?
+        .into_iter()
+        .filter(|f| f.starts_with("tests/python/") && f.rsplit('/').next().is_some_and(|n| n.starts_with("test_")))
+        .filter(|f| f.ends_with(".py"))
+        .collect();
+    if programs.is_empty() {
+        return Ok(Outcome::Skipped("tests/python has no programs yet".into()));
+    }
+    run::output(&mut cargo(&["build", "-p", "krait-cli"]))?;
+    let exe = tree::products("dev").join("krait");
+    if !interprets(&exe) {
+        return Ok(Outcome::Skipped("the interpreter does not run programs yet".into()));
+    }
+    let mut failed = Vec::new();
+    for program in &programs {
+        let mut command = Command::new(if run::have("timeout") { Path::new("timeout") } else { &exe });
+        if run::have("timeout") {
+            command.arg("300").arg(&exe);
+        }
+        let out = command.arg(program).current_dir(tree::root()).output()?;
+        if !out.status.success() {
+            let said = String::from_utf8_lossy(&out.stderr);
+            failed.push(format!("{program}: {}\n{}", out.status, said.trim_end()));
+        }
+    }
+    if failed.is_empty() {
+        return Ok(Outcome::Done);
+    }
+    Err(format!("{} of {} programs failed\n{}", failed.len(), programs.len(), failed.join("\n")).into())
+}
+
+fn interprets(exe: &Path) -> bool {
+    let out = Command::new(exe).args(["-c", "print(6 * 7)"]).output();
+    out.is_ok_and(|o| o.status.success() && o.stdout.starts_with(b"42"))
+}
+
+fn dist_both() -> Result<Vec<PathBuf>> {
+    Mode::BOTH.iter().map(|&mode| dist::make(mode, "dev")).collect()
+}
+
+/// Builds the C programs of `tests/embed` against both prefixes, as a user would, and runs them.
+fn embed() -> Result<Outcome> {
+    for mode in Mode::BOTH {
+        let prefix = dist::make(mode, "dev")?;
+        let lib = prefix.join("lib");
+        let have = crate::abi::exported(&lib.join(dist::library_name(mode)))?;
+        for needed in ["Py_InitializeFromConfig", "PyGILState_Ensure", "PyRun_String"] {
+            if !have.contains_key(needed) {
+                return Ok(Outcome::Skipped(format!("the library does not export {needed} yet")));
+            }
+        }
+        let out = tree::target().join("embed").join(mode.name());
+        std::fs::create_dir_all(&out)?;
+        for program in tree::files()?.iter().filter(|f| f.starts_with("tests/embed/") && f.ends_with(".c")) {
+            let exe = out.join(Path::new(program).file_stem().expect("a name"));
+            let mut cc = Command::new("cc");
+            cc.args(["-O2", "-Wall", "-Wextra", "-Werror", program, "-o"]).arg(&exe);
+            cc.args(embed_flags(mode, &prefix)?).arg("-pthread").current_dir(tree::root());
+            run::output(&mut cc)?;
+            run::output(Command::new(&exe).arg("200000").env("LD_LIBRARY_PATH", &lib))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// What pkg-config says about embedding; where it is not installed, what the file it reads comes down to.
+fn embed_flags(mode: Mode, prefix: &Path) -> Result<Vec<String>> {
+    let t = mode.abiflags();
+    if !run::have("pkg-config") {
+        let (prefix, ld) = (prefix.display(), format!("3.14{t}"));
+        return Ok(vec![format!("-I{prefix}/include/python{ld}"), format!("-L{prefix}/lib"), format!("-lpython{ld}")]);
+    }
+    let mut command = Command::new("pkg-config");
+    command.args(["--cflags", "--libs", &format!("python-3.14{t}-embed")]);
+    command.env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig"));
+    Ok(run::output(&mut command)?.split_whitespace().map(String::from).collect())
+}

@@ -1,0 +1,63 @@
+//! The checkout: where it is, which files it has, where a build puts its products.
+
+use crate::Result;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The root of the workspace.
+pub fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace").to_path_buf()
+}
+
+/// Cargo's target folder.
+pub fn target() -> PathBuf {
+    match std::env::var_os("CARGO_TARGET_DIR") {
+        Some(dir) => root().join(dir),
+        None => root().join("target"),
+    }
+}
+
+/// The folder of a profile's products.
+pub fn products(profile: &str) -> PathBuf {
+    target().join(if profile == "dev" { "debug" } else { profile })
+}
+
+/// Every file that is tracked, or new and not ignored; paths relative to the root.
+pub fn files() -> Result<Vec<String>> {
+    let out = Command::new("git")
+        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
+        .current_dir(root())
+        .output()?;
+    if !out.status.success() {
+        return Err("git ls-files failed".into());
+    }
+    let mut files: Vec<String> =
+        String::from_utf8(out.stdout)?.split('\0').filter(|f| !f.is_empty()).map(String::from).collect();
+    files.sort();
+    files.dedup();
+    files.retain(|f| root().join(f).is_file());
+    Ok(files)
+}
+
+/// The text of a fenced block with this name in ARCHITECTURE.md.
+pub fn architecture_block(name: &str) -> Result<Vec<String>> {
+    let text = std::fs::read_to_string(root().join("ARCHITECTURE.md"))?;
+    let fence = format!("```{name}");
+    let lines = text.lines().skip_while(|l| *l != fence).skip(1);
+    let block: Vec<String> = lines.take_while(|l| *l != "```").map(String::from).collect();
+    if block.is_empty() {
+        return Err(format!("ARCHITECTURE.md has no block {fence}").into());
+    }
+    Ok(block)
+}
+
+/// Writes a file and its folder, and leaves it alone when it has these bytes already.
+pub fn write(path: &Path, data: impl AsRef<[u8]>) -> Result<()> {
+    if std::fs::read(path).is_ok_and(|had| had == data.as_ref()) {
+        return Ok(());
+    }
+    if let Some(dir) = path.parent() {
+        std::fs::create_dir_all(dir)?;
+    }
+    std::fs::write(path, data).map_err(|e| format!("cannot write {}: {e}", path.display()).into())
+}
