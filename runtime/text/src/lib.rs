@@ -6,4 +6,6 @@
 #![forbid(unsafe_code)]
 
 pub mod float;
+pub mod format;
+pub mod textbuf;
 pub mod unicode;
