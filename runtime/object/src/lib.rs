@@ -24,6 +24,7 @@ pub mod convert;
 pub mod error;
 pub mod gc;
 pub mod handle;
+pub mod hash;
 pub mod hooks;
 pub mod invariants;
 pub mod mem;

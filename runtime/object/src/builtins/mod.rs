@@ -4,6 +4,7 @@
 pub mod boolobject;
 pub mod bytearrayobject;
 pub mod bytesobject;
+pub mod codecs;
 pub mod complexobject;
 pub mod dictobject;
 pub mod exceptions;
@@ -15,9 +16,10 @@ pub mod moduleobject;
 pub mod object;
 pub mod setobject;
 pub mod sliceobject;
+pub mod stringlib;
 pub mod tupleobject;
 pub mod typeobject;
-pub mod unicodeobject;
+pub mod unicode;
 
 pub use boolobject::Bool;
 pub use bytearrayobject::ByteArray;
@@ -35,7 +37,8 @@ pub use setobject::{FrozenSet, Set};
 pub use sliceobject::Slice;
 pub use tupleobject::Tuple;
 pub use typeobject::{Type, type_type_ptr};
-pub use unicodeobject::Str;
+pub use unicode as unicodeobject;
+pub use unicode::{Str, StrBuilder, StrData};
 
 use crate::handle::Attached;
 

@@ -91,6 +91,12 @@ pub fn make_immortal(object: &Object) {
     object.raw().head.ob_refcnt_full.set(Head::IMMORTAL_STATIC.ob_refcnt_full.get());
 }
 
+/// Whether [`make_immortal`] is safe: always, under the GIL.
+#[inline]
+pub fn may_immortalize(_object: &Object) -> bool {
+    true
+}
+
 /// Defers counting of a widely shared object: nothing to do under the GIL.
 pub fn set_deferred(_object: &Object) {}
 

@@ -172,6 +172,12 @@ pub fn make_immortal(object: &Object) {
     head.ob_ref_shared.store(0, Relaxed);
 }
 
+/// Whether [`make_immortal`] is safe: the calling thread owns the object's count.
+#[inline]
+pub fn may_immortalize(object: &Object) -> bool {
+    object.raw().head.ob_tid.load(Relaxed) == thread_id()
+}
+
 /// Defers counting of a widely shared object: only the collector frees it.
 pub fn set_deferred(object: &Object) {
     let _ = object;

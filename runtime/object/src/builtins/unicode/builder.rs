@@ -1,0 +1,203 @@
+//! [`StrBuilder`]: text that grows at its end and widens when a larger character comes.
+use super::{Str, StrData, base};
+use crate::PyResult;
+use crate::handle::{Attached, Ref};
+
+/// Text under construction; the basis of `PyUnicodeWriter`.
+pub struct StrBuilder {
+    buffer: Buffer,
+    /// The "or" of all characters, so that the result gets the narrowest kind.
+    all: u32,
+}
+
+enum Buffer {
+    One(Vec<u8>),
+    Two(Vec<u16>),
+    Four(Vec<u32>),
+}
+
+impl Default for StrBuilder {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl StrBuilder {
+    pub const fn new() -> Self {
+        StrBuilder { buffer: Buffer::One(Vec::new()), all: 0 }
+    }
+
+    /// Room for `capacity` Latin-1 characters. A bound of 64 Ki keeps hostile sizes harmless.
+    pub fn with_capacity(capacity: usize) -> Self {
+        StrBuilder { buffer: Buffer::One(Vec::with_capacity(capacity.min(1 << 16))), all: 0 }
+    }
+
+    /// Characters so far.
+    pub fn len(&self) -> usize {
+        match &self.buffer {
+            Buffer::One(units) => units.len(),
+            Buffer::Two(units) => units.len(),
+            Buffer::Four(units) => units.len(),
+        }
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The character at `at`, if there is one.
+    pub fn get(&self, at: usize) -> Option<u32> {
+        match &self.buffer {
+            Buffer::One(units) => units.get(at).map(|&unit| u32::from(unit)),
+            Buffer::Two(units) => units.get(at).map(|&unit| u32::from(unit)),
+            Buffer::Four(units) => units.get(at).copied(),
+        }
+    }
+
+    /// Makes room for characters up to `max`.
+    fn widen(&mut self, max: u32) {
+        self.all |= max;
+        let kind = base::kind_for(max);
+        match &mut self.buffer {
+            Buffer::One(units) if kind == 2 => {
+                let wide = units.iter().map(|&unit| u16::from(unit)).collect();
+                self.buffer = Buffer::Two(wide);
+            }
+            Buffer::One(units) if kind == 4 => {
+                let wide = units.iter().map(|&unit| u32::from(unit)).collect();
+                self.buffer = Buffer::Four(wide);
+            }
+            Buffer::Two(units) if kind == 4 => {
+                let wide = units.iter().map(|&unit| u32::from(unit)).collect();
+                self.buffer = Buffer::Four(wide);
+            }
+            _ => {}
+        }
+    }
+
+    /// Appends one code point.
+    #[inline]
+    pub fn push(&mut self, point: u32) {
+        if let (Buffer::One(units), 0..=0xFF) = (&mut self.buffer, point) {
+            units.push(point as u8);
+            self.all |= point;
+            return;
+        }
+        self.widen(point);
+        match &mut self.buffer {
+            Buffer::One(units) => units.push(point as u8),
+            Buffer::Two(units) => units.push(point as u16),
+            Buffer::Four(units) => units.push(point),
+        }
+    }
+
+    /// Appends `count` times one code point. The result may not fit into memory: see [`StrBuilder::try_reserve`].
+    pub fn push_many(&mut self, point: u32, count: usize) {
+        if count == 0 {
+            return;
+        }
+        self.widen(point);
+        match &mut self.buffer {
+            Buffer::One(units) => units.resize(units.len() + count, point as u8),
+            Buffer::Two(units) => units.resize(units.len() + count, point as u16),
+            Buffer::Four(units) => units.resize(units.len() + count, point),
+        }
+    }
+
+    /// Makes sure that `extra` more characters fit.
+    pub fn try_reserve(&mut self, py: Attached<'_>, extra: usize) -> PyResult<()> {
+        let result = match &mut self.buffer {
+            Buffer::One(units) => units.try_reserve(extra),
+            Buffer::Two(units) => units.try_reserve(extra),
+            Buffer::Four(units) => units.try_reserve(extra),
+        };
+        result.map_err(|_| py.no_memory())
+    }
+
+    pub fn push_str(&mut self, text: &str) {
+        if text.is_ascii() {
+            return self.push_latin1(text.as_bytes());
+        }
+        text.chars().for_each(|ch| self.push(ch as u32));
+    }
+
+    /// Appends Latin-1 (so also ASCII) bytes.
+    pub fn push_latin1(&mut self, text: &[u8]) {
+        if !text.is_ascii() {
+            self.all |= 0xFF;
+        }
+        match &mut self.buffer {
+            Buffer::One(units) => units.extend_from_slice(text),
+            Buffer::Two(units) => units.extend(text.iter().map(|&unit| u16::from(unit))),
+            Buffer::Four(units) => units.extend(text.iter().map(|&unit| u32::from(unit))),
+        }
+    }
+
+    pub fn push_points(&mut self, points: &[u32]) {
+        points.iter().for_each(|&point| self.push(point));
+    }
+
+    /// Appends a string.
+    pub fn push_obj(&mut self, text: &Str) {
+        self.push_slice(text, 0, text.len());
+    }
+
+    /// Appends the characters `start..end` of a string.
+    pub fn push_slice(&mut self, text: &Str, start: usize, end: usize) {
+        if start >= end {
+            return;
+        }
+        match text.data() {
+            StrData::Ascii(units) | StrData::Latin1(units) => self.push_latin1(&units[start..end]),
+            StrData::Ucs2(units) => {
+                let units = &units[start..end];
+                self.widen(base::or_all(units));
+                match &mut self.buffer {
+                    Buffer::One(out) => out.extend(units.iter().map(|&unit| unit as u8)),
+                    Buffer::Two(out) => out.extend_from_slice(units),
+                    Buffer::Four(out) => out.extend(units.iter().map(|&unit| u32::from(unit))),
+                }
+            }
+            StrData::Ucs4(units) => {
+                let units = &units[start..end];
+                self.widen(base::or_all(units));
+                match &mut self.buffer {
+                    Buffer::One(out) => out.extend(units.iter().map(|&unit| unit as u8)),
+                    Buffer::Two(out) => out.extend(units.iter().map(|&unit| unit as u16)),
+                    Buffer::Four(out) => out.extend_from_slice(units),
+                }
+            }
+        }
+    }
+
+    /// Drops characters from the end.
+    pub fn truncate(&mut self, len: usize) {
+        match &mut self.buffer {
+            Buffer::One(units) => units.truncate(len),
+            Buffer::Two(units) => units.truncate(len),
+            Buffer::Four(units) => units.truncate(len),
+        }
+        // Characters that decided the kind may be gone.
+        self.all = match &self.buffer {
+            Buffer::One(units) => base::max_char(units),
+            Buffer::Two(units) => base::or_all(units),
+            Buffer::Four(units) => base::or_all(units),
+        };
+    }
+
+    /// The text as a string.
+    pub fn finish(self, py: Attached<'_>) -> PyResult<Ref<Str>> {
+        match &self.buffer {
+            Buffer::One(units) => Str::from_units_max(py, units, self.all),
+            Buffer::Two(units) => Str::from_units_max(py, units, self.all),
+            Buffer::Four(units) => Str::from_units_max(py, units, self.all),
+        }
+    }
+}
+
+impl std::fmt::Write for StrBuilder {
+    fn write_str(&mut self, text: &str) -> std::fmt::Result {
+        self.push_str(text);
+        Ok(())
+    }
+}
