@@ -3,7 +3,7 @@ use super::{Str, StrBuilder, StrData, statics};
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyUnicodeObject, UnicodeState};
-use crate::{PyResult, mem, raise, with_units};
+use crate::{PyResult, mem, raise};
 use std::alloc;
 use std::borrow::Cow;
 use std::ffi::c_void;

@@ -11,7 +11,7 @@ mod statics;
 pub use builder::StrBuilder;
 
 use crate::handle::{Attached, Ref};
-use crate::layout::{PyASCIIObject, PyUnicodeObject};
+use crate::layout::PyASCIIObject;
 use crate::pytype;
 use crate::{Object, PyResult};
 use std::ptr::NonNull;
