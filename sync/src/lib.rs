@@ -1,1 +1,53 @@
-//! krait-sync
+//! Locks and memory protocols of the Krait runtime, each with a model that checks it.
+//!
+//! The crate knows no Python. It gives a multi-threaded language runtime what stands below its objects:
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`mutex`] | a fair lock in one byte |
+//! | [`recursive`], [`rwlock`], [`once`], [`event`], [`semaphore`], [`condvar`] | the other classical tools |
+//! | [`parking_lot`], [`raw_mutex`] | where their threads wait |
+//! | [`block`] | what a thread does before it sleeps: hooks of the runtime |
+//! | [`critical_section`] | locks that let go when their thread detaches |
+//! | [`thread_state`], [`stop_the_world`] | attached, detached, suspended; pauses |
+//! | [`brc`] | biased reference counts, and the queue that merges them |
+//! | [`qsbr`], [`snapshot`] | freeing memory under lock-free readers |
+//! | [`seqlock`] | reads that are tried again |
+//! | [`gil`], [`breaker`], [`pending`] | one thread at a time, and how to get its attention |
+//! | [`xqueue`] | a queue between interpreters |
+//! | [`stats`] | how long threads waited, and for what |
+//! | [`prim`] | the machine underneath; loom and shuttle plug in here |
+//!
+//! Each module's page has its states, transitions and invariants, its memory orderings and why, what may block, and the
+//! model that checks it. Models, and the bugs that each of them has been shown to catch, are in `loom-tests/`.
+
+#[cfg(not(target_pointer_width = "64"))]
+compile_error!("krait-sync is for 64-bit machines");
+
+pub mod block;
+pub mod brc;
+pub mod breaker;
+pub mod condvar;
+pub mod critical_section;
+pub mod event;
+pub mod gil;
+pub mod mutex;
+pub mod once;
+pub mod parking_lot;
+pub mod pending;
+pub mod prim;
+pub mod qsbr;
+pub mod raw_mutex;
+pub mod recursive;
+pub mod rwlock;
+pub mod semaphore;
+pub mod seqlock;
+pub mod snapshot;
+pub mod stats;
+pub mod stop_the_world;
+pub mod thread_state;
+pub mod xqueue;
+
+pub use block::{Acquired, BlockHooks, Wait};
+pub use mutex::ByteMutex;
+pub use prim::Deadline;

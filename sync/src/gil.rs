@@ -1,0 +1,275 @@
+//! The GIL: one thread of an interpreter runs, and none waits for ever.
+//!
+//! # Protocol
+//!
+//! The byte has the two bits of a [`ByteMutex`](crate::mutex): `LOCKED` and `HAS_PARKED`; threads wait for it in the
+//! parking lot.
+//!
+//! A waiter parks for one *switch interval* (5 ms) at a time, without leaving its place in the queue.
+//! When an interval passes in which the holder did not change, the waiter sets
+//! [`GIL_DROP_REQUEST`](crate::breaker::GIL_DROP_REQUEST) in the holder's eval breaker.
+//! The holder then drops the GIL *by hand-over*: the longest waiter owns it before the holder can try again.
+//! A drop that nobody asked for (the thread is about to block) frees the byte and wakes a waiter, and whoever comes first
+//! gets it.
+//!
+//! CPython makes the dropper wait, on a second condition variable, until somebody else has had the GIL, which hangs if
+//! the thread that asked is gone (gh-96387). A hand-over needs no such wait: if nobody is parked, nobody is handed it.
+//!
+//! Invariants:
+//! * **GL1** At most one thread holds it.
+//! * **GL2** After a forced drop with a waiter, another thread runs before the dropper does.
+//! * **GL3** No waiter waits longer than (waiters + 1) × (interval + the holder's time to reach a check).
+//! * **GL4** The holder's breaker is touched by others only while the holder cannot leave: under the bucket's lock, with
+//!   `HAS_PARKED` set, which makes the holder take that lock before it releases. Between two holders the pointer is
+//!   null. So a thread state may be freed as soon as it has released the GIL (gh-104341).
+//!
+//! Orderings: acquiring is Acquire, releasing Release. The holder pointer is Relaxed: it is nulled before the release and
+//! read under the bucket's lock after an Acquire of the byte.
+//!
+//! May block: `acquire`. It never detaches; it is part of attaching.
+//! Checked by the models `gil` (M41).
+
+use crate::block::Wait;
+use crate::breaker::{Breaker, GIL_DROP_REQUEST};
+use crate::mutex::{HAS_PARKED, LOCKED};
+use crate::parking_lot::{Parked, lot};
+use crate::prim::{
+    self, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Deadline, Ordering::*, PreLoad, RacingStore, clock, const_new,
+    ord, planted,
+};
+use core::cell::Cell;
+use core::ptr;
+use core::time::Duration;
+
+/// The default switch interval: 5 ms.
+pub const DEFAULT_INTERVAL: Duration = Duration::from_millis(5);
+
+const HANDED_OVER: usize = 1;
+
+/// See the [module](self).
+pub struct Gil {
+    byte: AtomicU8,
+    /// Breaker of the holder; null between two.
+    holder: AtomicPtr<Breaker>,
+    /// Thread-state address of the last holder, to tell a switch from a return.
+    last: AtomicUsize,
+    /// How often it changed hands.
+    switches: AtomicU64,
+    interval_ns: AtomicU64,
+}
+
+impl Gil {
+    const_new! {
+        /// Free.
+        pub const fn new() -> Gil {
+            Gil {
+                byte: AtomicU8::new(0),
+                holder: AtomicPtr::new(ptr::null_mut()),
+                last: AtomicUsize::new(0),
+                switches: AtomicU64::new(0),
+                interval_ns: AtomicU64::new(5_000_000),
+            }
+        }
+    }
+
+    /// The switch interval.
+    pub fn interval(&self) -> Duration {
+        Duration::from_nanos(self.interval_ns.load(Relaxed))
+    }
+
+    /// Sets the switch interval; at least a microsecond.
+    pub fn set_interval(&self, interval: Duration) {
+        let ns = u64::try_from(interval.as_nanos()).unwrap_or(u64::MAX).max(1_000);
+        self.interval_ns.store(ns, Relaxed);
+    }
+
+    /// Waits for it and takes it. `me` is the calling thread's breaker.
+    ///
+    /// # Safety
+    /// The thread does not hold it. `me` stays valid until it is released.
+    #[inline]
+    pub unsafe fn acquire(&self, me: &Breaker) {
+        let acquire = ord!("gil/acquire_relaxed", Acquire => Relaxed);
+        if self.byte.compare_exchange(0, LOCKED, acquire, Relaxed).is_err() {
+            self.slow_acquire(me);
+        }
+        self.taken(me);
+    }
+
+    /// Takes it if it is free.
+    ///
+    /// # Safety
+    /// As for [`acquire`](Self::acquire).
+    pub unsafe fn try_acquire(&self, me: &Breaker) -> bool {
+        let free = self.byte.compare_exchange(0, LOCKED, Acquire, Relaxed).is_ok();
+        if free {
+            self.taken(me);
+        }
+        free
+    }
+
+    fn taken(&self, me: &Breaker) {
+        let address = ptr::from_ref(me).cast_mut();
+        self.holder.store(address, Relaxed);
+        if self.last.load(Relaxed) != address as usize {
+            self.last.store(address as usize, Relaxed);
+            self.switches.store(self.switches.load(Relaxed).wrapping_add(1), Relaxed);
+        }
+        me.clear(GIL_DROP_REQUEST);
+        prim::switch_point();
+    }
+
+    #[cold]
+    fn slow_acquire(&self, _me: &Breaker) {
+        let acquire = ord!("gil/acquire_relaxed", Acquire => Relaxed);
+        let mut byte = self.byte.pre_load(Relaxed);
+        loop {
+            if byte & LOCKED == 0 {
+                match self.byte.compare_exchange(byte, byte | LOCKED, acquire, Relaxed) {
+                    Ok(_) => return,
+                    Err(now) => byte = now,
+                }
+                continue;
+            }
+            let expected = LOCKED | HAS_PARKED;
+            if byte & HAS_PARKED == 0
+                && let Err(now) = self.byte.compare_exchange(byte, expected, Relaxed, Relaxed)
+            {
+                byte = now;
+                continue;
+            }
+            let seen = Cell::new(self.switches.load(Relaxed));
+            let interval = || clock::now_ns().saturating_add(self.interval_ns.load(Relaxed));
+            let wait = Wait::KEEP.until(Deadline::at_ns(interval()));
+            let parked = lot().park_with(
+                self.key(),
+                0,
+                wait,
+                || self.byte.load(Relaxed) == expected,
+                |_| {
+                    // Under the bucket's lock, and we are in the queue, so `HAS_PARKED` is set. [GL4]
+                    let switches = self.switches.load(Relaxed);
+                    if switches == seen.replace(switches) || cfg!(feature = "loom") {
+                        self.request_drop();
+                    }
+                    // loom's waits time out once only.
+                    let later = if cfg!(feature = "loom") { Deadline::NEVER } else { Deadline::at_ns(interval()) };
+                    Some(later)
+                },
+            );
+            if parked == Parked::Unparked(HANDED_OVER) {
+                return;
+            }
+            byte = self.byte.pre_load(Relaxed);
+        }
+    }
+
+    fn request_drop(&self) {
+        if self.byte.load(Acquire) != LOCKED | HAS_PARKED {
+            return;
+        }
+        // SAFETY: [GL4] a holder's breaker lives until it releases, and it cannot release while we hold the bucket.
+        if let Some(holder) = unsafe { self.holder.load(Relaxed).as_ref() } {
+            holder.set(GIL_DROP_REQUEST);
+        }
+    }
+
+    /// Gives it up because the thread is about to block or ends; whoever comes first gets it.
+    /// Afterwards nobody touches `me`.
+    ///
+    /// # Safety
+    /// The calling thread holds it with this breaker.
+    #[inline]
+    pub unsafe fn release(&self, me: &Breaker) {
+        self.leave(me);
+        let release = ord!("gil/release_relaxed", Release => Relaxed);
+        if self.byte.compare_exchange(LOCKED, 0, release, Relaxed).is_err() {
+            self.slow_release(false);
+        }
+    }
+
+    /// Gives it up because somebody asked, and takes it again after another thread has had it.
+    /// Returns at once if nobody waits any more.
+    ///
+    /// # Safety
+    /// The calling thread holds it with this breaker.
+    pub unsafe fn switch(&self, me: &Breaker) {
+        me.clear(GIL_DROP_REQUEST);
+        if self.byte.load(Relaxed) & HAS_PARKED == 0 {
+            return;
+        }
+        self.leave(me);
+        self.slow_release(!planted("gil/switch_without_hand_over"));
+        // SAFETY: released, and the breaker is the caller's.
+        unsafe { self.acquire(me) };
+    }
+
+    fn leave(&self, me: &Breaker) {
+        debug_assert!(ptr::eq(self.holder.load(Relaxed), me), "release of a GIL that another thread holds");
+        if !planted("gil/stale_holder") {
+            self.holder.store(ptr::null_mut(), Relaxed);
+        }
+    }
+
+    #[cold]
+    fn slow_release(&self, hand_over: bool) {
+        let release = ord!("gil/release_relaxed", Release => Relaxed);
+        if planted("gil/release_forgets_waiters") {
+            self.byte.swap(0, release);
+            return;
+        }
+        lot().unpark_one(self.key(), |waiter, more| {
+            let mut after = 0;
+            let mut token = 0;
+            if waiter.is_some() {
+                // Also when it has waited long enough by the mutex's measure there is no hand-over on a plain release:
+                // the waiter may sleep for long, and the GIL must not be idle meanwhile.
+                if hand_over {
+                    token = HANDED_OVER;
+                    if !planted("gil/hand_over_unlocked") {
+                        after |= LOCKED;
+                    }
+                }
+                if more {
+                    after |= HAS_PARKED;
+                }
+            }
+            self.byte.store_racing_rmw(after, release);
+            token
+        });
+    }
+
+    /// Does any thread hold it?
+    pub fn is_held(&self) -> bool {
+        self.byte.load(Relaxed) & LOCKED != 0
+    }
+
+    /// Does the thread with this breaker hold it?
+    pub fn is_held_by(&self, me: &Breaker) -> bool {
+        ptr::eq(self.holder.load(Relaxed), me)
+    }
+
+    /// How often it changed hands.
+    pub fn switches(&self) -> u64 {
+        self.switches.load(Relaxed)
+    }
+
+    /// In the child of a fork: held by the calling thread.
+    ///
+    /// # Safety
+    /// No other thread of this process exists, and this one held it.
+    pub unsafe fn reset_after_fork(&self, me: &Breaker) {
+        self.byte.store(LOCKED, Relaxed);
+        self.taken(me);
+    }
+
+    fn key(&self) -> usize {
+        &raw const *self as usize
+    }
+}
+
+impl Default for Gil {
+    fn default() -> Self {
+        Gil::new()
+    }
+}

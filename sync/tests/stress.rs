@@ -1,0 +1,552 @@
+//! Every primitive under real threads: short enough for every run, and what ThreadSanitizer is pointed at.
+//! `KRAIT_STRESS=20` makes it twenty times as long.
+
+use krait_sync::block::Wait;
+use krait_sync::brc::{self, BrcTable, CountRef, Objects, Outcome};
+use krait_sync::breaker::{Breaker, EXPLICIT_MERGE, GIL_DROP_REQUEST};
+use krait_sync::critical_section::{self as cs, CriticalSection, CriticalSection2, ThreadCtx};
+use krait_sync::event::Event;
+use krait_sync::gil::Gil;
+use krait_sync::mutex::{ByteMutex, Mutex};
+use krait_sync::once::OnceFlag;
+use krait_sync::pending::PendingCalls;
+use krait_sync::prim::{Deadline, thread_id};
+use krait_sync::qsbr::Domain;
+use krait_sync::recursive::RecursiveMutex;
+use krait_sync::rwlock::RwLock;
+use krait_sync::semaphore::Semaphore;
+use krait_sync::seqlock::SeqLock;
+use krait_sync::snapshot::Snapshot;
+use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
+use krait_sync::thread_state::{DETACHED, Pauses, StateWord};
+use krait_sync::xqueue::{CrossQueue, NotDone, Received, Unbind};
+use std::cell::Cell;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, AtomicUsize, Ordering::*};
+use std::thread;
+use std::time::{Duration, Instant};
+
+fn rounds(n: usize) -> usize {
+    n * std::env::var("KRAIT_STRESS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
+}
+
+#[test]
+fn mutex_excludes() {
+    let total = Mutex::new(0usize);
+    thread::scope(|s| {
+        for _ in 0..4 {
+            s.spawn(|| {
+                for _ in 0..rounds(20_000) {
+                    *total.lock() += 1;
+                }
+            });
+        }
+    });
+    assert_eq!(*total.lock(), 4 * rounds(20_000));
+    assert!(!total.raw().is_locked());
+}
+
+#[test]
+fn a_waiter_is_handed_the_lock() {
+    // One thread takes the lock again at once after each unlock; without hand-over the other may starve.
+    let mutex = ByteMutex::new();
+    let done = AtomicBool::new(false);
+    thread::scope(|s| {
+        s.spawn(|| {
+            while !done.load(Relaxed) {
+                let guard = mutex.guard();
+                thread::sleep(Duration::from_micros(200));
+                drop(guard);
+            }
+        });
+        let start = Instant::now();
+        for _ in 0..20 {
+            drop(mutex.guard());
+        }
+        done.store(true, Relaxed);
+        assert!(start.elapsed() < Duration::from_secs(5));
+    });
+}
+
+#[test]
+fn timed_lock_gives_up_and_leaves_no_trace() {
+    let mutex = ByteMutex::new();
+    mutex.lock();
+    let start = Instant::now();
+    assert!(!mutex.lock_timed(Wait::DETACH.at_most(Duration::from_millis(20))).ok());
+    assert!(start.elapsed() >= Duration::from_millis(20));
+    assert!(!mutex.lock_timed(Wait::DETACH.until(Deadline::POLL)).ok());
+    assert!(mutex.try_unlock());
+    assert!(!mutex.try_unlock());
+    assert!(mutex.try_lock());
+}
+
+#[test]
+fn timed_locks_among_others() {
+    let mutex = ByteMutex::new();
+    let (got, gave_up) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    thread::scope(|s| {
+        for n in 0..4u64 {
+            let (mutex, got, gave_up) = (&mutex, &got, &gave_up);
+            s.spawn(move || {
+                for i in 0..rounds(400) as u64 {
+                    if mutex.lock_timed(Wait::DETACH.at_most(Duration::from_micros((i * 7 + n) % 120))).ok() {
+                        thread::sleep(Duration::from_micros(i % 50));
+                        // SAFETY: locked above.
+                        unsafe { mutex.unlock() };
+                        got.fetch_add(1, Relaxed);
+                    } else {
+                        gave_up.fetch_add(1, Relaxed);
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(got.into_inner() + gave_up.into_inner(), 4 * rounds(400));
+    assert!(mutex.try_lock());
+}
+
+#[test]
+fn event_once_semaphore_rwlock_recursive() {
+    let (event, once, permits, rw, recursive) =
+        (Event::new(), OnceFlag::new(), Semaphore::new(2), RwLock::new(), RecursiveMutex::new());
+    let (value, inside, attempts) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+    let (mut plain, cell) = (0usize, AtomicUsize::new(0));
+    let plain = &Plain(&raw mut plain);
+    thread::scope(|s| {
+        for _ in 0..4 {
+            s.spawn(|| {
+                event.wait();
+                assert_eq!(value.load(Relaxed), 7);
+                while once.call_once_try(|| if attempts.fetch_add(1, Relaxed) < 2 { Err(()) } else { Ok(()) }).is_err()
+                {
+                }
+                for i in 0..rounds(2_000) {
+                    assert!(permits.acquire(Wait::DETACH).ok());
+                    assert!(inside.fetch_add(1, Relaxed) < 2);
+                    inside.fetch_sub(1, Relaxed);
+                    permits.release(1);
+                    if i % 8 == 0 {
+                        rw.write();
+                        plain.add();
+                        // SAFETY: entered above.
+                        unsafe { rw.unwrite() };
+                    } else {
+                        rw.read();
+                        cell.store(plain.get(), Relaxed);
+                        // SAFETY: entered above.
+                        unsafe { rw.unread() };
+                    }
+                    recursive.lock(thread_id());
+                    recursive.lock(thread_id());
+                    assert_eq!(recursive.depth(thread_id()), 2);
+                    assert!(recursive.try_unlock(thread_id()));
+                    assert!(recursive.try_unlock(thread_id()));
+                }
+            });
+        }
+        value.store(7, Relaxed);
+        event.set();
+    });
+    assert_eq!(attempts.into_inner(), 3);
+    assert_eq!(plain.get(), 4 * rounds(2_000).div_ceil(8));
+}
+
+/// A number that only its lock protects.
+struct Plain(*mut usize);
+// SAFETY: the tests use it under a lock.
+unsafe impl Sync for Plain {}
+impl Plain {
+    fn add(&self) {
+        // SAFETY: the lock is held.
+        unsafe { *self.0 += 1 }
+    }
+    fn get(&self) -> usize {
+        // SAFETY: the lock is held.
+        unsafe { *self.0 }
+    }
+}
+
+#[test]
+fn seqlock_reads_are_whole() {
+    let lock = SeqLock::new();
+    let (a, b, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+    thread::scope(|s| {
+        s.spawn(|| {
+            for i in 1..=rounds(50_000) {
+                let guard = lock.write();
+                a.store(i, Relaxed);
+                b.store(i, Relaxed);
+                drop(guard);
+            }
+            done.store(true, Relaxed);
+        });
+        while !done.load(Relaxed) {
+            let sequence = lock.read_begin();
+            let (x, y) = (a.load(Relaxed), b.load(Relaxed));
+            if lock.validate(sequence) {
+                assert_eq!(x, y);
+            }
+        }
+    });
+}
+
+#[test]
+fn snapshots_are_dropped_late_and_once() {
+    static LIVE: AtomicIsize = AtomicIsize::new(0);
+    struct Value(usize);
+    impl Value {
+        fn new(n: usize) -> Value {
+            LIVE.fetch_add(1, Relaxed);
+            Value(n)
+        }
+    }
+    impl Drop for Value {
+        fn drop(&mut self) {
+            self.0 = usize::MAX;
+            LIVE.fetch_sub(1, Relaxed);
+        }
+    }
+    let domain = Domain::new();
+    let snapshot = Snapshot::new(Value::new(0));
+    let done = AtomicBool::new(false);
+    thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                // SAFETY: the domain outlives the scope.
+                let me = unsafe { domain.register() };
+                while !done.load(Relaxed) {
+                    me.attach();
+                    for _ in 0..100 {
+                        // SAFETY: attached, and no quiescent state while the reference is used.
+                        assert_ne!(unsafe { snapshot.read(&me) }.0, usize::MAX);
+                        me.quiescent();
+                    }
+                    me.detach();
+                }
+            });
+        }
+        // SAFETY: the domain outlives the scope.
+        let me = unsafe { domain.register() };
+        me.attach();
+        for i in 1..=rounds(20_000) {
+            snapshot.replace(Value::new(i), &me);
+            if i % 64 == 0 {
+                me.quiescent();
+                me.process();
+            }
+        }
+        me.detach();
+        done.store(true, Relaxed);
+    });
+    drop(snapshot);
+    drop(domain);
+    assert_eq!(LIVE.load(Relaxed), 0);
+}
+
+#[test]
+fn qsbr_slots_grow_and_come_back() {
+    let domain = Domain::new();
+    // SAFETY: the domain outlives them.
+    let many: Vec<_> = (0..100).map(|_| unsafe { domain.register() }).collect();
+    let capacity = domain.capacity();
+    assert!(capacity >= 100);
+    drop(many);
+    // SAFETY: as above.
+    let again: Vec<_> = (0..100).map(|_| unsafe { domain.register() }).collect();
+    assert_eq!(domain.capacity(), capacity);
+    drop(again);
+}
+
+/// An object with a header, in memory that is kept to the end.
+struct Object {
+    tid: AtomicUsize,
+    local: AtomicU32,
+    shared: AtomicIsize,
+    deaths: AtomicUsize,
+}
+
+impl Object {
+    fn new(owner: usize, local: u32) -> Object {
+        Object {
+            tid: AtomicUsize::new(owner),
+            local: AtomicU32::new(local),
+            shared: AtomicIsize::new(0),
+            deaths: AtomicUsize::new(0),
+        }
+    }
+    fn counts(&self) -> CountRef<'_> {
+        CountRef { tid: &self.tid, local: &self.local, shared: &self.shared }
+    }
+}
+
+struct Heap;
+impl Objects for Heap {
+    unsafe fn counts<'a>(&self, object: NonNull<()>) -> CountRef<'a> {
+        // SAFETY: the tests queue `Object`s only, and keep them.
+        unsafe { object.cast::<Object>().as_ref() }.counts()
+    }
+    unsafe fn dealloc(&self, object: NonNull<()>) {
+        // SAFETY: as above.
+        assert_eq!(unsafe { object.cast::<Object>().as_ref() }.deaths.fetch_add(1, AcqRel), 0, "died twice");
+    }
+}
+
+fn drop_reference(table: &BrcTable, object: &Object, me: usize) {
+    let pointer = NonNull::from(object).cast();
+    match brc::decref(object.counts(), me) {
+        Outcome::Alive => {}
+        // SAFETY: the decrement found zero.
+        Outcome::Dead => unsafe { Heap.dealloc(pointer) },
+        // SAFETY: the decrement was ours.
+        Outcome::Queue => unsafe { table.queue(&Heap, pointer, me) },
+    }
+}
+
+#[test]
+fn every_object_dies_once() {
+    const OBJECTS: usize = 64;
+    const THREADS: usize = 4;
+    for round in 0..rounds(30) {
+        let table = BrcTable::new();
+        let ready = std::sync::Barrier::new(THREADS);
+        let heaps: Vec<std::sync::OnceLock<Vec<Object>>> = (0..THREADS).map(|_| std::sync::OnceLock::new()).collect();
+        thread::scope(|s| {
+            for n in 0..THREADS {
+                let (table, ready, heaps) = (&table, &ready, &heaps);
+                s.spawn(move || {
+                    let me = thread_id();
+                    let (breaker, state) = (Breaker::new(), StateWord::new(DETACHED));
+                    assert!(state.try_attach());
+                    // SAFETY: before it owns objects; both outlive `unregister`.
+                    unsafe { table.register(me, &breaker, &state) };
+                    // One reference for each thread, all counted by the owner.
+                    let mine = (0..OBJECTS).map(|_| Object::new(me, THREADS as u32)).collect();
+                    assert!(heaps[n].set(mine).is_ok());
+                    ready.wait();
+                    for i in 0..OBJECTS {
+                        for heap in heaps {
+                            let object = &heap.get().unwrap()[(i * 7 + n * 13) % OBJECTS];
+                            brc::incref(object.counts(), me);
+                            drop_reference(table, object, me);
+                            drop_reference(table, object, me);
+                        }
+                        if breaker.take(EXPLICIT_MERGE) != 0 {
+                            // SAFETY: attached and registered.
+                            unsafe { table.merge_own(&Heap, me) };
+                        }
+                    }
+                    if round % 2 == 0 {
+                        ready.wait();
+                    }
+                    // SAFETY: it owns nothing it still uses.
+                    unsafe { table.unregister(&Heap, me, &breaker, &state) };
+                });
+            }
+        });
+        for heap in &heaps {
+            for object in heap.get().unwrap() {
+                assert_eq!(object.deaths.load(Acquire), 1);
+            }
+        }
+    }
+}
+
+struct World {
+    scopes: PauseScopes,
+    interpreter: StopTheWorld,
+    global: StopTheWorld,
+    threads: Vec<(StateWord, Breaker, AtomicUsize)>,
+}
+
+#[test]
+fn nobody_runs_in_a_pause() {
+    const THREADS: usize = 4;
+    let world = World {
+        scopes: PauseScopes::new(),
+        interpreter: StopTheWorld::new(Scope::Interpreter),
+        global: StopTheWorld::new(Scope::Process),
+        threads: (0..=THREADS).map(|_| (StateWord::new(DETACHED), Breaker::new(), AtomicUsize::new(0))).collect(),
+    };
+    let done = AtomicBool::new(false);
+    thread::scope(|s| {
+        for n in 1..=THREADS {
+            let (world, done) = (&world, &done);
+            s.spawn(move || {
+                let (state, breaker, progress) = &world.threads[n];
+                let pauses = Pauses { interpreter: &world.interpreter, global: &world.global };
+                while !done.load(Relaxed) {
+                    state.attach().unwrap();
+                    for _ in 0..50 {
+                        progress.fetch_add(1, Relaxed);
+                        if breaker.word() != 0 {
+                            state.safe_point(pauses).unwrap();
+                        }
+                    }
+                    state.detach(pauses);
+                }
+            });
+        }
+        let me = &world.threads[0].0;
+        assert!(me.try_attach());
+        for i in 0..rounds(300) {
+            let others = |visit: &mut dyn FnMut(&StateWord, &Breaker)| {
+                world.threads[1..].iter().for_each(|(state, breaker, _)| visit(state, breaker))
+            };
+            let stw = if i % 3 == 0 { &world.global } else { &world.interpreter };
+            let pause = stw.stop(&world.scopes, me, others);
+            let before: Vec<_> = world.threads.iter().map(|t| t.2.load(Relaxed)).collect();
+            thread::yield_now();
+            assert!(world.threads[1..].iter().all(|t| !t.0.is_attached()));
+            let after: Vec<_> = world.threads.iter().map(|t| t.2.load(Relaxed)).collect();
+            assert_eq!(before, after);
+            pause.start();
+        }
+        done.store(true, Relaxed);
+    });
+    assert!(world.threads[1..].iter().all(|t| t.2.load(Relaxed) > 0), "a thread starved");
+}
+
+#[test]
+fn critical_sections_do_not_deadlock_or_lose() {
+    // Without hooks nothing is suspended, so the sections nest in one order; pairs may come in any order.
+    let mutexes: Vec<ByteMutex> = (0..4).map(|_| ByteMutex::new()).collect();
+    let mut counts = [0usize; 4];
+    let plain: Vec<Plain> = counts.iter_mut().map(|n| Plain(n)).collect();
+    thread::scope(|s| {
+        for n in 0..4usize {
+            let (mutexes, plain) = (&mutexes, &plain);
+            s.spawn(move || {
+                let (sections, state) = (Cell::new(0), StateWord::new(DETACHED));
+                assert!(state.try_attach());
+                let ctx = ThreadCtx { sections: &sections, state: &state };
+                for i in 0..rounds(5_000) {
+                    let (a, b) = ((i + n) % 4, (i * 3 + n) % 4);
+                    let (pair, inner) = (CriticalSection2::new(), CriticalSection::new());
+                    // SAFETY: this thread's context; the frames stay and end in reverse order.
+                    unsafe {
+                        cs::begin2(ctx, &pair, &mutexes[a], &mutexes[b]);
+                        plain[a].add();
+                        cs::begin(ctx, &inner, &mutexes[a]);
+                        plain[a].add();
+                        cs::end(ctx, &inner);
+                        cs::end2(ctx, &pair);
+                    }
+                    assert_eq!(sections.get(), 0);
+                }
+            });
+        }
+    });
+    assert_eq!(counts.iter().sum::<usize>(), 4 * 2 * rounds(5_000));
+}
+
+#[test]
+fn the_gil_goes_round() {
+    let gil = Gil::new();
+    gil.set_interval(Duration::from_micros(200));
+    let total = AtomicUsize::new(0);
+    let stop = AtomicBool::new(false);
+    let mut shares = [0usize; 4];
+    thread::scope(|s| {
+        for share in &mut shares {
+            let (gil, total, stop) = (&gil, &total, &stop);
+            s.spawn(move || {
+                let breaker = Breaker::new();
+                // SAFETY: the breaker outlives the release.
+                unsafe { gil.acquire(&breaker) };
+                while !stop.load(Relaxed) {
+                    let n = total.load(Relaxed);
+                    total.store(n + 1, Relaxed);
+                    *share += 1;
+                    if breaker.is_set(GIL_DROP_REQUEST) {
+                        // SAFETY: held.
+                        unsafe { gil.switch(&breaker) };
+                    }
+                }
+                // SAFETY: held.
+                unsafe { gil.release(&breaker) };
+            });
+        }
+        thread::sleep(Duration::from_millis(200));
+        stop.store(true, Relaxed);
+    });
+    assert_eq!(total.into_inner(), shares.iter().sum::<usize>());
+    assert!(shares.iter().all(|&n| n > 0), "{shares:?}");
+    assert!(!gil.is_held());
+}
+
+#[test]
+fn pending_calls_run_once_and_in_order() {
+    let queue = PendingCalls::new(32);
+    let received = Mutex::new([0usize; 3]);
+    let count = AtomicUsize::new(0);
+    let n = rounds(3_000);
+    thread::scope(|s| {
+        for producer in 0..3usize {
+            let queue = &queue;
+            s.spawn(move || {
+                for i in 1..=n {
+                    while queue.push((producer, i)).is_err() {
+                        thread::yield_now();
+                    }
+                }
+            });
+        }
+        for _ in 0..2 {
+            s.spawn(|| {
+                while count.load(Relaxed) < 3 * n {
+                    let Some(mut drain) = queue.drain() else {
+                        thread::yield_now();
+                        continue;
+                    };
+                    while let Some((producer, i)) = drain.pop() {
+                        let mut last = received.lock();
+                        assert_eq!(last[producer] + 1, i);
+                        last[producer] = i;
+                        count.fetch_add(1, Relaxed);
+                    }
+                    drop(drain);
+                    thread::yield_now();
+                }
+            });
+        }
+    });
+    assert!(queue.is_empty());
+}
+
+#[test]
+fn cross_queue_blocks_wakes_unbinds_and_closes() {
+    let queue = CrossQueue::new(4);
+    let n = rounds(5_000);
+    let sum = AtomicUsize::new(0);
+    thread::scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                loop {
+                    match queue.recv(Wait::DETACH) {
+                        Ok(Received::Item(i)) => sum.fetch_add(i, Relaxed),
+                        Ok(Received::Unbound) => unreachable!(),
+                        Err(NotDone::Closed) => break,
+                        Err(other) => panic!("{other:?}"),
+                    };
+                }
+            });
+        }
+        thread::scope(|s| {
+            for _ in 0..2 {
+                s.spawn(|| (1..=n).for_each(|i| queue.send(1, Unbind::Drop, i, Wait::DETACH).unwrap()));
+            }
+        });
+        queue.close();
+    });
+    assert_eq!(sum.into_inner(), n * (n + 1));
+
+    let queue = CrossQueue::new(0);
+    queue.send(1, Unbind::Mark, 'a', Wait::POLL).unwrap();
+    queue.send(2, Unbind::Drop, 'b', Wait::POLL).unwrap();
+    queue.send(1, Unbind::Drop, 'c', Wait::POLL).unwrap();
+    assert_eq!(queue.unbind(1), ['a', 'c']);
+    assert_eq!(queue.recv(Wait::POLL), Ok(Received::Unbound));
+    assert_eq!(queue.recv(Wait::POLL), Ok(Received::Item('b')));
+    assert_eq!(queue.recv(Wait::DETACH.at_most(Duration::from_millis(5))), Err(NotDone::TimedOut));
+}
