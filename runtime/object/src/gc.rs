@@ -1,22 +1,596 @@
 //! The cycle collector.
+//!
+//! It walks the pages of the interpreter's heaps for tracked objects, subtracts the references that they hold on each
+//! other from copies of their counts, and treats what is left above zero as reachable from outside; everything that
+//! reachable objects reach is reachable, the rest is garbage. `gil` mode keeps a young generation: the objects
+//! tracked since the last collection, which is often enough. `nogil` mode stops the world for finding the garbage,
+//! and runs finalizers, weak reference callbacks and clearing after the pause.
+//!
+//! Order of the end of garbage, as PEP 442 and the manual of `gc` have it: weak references are cleared and their
+//! callbacks run, finalizers run, what they revived is found by a second pass over the garbage, the rest is cleared.
+use crate::handle::{Attached, Layout, Ref};
+use crate::layout::PyObject;
+use crate::mem::Page;
+use crate::mode::{self, FREE_THREADED};
 use crate::Object;
+use std::cell::{Cell, RefCell};
+use std::ffi::{c_int, c_void};
+use std::ptr::{self, NonNull};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, AtomicUsize, Ordering::Relaxed};
 
-/// Makes the collector visit `object` (its type has `Py_TPFLAGS_HAVE_GC`).
+/// Marker in a page's count array: reachable.
+const REACHABLE: u32 = u32::MAX;
+/// Marker: not part of this collection.
+const ABSENT: u32 = u32::MAX - 1;
+
+/// One generation's statistics, as `gc.get_stats()` shows them.
+#[derive(Clone, Copy, Default)]
+pub struct Stats {
+    pub collections: usize,
+    pub collected: usize,
+    pub uncollectable: usize,
+}
+
+/// The collector of one interpreter.
+pub struct GcState {
+    pub enabled: AtomicBool,
+    collecting: AtomicBool,
+    pub debug: AtomicU32,
+    pub thresholds: [AtomicUsize; 3],
+    /// Net allocations of collectable objects since the last collection.
+    pub count: AtomicIsize,
+    /// Objects that survived young collections since the last full one, and those that survived that one.
+    pub pending: AtomicUsize,
+    pub long_lived: AtomicUsize,
+    pub young_collections: AtomicUsize,
+    young: GilCell<Vec<NonNull<PyObject>>>,
+    pub stats: Mutex<[Stats; 3]>,
+    /// `gc.freeze`: objects found then are left out of collections.
+    pub frozen: Mutex<Vec<usize>>,
+    /// `gc.garbage` and `gc.callbacks`, made by the `gc` module.
+    pub garbage: crate::Slot,
+    pub callbacks: crate::Slot,
+}
+
+/// A cell that only the GIL's holder uses.
+struct GilCell<T>(RefCell<T>);
+// SAFETY: used in `gil` mode only, under the GIL.
+unsafe impl<T> Sync for GilCell<T> {}
+// SAFETY: as above.
+unsafe impl<T> Send for GilCell<T> {}
+
+impl GcState {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        GcState {
+            enabled: AtomicBool::new(true),
+            collecting: AtomicBool::new(false),
+            debug: AtomicU32::new(0),
+            thresholds: [AtomicUsize::new(2000), AtomicUsize::new(10), AtomicUsize::new(0)],
+            count: AtomicIsize::new(0),
+            pending: AtomicUsize::new(0),
+            long_lived: AtomicUsize::new(0),
+            young_collections: AtomicUsize::new(0),
+            young: GilCell(RefCell::new(Vec::new())),
+            stats: Mutex::default(),
+            frozen: Mutex::default(),
+            garbage: crate::Slot::NULL,
+            callbacks: crate::Slot::NULL,
+        }
+    }
+}
+
+/// Counts an allocation of a collectable object; asks for a collection when it is time. The collection itself runs
+/// when the evaluation loop next looks at its breaker.
+#[inline(always)]
+pub(crate) fn count_allocation(py: Attached<'_>) {
+    let ext = py.ext();
+    let count = ext.gc_allocations.get() + 1;
+    ext.gc_allocations.set(count);
+    if count >= 256 {
+        flush_count(py);
+    }
+}
+
+#[cold]
+fn flush_count(py: Attached<'_>) {
+    let gc = &py.state().gc;
+    let count = py.ext().gc_allocations.replace(0) as isize;
+    let total = gc.count.fetch_add(count, Relaxed) + count;
+    let threshold = gc.thresholds[0].load(Relaxed) as isize;
+    if threshold == 0 || !gc.enabled.load(Relaxed) || total < threshold {
+        return;
+    }
+    if FREE_THREADED && (total as usize) < gc.long_lived.load(Relaxed) / 4 {
+        return;
+    }
+    mode::breaker(py.tstate()).set(krait_sync::breaker::GC);
+}
+
+/// Makes the collector visit `object`. Static objects are never visited.
 #[inline]
 pub fn track(object: &Object) {
-    let _ = object;
-    todo!()
+    if mode::is_immortal(object) && !object.ty().is_heap() {
+        return;
+    }
+    mode::set_tracked(object, true);
+    if !FREE_THREADED {
+        // SAFETY: [attached].
+        note_young(unsafe { Attached::from_tls() }, object);
+    }
+}
+
+#[inline]
+fn note_young(py: Attached<'_>, object: &Object) {
+    let raw = object.as_ptr();
+    // SAFETY: tracked objects are the heap's.
+    let page = unsafe { Page::of(raw) };
+    Page::set_bit(&page.young, Page::granule(raw), true);
+    let mut young = py.state().gc.young.0.borrow_mut();
+    if young.len() == young.capacity() && young.len() >= 4096 {
+        compact_young(&mut young);
+    }
+    young.push(NonNull::from(object).cast());
+}
+
+/// Drops entries of objects that died or were untracked.
+#[cold]
+fn compact_young(young: &mut Vec<NonNull<PyObject>>) {
+    // A second entry of one address (the block was used again) goes too: the first keeps the bit.
+    young.sort_unstable();
+    young.dedup();
+    young.retain(|object| {
+        // SAFETY: pages are released only by full collections, which empty the list first.
+        let page = unsafe { Page::of(object.as_ptr()) };
+        let granule = Page::granule(object.as_ptr());
+        Page::bit(&page.young, granule) && Page::bit(&page.tracked, granule)
+    });
+    let room = young.len().max(4096);
+    young.reserve(room);
+}
+
+/// Forgets a block that is being freed (`gil` mode's page bits).
+#[inline(always)]
+pub(crate) fn forget(object: *mut PyObject) {
+    // SAFETY: the block is the heap's.
+    let page = unsafe { Page::of(object) };
+    let granule = Page::granule(object);
+    Page::set_bit(&page.tracked, granule, false);
+    Page::set_bit(&page.finalized, granule, false);
+    Page::set_bit(&page.young, granule, false);
 }
 
 /// Hides `object` from the collector; untracking twice is allowed.
 #[inline]
 pub fn untrack(object: &Object) {
-    let _ = object;
-    todo!()
+    if !(mode::is_immortal(object) && !object.ty().is_heap()) {
+        mode::set_tracked(object, false);
+    }
 }
 
 /// Whether the collector visits `object`.
 pub fn is_tracked(object: &Object) -> bool {
-    let _ = object;
-    todo!()
+    is_collectable(object) && mode::is_tracked(object)
 }
+
+/// Whether the object is of a collectable kind and on the heap.
+pub fn is_collectable(object: &Object) -> bool {
+    let ty = object.ty();
+    if !ty.is_gc() || mode::is_immortal(object) && is_static(object) {
+        return false;
+    }
+    match ty.as_type().tp_is_gc.get() {
+        // SAFETY: [slot-contract].
+        Some(is_gc) => unsafe { is_gc(object.as_ptr()) != 0 },
+        None => true,
+    }
+}
+
+/// Static type objects and other immortals that are not in a page.
+fn is_static(object: &Object) -> bool {
+    object.downcast::<crate::Type>().is_none_or(|ty| !ty.is_heap())
+}
+
+pub fn is_finalized(object: &Object) -> bool {
+    is_collectable(object) && mode::is_finalized(object)
+}
+
+/// Calls `tp_finalize` once for a live object (`PyObject_CallFinalizer`).
+pub fn call_finalizer(object: &Object) {
+    let ty = object.ty();
+    let Some(finalize) = ty.as_type().tp_finalize.get() else { return };
+    if ty.is_gc() {
+        if mode::is_finalized(object) {
+            return;
+        }
+        mode::set_finalized(object);
+    }
+    // SAFETY: [slot-contract].
+    unsafe { finalize(object.as_ptr()) };
+}
+
+/// Calls the finalizer of an object whose count is zero; whether it lives on (`PyObject_CallFinalizerFromDealloc`).
+///
+/// # Safety
+/// Called from the object's `tp_dealloc`.
+pub unsafe fn finalize_from_dealloc(py: Attached<'_>, object: &Object) -> bool {
+    if object.ty().is_gc() && mode::is_finalized(object) {
+        return false;
+    }
+    // The pending exception, if any, is not the finalizer's business.
+    let pending = py.take_raised();
+    // SAFETY: by the contract.
+    let dead = unsafe {
+        mode::resurrect_start(object);
+        call_finalizer(object);
+        mode::resurrect_end(object)
+    };
+    if let Some(pending) = pending {
+        let _ = py.restore(pending);
+    }
+    if !dead && object.ty().is_gc() {
+        track(object);
+    }
+    !dead
+}
+
+/// Which objects a collection looks at.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Generation {
+    Young = 0,
+    Full = 2,
+}
+
+/// What a collection did.
+#[derive(Clone, Copy, Default, Debug)]
+pub struct Collected {
+    pub collected: usize,
+    pub uncollectable: usize,
+}
+
+/// Runs the collection that allocations asked for. Called by the evaluation loop.
+pub fn run_scheduled(py: Attached<'_>) {
+    let gc = &py.state().gc;
+    if !gc.enabled.load(Relaxed) {
+        return;
+    }
+    let full = FREE_THREADED
+        || gc.young_collections.load(Relaxed) > gc.thresholds[1].load(Relaxed)
+            && gc.pending.load(Relaxed) > gc.long_lived.load(Relaxed) / 4;
+    let pending = py.take_raised();
+    collect(py, if full { Generation::Full } else { Generation::Young });
+    if let Some(pending) = pending {
+        let _ = py.restore(pending);
+    }
+}
+
+/// Collects garbage now. Returns what was found; nothing when a collection is under way.
+pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
+    let gc = &py.state().gc;
+    if gc.collecting.swap(true, Relaxed) {
+        return Collected::default();
+    }
+    gc.count.store(0, Relaxed);
+    let generation = if FREE_THREADED { Generation::Full } else { generation };
+    let mut garbage = Vec::new();
+    if FREE_THREADED {
+        (crate::hooks::hooks().stop_the_world)(py, &mut || garbage = find_garbage(py, generation));
+    } else {
+        garbage = find_garbage(py, generation);
+    }
+    let result = dispose(py, garbage);
+    let mut stats = gc.stats.lock().expect("no panic under this lock");
+    let entry = &mut stats[generation as usize];
+    entry.collections += 1;
+    entry.collected += result.collected;
+    entry.uncollectable += result.uncollectable;
+    drop(stats);
+    match generation {
+        Generation::Young => {
+            gc.young_collections.fetch_add(1, Relaxed);
+        }
+        Generation::Full => {
+            gc.young_collections.store(0, Relaxed);
+        }
+    }
+    gc.collecting.store(false, Relaxed);
+    result
+}
+
+/// All tracked objects of the interpreter, borrowed. [stopped-world] or the GIL.
+fn tracked_objects(py: Attached<'_>) -> Vec<NonNull<PyObject>> {
+    let mut objects = Vec::new();
+    let mut add = |raw: *mut PyObject| {
+        // SAFETY: the slot was handed out, so it is an object head, or a free block that looks like one.
+        let object = unsafe { Object::from_ptr(raw) };
+        if mode::is_tracked(object) {
+            objects.push(NonNull::from(object).cast());
+        }
+    };
+    let state = py.state();
+    for heap in state.heaps.lock().expect("no panic under this lock").iter() {
+        // SAFETY: nobody allocates meanwhile.
+        for page in unsafe { &*heap.pages.get() } {
+            // SAFETY: pages of a heap are live.
+            unsafe { page.as_ref() }.for_each_slot(&mut add);
+        }
+    }
+    for region in state.large.lock().expect("no panic under this lock").values() {
+        // SAFETY: a large region begins with a page head and holds one object.
+        unsafe { region.0.cast::<Page>().as_ref() }.for_each_slot(&mut add);
+    }
+    objects
+}
+
+/// All tracked objects as new references (`gc.get_objects`).
+pub fn objects(py: Attached<'_>) -> Vec<Ref<Object>> {
+    let mut found = Vec::new();
+    let mut gather = || {
+        for object in tracked_objects(py) {
+            // SAFETY: tracked objects are live.
+            found.push(unsafe { Object::from_ptr(object.as_ptr()) }.to_ref());
+        }
+    };
+    if FREE_THREADED { (crate::hooks::hooks().stop_the_world)(py, &mut gather) } else { gather() }
+    found
+}
+
+/// The counts of one collection, in scratch arrays of the pages.
+struct Counts {
+    pages: Vec<(NonNull<Page>, Box<[u32]>)>,
+}
+
+impl Counts {
+    /// Enters an object with its count.
+    fn enter(&mut self, object: NonNull<PyObject>, count: u32) {
+        // SAFETY: tracked objects are the heap's.
+        let page = unsafe { Page::of(object.as_ptr()) };
+        if page.gc_refs.get().is_null() {
+            let mut counts = vec![ABSENT; crate::mem::PAGE / 16].into_boxed_slice();
+            page.gc_refs.set(counts.as_mut_ptr());
+            self.pages.push((NonNull::from(page), counts));
+        }
+        *entry(object.as_ptr()).expect("just made") = count;
+    }
+}
+
+impl Drop for Counts {
+    fn drop(&mut self) {
+        for (page, _) in &self.pages {
+            // SAFETY: pages are not released during a collection.
+            unsafe { page.as_ref() }.gc_refs.set(ptr::null_mut());
+        }
+    }
+}
+
+/// The count of an object in the running collection, unless it is not part of it.
+#[inline]
+fn entry<'a>(object: *mut PyObject) -> Option<&'a mut u32> {
+    // SAFETY: the callers pass collectable objects, which are the heap's.
+    unsafe {
+        let counts = Page::of(object).gc_refs.get();
+        if counts.is_null() { None } else { Some(&mut *counts.add(Page::granule(object))) }
+    }
+}
+
+/// The count of what a visitor got, if it takes part.
+#[inline]
+fn visited_entry<'a>(object: *mut PyObject) -> Option<&'a mut u32> {
+    // SAFETY: visitors get live objects.
+    let object = unsafe { Object::from_ptr(object) };
+    if !is_collectable(object) {
+        return None;
+    }
+    entry(object.as_ptr()).filter(|count| **count != ABSENT)
+}
+
+unsafe extern "C" fn visit_subtract(object: *mut PyObject, _: *mut c_void) -> c_int {
+    if let Some(count) = visited_entry(object)
+        && *count != REACHABLE
+        && *count > 0
+    {
+        *count -= 1;
+    }
+    0
+}
+
+unsafe extern "C" fn visit_reach(object: *mut PyObject, work: *mut c_void) -> c_int {
+    if let Some(count) = visited_entry(object)
+        && *count != REACHABLE
+    {
+        *count = REACHABLE;
+        // SAFETY: the collector passes its work list.
+        unsafe { (*work.cast::<Vec<NonNull<PyObject>>>()).push(NonNull::new_unchecked(object)) };
+    }
+    0
+}
+
+fn traverse(object: NonNull<PyObject>, visit: crate::layout::visitproc, arg: *mut c_void) {
+    // SAFETY: tracked objects are live and their type has `tp_traverse`.
+    unsafe {
+        let ty = Object::from_ptr(object.as_ptr()).ty();
+        if let Some(traverse) = ty.as_type().tp_traverse.get() {
+            traverse(object.as_ptr(), visit, arg);
+        }
+    }
+}
+
+/// Which of `objects` only reach each other. Counts are as large as a `u32` allows.
+fn unreachable(objects: &[NonNull<PyObject>], counts: &mut Counts, extra: u32) -> Vec<NonNull<PyObject>> {
+    for &object in objects {
+        // SAFETY: live.
+        let count = mode::refcount(unsafe { Object::from_ptr(object.as_ptr()) });
+        counts.enter(object, (count.clamp(0, (ABSENT - 1) as isize) as u32).saturating_sub(extra));
+    }
+    for &object in objects {
+        traverse(object, visit_subtract, ptr::null_mut());
+    }
+    let mut work = Vec::new();
+    for &object in objects {
+        let count = entry(object.as_ptr()).expect("entered above");
+        if *count != 0 && *count != REACHABLE {
+            *count = REACHABLE;
+            work.push(object);
+        }
+        while let Some(object) = work.pop() {
+            traverse(object, visit_reach, (&raw mut work).cast());
+        }
+    }
+    objects.iter().copied().filter(|object| *entry(object.as_ptr()).expect("entered above") != REACHABLE).collect()
+}
+
+/// Finds the garbage and holds a reference to each of it.
+fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
+    let gc = &py.state().gc;
+    if FREE_THREADED {
+        // SAFETY: the world is stopped.
+        unsafe { mode::merge_all(py) };
+    }
+    let mut objects = match generation {
+        Generation::Full => {
+            gc.young.0.borrow_mut().clear();
+            tracked_objects(py)
+        }
+        Generation::Young => {
+            let mut young = std::mem::take(&mut *gc.young.0.borrow_mut());
+            compact_young(&mut young);
+            young
+        }
+    };
+    let frozen = gc.frozen.lock().expect("no panic under this lock");
+    if !frozen.is_empty() {
+        objects.retain(|object| frozen.binary_search(&object.as_ptr().addr()).is_err());
+    }
+    drop(frozen);
+    if !FREE_THREADED {
+        for object in &objects {
+            // SAFETY: tracked objects are the heap's.
+            let page = unsafe { Page::of(object.as_ptr()) };
+            Page::set_bit(&page.young, Page::granule(object.as_ptr()), false);
+        }
+    }
+    let mut counts = Counts { pages: Vec::new() };
+    let garbage = unreachable(&objects, &mut counts, 0);
+    let survivors = objects.len() - garbage.len();
+    match generation {
+        Generation::Young => drop(gc.pending.fetch_add(survivors, Relaxed)),
+        Generation::Full => {
+            gc.pending.store(0, Relaxed);
+            gc.long_lived.store(survivors, Relaxed);
+        }
+    }
+    // SAFETY: garbage is live until it is cleared.
+    garbage.iter().map(|object| unsafe { Object::from_ptr(object.as_ptr()) }.to_ref()).collect()
+}
+
+/// Ends the life of garbage that the caller holds one reference to each of.
+fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
+    if garbage.is_empty() {
+        return Collected::default();
+    }
+    crate::builtins::weakrefobject::clear_garbage(py, &garbage);
+    for object in &garbage {
+        call_finalizer(object);
+    }
+    let raw: Vec<NonNull<PyObject>> = garbage.iter().map(|object| NonNull::from(&**object).cast()).collect();
+    let mut still = Vec::new();
+    let mut find = || {
+        if FREE_THREADED {
+            // SAFETY: the world is stopped.
+            unsafe { mode::merge_all(py) };
+        }
+        // Our own reference to each does not count.
+        still = unreachable(&raw, &mut Counts { pages: Vec::new() }, 1);
+    };
+    if FREE_THREADED { (crate::hooks::hooks().stop_the_world)(py, &mut find) } else { find() }
+    if still.len() != garbage.len() {
+        let dead: std::collections::HashSet<_> = still.iter().map(|object| object.as_ptr().addr()).collect();
+        garbage.retain(|object| dead.contains(&object.as_ptr().addr()));
+    }
+    let mut result = Collected::default();
+    let save = py.state().gc.debug.load(Relaxed) & 32 != 0;
+    for object in &garbage {
+        result.collected += 1;
+        if save {
+            keep(py, object);
+            continue;
+        }
+        // SAFETY: [slot-contract]; our reference keeps the object alive during the call.
+        unsafe {
+            if let Some(clear) = object.ty().as_type().tp_clear.get() {
+                clear(object.as_ptr());
+            }
+        }
+        if let Some(pending) = py.take_raised() {
+            let _ = py.restore(pending);
+            (crate::hooks::hooks().unraisable)(py, Some("Exception ignored in tp_clear of"), Some(object));
+        }
+    }
+    result
+}
+
+/// `gc.DEBUG_SAVEALL`: puts garbage on `gc.garbage`.
+fn keep(py: Attached<'_>, object: &Object) {
+    if let Some(list) = py.state().gc.garbage.get()
+        && let Some(list) = list.downcast::<crate::List>().ok()
+        && let Err(raised) = list.push(py, object.to_ref())
+    {
+        raised.clear(py);
+    }
+}
+
+struct Referents<'a>(&'a mut Vec<Ref<Object>>);
+
+unsafe extern "C" fn visit_collect(object: *mut PyObject, found: *mut c_void) -> c_int {
+    // SAFETY: `referents` passes its own vector; the object is live.
+    unsafe {
+        (*found.cast::<Referents<'_>>()).0.push(Object::from_ptr(object).to_ref());
+    }
+    0
+}
+
+/// What an object refers to directly (`gc.get_referents`).
+pub fn referents(object: &Object) -> Vec<Ref<Object>> {
+    let mut found = Vec::new();
+    if is_collectable(object) {
+        let mut referents = Referents(&mut found);
+        traverse(NonNull::from(object).cast(), visit_collect, (&raw mut referents).cast());
+    }
+    found
+}
+
+/// Objects that refer to any of `targets` directly (`gc.get_referrers`).
+pub fn referrers(py: Attached<'_>, targets: &[&Object]) -> Vec<Ref<Object>> {
+    struct Search<'a> {
+        targets: &'a [&'a Object],
+        hit: Cell<bool>,
+    }
+    unsafe extern "C" fn visit(object: *mut PyObject, search: *mut c_void) -> c_int {
+        // SAFETY: `referrers` passes its own `Search`.
+        let search = unsafe { &*search.cast::<Search<'_>>() };
+        let hit = search.targets.iter().any(|target| target.as_ptr() == object);
+        search.hit.set(search.hit.get() || hit);
+        c_int::from(hit)
+    }
+    let mut found = objects(py);
+    found.retain(|object| {
+        let search = Search { targets, hit: Cell::new(false) };
+        traverse(NonNull::from(&**object).cast(), visit, (&raw const search).cast_mut().cast());
+        search.hit.get()
+    });
+    found
+}
+
+/// `gc.freeze`: leaves what is tracked now out of later collections.
+pub fn freeze(py: Attached<'_>) {
+    let mut frozen: Vec<usize> = objects(py).iter().map(|object| object.as_ptr().addr()).collect();
+    frozen.sort_unstable();
+    *py.state().gc.frozen.lock().expect("no panic under this lock") = frozen;
+}
+
+/// `gc.unfreeze`.
+pub fn unfreeze(py: Attached<'_>) {
+    py.state().gc.frozen.lock().expect("no panic under this lock").clear();
+}
+

@@ -1,30 +1,450 @@
-//! Object memory: allocation of instances and release of their memory.
+//! Object memory: allocation of instances, release of their memory, and the pages both live in.
+//!
+//! Blocks of up to [`MAX_SMALL`] bytes live in 64 KiB pages of one size class and one header offset; larger ones have
+//! a region of their own with the same header. A page belongs to a [`Heap`]: in `gil` mode the interpreter's, in
+//! `nogil` mode a thread's. The owner frees to a plain list, other threads push onto an atomic one.
+//!
+//! Readers that take no lock may `try_incref` an object that is being freed, so a block that ever held an object
+//! stays an object header: a free block keeps a count that refuses references, its free-list link overlays
+//! `ob_type`, and a page changes its class or goes away only while the world is stopped, when no reader is under
+//! way ([quiescent], [stopped-world]). A thread's heap outlives it and is adopted whole by the next new thread.
+//!
+//! Next to its blocks a page keeps, per 16-byte granule, the collector's bits (see [`crate::gc`]).
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::PyObject;
-use crate::mode;
-use crate::{PyResult, Type};
-use std::ptr::NonNull;
+use crate::layout::{Field, PyObject, PyVarObject, Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_MANAGED_WEAKREF};
+use crate::mode::{self, FREE_THREADED};
+use crate::state::ThreadExt;
+use crate::{PyResult, Type, gc};
+use std::alloc::{self, Layout as AllocLayout};
+use std::ffi::c_void;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+
+/// Size and alignment of a page.
+pub const PAGE: usize = 64 << 10;
+const GRANULE: usize = 16;
+const GRANULES: usize = PAGE / GRANULE;
+/// Largest block that shares a page with others.
+pub const MAX_SMALL: usize = 8 << 10;
+const FINE_CLASSES: usize = 32;
+const CLASSES: usize = FINE_CLASSES + 16;
+/// Bytes in front of an object whose type has a managed dict or weak reference list.
+pub const PRE_HEADER: usize = 16;
+/// Where the managed dict pointer of an object lies, from the object's address.
+pub const MANAGED_DICT_OFFSET: isize = -8;
+/// Where the managed weak reference list pointer of an object lies, from the object's address.
+pub const MANAGED_WEAKREF_OFFSET: isize = -16;
+const PAGES_PER_CHUNK: usize = 16;
+const HEADER: usize = size_of::<Page>().next_multiple_of(64);
+/// Offset in an object of the word that links free blocks: `ob_type`, so that counts stay readable.
+const LINK: usize = std::mem::offset_of!(PyObject, ob_type);
+
+/// The head of a page or of a large region.
+#[repr(C)]
+pub(crate) struct Page {
+    owner: Field<*mut Heap>,
+    /// Free blocks that the owner may take: linked through the word at `pre + LINK`.
+    free: Field<*mut u8>,
+    /// Blocks that other threads freed.
+    remote: AtomicPtr<u8>,
+    block: Field<usize>,
+    pre: Field<usize>,
+    /// First byte that was never handed out.
+    bump: Field<usize>,
+    end: Field<usize>,
+    live: Field<usize>,
+    class: Field<usize>,
+    next: Field<*mut Page>,
+    /// Scratch of a running collection: one count per granule, or null.
+    pub(crate) gc_refs: Field<*mut u32>,
+    in_list: Field<bool>,
+    /// `gil` mode's per-object collector bits; `nogil` keeps them in the object's head.
+    pub(crate) tracked: [AtomicU64; GRANULES / 64],
+    pub(crate) finalized: [AtomicU64; GRANULES / 64],
+    pub(crate) young: [AtomicU64; GRANULES / 64],
+}
+
+impl Page {
+    /// The page of an object or block.
+    ///
+    /// # Safety
+    /// `block` came from this module.
+    #[inline(always)]
+    pub(crate) unsafe fn of<'a>(block: *const PyObject) -> &'a Page {
+        // SAFETY: blocks lie in the first 64 KiB of an aligned region that begins with its page head.
+        unsafe { &*block.map_addr(|addr| addr & !(PAGE - 1)).cast::<Page>() }
+    }
+
+    /// Index of a block's granule.
+    #[inline(always)]
+    pub(crate) fn granule(block: *const PyObject) -> usize {
+        (block.addr() & (PAGE - 1)) / GRANULE
+    }
+
+    #[inline(always)]
+    pub(crate) fn bit(map: &[AtomicU64; GRANULES / 64], granule: usize) -> bool {
+        map[granule / 64].load(Ordering::Relaxed) & 1 << (granule % 64) != 0
+    }
+
+    /// Sets or clears a bit. Only the GIL's holder writes, so a plain read and write do.
+    #[inline(always)]
+    pub(crate) fn set_bit(map: &[AtomicU64; GRANULES / 64], granule: usize, value: bool) {
+        let word = &map[granule / 64];
+        let mask = 1 << (granule % 64);
+        let now = word.load(Ordering::Relaxed);
+        word.store(if value { now | mask } else { now & !mask }, Ordering::Relaxed);
+    }
+
+    fn start(&self) -> usize {
+        ptr::from_ref(self).addr() + HEADER
+    }
+
+    /// Calls `f` with every object address that was ever handed out.
+    pub(crate) fn for_each_slot(&self, mut f: impl FnMut(*mut PyObject)) {
+        let base = ptr::from_ref(self).cast_mut().cast::<u8>();
+        let mut at = self.start();
+        while at < self.bump.get() {
+            f(base.with_addr(at + self.pre.get()).cast());
+            at += self.block.get();
+        }
+    }
+}
+
+fn class_of(size: usize) -> usize {
+    if size <= FINE_CLASSES * GRANULE {
+        return size.div_ceil(GRANULE).max(2) - 1;
+    }
+    // Four classes per doubling above 512 bytes.
+    let log = (size - 1).ilog2() as usize;
+    let quarter = (size - 1) >> (log - 2) & 3;
+    FINE_CLASSES + (log - 9) * 4 + quarter
+}
+
+fn class_size(class: usize) -> usize {
+    if class < FINE_CLASSES {
+        return (class + 1) * GRANULE;
+    }
+    let (log, quarter) = ((class - FINE_CLASSES) / 4 + 9, (class - FINE_CLASSES) % 4);
+    (1 << log) + (quarter + 1) * (1 << (log - 2))
+}
+
+/// The pages of one owner.
+pub struct Heap {
+    /// Pages with free blocks, by header offset and class; the first one is allocated from.
+    available: [[Field<*mut Page>; CLASSES]; 2],
+    /// Every small page of the heap.
+    pub(crate) pages: std::cell::UnsafeCell<Vec<NonNull<Page>>>,
+    /// Pages of a chunk that were not used yet.
+    spare: std::cell::UnsafeCell<Vec<NonNull<u8>>>,
+}
+
+// SAFETY: a heap is used by its owner only, or with the world stopped.
+unsafe impl Send for Heap {}
+// SAFETY: as above.
+unsafe impl Sync for Heap {}
+
+impl Heap {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Box<Heap> {
+        Box::new(Heap {
+            available: [const { [const { Field::new(ptr::null_mut()) }; CLASSES] }; 2],
+            pages: std::cell::UnsafeCell::new(Vec::new()),
+            spare: std::cell::UnsafeCell::new(Vec::new()),
+        })
+    }
+
+    /// Takes a block of `class`; null when memory is exhausted.
+    #[inline(always)]
+    fn take(&self, pre: usize, class: usize) -> *mut u8 {
+        let page = self.available[pre / PRE_HEADER][class].get();
+        if !page.is_null() {
+            // SAFETY: pages of an attached thread's heap are live.
+            let page = unsafe { &*page };
+            let block = page.free.get();
+            if !block.is_null() {
+                // SAFETY: a free block holds its link at `pre + LINK`.
+                page.free.set(unsafe { *block.add(page.pre.get() + LINK).cast::<*mut u8>() });
+                page.live.set(page.live.get() + 1);
+                return block;
+            }
+        }
+        self.take_slow(pre, class)
+    }
+
+    #[cold]
+    fn take_slow(&self, pre: usize, class: usize) -> *mut u8 {
+        let list = &self.available[pre / PRE_HEADER][class];
+        loop {
+            let raw = list.get();
+            if raw.is_null() {
+                let Some(page) = self.new_page(pre, class) else { return ptr::null_mut() };
+                list.set(page.as_ptr());
+                continue;
+            }
+            // SAFETY: pages on the list are live.
+            let page = unsafe { &*raw };
+            if page.free.get().is_null() {
+                page.free.set(page.remote.swap(ptr::null_mut(), Ordering::Acquire));
+                self.recount(page);
+            }
+            let block = page.free.get();
+            if !block.is_null() {
+                // SAFETY: as in `take`.
+                page.free.set(unsafe { *block.add(pre + LINK).cast::<*mut u8>() });
+                page.live.set(page.live.get() + 1);
+                return block;
+            }
+            if page.bump.get() + page.block.get() <= page.end.get() {
+                let at = page.bump.get();
+                page.bump.set(at + page.block.get());
+                page.live.set(page.live.get() + 1);
+                return raw.cast::<u8>().with_addr(at);
+            }
+            page.in_list.set(false);
+            list.set(page.next.get());
+        }
+    }
+
+    /// Blocks that came back from other threads are not live any more.
+    fn recount(&self, page: &Page) {
+        let mut block = page.free.get();
+        while !block.is_null() {
+            page.live.set(page.live.get() - 1);
+            // SAFETY: a free block holds its link.
+            block = unsafe { *block.add(page.pre.get() + LINK).cast::<*mut u8>() };
+        }
+    }
+
+    fn new_page(&self, pre: usize, class: usize) -> Option<NonNull<Page>> {
+        // SAFETY: only the owner calls this.
+        let spare = unsafe { &mut *self.spare.get() };
+        if spare.is_empty() {
+            let layout = AllocLayout::from_size_align(PAGE * PAGES_PER_CHUNK, PAGE).expect("constant layout");
+            // SAFETY: the layout is not empty.
+            let chunk = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
+            // SAFETY: offsets inside the chunk.
+            spare.extend((0..PAGES_PER_CHUNK).rev().map(|at| unsafe { chunk.add(at * PAGE) }));
+        }
+        let page = spare.pop()?.cast::<Page>();
+        // SAFETY: a fresh page of zeroed memory, which is a valid `Page`.
+        unsafe { self.init_page(page.as_ref(), pre, class, class_size(class), PAGE) };
+        // SAFETY: only the owner changes the list.
+        unsafe { (*self.pages.get()).push(page) };
+        Some(page)
+    }
+
+    fn init_page(&self, page: &Page, pre: usize, class: usize, block: usize, size: usize) {
+        page.owner.set(ptr::from_ref(self).cast_mut());
+        page.block.set(block);
+        page.pre.set(pre);
+        page.class.set(class);
+        page.bump.set(page.start());
+        page.end.set(ptr::from_ref(page).addr() + size);
+        page.live.set(0);
+        page.in_list.set(true);
+    }
+
+    /// Returns a block to its page. The caller is the heap's owner.
+    #[inline(always)]
+    fn give(&self, page: &Page, block: *mut u8) {
+        // SAFETY: the block is free now, so its link word is ours.
+        unsafe { *block.add(page.pre.get() + LINK).cast::<*mut u8>() = page.free.get() };
+        page.free.set(block);
+        page.live.set(page.live.get() - 1);
+        if !page.in_list.get() {
+            let list = &self.available[page.pre.get() / PRE_HEADER][page.class.get()];
+            page.next.set(list.get());
+            page.in_list.set(true);
+            list.set(ptr::from_ref(page).cast_mut());
+        }
+    }
+}
+
+/// Bytes before an instance of `ty`.
+#[inline(always)]
+pub fn pre_header_size(ty: &Type) -> usize {
+    if ty.has_feature(Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) { PRE_HEADER } else { 0 }
+}
+
+/// Takes `size` bytes with `pre` bytes before them and returns the address behind those. Null on exhaustion.
+#[inline]
+fn alloc_block(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
+    let total = pre + size;
+    if total > MAX_SMALL {
+        return alloc_large(py, pre, size);
+    }
+    let class = class_of(total);
+    let block = py.heap().take(pre, class);
+    if block.is_null() {
+        return block;
+    }
+    // SAFETY: the block is at least `total` bytes.
+    unsafe { block.add(pre) }
+}
+
+#[cold]
+fn alloc_large(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
+    let Some(total) = size.checked_add(HEADER + pre + GRANULE) else { return ptr::null_mut() };
+    let Ok(layout) = AllocLayout::from_size_align(total, PAGE) else { return ptr::null_mut() };
+    // SAFETY: the layout is not empty.
+    let Some(region) = NonNull::new(unsafe { alloc::alloc(layout) }) else { return ptr::null_mut() };
+    // SAFETY: fresh memory of at least a page head; zero is a valid head.
+    unsafe {
+        ptr::write_bytes(region.as_ptr(), 0, HEADER);
+        let page = region.cast::<Page>().as_ref();
+        py.heap().init_page(page, pre, usize::MAX, total - HEADER, total);
+        page.bump.set(page.start() + 1);
+        py.state().large.lock().expect("no panic under this lock").insert(region.as_ptr().addr(), crate::state::Region(region));
+        region.as_ptr().add(HEADER + pre)
+    }
+}
+
+/// Frees a large region.
+///
+/// # Safety
+/// `region` came from `alloc_large` and nobody reads it any more.
+unsafe fn free_large(region: *mut u8, total: usize) {
+    // SAFETY: allocated with this layout.
+    unsafe { alloc::dealloc(region, AllocLayout::from_size_align_unchecked(total, PAGE)) };
+}
+
+/// Gives a block back.
+///
+/// # Safety
+/// `block` came from [`alloc_block`] and is not used any more; [attached].
+#[inline]
+unsafe fn free_block(py: Attached<'_>, block: *mut u8) {
+    // SAFETY: by the contract.
+    unsafe {
+        let page = Page::of(block.cast());
+        if page.class.get() == usize::MAX {
+            return drop_large(py, page);
+        }
+        let start = block.sub(page.pre.get());
+        let heap = py.heap();
+        if !FREE_THREADED || page.owner.get() == ptr::from_ref(heap).cast_mut() {
+            heap.give(page, start);
+            return;
+        }
+        let mut head = page.remote.load(Ordering::Relaxed);
+        loop {
+            *start.add(page.pre.get() + LINK).cast::<*mut u8>() = head;
+            match page.remote.compare_exchange_weak(head, start, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) => return,
+                Err(now) => head = now,
+            }
+        }
+    }
+}
+
+#[cold]
+unsafe fn drop_large(py: Attached<'_>, page: &Page) {
+    let region = ptr::from_ref(page).cast_mut().cast::<u8>();
+    let total = page.end.get() - region.addr();
+    py.state().large.lock().expect("no panic under this lock").remove(&region.addr());
+    retire(py, region, total, free_large);
+}
+
+/// How many bytes the block of an object can hold from the object's address.
+///
+/// # Safety
+/// `object` came from this module.
+pub unsafe fn usable_size(object: *const PyObject) -> usize {
+    // SAFETY: by the contract.
+    let page = unsafe { Page::of(object) };
+    page.block.get() - page.pre.get()
+}
+
+/// Frees `ptr` with `free` once no other thread can read it any more: at once in `gil` mode, through QSBR in `nogil`.
+pub fn retire(py: Attached<'_>, ptr: *mut u8, size: usize, free: unsafe fn(*mut u8, usize)) {
+    if FREE_THREADED {
+        py.ext().retired.push(ptr, size, free);
+    } else {
+        // SAFETY: the caller gives the memory up, and the GIL excludes readers.
+        unsafe { free(ptr, size) };
+    }
+}
 
 /// Allocates a zeroed instance of `ty` with room for `items` variable items: count one, type set (and counted if it
 /// is a heap type), `ob_size` set for variable-size types, not yet tracked by the collector.
+///
+/// # Errors
+/// `MemoryError`.
+#[inline]
 pub fn alloc_instance(py: Attached<'_>, ty: &Type, items: usize) -> PyResult<NonNull<PyObject>> {
-    let _ = (py, ty, items);
-    todo!()
+    let raw = ty.as_type();
+    let itemsize = raw.tp_itemsize.get() as usize;
+    let size = raw.tp_basicsize.get() as usize;
+    if itemsize == 0 {
+        return alloc_sized(py, ty, size);
+    }
+    let Some(size) = itemsize.checked_mul(items).and_then(|extra| extra.checked_add(size)) else { return Err(py.no_memory()) };
+    let object = alloc_sized(py, ty, size.next_multiple_of(8))?;
+    // SAFETY: types with items begin with `PyVarObject`, except `int`, whose items overlay that field's place with
+    // the tag it sets itself.
+    unsafe { (*object.as_ptr().cast::<PyVarObject>()).ob_size.set(items as isize) };
+    Ok(object)
 }
 
 /// As [`alloc_instance`] with an explicit size in bytes, for layouts whose size no item count gives.
+#[inline]
 pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
-    let _ = (py, ty, size);
-    todo!()
+    let pre = pre_header_size(ty);
+    let block = alloc_block(py, pre, size);
+    if block.is_null() {
+        return Err(py.no_memory());
+    }
+    // SAFETY: the block has `pre` bytes before and `size` bytes after `block`.
+    unsafe {
+        if pre != 0 {
+            ptr::write_bytes(block.sub(pre), 0, pre);
+        }
+        // The count words are written with stores that racing `try_incref`s may see; the rest is plain.
+        ptr::write_bytes(block.add(LINK), 0, size.saturating_sub(LINK));
+        let object = block.cast::<PyObject>();
+        (*object).ob_type.set(ty.as_type_ptr());
+        if ty.is_heap() {
+            mode::incref(ty.as_type_ptr().cast());
+        }
+        mode::init_head(object);
+        if ty.is_gc() {
+            gc::count_allocation(py);
+        }
+        Ok(NonNull::new_unchecked(object))
+    }
 }
 
-/// Frees an instance's memory and releases its type if that is a heap type. Fields are not dropped.
+/// Allocates raw bytes of the object domain (`PyObject_Malloc`): an uninitialised block that may become an object.
+pub fn alloc_raw(py: Attached<'_>, pre: usize, size: usize) -> Option<NonNull<u8>> {
+    NonNull::new(alloc_block(py, pre, size.max(size_of::<PyObject>())))
+}
+
+/// Frees an instance's memory. Fields and type are not released: that is the deallocator's work.
 ///
 /// # Safety
 /// `object` came from this module, its count is zero, and its fields have been dropped.
+#[inline]
 pub unsafe fn free_instance(object: NonNull<PyObject>) {
-    let _ = object;
-    todo!()
+    // SAFETY: [attached]: deallocators run attached.
+    unsafe {
+        let py = Attached::from_tls();
+        mode::poison_head(object.as_ptr());
+        if !FREE_THREADED {
+            gc::forget(object.as_ptr());
+        }
+        free_block(py, object.as_ptr().cast());
+    }
+}
+
+/// `tp_free` of every type: `PyObject_Free` and `PyObject_GC_Del`.
+///
+/// # Safety
+/// As [`free_instance`], or null.
+pub unsafe extern "C" fn object_free(object: *mut c_void) {
+    if let Some(object) = NonNull::new(object) {
+        // SAFETY: by the contract.
+        unsafe { free_instance(object.cast()) };
+    }
 }
 
 /// Allocates an instance of exactly `T`'s type, or a subtype `ty`, and lets `init` fill the zeroed memory before
@@ -36,24 +456,88 @@ pub fn new_instance<T: Layout>(py: Attached<'_>, ty: &Type, init: impl FnOnce(&T
     let object = unsafe { Ref::<T>::from_raw(raw.as_ptr()) };
     init(&object);
     if ty.is_gc() {
-        crate::gc::track(object.as_object());
+        gc::track(object.as_object());
     }
     Ok(object)
 }
 
-/// The body of a `tp_dealloc`: untracks, finalizes (`tp_finalize`), clears weak references and the instance dict,
-/// calls `drop_fields`, and frees the memory. Returns early when the finalizer resurrected the object.
+/// How deep deallocations may nest before they are put off.
+const MAX_NESTED_DEALLOCS: u32 = 100;
+
+/// The body of a `tp_dealloc`: untracks, finalizes (`tp_finalize`), clears weak references that `T`'s own layout
+/// holds, calls `drop_fields`, and frees the memory through `tp_free`. Returns early when the finalizer resurrected
+/// the object. Long chains of deallocations are put off instead of nested, so they cannot exhaust the native stack.
+///
+/// A heap subtype's `tp_dealloc` has dealt with finalizer, managed dict and `__slots__` before it calls the base's.
 ///
 /// # Safety
 /// Called from the `tp_dealloc` of `T`'s type, with the last reference gone.
 #[inline]
 pub unsafe fn dealloc_with<T: Layout>(py: Attached<'_>, this: NonNull<T>, drop_fields: impl FnOnce(&T)) {
-    let _ = (py, mode::FREE_THREADED);
-    drop_fields(unsafe_ref(&this));
-    todo!()
+    // SAFETY: the object is intact until `tp_free`.
+    unsafe {
+        let object = this.cast::<crate::Object>().as_ref();
+        let own = T::type_object();
+        if own.is_gc() {
+            gc::untrack(object);
+            if py.ext().nested_deallocs.get() > MAX_NESTED_DEALLOCS {
+                py.ext().put_off_dealloc(this.cast());
+                return;
+            }
+        }
+        if own.as_type().tp_finalize.get().is_some() && !object.ty().is_heap() && gc::finalize_from_dealloc(py, object) {
+            return;
+        }
+        if own.as_type().tp_weaklistoffset.get() > 0 {
+            crate::builtins::weakrefobject::clear_all(py, object);
+        }
+        let ext = py.ext();
+        ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);
+        drop_fields(this.as_ref());
+        ext.nested_deallocs.set(ext.nested_deallocs.get() - 1);
+        match object.ty().as_type().tp_free.get() {
+            Some(free) => free(this.as_ptr().cast()),
+            None => free_instance(this.cast()),
+        }
+        if ext.nested_deallocs.get() == 0 {
+            ext.run_put_off_deallocs();
+        }
+    }
 }
 
-fn unsafe_ref<T>(this: &NonNull<T>) -> &T {
-    // SAFETY: only `dealloc_with` calls this, with a live object.
-    unsafe { this.as_ref() }
+/// Memory whose release waits until no reader can hold it. Freed with the world stopped, or when the thread ends.
+#[derive(Default)]
+pub struct Retired(std::cell::RefCell<Vec<(*mut u8, usize, unsafe fn(*mut u8, usize))>>);
+
+impl Retired {
+    fn push(&self, ptr: *mut u8, size: usize, free: unsafe fn(*mut u8, usize)) {
+        self.0.borrow_mut().push((ptr, size, free));
+    }
+
+    /// Frees everything.
+    ///
+    /// # Safety
+    /// [stopped-world], or no other thread of the interpreter is left.
+    pub unsafe fn release(&self) {
+        for (ptr, size, free) in self.0.take() {
+            // SAFETY: the memory was given up and no reader is left.
+            unsafe { free(ptr, size) };
+        }
+    }
+}
+
+impl<'py> Attached<'py> {
+    /// Krait's own part of the thread state.
+    #[inline(always)]
+    pub fn ext(self) -> &'py ThreadExt {
+        // SAFETY: every thread state is the first field of a `ThreadExt`.
+        unsafe { &*ptr::from_ref(self.tstate()).cast::<ThreadExt>() }
+    }
+
+    /// The heap that this thread allocates from.
+    #[inline(always)]
+    pub fn heap(self) -> &'py Heap {
+        // SAFETY: set when the thread state is made, and kept until it is freed.
+        unsafe { &*self.ext().heap.get() }
+    }
 }

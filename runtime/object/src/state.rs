@@ -1,6 +1,17 @@
-//! What the object model keeps per interpreter.
+//! What the object model keeps per interpreter and per thread.
 use crate::handle::Attached;
+use crate::layout::{Field, PyObject, PyThreadState};
+use crate::mem::{Heap, Retired};
+use crate::mode;
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::ptr::{self, NonNull};
 use std::sync::Mutex;
+
+/// A large memory region of an interpreter.
+pub struct Region(pub NonNull<u8>);
+// SAFETY: the pointer is only used by attached threads.
+unsafe impl Send for Region {}
 
 /// The first part of every `PyInterpreterState`: object-level state of one interpreter.
 ///
@@ -8,14 +19,117 @@ use std::sync::Mutex;
 /// interpreter lives here.
 #[repr(C)]
 pub struct ObjectState {
-    /// Direct subclasses of static types: (address of the base, weak list), see `typeobject`.
-    pub static_subclasses: Mutex<Vec<(usize, Vec<usize>)>>,
+    /// Direct subclasses of static types: address of the base to the subclasses' addresses.
+    pub static_subclasses: Mutex<HashMap<usize, Vec<usize>>>,
+    /// Objects too large for a page, by address.
+    pub large: Mutex<HashMap<usize, Region>>,
+    /// Every heap of the interpreter.
+    pub heaps: Mutex<Vec<Box<Heap>>>,
+    /// Heaps of ended threads (addresses), for the next new thread.
+    pub idle_heaps: Mutex<Vec<usize>>,
+    /// The collector's thresholds, counts and statistics.
+    pub gc: crate::gc::GcState,
+    /// The mode's part: the queues of biased reference counting.
+    pub mode: mode::InterpreterPart,
 }
 
 impl ObjectState {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        ObjectState { static_subclasses: Mutex::new(Vec::new()) }
+        ObjectState {
+            static_subclasses: Mutex::default(),
+            large: Mutex::default(),
+            heaps: Mutex::default(),
+            idle_heaps: Mutex::default(),
+            gc: crate::gc::GcState::new(),
+            mode: mode::InterpreterPart::new(),
+        }
+    }
+
+    /// The heap for a new thread: the interpreter's only one in `gil` mode, an idle or new one in `nogil` mode.
+    fn adopt_heap(&self) -> *mut Heap {
+        let mut heaps = self.heaps.lock().expect("no panic under this lock");
+        if !mode::FREE_THREADED
+            && let Some(heap) = heaps.first_mut()
+        {
+            return ptr::from_mut(&mut **heap);
+        }
+        if let Some(idle) = self.idle_heaps.lock().expect("no panic under this lock").pop() {
+            return ptr::with_exposed_provenance_mut(idle);
+        }
+        let mut heap = Heap::new();
+        let raw = ptr::from_mut(&mut *heap);
+        heaps.push(heap);
+        raw
+    }
+}
+
+/// A thread state with Krait's own fields behind the public ones.
+#[repr(C)]
+pub struct ThreadExt {
+    pub public: PyThreadState,
+    pub heap: Field<*mut Heap>,
+    /// Memory that waits for readers (`nogil`).
+    pub retired: Retired,
+    /// Deallocations in progress on this thread.
+    pub nested_deallocs: Cell<u32>,
+    put_off: RefCell<Vec<NonNull<PyObject>>>,
+    /// GC objects allocated since the last flush to the interpreter's counter.
+    pub gc_allocations: Cell<u32>,
+    /// Frames of critical sections (`nogil`).
+    pub sections: mode::SectionFrames,
+    /// The objects whose `repr` is being computed, for recursive containers.
+    pub repr_guard: RefCell<Vec<usize>>,
+}
+
+impl ThreadExt {
+    /// A thread state of `state`'s interpreter with empty public fields.
+    pub fn new(state: &ObjectState) -> Box<ThreadExt> {
+        Box::new(ThreadExt {
+            public: PyThreadState::EMPTY,
+            heap: Field::new(state.adopt_heap()),
+            retired: Retired::default(),
+            nested_deallocs: Cell::new(0),
+            put_off: RefCell::default(),
+            gc_allocations: Cell::new(0),
+            sections: mode::SectionFrames::default(),
+            repr_guard: RefCell::default(),
+        })
+    }
+
+    /// Gives the heap back when the thread state is deleted.
+    pub fn release_heap(&self, state: &ObjectState) {
+        let heap = self.heap.get();
+        if mode::FREE_THREADED && !heap.is_null() {
+            state.idle_heaps.lock().expect("no panic under this lock").push(heap.expose_provenance());
+        }
+        self.heap.set(ptr::null_mut());
+    }
+
+    /// Queues an object whose deallocation would nest too deep.
+    pub(crate) fn put_off_dealloc(&self, object: NonNull<PyObject>) {
+        self.put_off.borrow_mut().push(object);
+    }
+
+    /// Runs the deallocations that were put off.
+    #[inline]
+    pub(crate) fn run_put_off_deallocs(&self) {
+        if self.put_off.borrow().is_empty() {
+            return;
+        }
+        self.drain_put_off();
+    }
+
+    #[cold]
+    fn drain_put_off(&self) {
+        loop {
+            let next = self.put_off.borrow_mut().pop();
+            let Some(object) = next else { return };
+            self.nested_deallocs.set(1);
+            // SAFETY: the object's count was zero when it was put off, and nothing can reach it.
+            unsafe { mode::dealloc(object.as_ptr()) };
+            self.nested_deallocs.set(0);
+        }
     }
 }
 

@@ -129,3 +129,115 @@ impl<'a> CriticalSection2<'a> {
         CriticalSection2(PhantomData)
     }
 }
+
+/// Marks a dead object's head: nothing to do, nobody reads it.
+///
+/// # Safety
+/// The object is being freed.
+#[inline(always)]
+pub unsafe fn poison_head(_object: *mut PyObject) {}
+
+/// The mode's part of an interpreter's object state: nothing.
+pub struct InterpreterPart;
+
+impl InterpreterPart {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        InterpreterPart
+    }
+}
+
+/// Stands for `nogil` mode's frames of critical sections.
+#[derive(Default)]
+pub struct SectionFrames;
+
+/// The calling thread's id: not needed under the GIL.
+#[inline(always)]
+pub fn thread_id() -> usize {
+    0
+}
+
+/// Enters a thread: nothing to do.
+///
+/// # Safety
+/// None.
+pub unsafe fn register_thread(_state: &crate::state::ObjectState, _tstate: &PyThreadState) {}
+
+/// Removes a thread: nothing to do.
+///
+/// # Safety
+/// None.
+pub unsafe fn unregister_thread(_state: &crate::state::ObjectState, _tstate: &PyThreadState) {}
+
+/// Merges waiting counts: there are none.
+pub fn merge_own(_py: Attached<'_>) {}
+
+/// Merges waiting counts: there are none.
+///
+/// # Safety
+/// None.
+pub unsafe fn merge_all(_py: Attached<'_>) {}
+
+/// The eval breaker of a thread state.
+#[inline(always)]
+pub fn breaker(tstate: &PyThreadState) -> &Breaker {
+    // SAFETY: `Breaker` is one atomic word, as `eval_breaker` is.
+    unsafe { &*tstate.eval_breaker.as_ptr().cast() }
+}
+
+/// The attach state of a thread state.
+#[inline(always)]
+pub fn state_word(tstate: &PyThreadState) -> &StateWord {
+    // SAFETY: `StateWord` is one atomic `u32`, as `state` is.
+    unsafe { &*tstate.state.as_ptr().cast() }
+}
+
+fn page(object: &Object) -> (&Page, usize) {
+    let raw = object.as_ptr();
+    // SAFETY: only objects of the heap are asked about; see `gc`.
+    (unsafe { Page::of(raw) }, Page::granule(raw))
+}
+
+/// Whether the collector visits the object.
+#[inline(always)]
+pub fn is_tracked(object: &Object) -> bool {
+    let (page, granule) = page(object);
+    Page::bit(&page.tracked, granule)
+}
+
+/// Sets or clears the collector's mark.
+#[inline(always)]
+pub fn set_tracked(object: &Object, tracked: bool) {
+    let (page, granule) = page(object);
+    Page::set_bit(&page.tracked, granule, tracked);
+}
+
+/// Whether the object's finalizer ran.
+pub fn is_finalized(object: &Object) -> bool {
+    let (page, granule) = page(object);
+    Page::bit(&page.finalized, granule)
+}
+
+pub fn set_finalized(object: &Object) {
+    let (page, granule) = page(object);
+    Page::set_bit(&page.finalized, granule, true);
+}
+
+/// Revives an object whose count is zero for the time of its finalizer.
+///
+/// # Safety
+/// Called from its deallocation.
+pub unsafe fn resurrect_start(object: &Object) {
+    object.raw().head.ob_refcnt().store(1, Relaxed);
+}
+
+/// Ends what [`resurrect_start`] began; whether the object is dead.
+///
+/// # Safety
+/// As there.
+pub unsafe fn resurrect_end(object: &Object) -> bool {
+    let count = object.raw().head.ob_refcnt();
+    let now = count.load(Relaxed);
+    count.store(now - 1, Relaxed);
+    now == 1
+}

@@ -1,8 +1,16 @@
 //! `nogil` mode: biased reference counts and the per-object mutex. The algorithms live in `krait-sync`.
 use crate::Object;
 use crate::handle::Attached;
-use crate::layout::{Field, Head, PyObject};
+use crate::handle::Layout;
+use crate::layout::{Field, Head, PyObject, PyThreadState};
+use krait_sync::brc::{self, BrcTable, CountRef, Outcome};
+use krait_sync::breaker::Breaker;
+use krait_sync::critical_section::{self, ThreadCtx};
+use krait_sync::mutex::ByteMutex;
+use krait_sync::thread_state::StateWord;
+use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 const IMMORTAL: u32 = u32::MAX;
@@ -69,14 +77,119 @@ pub unsafe fn decref(object: *mut PyObject) {
 
 #[cold]
 unsafe fn merge_zero_local(object: *mut PyObject) {
-    let _ = object;
-    todo!("krait_sync::brc")
+    // SAFETY: by the caller's contract.
+    unsafe {
+        if brc::merge_zero_local(counts(object)) == Outcome::Dead {
+            super::dealloc(object);
+        }
+    }
 }
 
 #[cold]
 unsafe fn decref_shared(object: *mut PyObject) {
-    let _ = object;
-    todo!("krait_sync::brc")
+    // SAFETY: by the caller's contract.
+    unsafe { settle(object, brc::decref_shared(counts(object))) };
+}
+
+/// Does what a decrement asks for.
+///
+/// # Safety
+/// `outcome` is that of a decrement of `object` by this thread.
+unsafe fn settle(object: *mut PyObject, outcome: Outcome) {
+    match outcome {
+        Outcome::Alive => {}
+        // SAFETY: the last reference is gone.
+        Outcome::Dead => unsafe { super::dealloc(object) },
+        // SAFETY: [attached]; the queue takes our reference over.
+        Outcome::Queue => unsafe {
+            let py = Attached::from_tls();
+            py.state().mode.queues.queue(&Objects, NonNull::new_unchecked(object).cast(), thread_id());
+        },
+    }
+}
+
+/// The counts of an object as the algorithms take them.
+///
+/// # Safety
+/// `object` points to an object head.
+#[inline(always)]
+unsafe fn counts<'a>(object: *mut PyObject) -> CountRef<'a> {
+    // SAFETY: by the contract.
+    let head = unsafe { &(*object).head };
+    CountRef { tid: &head.ob_tid, local: &head.ob_ref_local, shared: &head.ob_ref_shared }
+}
+
+/// Krait's objects as the queues of biased reference counting see them.
+pub struct Objects;
+
+impl brc::Objects for Objects {
+    unsafe fn counts<'a>(&self, object: NonNull<()>) -> CountRef<'a> {
+        // SAFETY: the queue holds a reference.
+        unsafe { counts(object.as_ptr().cast()) }
+    }
+    unsafe fn dealloc(&self, object: NonNull<()>) {
+        // SAFETY: the last reference is gone.
+        unsafe { super::dealloc(object.as_ptr().cast()) }
+    }
+}
+
+/// The mode's part of an interpreter's object state: objects that wait for their owner to merge their counts.
+pub struct InterpreterPart {
+    pub queues: BrcTable,
+}
+
+impl InterpreterPart {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        InterpreterPart { queues: BrcTable::new() }
+    }
+}
+
+/// Enters a thread before it owns objects. Called when a thread state is bound to its thread.
+///
+/// # Safety
+/// `tstate` is live until [`unregister_thread`].
+pub unsafe fn register_thread(state: &crate::state::ObjectState, tstate: &PyThreadState) {
+    // SAFETY: by the contract.
+    unsafe { state.mode.queues.register(thread_id(), breaker(tstate), state_word(tstate)) };
+}
+
+/// Removes a thread; what waits for it is merged.
+///
+/// # Safety
+/// The calling thread is attached through `tstate` and owns no object afterwards through it.
+pub unsafe fn unregister_thread(state: &crate::state::ObjectState, tstate: &PyThreadState) {
+    // SAFETY: by the contract.
+    unsafe { state.mode.queues.unregister(&Objects, thread_id(), breaker(tstate), state_word(tstate)) };
+}
+
+/// Merges the counts of objects that wait for the calling thread (the eval breaker asks for it).
+pub fn merge_own(py: Attached<'_>) {
+    // SAFETY: [attached]; the thread registered when it was bound.
+    unsafe { py.state().mode.queues.merge_own(&Objects, thread_id()) };
+}
+
+/// Merges every queue.
+///
+/// # Safety
+/// [stopped-world].
+pub unsafe fn merge_all(py: Attached<'_>) {
+    // SAFETY: by the contract.
+    unsafe { py.state().mode.queues.merge_all_in_pause(&Objects) };
+}
+
+/// The eval breaker of a thread state.
+#[inline(always)]
+pub fn breaker(tstate: &PyThreadState) -> &Breaker {
+    // SAFETY: `Breaker` is one atomic word, as `eval_breaker` is.
+    unsafe { &*tstate.eval_breaker.as_ptr().cast() }
+}
+
+/// The attach state of a thread state.
+#[inline(always)]
+pub fn state_word(tstate: &PyThreadState) -> &StateWord {
+    // SAFETY: `StateWord` is one atomic `u32`, as `state` is.
+    unsafe { &*tstate.state.as_ptr().cast() }
 }
 
 /// A new reference to `object` unless it is being freed, or belongs to another thread and was not published.
@@ -180,7 +293,8 @@ pub fn may_immortalize(object: &Object) -> bool {
 
 /// Defers counting of a widely shared object: only the collector frees it.
 pub fn set_deferred(object: &Object) {
-    let _ = object;
+    // SAFETY: the object is live.
+    brc::set_deferred(unsafe { counts(object.as_ptr()) });
 }
 
 /// Gives a fresh object the count one, owned by the calling thread.
@@ -199,22 +313,160 @@ pub unsafe fn init_head(object: *mut PyObject) {
     head.ob_tid.store(thread_id(), Relaxed);
 }
 
-/// The object's critical section.
-pub struct CriticalSection<'a>(PhantomData<&'a Object>);
+fn context<'a>(py: Attached<'a>) -> ThreadCtx<'a> {
+    let tstate = py.tstate();
+    // SAFETY: the word is the thread's own stack head; only the attached thread uses it.
+    let sections = unsafe { &*tstate.critical_section.as_ptr().cast::<Cell<usize>>() };
+    ThreadCtx { sections, state: state_word(tstate) }
+}
+
+fn mutex(object: &Object) -> &ByteMutex {
+    // SAFETY: `ByteMutex` is one atomic byte, as `ob_mutex` is.
+    unsafe { &*std::ptr::from_ref(&object.raw().head.ob_mutex).cast() }
+}
+
+/// Frames for critical sections, which must not move: one stack per thread.
+#[derive(Default)]
+pub struct SectionFrames {
+    chunks: RefCell<Vec<Box<[critical_section::CriticalSection2; 32]>>>,
+    depth: Cell<usize>,
+}
+
+impl SectionFrames {
+    #[inline]
+    fn push(&self) -> &critical_section::CriticalSection2 {
+        let depth = self.depth.get();
+        let mut chunks = self.chunks.borrow_mut();
+        if depth / 32 == chunks.len() {
+            chunks.push(Box::new([const { critical_section::CriticalSection2::new() }; 32]));
+        }
+        self.depth.set(depth + 1);
+        // SAFETY: chunks are boxed and never freed before the thread state, so the frame stays in place.
+        unsafe { &*std::ptr::from_ref(&chunks[depth / 32][depth % 32]) }
+    }
+
+    #[inline]
+    fn pop(&self) {
+        self.depth.set(self.depth.get() - 1);
+    }
+}
+
+/// The object's critical section, left when dropped. Sections are left in the reverse order of entering.
+pub struct CriticalSection<'a> {
+    frame: &'a critical_section::CriticalSection2,
+    object: PhantomData<(&'a Object, *mut ())>,
+}
 
 impl<'a> CriticalSection<'a> {
-    #[inline(always)]
-    pub fn enter(_py: Attached<'_>, _object: &'a Object) -> Self {
-        todo!("krait_sync::critical_section")
+    /// Blocks while another thread is in it; meanwhile the calling thread is detached.
+    #[inline]
+    pub fn enter(py: Attached<'_>, object: &'a Object) -> Self {
+        let frame = py.ext().sections.push();
+        // SAFETY: [attached]; the frame stays in place; `Drop` ends it in stack order.
+        unsafe {
+            critical_section::begin(context(py), &frame._cs_base, mutex(object));
+            CriticalSection { frame: &*std::ptr::from_ref(frame), object: PhantomData }
+        }
+    }
+}
+
+impl Drop for CriticalSection<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: [attached]: a section is left on its thread.
+        unsafe {
+            let py = Attached::from_tls();
+            critical_section::end(context(py), &self.frame._cs_base);
+            py.ext().sections.pop();
+        }
     }
 }
 
 /// Critical sections of two objects at once, entered in address order.
-pub struct CriticalSection2<'a>(PhantomData<&'a Object>);
+pub struct CriticalSection2<'a> {
+    frame: &'a critical_section::CriticalSection2,
+    object: PhantomData<(&'a Object, *mut ())>,
+}
 
 impl<'a> CriticalSection2<'a> {
-    #[inline(always)]
-    pub fn enter(_py: Attached<'_>, _first: &'a Object, _second: &'a Object) -> Self {
-        todo!("krait_sync::critical_section")
+    /// As [`CriticalSection::enter`] for two objects, which may be the same.
+    #[inline]
+    pub fn enter(py: Attached<'_>, first: &'a Object, second: &'a Object) -> Self {
+        let frame = py.ext().sections.push();
+        // SAFETY: as for one object.
+        unsafe {
+            critical_section::begin2(context(py), frame, mutex(first), mutex(second));
+            CriticalSection2 { frame: &*std::ptr::from_ref(frame), object: PhantomData }
+        }
     }
+}
+
+impl Drop for CriticalSection2<'_> {
+    #[inline]
+    fn drop(&mut self) {
+        // SAFETY: as for one object.
+        unsafe {
+            let py = Attached::from_tls();
+            critical_section::end2(context(py), self.frame);
+            py.ext().sections.pop();
+        }
+    }
+}
+
+/// Makes a dead object's head refuse every reference, for readers that still hold its address.
+///
+/// # Safety
+/// The object is being freed.
+#[inline(always)]
+pub unsafe fn poison_head(object: *mut PyObject) {
+    // SAFETY: by the contract.
+    let head = unsafe { &(*object).head };
+    head.ob_tid.store(0, Relaxed);
+    head.ob_ref_local.store(0, Relaxed);
+    head.ob_ref_shared.store(brc::MERGED, Relaxed);
+    head.ob_gc_bits.store(0, Relaxed);
+}
+
+const TRACKED: u8 = crate::layout::_PyGC_BITS_TRACKED as u8;
+const FINALIZED: u8 = crate::layout::_PyGC_BITS_FINALIZED as u8;
+
+/// Whether the collector visits the object.
+#[inline(always)]
+pub fn is_tracked(object: &Object) -> bool {
+    object.raw().head.ob_gc_bits.load(Relaxed) & TRACKED != 0
+}
+
+/// Sets or clears the collector's mark. Only who owns or locks the object does.
+#[inline(always)]
+pub fn set_tracked(object: &Object, tracked: bool) {
+    let bits = &object.raw().head.ob_gc_bits;
+    let now = bits.load(Relaxed);
+    bits.store(if tracked { now | TRACKED } else { now & !TRACKED }, Relaxed);
+}
+
+/// Whether the object's finalizer ran.
+pub fn is_finalized(object: &Object) -> bool {
+    object.raw().head.ob_gc_bits.load(Relaxed) & FINALIZED != 0
+}
+
+pub fn set_finalized(object: &Object) {
+    object.raw().head.ob_gc_bits.fetch_or(FINALIZED, Relaxed);
+}
+
+/// Revives an object whose count is zero for the time of its finalizer.
+///
+/// # Safety
+/// Called from its deallocation.
+pub unsafe fn resurrect_start(object: &Object) {
+    // SAFETY: by the contract.
+    unsafe { brc::resurrect_start(counts(object.as_ptr()), thread_id()) };
+}
+
+/// Ends what [`resurrect_start`] began; whether the object is dead.
+///
+/// # Safety
+/// As there.
+pub unsafe fn resurrect_end(object: &Object) -> bool {
+    // SAFETY: by the contract.
+    unsafe { brc::resurrect_end(counts(object.as_ptr()), thread_id()) == Outcome::Dead }
 }
