@@ -105,7 +105,7 @@ fn flush_count(py: Attached<'_>) {
     if FREE_THREADED && (total as usize) < gc.long_lived.load(Relaxed) / 4 {
         return;
     }
-    mode::breaker(py.tstate()).set(krait_sync::breaker::GC);
+    mode::breaker(py.tstate()).set(krait_sync::breaker::GC_SCHEDULED);
 }
 
 /// Makes the collector visit `object`. Static objects are never visited.

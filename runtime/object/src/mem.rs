@@ -263,7 +263,7 @@ impl Heap {
 /// Bytes before an instance of `ty`.
 #[inline(always)]
 pub fn pre_header_size(ty: &Type) -> usize {
-    if ty.has_feature(Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) { PRE_HEADER } else { 0 }
+    if ty.has_feature((Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) as std::ffi::c_ulong) { PRE_HEADER } else { 0 }
 }
 
 /// Takes `size` bytes with `pre` bytes before them and returns the address behind those. Null on exhaustion.

@@ -76,6 +76,8 @@ pub struct ThreadExt {
     put_off: RefCell<Vec<NonNull<PyObject>>>,
     /// GC objects allocated since the last flush to the interpreter's counter.
     pub gc_allocations: Cell<u32>,
+    /// A `MemoryError` is being made.
+    pub raising_memory_error: Cell<bool>,
     /// Frames of critical sections (`nogil`).
     pub sections: mode::SectionFrames,
     /// The objects whose `repr` is being computed, for recursive containers.
@@ -92,6 +94,7 @@ impl ThreadExt {
             nested_deallocs: Cell::new(0),
             put_off: RefCell::default(),
             gc_allocations: Cell::new(0),
+            raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
         })

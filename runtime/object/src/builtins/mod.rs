@@ -20,6 +20,7 @@ pub mod stringlib;
 pub mod tupleobject;
 pub mod typeobject;
 pub mod unicode;
+pub mod weakrefobject;
 
 pub use boolobject::Bool;
 pub use bytearrayobject::ByteArray;

@@ -1,6 +1,10 @@
 //! `gil` mode: plain counters; locks that compile to nothing because the GIL is held.
 use crate::Object;
-use crate::handle::Attached;
+use crate::handle::{Attached, Layout};
+use crate::layout::PyThreadState;
+use crate::mem::Page;
+use krait_sync::breaker::Breaker;
+use krait_sync::thread_state::StateWord;
 use crate::layout::{_Py_IMMORTAL_INITIAL_REFCNT, Field, Head, PyObject};
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::Relaxed;
