@@ -8,11 +8,11 @@
 //!
 //! Order of the end of garbage, as PEP 442 and the manual of `gc` have it: weak references are cleared and their
 //! callbacks run, finalizers run, what they revived is found by a second pass over the garbage, the rest is cleared.
+use crate::Object;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
 use crate::mem::Page;
 use crate::mode::{self, FREE_THREADED};
-use crate::Object;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
@@ -332,7 +332,11 @@ pub fn objects(py: Attached<'_>) -> Vec<Ref<Object>> {
             found.push(unsafe { Object::from_ptr(object.as_ptr()) }.to_ref());
         }
     };
-    if FREE_THREADED { (crate::hooks::hooks().stop_the_world)(py, &mut gather) } else { gather() }
+    if FREE_THREADED {
+        (crate::hooks::hooks().stop_the_world)(py, &mut gather)
+    } else {
+        gather()
+    }
     found
 }
 
@@ -503,7 +507,11 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
         // Our own reference to each does not count.
         still = unreachable(&raw, &mut Counts { pages: Vec::new() }, 1);
     };
-    if FREE_THREADED { (crate::hooks::hooks().stop_the_world)(py, &mut find) } else { find() }
+    if FREE_THREADED {
+        (crate::hooks::hooks().stop_the_world)(py, &mut find)
+    } else {
+        find()
+    }
     if still.len() != garbage.len() {
         let dead: std::collections::HashSet<_> = still.iter().map(|object| object.as_ptr().addr()).collect();
         garbage.retain(|object| dead.contains(&object.as_ptr().addr()));
@@ -593,4 +601,3 @@ pub fn freeze(py: Attached<'_>) {
 pub fn unfreeze(py: Attached<'_>) {
     py.state().gc.frozen.lock().expect("no panic under this lock").clear();
 }
-

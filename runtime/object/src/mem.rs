@@ -11,7 +11,7 @@
 //!
 //! Next to its blocks a page keeps, per 16-byte granule, the collector's bits (see [`crate::gc`]).
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{Field, PyObject, PyVarObject, Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_MANAGED_WEAKREF};
+use crate::layout::{Field, Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_MANAGED_WEAKREF, PyObject, PyVarObject};
 use crate::mode::{self, FREE_THREADED};
 use crate::state::ThreadExt;
 use crate::{PyResult, Type, gc};
@@ -263,7 +263,11 @@ impl Heap {
 /// Bytes before an instance of `ty`.
 #[inline(always)]
 pub fn pre_header_size(ty: &Type) -> usize {
-    if ty.has_feature((Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) as std::ffi::c_ulong) { PRE_HEADER } else { 0 }
+    if ty.has_feature((Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) as std::ffi::c_ulong) {
+        PRE_HEADER
+    } else {
+        0
+    }
 }
 
 /// Takes `size` bytes with `pre` bytes before them and returns the address behind those. Null on exhaustion.
@@ -294,7 +298,11 @@ fn alloc_large(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
         let page = region.cast::<Page>().as_ref();
         py.heap().init_page(page, pre, usize::MAX, total - HEADER, total);
         page.bump.set(page.start() + 1);
-        py.state().large.lock().expect("no panic under this lock").insert(region.as_ptr().addr(), crate::state::Region(region));
+        py.state()
+            .large
+            .lock()
+            .expect("no panic under this lock")
+            .insert(region.as_ptr().addr(), crate::state::Region(region));
         region.as_ptr().add(HEADER + pre)
     }
 }
@@ -378,7 +386,9 @@ pub fn alloc_instance(py: Attached<'_>, ty: &Type, items: usize) -> PyResult<Non
     if itemsize == 0 {
         return alloc_sized(py, ty, size);
     }
-    let Some(size) = itemsize.checked_mul(items).and_then(|extra| extra.checked_add(size)) else { return Err(py.no_memory()) };
+    let Some(size) = itemsize.checked_mul(items).and_then(|extra| extra.checked_add(size)) else {
+        return Err(py.no_memory());
+    };
     let object = alloc_sized(py, ty, size.next_multiple_of(8))?;
     // SAFETY: types with items begin with `PyVarObject`, except `int`, whose items overlay that field's place with
     // the tag it sets itself.
@@ -485,7 +495,8 @@ pub unsafe fn dealloc_with<T: Layout>(py: Attached<'_>, this: NonNull<T>, drop_f
                 return;
             }
         }
-        if own.as_type().tp_finalize.get().is_some() && !object.ty().is_heap() && gc::finalize_from_dealloc(py, object) {
+        if own.as_type().tp_finalize.get().is_some() && !object.ty().is_heap() && gc::finalize_from_dealloc(py, object)
+        {
             return;
         }
         if own.as_type().tp_weaklistoffset.get() > 0 {

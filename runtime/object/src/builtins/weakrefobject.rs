@@ -1,6 +1,6 @@
 //! Weak references.
-use crate::handle::{Attached, Ref};
 use crate::Object;
+use crate::handle::{Attached, Ref};
 
 /// Clears the weak references of a dying object and runs their callbacks.
 pub fn clear_all(py: Attached<'_>, object: &Object) {

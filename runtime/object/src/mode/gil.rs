@@ -2,10 +2,10 @@
 use crate::Object;
 use crate::handle::{Attached, Layout};
 use crate::layout::PyThreadState;
+use crate::layout::{_Py_IMMORTAL_INITIAL_REFCNT, Field, Head, PyObject};
 use crate::mem::Page;
 use krait_sync::breaker::Breaker;
 use krait_sync::thread_state::StateWord;
-use crate::layout::{_Py_IMMORTAL_INITIAL_REFCNT, Field, Head, PyObject};
 use std::marker::PhantomData;
 use std::sync::atomic::Ordering::Relaxed;
 
