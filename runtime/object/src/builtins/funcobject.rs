@@ -16,8 +16,10 @@ use std::ptr::NonNull;
 #[repr(transparent)]
 pub struct Function(pub(crate) PyFunctionObject);
 
-const T_OBJECT: c_int = 6;
-const READONLY: c_int = 1;
+/// An object member; `flags` 1 makes it read-only.
+const fn object(name: &'static str, offset: usize, flags: c_int) -> PyMemberDef {
+    crate::typedef::member(name, 6, offset, flags, c"")
+}
 
 crate::pytype! {
     #[unsafe(no_mangle)]
@@ -49,11 +51,11 @@ crate::pytype! {
             "__type_params__" => Function::get_type_params, Function::set_type_params, "Type parameters.";
         },
         members: [
-            crate::typedef::member("__closure__\0", T_OBJECT, offset_of!(PyFunctionObject, func_closure), READONLY, c""),
-            crate::typedef::member("__doc__\0", T_OBJECT, offset_of!(PyFunctionObject, func_doc), 0, c""),
-            crate::typedef::member("__globals__\0", T_OBJECT, offset_of!(PyFunctionObject, func_globals), READONLY, c""),
-            crate::typedef::member("__module__\0", T_OBJECT, offset_of!(PyFunctionObject, func_module), 0, c""),
-            crate::typedef::member("__builtins__\0", T_OBJECT, offset_of!(PyFunctionObject, func_builtins), READONLY, c""),
+            object("__closure__\0", offset_of!(PyFunctionObject, func_closure), 1),
+            object("__doc__\0", offset_of!(PyFunctionObject, func_doc), 0),
+            object("__globals__\0", offset_of!(PyFunctionObject, func_globals), 1),
+            object("__module__\0", offset_of!(PyFunctionObject, func_module), 0),
+            object("__builtins__\0", offset_of!(PyFunctionObject, func_builtins), 1),
         ],
     }
 }
@@ -254,11 +256,7 @@ impl Function {
         if free != cells {
             let name = this.name_slot().get();
             let name = name.as_ref().map(|name| name.to_string_lossy()).unwrap_or_default();
-            return Err(raise!(
-                py,
-                ValueError,
-                "{name}() requires a code object with {cells} free vars, not {free}"
-            ));
+            return Err(raise!(py, ValueError, "{name}() requires a code object with {cells} free vars, not {free}"));
         }
         this.changed();
         if let Some(old) = this.code_slot().replace(Some(code.to_ref())) {

@@ -181,7 +181,8 @@ impl Code {
             linetable: bytes(14)?,
             exceptiontable: bytes(15)?,
         };
-        set_variables(py, &mut parts, nlocals, &tuple(9)?, &tuple(17)?, &tuple(16)?)?;
+        let (variables, cells, free) = (tuple(9)?, tuple(17)?, tuple(16)?);
+        set_variables(py, &mut parts, nlocals, &variables, &cells, &free)?;
         Code::from_parts(py, parts)
     }
 
