@@ -9,6 +9,7 @@ pub mod classobject;
 pub mod codecs;
 pub mod codeobject;
 pub mod complexobject;
+pub mod container;
 pub mod dictobject;
 pub mod exceptions;
 pub mod floatobject;

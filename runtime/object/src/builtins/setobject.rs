@@ -55,6 +55,10 @@ pub struct FrozenSet(pub(crate) PySetObject);
 pytype_stub!(PyFrozenSet_Type: FrozenSet);
 
 impl FrozenSet {
+    pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
+        let _ = py;
+        todo!()
+    }
     pub fn from_items(py: Attached<'_>, items: &[&Object]) -> PyResult<Ref<FrozenSet>> {
         let _ = (py, items);
         todo!()

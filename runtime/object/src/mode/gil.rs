@@ -245,3 +245,20 @@ pub unsafe fn resurrect_end(object: &Object) -> bool {
     count.store(now - 1, Relaxed);
     now == 1
 }
+}
+
+/// Whether arrays that `object` replaces may be freed at once: nobody reads them without the GIL.
+#[inline(always)]
+pub fn frees_at_once(_object: &Object) -> bool {
+    true
+}
+
+/// Whether readers that take no lock may look into `object` already: the GIL makes it so.
+#[inline(always)]
+pub fn readable_unlocked(_object: &Object) -> bool {
+    true
+}
+
+/// Announces readers that take no lock: nothing to do under the GIL.
+#[inline(always)]
+pub fn set_shared(_object: &Object) {}

@@ -9,6 +9,9 @@ use krait_sync::critical_section::{self, ThreadCtx};
 use krait_sync::mutex::ByteMutex;
 use krait_sync::thread_state::StateWord;
 use std::cell::{Cell, RefCell};
+}
+
+use crate::layout::{_PyGC_BITS_SHARED, Field, Head, PyObject};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};
@@ -469,4 +472,27 @@ pub unsafe fn resurrect_start(object: &Object) {
 pub unsafe fn resurrect_end(object: &Object) -> bool {
     // SAFETY: by the contract.
     unsafe { brc::resurrect_end(counts(object.as_ptr()), thread_id()) == Outcome::Dead }
+}
+
+/// Whether arrays that `object` replaces may be freed at once: it belongs to this thread, and no other thread has
+/// looked into it. The caller holds the object's lock.
+#[inline(always)]
+pub fn frees_at_once(object: &Object) -> bool {
+    let head = &object.raw().head;
+    head.ob_gc_bits.load(Relaxed) & _PyGC_BITS_SHARED == 0 && head.ob_tid.load(Relaxed) == thread_id()
+}
+
+/// Whether a reader on this thread may look into `object` without its lock: it is the owner, or a foreign reader
+/// has announced itself by [`set_shared`].
+#[inline(always)]
+pub fn readable_unlocked(object: &Object) -> bool {
+    let head = &object.raw().head;
+    head.ob_tid.load(Relaxed) == thread_id() || head.ob_gc_bits.load(Relaxed) & _PyGC_BITS_SHARED != 0
+}
+
+/// Announces readers that take no lock, so that replaced arrays go through QSBR from now on. The caller holds the
+/// object's lock.
+#[inline(always)]
+pub fn set_shared(object: &Object) {
+    object.raw().head.ob_gc_bits.fetch_or(_PyGC_BITS_SHARED, Relaxed);
 }

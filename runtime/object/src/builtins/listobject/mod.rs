@@ -1,0 +1,466 @@
+//! `list`: a growable array.
+//!
+//! Concurrency in `nogil` mode: reads of one item take no lock. Each single operation (index, assignment, `append`,
+//! `extend` from a list or tuple, slice assignment, `sort`, ...) is atomic: others see its state before or after.
+//! Iteration sees each item that is at its position when it gets there. During `sort` the list looks empty.
+mod array;
+mod iter;
+mod methods;
+mod slices;
+mod sort;
+
+pub(crate) use array::Items;
+pub use iter::{ListIter, ListRevIter};
+
+use crate::handle::{Attached, Layout, Locked, Ref, Visit};
+use crate::layout::{Field, PyListObject, PyObject};
+use crate::{FREE_THREADED, Object, PyResult, gc, mem, mode, pytype, raise};
+use array::{alloc_items, capacity_of, free_items, realloc_items, retire_items};
+use std::ffi::c_int;
+use std::ptr::{self, NonNull};
+use std::sync::atomic::Ordering::{Acquire, Release};
+
+/// A mutable sequence.
+#[repr(transparent)]
+pub struct List(pub(crate) PyListObject);
+
+pytype! {
+    #[unsafe(no_mangle)]
+    pub static PyList_Type: "list" for List {
+        base: crate::Object,
+        flags: [BASETYPE, HAVE_GC, LIST_SUBCLASS, MATCH_SELF, SEQUENCE],
+        fast: LIST_SUBCLASS,
+        doc: "list(iterable=(), /)\n--\n\nA sequence that can change.\n\nWithout an argument it is empty; otherwise it starts with the iterable's items.",
+        slots: {
+            tp_dealloc = List::dealloc,
+            tp_repr = List::repr,
+            tp_traverse = List::traverse,
+            tp_clear = |py: Attached<'_>, this: &List| this.clear(py),
+            tp_richcompare = List::compare,
+            tp_iter = List::make_iter,
+            tp_new = List::construct,
+            tp_init = List::init,
+            raw tp_vectorcall = Some(methods::list_vectorcall as crate::layout::vectorcallfunc),
+            length = |_, this: &List| Ok(this.len()),
+            sq_concat = List::concat,
+            sq_repeat = List::repeat,
+            sq_item = List::sq_item,
+            sq_ass_item = List::ass_item,
+            sq_contains = List::contains,
+            sq_inplace_concat = List::inplace_concat,
+            sq_inplace_repeat = List::inplace_repeat,
+            mp_subscript = List::subscript,
+            mp_ass_subscript = List::ass_subscript,
+        },
+        methods: {
+            coexist o "__getitem__" => List::subscript, "($self, index, /)", "Return self[index].";
+            noargs "__reversed__" => List::reversed, "($self, /)", "Return an iterator from the last item to the first.";
+            noargs "__sizeof__" => List::sizeof, "($self, /)", "Return how many bytes the list takes.";
+            noargs "clear" => |py: Attached<'_>, this: &List| this.clear(py), "($self, /)", "Remove all items.";
+            noargs "copy" => List::copy, "($self, /)", "Return a new list of the same items.";
+            o "append" => |py: Attached<'_>, this: &List, item: &Object| this.push(py, item.to_ref()), "($self, object, /)", "Add an item at the end.";
+            sig "insert" => List::py_insert, "($self, index, object, /)", "Put an item before position index.";
+            o "extend" => |py: Attached<'_>, this: &List, iterable: &Object| this.extend(py, iterable), "($self, iterable, /)", "Add all items of an iterable at the end.";
+            sig "pop" => List::py_pop, "($self, index=-1, /)", "Remove the item at position index and return it.\n\nRaises IndexError if there is none.";
+            o "remove" => List::py_remove, "($self, value, /)", "Remove the first item that equals value.\n\nRaises ValueError if there is none.";
+            sig "index" => List::py_index, "($self, value, start=0, stop=sys.maxsize, /)", "Return the position of the first item equal to value.\n\nRaises ValueError if there is none.";
+            o "count" => List::count, "($self, value, /)", "Return how many items equal value.";
+            noargs "reverse" => |py: Attached<'_>, this: &List| this.reverse(py), "($self, /)", "Reverse the order of the items in place.";
+            sig "sort" => List::py_sort, "($self, /, *, key=None, reverse=False)", "Sort the items in place, in ascending order.\n\nThe sort is stable. With key, items are ordered by key(item), which is\ncalled once for each item. With reverse, the order is descending.";
+            class o "__class_getitem__" => crate::builtins::container::generic_alias, "", "See PEP 585";
+        },
+    }
+}
+
+impl List {
+    #[inline(always)]
+    pub fn raw(&self) -> &PyListObject {
+        &self.0
+    }
+
+    pub fn new(py: Attached<'_>) -> PyResult<Ref<List>> {
+        Self::from_vec(py, Vec::new())
+    }
+
+    pub fn from_vec(py: Attached<'_>, items: Vec<Ref<Object>>) -> PyResult<Ref<List>> {
+        let count = items.len();
+        let list = List::with_capacity(py, count)?;
+        let array = list.items();
+        for (at, item) in items.into_iter().enumerate() {
+            // SAFETY: the array has room for `count` items.
+            unsafe { (*array.add(at)).set(item.into_raw()) };
+        }
+        list.0.ob_base.ob_size.set(count as isize);
+        gc::track(list.as_object());
+        Ok(list)
+    }
+
+    pub fn from_slice(py: Attached<'_>, items: &[&Object]) -> PyResult<Ref<List>> {
+        let list = List::with_capacity(py, items.len())?;
+        let array = list.items();
+        for (at, item) in items.iter().enumerate() {
+            // SAFETY: the array has room for the items.
+            unsafe { (*array.add(at)).set(item.to_ref().into_raw()) };
+        }
+        list.0.ob_base.ob_size.set(items.len() as isize);
+        gc::track(list.as_object());
+        Ok(list)
+    }
+
+    /// An empty, untracked list with room for `capacity` items.
+    pub(crate) fn with_capacity(py: Attached<'_>, capacity: usize) -> PyResult<Ref<List>> {
+        let raw = mem::alloc_instance(py, List::type_object(), 0)?;
+        // SAFETY: a fresh instance of the type; zeroed fields are an empty list.
+        let list = unsafe { Ref::<List>::from_raw(raw.as_ptr()) };
+        if capacity > 0 {
+            let array = alloc_items(capacity);
+            if array.is_null() {
+                return Err(py.no_memory());
+            }
+            if FREE_THREADED {
+                // SAFETY: the array has room for `capacity` words.
+                unsafe { ptr::write_bytes(array, 0, capacity) };
+            }
+            list.0.ob_item.set(array.cast());
+            list.0.allocated.set(capacity as isize);
+        }
+        Ok(list)
+    }
+
+    /// A tracked list of `size` null items, for `PyList_New`.
+    pub fn with_null_items(py: Attached<'_>, size: usize) -> PyResult<Ref<List>> {
+        let list = List::with_capacity(py, size)?;
+        // SAFETY: the array has room for `size` words.
+        unsafe { ptr::write_bytes(list.items(), 0, size) };
+        list.0.ob_base.ob_size.set(size as isize);
+        gc::track(list.as_object());
+        Ok(list)
+    }
+
+    #[inline(always)]
+    pub fn len(&self) -> usize {
+        self.0.ob_base.ob_size.get() as usize
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    #[inline(always)]
+    pub(crate) fn items(&self) -> Items {
+        self.0.ob_item.get().cast()
+    }
+
+    /// The item cells. The caller holds the lock, or nobody else knows the list.
+    #[inline(always)]
+    pub(crate) fn cells(&self) -> &[Field<*mut PyObject>] {
+        match self.len() {
+            0 => &[],
+            // SAFETY: [locked]: array and size belong together; the array has at least `len` items.
+            len => unsafe { std::slice::from_raw_parts(self.items(), len) },
+        }
+    }
+
+    /// A new reference to item `index`, lock-free on the fast path; `None` when out of range.
+    #[inline]
+    pub fn get(&self, py: Attached<'_>, index: usize) -> Option<Ref<Object>> {
+        if index >= self.len() {
+            return None;
+        }
+        if !FREE_THREADED {
+            // SAFETY: [attached]: nobody changes the list meanwhile.
+            return unsafe { Ref::from_borrowed_opt((*self.items().add(index)).get()) };
+        }
+        match self.try_get(index) {
+            Some(item) => Some(item),
+            None => self.slow_get(py, index),
+        }
+    }
+
+    /// The optimistic read of `nogil` mode.
+    #[inline(always)]
+    fn try_get(&self, index: usize) -> Option<Ref<Object>> {
+        if !mode::readable_unlocked(self.as_object()) {
+            return None;
+        }
+        let array = self.0.ob_item.load(Acquire);
+        if array.is_null() {
+            return None;
+        }
+        // SAFETY: [quiescent]: neither a replaced array nor an item's head goes away before this thread's next
+        // quiescent point; the index is checked against this array's own capacity, and unused cells are null.
+        unsafe {
+            let items: Items = array.cast();
+            if index >= capacity_of(items) {
+                return None;
+            }
+            let cell = &*items.add(index);
+            let item = cell.load(Acquire);
+            if item.is_null() || !mode::try_incref(item) {
+                return None;
+            }
+            let item = Ref::from_raw(item);
+            if cell.load(Acquire) != item.as_ptr() || self.0.ob_item.load(Acquire) != array {
+                return None;
+            }
+            Some(item)
+        }
+    }
+
+    #[cold]
+    fn slow_get(&self, py: Attached<'_>, index: usize) -> Option<Ref<Object>> {
+        let this = self.lock(py);
+        mode::set_shared(self.as_object());
+        let item = this.cells().get(index)?.get();
+        // SAFETY: [locked]: the list owns the item.
+        unsafe {
+            mode::publish(item);
+            Ref::from_borrowed_opt(item)
+        }
+    }
+
+    pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
+        self.lock(py).push(py, item)
+    }
+
+    /// Replaces item `index`; `IndexError` when out of range.
+    pub fn set(&self, py: Attached<'_>, index: usize, item: Ref<Object>) -> PyResult<()> {
+        match self.lock(py).replace(index, item) {
+            Ok(old) => {
+                // The guard is gone: dropping the old item may run code.
+                drop(old);
+                Ok(())
+            }
+            Err(_) => Err(raise!(py, IndexError, "list assignment index out of range")),
+        }
+    }
+
+    pub fn insert(&self, py: Attached<'_>, index: isize, item: Ref<Object>) -> PyResult<()> {
+        self.lock(py).insert(py, index, item)
+    }
+
+    /// New references to all items at one moment.
+    pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
+        self.lock(py).to_vec()
+    }
+
+    /// Removes and returns item `index`.
+    pub fn pop(&self, py: Attached<'_>, index: usize) -> Option<Ref<Object>> {
+        self.lock(py).remove(py, index)
+    }
+
+    pub fn clear(&self, py: Attached<'_>) {
+        let (items, len, capacity, at_once) = {
+            let this = self.lock(py);
+            let old = (this.items(), this.len(), this.0.allocated.get(), mode::frees_at_once(self.as_object()));
+            this.0.ob_base.ob_size.set(0);
+            this.0.ob_item.store(ptr::null_mut(), Release);
+            this.0.allocated.set(0);
+            old
+        };
+        // SAFETY: the array is out of the list, so its references are ours alone.
+        unsafe { drop_items(py, items, len, capacity.max(0) as usize, at_once) };
+    }
+
+    pub fn reverse(&self, py: Attached<'_>) {
+        let this = self.lock(py);
+        let cells = this.cells();
+        let len = cells.len();
+        for at in 0..len / 2 {
+            let (low, high) = (&cells[at], &cells[len - 1 - at]);
+            let item = low.get();
+            low.store(high.get(), Release);
+            high.store(item, Release);
+        }
+    }
+
+    /// The list's items as a new tuple.
+    pub fn to_tuple(&self, py: Attached<'_>) -> PyResult<Ref<crate::Tuple>> {
+        crate::Tuple::from_vec(py, self.to_vec(py))
+    }
+
+    /// # Safety
+    /// The `tp_dealloc` of lists.
+    unsafe fn dealloc(py: Attached<'_>, this: NonNull<List>) {
+        // SAFETY: by the contract; the items are the list's own.
+        unsafe {
+            mem::dealloc_with(py, this, |list| {
+                let at_once = mode::frees_at_once(list.as_object());
+                drop_items(py, list.items(), list.len(), list.0.allocated.get().max(0) as usize, at_once);
+            });
+        }
+    }
+
+    fn traverse(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.cells().iter().try_for_each(|cell| visit.field(cell))
+    }
+}
+
+/// Drops the items of a detached array, last first, and frees it.
+///
+/// # Safety
+/// The array has `capacity` cells, the first `len` own their items, and no list refers to it.
+unsafe fn drop_items(py: Attached<'_>, items: Items, len: usize, capacity: usize, at_once: bool) {
+    // SAFETY: by the contract; readers without a lock recheck the list's array and let go.
+    unsafe {
+        for at in (0..len).rev() {
+            let cell = &*items.add(at);
+            let item = cell.get();
+            if !at_once {
+                cell.set(ptr::null_mut());
+            }
+            drop(Ref::<Object>::from_raw_opt(item));
+        }
+        if at_once {
+            free_items(items, capacity);
+        } else {
+            retire_items(py, items, capacity);
+        }
+    }
+}
+
+impl Locked<'_, List> {
+    /// Makes room for `len` items and lets the list have that length; new cells are null.
+    ///
+    /// The growth leaves an eighth spare, so that appending takes constant time on average.
+    pub(crate) fn reserve(&self, py: Attached<'_>, len: usize) -> PyResult<()> {
+        let allocated = self.0.allocated.get() as usize;
+        if allocated >= len {
+            return Ok(());
+        }
+        let old_len = self.len();
+        let mut wanted = (len + (len >> 3) + 6) & !3;
+        if len - old_len > wanted - len {
+            wanted = (len + 3) & !3;
+        }
+        self.reallocate(py, wanted)
+    }
+
+    /// Moves the items to an array of `capacity` cells, no fewer than there are items.
+    pub(crate) fn reallocate(&self, py: Attached<'_>, capacity: usize) -> PyResult<()> {
+        let (old, old_capacity) = (self.items(), self.0.allocated.get() as usize);
+        let len = self.len();
+        let at_once = mode::frees_at_once(self.as_object());
+        // SAFETY: [locked]; with `at_once` nobody reads the old array, else it is left as it is and retired.
+        unsafe {
+            if at_once && !old.is_null() {
+                let new = realloc_items(old, old_capacity, capacity);
+                if new.is_null() {
+                    return Err(py.no_memory());
+                }
+                if FREE_THREADED {
+                    ptr::write_bytes(new.add(len), 0, capacity - len);
+                }
+                self.0.ob_item.store(new.cast(), Release);
+                self.0.allocated.set(capacity as isize);
+                return Ok(());
+            }
+            let new = alloc_items(capacity);
+            if new.is_null() {
+                return Err(py.no_memory());
+            }
+            for at in 0..len {
+                (*new.add(at)).set((*old.add(at)).get());
+            }
+            if FREE_THREADED {
+                ptr::write_bytes(new.add(len), 0, capacity - len);
+            }
+            self.0.ob_item.store(new.cast(), Release);
+            self.0.allocated.set(capacity as isize);
+            if at_once {
+                free_items(old, old_capacity);
+            } else {
+                retire_items(py, old, old_capacity);
+            }
+        }
+        Ok(())
+    }
+
+    #[inline]
+    pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
+        let len = self.len();
+        if len as isize >= self.0.allocated.get() {
+            self.reserve(py, len + 1)?;
+        }
+        // SAFETY: [locked]: there is room.
+        unsafe { (*self.items().add(len)).store(item.into_raw(), Release) };
+        self.0.ob_base.ob_size.store(len as isize + 1, Release);
+        Ok(())
+    }
+
+    /// Replaces item `index` and returns what was there; gives the new item back when out of range.
+    pub fn replace(&self, index: usize, item: Ref<Object>) -> Result<Option<Ref<Object>>, Ref<Object>> {
+        match self.cells().get(index) {
+            Some(cell) => {
+                let old = cell.get();
+                cell.store(item.into_raw(), Release);
+                // SAFETY: [locked]: the cell owned it.
+                Ok(unsafe { Ref::from_raw_opt(old) })
+            }
+            None => Err(item),
+        }
+    }
+
+    /// Inserts before `index`, which is clamped as Python's `insert` does.
+    pub fn insert(&self, py: Attached<'_>, index: isize, item: Ref<Object>) -> PyResult<()> {
+        let len = self.len();
+        let at = if index < 0 { index.saturating_add_unsigned(len).max(0) } else { index.min(len as isize) } as usize;
+        self.reserve(py, len + 1)?;
+        let items = self.items();
+        // SAFETY: [locked]: there is room for one more; cells move one by one, so readers see whole pointers.
+        unsafe {
+            let mut to = len;
+            while to > at {
+                (*items.add(to)).store((*items.add(to - 1)).get(), Release);
+                to -= 1;
+            }
+            (*items.add(at)).store(item.into_raw(), Release);
+        }
+        self.0.ob_base.ob_size.store(len as isize + 1, Release);
+        Ok(())
+    }
+
+    /// Takes item `index` out and closes the gap.
+    pub fn remove(&self, py: Attached<'_>, index: usize) -> Option<Ref<Object>> {
+        let len = self.len();
+        let cells = self.cells();
+        let item = cells.get(index)?.get();
+        for at in index..len - 1 {
+            cells[at].store(cells[at + 1].get(), Release);
+        }
+        cells[len - 1].store(ptr::null_mut(), Release);
+        self.0.ob_base.ob_size.set(len as isize - 1);
+        self.shrink(py);
+        // SAFETY: [locked]: the cell owned it.
+        unsafe { Ref::from_raw_opt(item) }
+    }
+
+    /// Gives memory back when less than half of it is used.
+    pub(crate) fn shrink(&self, py: Attached<'_>) {
+        let (len, allocated) = (self.len(), self.0.allocated.get() as usize);
+        if len >= allocated >> 1 {
+            return;
+        }
+        if len == 0 {
+            let at_once = mode::frees_at_once(self.as_object());
+            let old = self.items();
+            self.0.ob_item.store(ptr::null_mut(), Release);
+            self.0.allocated.set(0);
+            // SAFETY: [locked]: the array is out of the list.
+            unsafe {
+                if at_once { free_items(old, allocated) } else { retire_items(py, old, allocated) }
+            }
+            return;
+        }
+        let wanted = (len + (len >> 3) + 6) & !3;
+        if wanted < allocated && self.reallocate(py, wanted).is_err() {
+            // A larger array than needed is no error.
+            drop(py.take_raised());
+        }
+    }
+
+    pub fn to_vec(&self) -> Vec<Ref<Object>> {
+        // SAFETY: [locked]: the list owns its items.
+        self.cells().iter().filter_map(|cell| unsafe { Ref::from_borrowed_opt(cell.get()) }).collect()
+    }
+}
