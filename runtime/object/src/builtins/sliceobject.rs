@@ -87,11 +87,23 @@ impl Slice {
             },
         };
         let start = match self.start() {
-            start if start.is_none() => if step < 0 { isize::MAX } else { 0 },
+            start if start.is_none() => {
+                if step < 0 {
+                    isize::MAX
+                } else {
+                    0
+                }
+            }
             start => slice_part(py, start)?,
         };
         let stop = match self.stop() {
-            stop if stop.is_none() => if step < 0 { isize::MIN } else { isize::MAX },
+            stop if stop.is_none() => {
+                if step < 0 {
+                    isize::MIN
+                } else {
+                    isize::MAX
+                }
+            }
             stop => slice_part(py, stop)?,
         };
         Ok((start, stop, step))
@@ -219,7 +231,11 @@ impl Slice {
     pub(crate) fn big_indices(&self, py: Attached<'_>, len: &Int) -> PyResult<[Ref<Int>; 3]> {
         let index = |value: &Object| {
             if !value.has_index() {
-                return Err(raise!(py, TypeError, "slice indices must be integers or None or have an __index__ method"));
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "slice indices must be integers or None or have an __index__ method"
+                ));
             }
             value.index(py)
         };
@@ -229,10 +245,10 @@ impl Slice {
             return Err(raise!(py, ValueError, "slice step cannot be zero"));
         }
         let down = step.is_negative();
-        let add = |left: &Int, right: &Int| as_int(py, left.as_object().binary_op(py, right.as_object(), BinaryOp::Add)?);
+        let add =
+            |left: &Int, right: &Int| as_int(py, left.as_object().binary_op(py, right.as_object(), BinaryOp::Add)?);
         let minus_one = Int::from_i64(py, -1)?;
-        let (lower, upper) =
-            if down { (minus_one.clone(), add(len, &minus_one)?) } else { (zero, len.to_ref()) };
+        let (lower, upper) = if down { (minus_one.clone(), add(len, &minus_one)?) } else { (zero, len.to_ref()) };
         let clip = |value: &Object, default: &Ref<Int>| -> PyResult<Ref<Int>> {
             if value.is_none() {
                 return Ok(default.clone());

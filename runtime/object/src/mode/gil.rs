@@ -245,7 +245,6 @@ pub unsafe fn resurrect_end(object: &Object) -> bool {
     count.store(now - 1, Relaxed);
     now == 1
 }
-}
 
 /// Whether arrays that `object` replaces may be freed at once: nobody reads them without the GIL.
 #[inline(always)]

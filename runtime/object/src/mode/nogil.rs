@@ -2,16 +2,13 @@
 use crate::Object;
 use crate::handle::Attached;
 use crate::handle::Layout;
-use crate::layout::{Field, Head, PyObject, PyThreadState};
+use crate::layout::{_PyGC_BITS_SHARED, Field, Head, PyObject, PyThreadState};
 use krait_sync::brc::{self, BrcTable, CountRef, Outcome};
 use krait_sync::breaker::Breaker;
 use krait_sync::critical_section::{self, ThreadCtx};
 use krait_sync::mutex::ByteMutex;
 use krait_sync::thread_state::StateWord;
 use std::cell::{Cell, RefCell};
-}
-
-use crate::layout::{_PyGC_BITS_SHARED, Field, Head, PyObject};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
 use std::sync::atomic::Ordering::{Acquire, Relaxed};

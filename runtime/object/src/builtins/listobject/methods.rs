@@ -174,8 +174,7 @@ impl List {
         let [value, start, stop] = args;
         let value = value.ok_or_else(|| py.bad_internal_call())?;
         let (start, stop) = search_bounds(py, start, stop)?;
-        let from_end =
-            |at: isize| if at < 0 { at.saturating_add_unsigned(this.len()).max(0) } else { at } as usize;
+        let from_end = |at: isize| if at < 0 { at.saturating_add_unsigned(this.len()).max(0) } else { at } as usize;
         match this.find(py, value, from_end(start), from_end(stop))? {
             Some(at) => Ok(at),
             None => Err(raise!(py, ValueError, "list.index(x): x not in list")),

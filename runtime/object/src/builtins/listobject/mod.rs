@@ -199,7 +199,7 @@ impl List {
             if item.is_null() || !mode::try_incref(item) {
                 return None;
             }
-            let item = Ref::from_raw(item);
+            let item = Ref::<Object>::from_raw(item);
             if cell.load(Acquire) != item.as_ptr() || self.0.ob_item.load(Acquire) != array {
                 return None;
             }
@@ -447,9 +447,7 @@ impl Locked<'_, List> {
             self.0.ob_item.store(ptr::null_mut(), Release);
             self.0.allocated.set(0);
             // SAFETY: [locked]: the array is out of the list.
-            unsafe {
-                if at_once { free_items(old, allocated) } else { retire_items(py, old, allocated) }
-            }
+            unsafe { if at_once { free_items(old, allocated) } else { retire_items(py, old, allocated) } }
             return;
         }
         let wanted = (len + (len >> 3) + 6) & !3;

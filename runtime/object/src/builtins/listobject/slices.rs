@@ -94,9 +94,7 @@ impl List {
                 items
                     .into_iter()
                     .enumerate()
-                    .filter_map(|(at, item)| {
-                        locked.replace((start + at as isize * step) as usize, item).ok().flatten()
-                    })
+                    .filter_map(|(at, item)| locked.replace((start + at as isize * step) as usize, item).ok().flatten())
                     .collect()
             } else {
                 drop(locked);
