@@ -750,7 +750,7 @@ unsafe impl<T, const N: usize> Sync for Table<T, N> {}
 macro_rules! pytype {
     (
         $(#[$meta:meta])*
-        $vis:vis static $symbol:ident : $name:literal for $ty:ty {
+        $vis:vis static $symbol:ident : $name:tt for $ty:ty {
             base: $base:ty,
             flags: [$($flag:ident),* $(,)?],
             $(fast: $fast:ident,)?
@@ -793,7 +793,7 @@ macro_rules! pytype {
             #[allow(unused_mut)]
             let mut bundle = $crate::typedef::TypeBundle::EMPTY;
             bundle.ty.ob_base.ob_base.ob_type = $crate::Field::new($crate::type_type_ptr());
-            bundle.ty.tp_name = $crate::Field::new($crate::typedef::cstr(concat!($name, "\0")).as_ptr());
+            bundle.ty.tp_name = $crate::Field::new($crate::typedef::cstr($crate::type_name!($name)).as_ptr());
             bundle.ty.tp_basicsize = $crate::Field::new(::std::mem::size_of::<$ty>() as isize);
             $(bundle.ty.tp_basicsize = $crate::Field::new($basicsize);)?
             $(bundle.ty.tp_itemsize = $crate::Field::new($itemsize);)?
@@ -842,6 +842,18 @@ macro_rules! pytype {
                 (!::std::ptr::eq(base, <$ty as $crate::Layout>::type_object())).then_some(base)
             }
         }
+    };
+}
+
+/// The C text of a type's name, given as a literal or as an identifier.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! type_name {
+    ($name:ident) => {
+        concat!(stringify!($name), "\0")
+    };
+    ($name:literal) => {
+        concat!($name, "\0")
     };
 }
 
