@@ -203,6 +203,12 @@ impl<T: Layout> Deref for Ref<T> {
     }
 }
 
+impl<T: Layout + std::fmt::Display> std::fmt::Display for Ref<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
 impl<T: Layout> Clone for Ref<T> {
     #[inline(always)]
     fn clone(&self) -> Self {

@@ -1,5 +1,5 @@
 //! Exception groups (PEP 654).
-use super::{BaseException, Exception, ExceptionFields, classes, exception, object_member};
+use super::{BaseException, Exception, ExceptionFields, classes, exception};
 use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyBaseExceptionGroupObject;
@@ -78,11 +78,21 @@ pub struct Split {
 impl BaseExceptionGroup {
     fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         let name = ty.name().into_owned();
-        let [message, excs] = args.unpack(py, "BaseExceptionGroup.__new__", 2, 2)? else { unreachable!("two were unpacked") };
+        let [message, excs] = args.unpack(py, "BaseExceptionGroup.__new__", 2, 2)? else {
+            unreachable!("two were unpacked")
+        };
         if message.downcast::<Str>().is_none() {
-            return Err(raise!(py, TypeError, "BaseExceptionGroup.__new__() argument 1 must be str, not {}", message.ty().name()));
+            return Err(raise!(
+                py,
+                TypeError,
+                "BaseExceptionGroup.__new__() argument 1 must be str, not {}",
+                message.ty().name()
+            ));
         }
-        if excs.ty().as_type().tp_as_sequence.get().is_null() || excs.downcast::<crate::Dict>().is_some() || excs.downcast::<crate::Set>().is_some() {
+        if excs.ty().as_type().tp_as_sequence.get().is_null()
+            || excs.downcast::<crate::Dict>().is_some()
+            || excs.downcast::<crate::Set>().is_some()
+        {
             return Err(raise!(py, TypeError, "second argument (exceptions) must be a sequence"));
         }
         let excs = excs.sequence_tuple(py)?;
@@ -102,12 +112,16 @@ impl BaseExceptionGroup {
                 class = classes::ExceptionGroup();
             }
         } else if !only_exceptions && ty.is_subtype_of(classes::Exception()) {
-            let what = if std::ptr::eq(ty, classes::ExceptionGroup()) { "ExceptionGroup".to_owned() } else { format!("'{name}'") };
-            return Err(raise!(py, TypeError, "Cannot nest BaseExceptions in {what}", what = what.replace("'", "'")));
+            let what = if std::ptr::eq(ty, classes::ExceptionGroup()) {
+                "an ExceptionGroup".to_owned()
+            } else {
+                format!("'{name}'")
+            };
+            return Err(raise!(py, TypeError, "Cannot nest BaseExceptions in {what}"));
         }
         let object = class.alloc(py, 0)?;
         // SAFETY: [layout]: `class` derives from `BaseExceptionGroup`.
-        let this: &BaseExceptionGroup = unsafe { object.cast_unchecked() };
+        let this: &BaseExceptionGroup = unsafe { (*object).cast_unchecked() };
         this.base_exception().store_args(py, args)?;
         drop(this.field(MSG).replace(Some(message.to_ref())));
         drop(this.field(EXCS).replace(Some(excs.upcast())));
@@ -120,7 +134,7 @@ impl BaseExceptionGroup {
     }
 
     fn class_getitem(py: Attached<'_>, ty: &Type, item: &Object) -> PyResult<Ref<Object>> {
-        crate::builtins::generic_alias(py, ty.as_object(), item)
+        crate::container::generic_alias(py, ty, item)
     }
 
     /// The exceptions of the group.
@@ -145,7 +159,8 @@ impl BaseExceptionGroup {
         let args = this.base_exception().args(py);
         let shown = match args.as_slice() {
             [_, given] if given.downcast::<crate::List>().is_some() => {
-                crate::List::from_vec(py, excs.as_slice().iter().map(|exception| exception.to_ref()).collect())?.upcast()
+                crate::List::from_vec(py, excs.as_slice().iter().map(|exception| exception.to_ref()).collect())?
+                    .upcast()
             }
             _ => excs.upcast(),
         };
@@ -164,10 +179,11 @@ impl BaseExceptionGroup {
         }
         let excs = crate::List::from_vec(py, excs)?;
         let made = self.as_object().call_method(py, id!(py, derive), &[excs.as_object()])?;
-        if made.downcast::<BaseException>().is_none() || !made.is_instance_of(classes::BaseExceptionGroup()) {
+        if (*made).downcast::<BaseException>().is_none() || !made.is_instance_of(classes::BaseExceptionGroup()) {
             return Err(raise!(py, TypeError, "derive must return an instance of BaseExceptionGroup"));
         }
-        let (old, new) = (self.base_exception(), made.clone().downcast::<BaseException>().map_err(|_| py.bad_internal_call())?);
+        let (old, new) =
+            (self.base_exception(), made.clone().downcast::<BaseException>().map_err(|_| py.bad_internal_call())?);
         new.replace_traceback(old.traceback());
         new.replace_context(old.context());
         let suppress = old.suppresses_context();
@@ -207,7 +223,8 @@ impl BaseExceptionGroup {
     }
 
     fn condition<'a>(py: Attached<'_>, value: &'a Object) -> PyResult<Condition<'a>> {
-        let is_class = |value: &Object| value.downcast::<Type>().is_some_and(|ty| ty.is_subtype_of(classes::BaseException()));
+        let is_class =
+            |value: &Object| value.downcast::<Type>().is_some_and(|ty| ty.is_subtype_of(classes::BaseException()));
         if is_class(value) {
             return Ok(Condition::Types(value));
         }
@@ -219,7 +236,11 @@ impl BaseExceptionGroup {
         if value.downcast::<Type>().is_none() && value.is_callable() {
             return Ok(Condition::Function(value));
         }
-        Err(raise!(py, TypeError, "expected an exception type, a tuple of exception types, or a callable (other than a class)"))
+        Err(raise!(
+            py,
+            TypeError,
+            "expected an exception type, a tuple of exception types, or a callable (other than a class)"
+        ))
     }
 
     fn split(py: Attached<'_>, this: &Self, condition: &Object) -> PyResult<Ref<Tuple>> {

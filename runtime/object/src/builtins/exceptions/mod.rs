@@ -13,7 +13,9 @@ pub use group::{BaseExceptionGroup, ExceptionGroup};
 pub use os_error::{OSError, raise_os_error, raise_os_error_with};
 pub use simple::*;
 pub use special::*;
-pub use syntax_error::{IncompleteInputError, IndentationError, SyntaxDetails, SyntaxError, TabError, raise_syntax_error};
+pub use syntax_error::{
+    _IncompleteInputError, IndentationError, SyntaxDetails, SyntaxError, TabError, raise_syntax_error,
+};
 pub use unicode_error::{UnicodeDecodeError, UnicodeEncodeError, UnicodeError, UnicodeTranslateError};
 
 use crate::args::Args;
@@ -117,7 +119,11 @@ macro_rules! exception {
 use exception;
 
 /// A writable object member that reads as `None` while unset.
-pub(crate) const fn object_member(name: &'static str, offset: usize, doc: &'static std::ffi::CStr) -> crate::layout::PyMemberDef {
+pub(crate) const fn object_member(
+    name: &'static str,
+    offset: usize,
+    doc: &'static std::ffi::CStr,
+) -> crate::layout::PyMemberDef {
     crate::typedef::member(name, crate::layout::_Py_T_OBJECT, offset, 0, doc)
 }
 
@@ -161,7 +167,8 @@ pytype! {
 
 /// The class, as C code names it.
 #[unsafe(no_mangle)]
-pub static PyExc_BaseException: crate::Field<*mut PyObject> = crate::Field::new((&raw const _PyExc_BaseException).cast_mut().cast());
+pub static PyExc_BaseException: crate::Field<*mut PyObject> =
+    crate::Field::new((&raw const _PyExc_BaseException).cast_mut().cast());
 
 impl BaseException {
     fn slot(&self, field: &'static usize) -> &Slot {
@@ -210,7 +217,7 @@ impl BaseException {
     fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         let this = ty.alloc(py, 0)?;
         // SAFETY: [layout]: `ty` derives from `BaseException`.
-        let exception: &BaseException = unsafe { this.cast_unchecked() };
+        let exception: &BaseException = unsafe { (*this).cast_unchecked() };
         drop(exception.slot(&BASE_FIELDS[1]).replace(Some(args.pos_tuple(py)?.upcast())));
         Ok(this)
     }
@@ -285,7 +292,12 @@ impl BaseException {
         this.reduce_with(py, this.args(py), this.dict().map(Ref::upcast))
     }
 
-    pub(crate) fn reduce_with(&self, py: Attached<'_>, args: Ref<Tuple>, state: Option<Ref<Object>>) -> PyResult<Ref<Tuple>> {
+    pub(crate) fn reduce_with(
+        &self,
+        py: Attached<'_>,
+        args: Ref<Tuple>,
+        state: Option<Ref<Object>>,
+    ) -> PyResult<Ref<Tuple>> {
         let ty = self.as_object().ty().as_object();
         match state {
             Some(state) => Tuple::from_slice(py, &[ty, args.as_object(), &state]),
@@ -297,7 +309,9 @@ impl BaseException {
         if state.is_none() {
             return Ok(());
         }
-        let Some(state) = state.downcast::<Dict>() else { return Err(raise!(py, TypeError, "state is not a dictionary")) };
+        let Some(state) = state.downcast::<Dict>() else {
+            return Err(raise!(py, TypeError, "state is not a dictionary"));
+        };
         for (name, value) in state.items_snapshot(py) {
             let Some(name) = name.downcast::<Str>().ok() else {
                 return Err(raise!(py, TypeError, "attribute name must be string"));
@@ -390,7 +404,12 @@ impl BaseException {
     }
 }
 
-fn exception_or_none(py: Attached<'_>, value: Option<&Object>, name: &str, what: &str) -> PyResult<Option<Ref<BaseException>>> {
+fn exception_or_none(
+    py: Attached<'_>,
+    value: Option<&Object>,
+    name: &str,
+    what: &str,
+) -> PyResult<Option<Ref<BaseException>>> {
     match value {
         None => Err(raise!(py, TypeError, "{name} may not be deleted")),
         Some(value) if value.is_none() => Ok(None),
@@ -472,7 +491,13 @@ pub fn make_exception(py: Attached<'_>, ty: &Type, value: &Object) -> PyResult<R
         ty.as_object().call_pos(py, &[value])?
     };
     made.downcast().map_err(|made| {
-        raise!(py, TypeError, "calling {} should have returned an instance of BaseException, not {}", ty.full_name(), made.ty().name())
+        raise!(
+            py,
+            TypeError,
+            "calling {} should have returned an instance of BaseException, not {}",
+            ty.full_name(),
+            made.ty().name()
+        )
     })
 }
 
@@ -536,15 +561,74 @@ pub mod classes {
         };
     }
     classes!(
-        BaseException, Exception, BaseExceptionGroup, ExceptionGroup, TypeError, ValueError, SystemError, RuntimeError, LookupError, KeyError, IndexError,
-        AttributeError, NameError, UnboundLocalError, ArithmeticError, OverflowError, ZeroDivisionError, FloatingPointError,
-        StopIteration, StopAsyncIteration, GeneratorExit, KeyboardInterrupt, SystemExit, ImportError, ModuleNotFoundError,
-        OSError, EOFError, MemoryError, RecursionError, NotImplementedError, PythonFinalizationError, AssertionError, BufferError,
-        ReferenceError, SyntaxError, IndentationError, TabError, IncompleteInputError, UnicodeError, UnicodeDecodeError, UnicodeEncodeError,
-        UnicodeTranslateError, Warning, DeprecationWarning, PendingDeprecationWarning, RuntimeWarning, SyntaxWarning,
-        UserWarning, FutureWarning, ImportWarning, UnicodeWarning, BytesWarning, ResourceWarning, EncodingWarning,
-        BlockingIOError, ChildProcessError, ConnectionError, BrokenPipeError, ConnectionAbortedError, ConnectionRefusedError,
-        ConnectionResetError, FileExistsError, FileNotFoundError, InterruptedError, IsADirectoryError, NotADirectoryError,
-        PermissionError, ProcessLookupError, TimeoutError,
+        BaseException,
+        Exception,
+        BaseExceptionGroup,
+        ExceptionGroup,
+        TypeError,
+        ValueError,
+        SystemError,
+        RuntimeError,
+        LookupError,
+        KeyError,
+        IndexError,
+        AttributeError,
+        NameError,
+        UnboundLocalError,
+        ArithmeticError,
+        OverflowError,
+        ZeroDivisionError,
+        FloatingPointError,
+        StopIteration,
+        StopAsyncIteration,
+        GeneratorExit,
+        KeyboardInterrupt,
+        SystemExit,
+        ImportError,
+        ModuleNotFoundError,
+        OSError,
+        EOFError,
+        MemoryError,
+        RecursionError,
+        NotImplementedError,
+        PythonFinalizationError,
+        AssertionError,
+        BufferError,
+        ReferenceError,
+        SyntaxError,
+        IndentationError,
+        TabError,
+        _IncompleteInputError,
+        UnicodeError,
+        UnicodeDecodeError,
+        UnicodeEncodeError,
+        UnicodeTranslateError,
+        Warning,
+        DeprecationWarning,
+        PendingDeprecationWarning,
+        RuntimeWarning,
+        SyntaxWarning,
+        UserWarning,
+        FutureWarning,
+        ImportWarning,
+        UnicodeWarning,
+        BytesWarning,
+        ResourceWarning,
+        EncodingWarning,
+        BlockingIOError,
+        ChildProcessError,
+        ConnectionError,
+        BrokenPipeError,
+        ConnectionAbortedError,
+        ConnectionRefusedError,
+        ConnectionResetError,
+        FileExistsError,
+        FileNotFoundError,
+        InterruptedError,
+        IsADirectoryError,
+        NotADirectoryError,
+        PermissionError,
+        ProcessLookupError,
+        TimeoutError,
     );
 }

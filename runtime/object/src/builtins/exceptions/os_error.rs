@@ -70,7 +70,7 @@ impl OSError {
         }
         let object = class.alloc(py, 0)?;
         // SAFETY: [layout]: `class` derives from `OSError`.
-        let this: &OSError = unsafe { object.cast_unchecked() };
+        let this: &OSError = unsafe { (*object).cast_unchecked() };
         this.0.written.set(-1);
         if parses_in_init(class) {
             this.base_exception().store_args(py, Args::EMPTY)?;
@@ -118,7 +118,8 @@ impl OSError {
     }
 
     fn str(py: Attached<'_>, this: &Self) -> PyResult<Ref<Str>> {
-        let [errno, strerror, filename, filename2] = [ERRNO, STRERROR, FILENAME, FILENAME2].map(|field| this.field(field).get());
+        let [errno, strerror, filename, filename2] =
+            [ERRNO, STRERROR, FILENAME, FILENAME2].map(|field| this.field(field).get());
         let show = |value: &Option<Ref<Object>>| match value {
             Some(value) => value.str(py).map(|text| text.to_string()),
             None => Ok("None".to_owned()),
@@ -173,8 +174,18 @@ impl OSError {
 }
 
 /// Raises the class for `errno` with the system's text and up to two file names.
-pub fn raise_os_error_with(py: Attached<'_>, errno: c_int, filename: Option<&Object>, filename2: Option<&Object>) -> Raised {
-    fn build(py: Attached<'_>, errno: c_int, filename: Option<&Object>, filename2: Option<&Object>) -> PyResult<Raised> {
+pub fn raise_os_error_with(
+    py: Attached<'_>,
+    errno: c_int,
+    filename: Option<&Object>,
+    filename2: Option<&Object>,
+) -> Raised {
+    fn build(
+        py: Attached<'_>,
+        errno: c_int,
+        filename: Option<&Object>,
+        filename2: Option<&Object>,
+    ) -> PyResult<Raised> {
         let number = Int::from_i64(py, i64::from(errno))?;
         let text = Str::new(py, &error_text(errno))?;
         let none = crate::none();

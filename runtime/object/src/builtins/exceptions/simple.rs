@@ -1,5 +1,5 @@
 //! Exception classes without fields of their own.
-use super::{BaseException, ExceptionFields, OSError, exception};
+use super::{BaseException, OSError, exception};
 use crate::layout::{PyBaseExceptionObject, PyOSErrorObject};
 
 macro_rules! simple {
@@ -47,7 +47,7 @@ simple! {
 
 macro_rules! os_errors {
     ($($name:ident($base:ty): $doc:literal;)*) => {$(
-        exception!($name($base), PyOSErrorObject, OSError::OWN, $doc);
+        exception!($name($base), PyOSErrorObject, <OSError as super::ExceptionFields>::OWN, $doc);
     )*};
 }
 

@@ -231,7 +231,12 @@ impl AttributeError {
 }
 
 /// Raises `AttributeError(message)` that names the object and the attribute, for suggestions.
-pub fn raise_attribute_error(py: Attached<'_>, obj: &Object, name: &Str, message: std::fmt::Arguments<'_>) -> crate::Raised {
+pub fn raise_attribute_error(
+    py: Attached<'_>,
+    obj: &Object,
+    name: &Str,
+    message: std::fmt::Arguments<'_>,
+) -> crate::Raised {
     let raised = raise!(py, AttributeError, "{message}");
     if let Some(error) = py.pending().and_then(|error| error.as_object().downcast::<AttributeError>()) {
         error.set_subject(obj, name);
@@ -240,7 +245,12 @@ pub fn raise_attribute_error(py: Attached<'_>, obj: &Object, name: &Str, message
 }
 
 /// Raises `NameError(message)` (or its subclass `ty`) that knows the name, for suggestions.
-pub fn raise_name_error(py: Attached<'_>, ty: &crate::Type, name: &Str, message: std::fmt::Arguments<'_>) -> crate::Raised {
+pub fn raise_name_error(
+    py: Attached<'_>,
+    ty: &crate::Type,
+    name: &Str,
+    message: std::fmt::Arguments<'_>,
+) -> crate::Raised {
     let raised = py.raise(ty, message);
     if let Some(error) = py.pending().and_then(|error| error.as_object().downcast::<NameError>()) {
         drop(error.field(NAME_FIELDS[0]).replace(Some(name.as_object().to_ref())));

@@ -35,7 +35,7 @@ exception!(
 );
 exception!(IndentationError(SyntaxError), PySyntaxErrorObject, FIELDS, "The indentation is wrong.");
 exception!(TabError(IndentationError), PySyntaxErrorObject, FIELDS, "Tabs and spaces are mixed.");
-exception!(IncompleteInputError(SyntaxError), PySyntaxErrorObject, FIELDS, "The source may go on.");
+exception!(_IncompleteInputError(SyntaxError), PySyntaxErrorObject, FIELDS, "The source may go on.");
 
 impl SyntaxError {
     fn init(py: Attached<'_>, this: &Self, args: Args<'_>) -> PyResult<()> {
@@ -48,7 +48,7 @@ impl SyntaxError {
         let items = info.as_slice();
         if !(4..=7).contains(&items.len()) {
             let (word, bound) = if items.len() < 4 { ("at least", 4) } else { ("at most", 7) };
-            return Err(raise!(py, TypeError, "function missing required argument: takes {word} {bound} arguments ({} given)", items.len()));
+            return Err(raise!(py, TypeError, "function takes {word} {bound} arguments ({} given)", items.len()));
         }
         if items.len() == 5 {
             return Err(raise!(py, TypeError, "end_offset must be provided when end_lineno is provided"));
@@ -68,7 +68,8 @@ impl SyntaxError {
         let file = this.field(FILENAME).get().and_then(|file| file.downcast::<Str>().ok());
         let file = file.as_ref().map(|file| file.to_string());
         let file = file.as_deref().map(|file| file.rsplit('/').next().unwrap_or(file));
-        let line = this.field(LINENO).get().and_then(|line| line.downcast_exact::<Int>().ok()).and_then(|line| line.to_i64());
+        let line =
+            this.field(LINENO).get().and_then(|line| line.downcast_exact::<Int>().ok()).and_then(|line| line.to_i64());
         let text = match (file, line) {
             (Some(file), Some(line)) => format!("{message} ({file}, line {line})"),
             (Some(file), None) => format!("{message} ({file})"),

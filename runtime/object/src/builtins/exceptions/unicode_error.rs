@@ -2,7 +2,7 @@
 use super::{BaseException, ExceptionFields, ValueError, exception, object_member};
 use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{Py_T_PYSSIZET, PyBaseExceptionObject, PyUnicodeErrorObject};
+use crate::layout::{PyBaseExceptionObject, PyUnicodeErrorObject};
 use crate::{Bytes, Object, PyResult, Str, raise};
 use std::mem::offset_of;
 
