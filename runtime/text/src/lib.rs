@@ -7,5 +7,6 @@
 
 pub mod float;
 pub mod format;
+pub mod intarith;
 pub mod textbuf;
 pub mod unicode;

@@ -1,0 +1,354 @@
+//! Arithmetic on magnitudes: slices of 30-bit digits, least significant first, without leading zeros (zero is empty).
+//!
+//! Short operands take the direct loops here, long ones go through `num-bigint`, whose multiplication and radix
+//! conversion are sub-quadratic.
+use num_bigint::{BigInt, BigUint, Sign};
+use num_integer::Integer;
+use std::cmp::Ordering;
+
+/// Bits of a digit.
+pub const SHIFT: u32 = 30;
+/// Mask of a digit.
+pub const MASK: u32 = (1 << SHIFT) - 1;
+/// From how many digits of the shorter operand multiplication and division go through `num-bigint`.
+const LONG: usize = 32;
+
+/// Drops leading zero digits.
+pub fn trim(digits: &mut Vec<u32>) {
+    while digits.last() == Some(&0) {
+        digits.pop();
+    }
+}
+
+/// The slice without leading zero digits.
+pub fn trimmed(mut digits: &[u32]) -> &[u32] {
+    while let [rest @ .., 0] = digits {
+        digits = rest;
+    }
+    digits
+}
+
+/// The digits of a machine word.
+pub fn from_u64(value: u64) -> ([u32; 3], usize) {
+    let digits = [value as u32 & MASK, (value >> SHIFT) as u32 & MASK, (value >> (2 * SHIFT)) as u32];
+    let len = digits.iter().rposition(|digit| *digit != 0).map_or(0, |at| at + 1);
+    (digits, len)
+}
+
+/// The value if it fits a machine word.
+pub fn to_u64(digits: &[u32]) -> Option<u64> {
+    match *digits {
+        [] => Some(0),
+        [a] => Some(u64::from(a)),
+        [a, b] => Some(u64::from(a) | u64::from(b) << SHIFT),
+        [a, b, c] if c < 16 => Some(u64::from(a) | u64::from(b) << SHIFT | u64::from(c) << (2 * SHIFT)),
+        _ => None,
+    }
+}
+
+/// How many bits the value has.
+pub fn bit_length(digits: &[u32]) -> u64 {
+    match digits {
+        [] => 0,
+        [rest @ .., top] => rest.len() as u64 * u64::from(SHIFT) + u64::from(u32::BITS - top.leading_zeros()),
+    }
+}
+
+pub fn compare(a: &[u32], b: &[u32]) -> Ordering {
+    a.len().cmp(&b.len()).then_with(|| a.iter().rev().cmp(b.iter().rev()))
+}
+
+/// `a + b`.
+pub fn add(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let (a, b) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    let mut sum = Vec::with_capacity(a.len() + 1);
+    let mut carry = 0;
+    for (at, &digit) in a.iter().enumerate() {
+        carry += digit + b.get(at).copied().unwrap_or(0);
+        sum.push(carry & MASK);
+        carry >>= SHIFT;
+    }
+    if carry != 0 {
+        sum.push(carry);
+    }
+    sum
+}
+
+/// `a - b` for `a >= b`.
+pub fn sub(a: &[u32], b: &[u32]) -> Vec<u32> {
+    let mut difference = Vec::with_capacity(a.len());
+    let mut borrow = 0i32;
+    for (at, &digit) in a.iter().enumerate() {
+        borrow += digit as i32 - b.get(at).copied().unwrap_or(0) as i32;
+        difference.push(borrow as u32 & MASK);
+        borrow >>= SHIFT;
+    }
+    debug_assert_eq!(borrow, 0, "the first operand is not smaller");
+    trim(&mut difference);
+    difference
+}
+
+/// `a * b`.
+pub fn mul(a: &[u32], b: &[u32]) -> Vec<u32> {
+    if a.is_empty() || b.is_empty() {
+        return Vec::new();
+    }
+    if a.len().min(b.len()) > LONG {
+        return from_biguint(&(to_biguint(a) * to_biguint(b)));
+    }
+    let mut product = vec![0u32; a.len() + b.len()];
+    for (at, &x) in a.iter().enumerate() {
+        let mut carry = 0u64;
+        for (slot, &y) in product[at..].iter_mut().zip(b) {
+            carry += u64::from(*slot) + u64::from(x) * u64::from(y);
+            *slot = carry as u32 & MASK;
+            carry >>= SHIFT;
+        }
+        product[at + b.len()] = carry as u32;
+    }
+    trim(&mut product);
+    product
+}
+
+/// `a / b` and `a % b` for one digit `b`, which is not zero.
+pub fn divmod_digit(a: &[u32], b: u32) -> (Vec<u32>, u32) {
+    let mut quotient = vec![0; a.len()];
+    let mut rest = 0u64;
+    for (slot, &digit) in quotient.iter_mut().zip(a).rev() {
+        rest = rest << SHIFT | u64::from(digit);
+        *slot = (rest / u64::from(b)) as u32;
+        rest %= u64::from(b);
+    }
+    trim(&mut quotient);
+    (quotient, rest as u32)
+}
+
+/// `a / b` and `a % b`, both truncated; `b` is not zero.
+pub fn divmod(a: &[u32], b: &[u32]) -> (Vec<u32>, Vec<u32>) {
+    match b {
+        _ if compare(a, b).is_lt() => (Vec::new(), a.to_vec()),
+        [digit] => {
+            let (quotient, rest) = divmod_digit(a, *digit);
+            (quotient, if rest == 0 { Vec::new() } else { vec![rest] })
+        }
+        _ if let (Some(a), Some(b)) = (to_u64(a), to_u64(b)) => {
+            let word = |value| {
+                let (digits, len) = from_u64(value);
+                digits[..len].to_vec()
+            };
+            (word(a / b), word(a % b))
+        }
+        _ => {
+            let (quotient, rest) = to_biguint(a).div_rem(&to_biguint(b));
+            (from_biguint(&quotient), from_biguint(&rest))
+        }
+    }
+}
+
+/// `a << bits`.
+pub fn shl(a: &[u32], bits: u64) -> Vec<u32> {
+    if a.is_empty() {
+        return Vec::new();
+    }
+    let (words, bits) = ((bits / u64::from(SHIFT)) as usize, (bits % u64::from(SHIFT)) as u32);
+    let mut shifted = vec![0; words];
+    shifted.reserve(a.len() + 1);
+    let mut carry = 0u64;
+    for &digit in a {
+        carry |= u64::from(digit) << bits;
+        shifted.push(carry as u32 & MASK);
+        carry >>= SHIFT;
+    }
+    if carry != 0 {
+        shifted.push(carry as u32);
+    }
+    shifted
+}
+
+/// `a >> bits`, and whether a set bit fell out.
+pub fn shr(a: &[u32], bits: u64) -> (Vec<u32>, bool) {
+    let (words, bits) = (bits / u64::from(SHIFT), (bits % u64::from(SHIFT)) as u32);
+    if words >= a.len() as u64 {
+        return (Vec::new(), !a.is_empty());
+    }
+    let words = words as usize;
+    let lost = a[..words].iter().any(|digit| *digit != 0) || a[words] & ((1 << bits) - 1) != 0;
+    let mut shifted: Vec<u32> = (words..a.len())
+        .map(|at| a[at] >> bits | (a.get(at + 1).copied().unwrap_or(0) << (SHIFT - bits)) & MASK)
+        .collect();
+    if bits == 0 {
+        shifted = a[words..].to_vec();
+    }
+    trim(&mut shifted);
+    (shifted, lost)
+}
+
+/// The two's complement of a magnitude over `len` digits.
+fn complement(digits: &[u32], negative: bool, len: usize) -> Vec<u32> {
+    let mut out: Vec<u32> = (0..len).map(|at| digits.get(at).copied().unwrap_or(0)).collect();
+    if negative {
+        let mut carry = 1;
+        for digit in &mut out {
+            carry += *digit ^ MASK;
+            *digit = carry & MASK;
+            carry >>= SHIFT;
+        }
+    }
+    out
+}
+
+/// A bitwise operation on two's complements of unlimited width: sign and magnitude of the result.
+pub fn bitwise(a: (bool, &[u32]), b: (bool, &[u32]), op: impl Fn(u32, u32) -> u32) -> (bool, Vec<u32>) {
+    let len = a.1.len().max(b.1.len()) + 1;
+    let (x, y) = (complement(a.1, a.0, len), complement(b.1, b.0, len));
+    let mut out: Vec<u32> = x.iter().zip(&y).map(|(x, y)| op(*x, *y) & MASK).collect();
+    let negative = out[len - 1] >> (SHIFT - 1) != 0;
+    if negative {
+        out = complement(&out, true, len);
+    }
+    trim(&mut out);
+    (negative, out)
+}
+
+/// Repacks the digits for `num-bigint`.
+pub fn to_biguint(digits: &[u32]) -> BigUint {
+    let mut words = Vec::with_capacity(digits.len());
+    let (mut bits, mut have) = (0u64, 0);
+    for &digit in digits {
+        bits |= u64::from(digit) << have;
+        have += SHIFT;
+        if have >= 32 {
+            words.push(bits as u32);
+            bits >>= 32;
+            have -= 32;
+        }
+    }
+    if have > 0 {
+        words.push(bits as u32);
+    }
+    BigUint::new(words)
+}
+
+/// Repacks from `num-bigint`.
+pub fn from_biguint(value: &BigUint) -> Vec<u32> {
+    let mut digits = Vec::with_capacity((value.bits() / u64::from(SHIFT) + 1) as usize);
+    let (mut bits, mut have) = (0u64, 0);
+    for word in value.iter_u32_digits() {
+        bits |= u64::from(word) << have;
+        have += 32;
+        while have >= SHIFT {
+            digits.push(bits as u32 & MASK);
+            bits >>= SHIFT;
+            have -= SHIFT;
+        }
+    }
+    if bits != 0 {
+        digits.push(bits as u32);
+    }
+    trim(&mut digits);
+    digits
+}
+
+/// A signed value for `num-bigint`.
+pub fn to_bigint(negative: bool, digits: &[u32]) -> BigInt {
+    BigInt::from_biguint(if negative { Sign::Minus } else { Sign::Plus }, to_biguint(digits))
+}
+
+/// Sign and magnitude of a signed value.
+pub fn from_bigint(value: &BigInt) -> (bool, Vec<u32>) {
+    (value.sign() == Sign::Minus, from_biguint(value.magnitude()))
+}
+
+/// The digits of the value in base 2 to 36, lower case.
+pub fn to_radix(digits: &[u32], base: u32) -> String {
+    if let Some(value) = to_u64(digits)
+        && base == 10
+    {
+        return value.to_string();
+    }
+    to_biguint(digits).to_str_radix(base)
+}
+
+/// Parses digits of base 2 to 36 without sign, prefix or underscores. `None` for anything else, the empty text included.
+pub fn parse_radix(text: &[u8], base: u32) -> Option<Vec<u32>> {
+    if text.is_empty() {
+        return None;
+    }
+    if text.len() <= 12 {
+        let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?;
+        let (digits, len) = from_u64(u64::from_str_radix(text, base).ok()?);
+        return Some(digits[..len].to_vec());
+    }
+    if text.contains(&b'_') || text[0] == b'+' {
+        return None;
+    }
+    BigUint::parse_bytes(text, base).map(|value| from_biguint(&value))
+}
+
+/// The nearest double, ties to even; `None` when it is out of range.
+pub fn to_f64(digits: &[u32]) -> Option<f64> {
+    if let Some(value) = to_u64(digits) {
+        return Some(value as f64);
+    }
+    let bits = bit_length(digits);
+    if bits > 1024 {
+        return None;
+    }
+    // 64 leading bits, the lowest of which is sticky, round like the whole value.
+    let (top, lost) = shr(digits, bits - 64);
+    let top = to_u64(&top).expect("64 bits") | u64::from(lost);
+    let value = top as f64 * 2f64.powi((bits - 64) as i32);
+    value.is_finite().then_some(value)
+}
+
+/// Floor of the square root.
+pub fn isqrt(digits: &[u32]) -> Vec<u32> {
+    from_biguint(&to_biguint(digits).sqrt())
+}
+
+/// Greatest common divisor.
+pub fn gcd(a: &[u32], b: &[u32]) -> Vec<u32> {
+    from_biguint(&to_biguint(a).gcd(&to_biguint(b)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn big(text: &str) -> Vec<u32> {
+        parse_radix(text.as_bytes(), 10).expect("digits")
+    }
+
+    #[test]
+    fn repacking_round_trips() {
+        for text in ["0", "1", "1073741823", "1073741824", "123456789012345678901234567890123456789"] {
+            assert_eq!(to_radix(&big(text), 10), text);
+            assert_eq!(from_biguint(&to_biguint(&big(text))), big(text));
+        }
+    }
+
+    #[test]
+    fn division_undoes_multiplication() {
+        let (a, b) = (big("98765432109876543210987654321"), big("12345678901234567890"));
+        let (quotient, rest) = divmod(&add(&mul(&a, &b), &big("77")), &b);
+        assert_eq!((to_radix(&quotient, 10), rest), (to_radix(&a, 10), big("77")));
+    }
+
+    #[test]
+    fn bitwise_follows_twos_complement() {
+        for (a, b) in [(5i64, -3i64), (-8, -1), (1 << 40, -(1 << 35)), (0, -7)] {
+            let (da, db) = (from_u64(a.unsigned_abs()), from_u64(b.unsigned_abs()));
+            let (negative, out) = bitwise((a < 0, &da.0[..da.1]), (b < 0, &db.0[..db.1]), |x, y| x & y);
+            let value = to_u64(&out).expect("small") as i64;
+            assert_eq!(if negative { -value } else { value }, a & b);
+        }
+    }
+
+    #[test]
+    fn rounding_to_double_is_to_even() {
+        for text in ["9007199254740993", "36893488147419107329", "170141183460469231731687303715884105727"] {
+            assert_eq!(to_f64(&big(text)), text.parse().ok());
+        }
+        assert_eq!(to_f64(&shl(&[1], 1024)), None);
+    }
+}
