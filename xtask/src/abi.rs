@@ -182,10 +182,7 @@ fn declared(mode: Mode, include: &Path) -> Result<()> {
     let apart = ["py_curses.h", "pydtrace.h", "pyexpat.h"];
     let mut missing: Vec<String> = Vec::new();
     for (name, entry) in manifest::read()? {
-        let public = !entry.header.is_empty() && !apart.contains(&entry.header.as_str());
-        let here = entry.exported(mode) || entry.kind == "macro" || entry.kind == "inline";
-        let windows = entry.header.ends_with("_msc.h") || entry.header.ends_with("_std.h");
-        if public && here && !windows && !words.contains(name.as_str()) {
+        if entry.declared(mode) && !apart.contains(&entry.header.as_str()) && !words.contains(name.as_str()) {
             missing.push(format!("{name} ({})", entry.header));
         }
     }

@@ -160,6 +160,7 @@ fn line<'a>(get: &dyn Fn(&str) -> &'a str, demand: u32) -> String {
             _ => "",
         },
     );
+    text("only", if get("cond") == "ft" { "nogil" } else { "" });
     text("result", get("returns_ref"));
     if demand > 0 {
         let _ = write!(line, ", demand = {demand}");

@@ -7,6 +7,7 @@
 //! | `page` | the manual's chapter; absent for what the manual does not document |
 //! | `stable` | the version that made it part of the stable ABI |
 //! | `exports` | the modes whose library exports it: `both`, `gil` or `nogil`; absent for headers-only names |
+//! | `only` | the one mode whose headers have the name; absent when both do |
 //! | `demand` | in how many of the surveyed wheels it is imported |
 //! | `needed` | an inline function or macro of the headers calls it |
 //! | `result` | whose the resulting reference is: `new`, `borrowed`, or `null` |
@@ -23,6 +24,7 @@ pub struct Entry {
     pub page: String,
     pub stable: String,
     exports: String,
+    only: String,
     pub demand: i64,
     pub needed: bool,
 }
@@ -31,6 +33,12 @@ impl Entry {
     /// Whether the library of this mode has to export it.
     pub fn exported(&self, mode: Mode) -> bool {
         self.exports == "both" || self.exports == mode.name()
+    }
+
+    /// Whether the headers of this mode have to declare it.
+    pub fn declared(&self, mode: Mode) -> bool {
+        let code = self.kind == "macro" || self.kind == "inline" || self.exported(mode);
+        code && !self.header.is_empty() && (self.only.is_empty() || self.only == mode.name())
     }
 }
 
@@ -48,6 +56,7 @@ pub fn read() -> Result<Manifest> {
             page: get("page"),
             stable: get("stable"),
             exports: get("exports"),
+            only: get("only"),
             demand: value.get("demand").and_then(|v| v.as_integer()).unwrap_or(0),
             needed: value.get("needed").and_then(|v| v.as_bool()).unwrap_or(false),
         };
