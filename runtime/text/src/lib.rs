@@ -8,5 +8,6 @@
 pub mod float;
 pub mod format;
 pub mod intarith;
+pub mod sre;
 pub mod textbuf;
 pub mod unicode;
