@@ -3,19 +3,20 @@
 //! - A symbol that the library exports under one of Python's names must be in the manifest, as the same kind.
 //! - A name that the manifest gives to a public header must be declared there, in each mode.
 //! - What the manifest has and the library lacks is not an error: it is missing, and counted by chapter.
-//! - When a folder with the external tables lies beside the checkout, its checkers run too.
+//! - When a folder with external tables is named or lies beside the checkout, its checkers run too.
 
 use crate::manifest::{self, Manifest};
 use crate::run::{self, Outcome, Steps};
 use crate::{Mode, Result, dist, no_more, status, take_flag, take_modes, take_values, tree};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub fn main(mut args: Vec<String>) -> Result<()> {
     let modes = take_modes(&mut args)?;
     let profile = take_values(&mut args, "--profile")?.pop().unwrap_or_else(|| "dev".into());
     let record = take_flag(&mut args, "--record");
+    let tables = take_values(&mut args, "--tables")?.pop().map_or(tree::root().join("../shared/capi"), PathBuf::from);
     no_more(&args)?;
     let manifest = manifest::read()?;
     let mut steps = Steps::new(1 + 3 * modes.len());
@@ -39,7 +40,7 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
             }
             Ok(Outcome::Done)
         })?;
-        steps.step(&format!("checkers {name}"), || checkers(mode, &prefix, &mut report))?;
+        steps.step(&format!("checkers {name}"), || checkers(mode, &prefix, &tables, &mut report))?;
     }
     print!("{report}");
     Ok(())
@@ -114,8 +115,7 @@ fn summary(chapters: &BTreeMap<String, Chapter>, mode: Mode) -> String {
 }
 
 /// Checkers of an external folder of tables, when there is one beside the checkout.
-fn checkers(mode: Mode, prefix: &Path, report: &mut String) -> Result<Outcome> {
-    let tables = tree::root().join("../shared/capi");
+fn checkers(mode: Mode, prefix: &Path, tables: &Path, report: &mut String) -> Result<Outcome> {
     if !tables.join("check_headers").is_file() || !run::have("python3") {
         return Ok(Outcome::Skipped("no external checkers here".into()));
     }

@@ -26,7 +26,8 @@ usage: cargo xtask <command>
 
   test [--ci] [--stage NAME]... [--list]   every check, or the named stages
   tidy                                     layers, modes, sizes and other rules of the house
-  abi [--mode nogil|gil] [--record]        manifest, headers and exported symbols against each other
+  abi [--mode nogil|gil] [--profile P] [--record] [--tables DIR]
+                                           manifest, headers and exported symbols against each other
   dist [--mode nogil|gil] [--profile P]    install prefixes in dist/
   bench [ARGS]                             the benchmarks
   status                                   docs/STATUS.md from the recorded results in docs/status/

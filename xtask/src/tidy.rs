@@ -205,7 +205,11 @@ fn mutable_static(line: &str) -> Option<&str> {
     rest = rest.strip_prefix("static ")?.trim_start();
     let always = rest.strip_prefix("mut ");
     let (name, ty) = always.unwrap_or(rest).split_once(':')?;
-    let ty = ty.split('=').next().unwrap_or(ty);
+    let ty = ty.split('=').next().unwrap_or(ty).trim();
+    // A declaration inside `pytype!` has the Python name in the place of the type.
+    if ty.starts_with('"') {
+        return None;
+    }
     let cells = ["Atomic", "Cell", "Mutex", "RwLock", "Once", "Lazy", "ArcSwap", "Queue", "OnceBox"];
     (always.is_some() || cells.iter().any(|c| ty.contains(c))).then_some(name.trim())
 }
@@ -220,6 +224,7 @@ mod tests {
         assert_eq!(mutable_static("    pub(crate) static A_B: Mutex<u8> = x;"), Some("A_B"));
         assert_eq!(mutable_static("pub static mut X: u8 = 0;"), Some("X"));
         assert_eq!(mutable_static("static NAMES: &[&str] = &[];"), None);
+        assert_eq!(mutable_static("pub static PyCell_Type: \"cell\" for Cell {"), None);
         assert_eq!(mutable_static("fn f(x: &'static Mutex<u8>) {}"), None);
     }
 

@@ -23,20 +23,43 @@ pub fn products(profile: &str) -> PathBuf {
 }
 
 /// Every file that is tracked, or new and not ignored; paths relative to the root.
+/// In a copy without git: every file outside the folders that builds write.
 pub fn files() -> Result<Vec<String>> {
-    let out = Command::new("git")
-        .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
-        .current_dir(root())
-        .output()?;
-    if !out.status.success() {
-        return Err("git ls-files failed".into());
-    }
-    let mut files: Vec<String> =
-        String::from_utf8(out.stdout)?.split('\0').filter(|f| !f.is_empty()).map(String::from).collect();
+    let mut files = match tracked() {
+        Some(files) => files,
+        None => {
+            let mut files = Vec::new();
+            walk(&root(), "", &mut files)?;
+            files
+        }
+    };
     files.sort();
     files.dedup();
     files.retain(|f| root().join(f).is_file());
     Ok(files)
+}
+
+fn tracked() -> Option<Vec<String>> {
+    // The checkout may belong to another user than the one who tests it.
+    let mut git = Command::new("git");
+    git.args(["-c", "safe.directory=*", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]);
+    let out = git.current_dir(root()).output().ok().filter(|o| o.status.success())?;
+    let names = String::from_utf8(out.stdout).ok()?;
+    Some(names.split('\0').filter(|f| !f.is_empty()).map(String::from).collect())
+}
+
+fn walk(dir: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
+    for entry in std::fs::read_dir(dir)? {
+        let entry = entry?;
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let path = format!("{prefix}{name}");
+        if !entry.file_type()?.is_dir() {
+            files.push(path);
+        } else if ![".git", "target", "dist", "__pycache__"].contains(&name.as_str()) {
+            walk(&entry.path(), &format!("{path}/"), files)?;
+        }
+    }
+    Ok(())
 }
 
 /// The text of a fenced block with this name in ARCHITECTURE.md.
