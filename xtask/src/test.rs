@@ -74,7 +74,10 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
         }
         "nogil" => {
             let mut command = rust_tests(ci);
-            command.args(["--workspace", "--exclude", "loom-tests"]);
+            command.arg("--workspace");
+            for package in models()? {
+                command.args(["--exclude", &package]);
+            }
             steps.command(name, &mut command)
         }
         "gil" => {
@@ -84,7 +87,9 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
         }
         "loom" => {
             let mut command = rust_tests(ci);
-            command.args(["-p", "loom-tests"]);
+            for package in models()? {
+                command.args(["-p", &package]);
+            }
             steps.command(name, &mut command)
         }
         "headers" => steps.step(name, crate::abi::compile_headers),
@@ -93,6 +98,15 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
         "embed" => steps.step(name, embed),
         _ => unreachable!("STAGES has no {name}"),
     }
+}
+
+/// The packages below `loom-tests/`.
+fn models() -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    for path in tree::files()?.iter().filter(|f| f.starts_with("loom-tests/") && f.ends_with("Cargo.toml")) {
+        names.push(tree::package_name(path)?.0);
+    }
+    Ok(names)
 }
 
 /// nextest where it is installed: it stops hung tests. Plain `cargo test` otherwise.

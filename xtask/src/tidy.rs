@@ -128,10 +128,8 @@ fn arrows(files: &[String], found: &mut Vec<String>) -> Result<()> {
     }
     let mut manifests = BTreeMap::new();
     for path in files.iter().filter(|f| f.ends_with("/Cargo.toml")) {
-        let text = std::fs::read_to_string(tree::root().join(path))?;
-        let manifest: toml::Table = text.parse().map_err(|e| format!("{path}: {e}"))?;
-        let name = manifest.get("package").and_then(|p| p.get("name")).and_then(|n| n.as_str());
-        manifests.insert(name.ok_or(format!("{path}: no package name"))?.to_string(), manifest);
+        let (name, manifest) = tree::package_name(path)?;
+        manifests.insert(name, manifest);
     }
     let tool = |krate: &str| krate == "xtask";
     for (name, manifest) in &manifests {

@@ -62,6 +62,15 @@ fn walk(dir: &Path, prefix: &str, files: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
+/// The name in a package's Cargo.toml, and the whole of it.
+pub fn package_name(path: &str) -> Result<(String, toml::Table)> {
+    let manifest: toml::Table =
+        std::fs::read_to_string(root().join(path))?.parse().map_err(|e| format!("{path}: {e}"))?;
+    let name = manifest.get("package").and_then(|p| p.get("name")).and_then(|n| n.as_str());
+    let name = name.ok_or(format!("{path}: no package name"))?.to_string();
+    Ok((name, manifest))
+}
+
 /// The text of a fenced block with this name in ARCHITECTURE.md.
 pub fn architecture_block(name: &str) -> Result<Vec<String>> {
     let text = std::fs::read_to_string(root().join("ARCHITECTURE.md"))?;
