@@ -27,6 +27,8 @@ pub struct ObjectState {
     pub heaps: Mutex<Vec<Box<Heap>>>,
     /// Heaps of ended threads (addresses), for the next new thread.
     pub idle_heaps: Mutex<Vec<usize>>,
+    /// `sys.get_int_max_str_digits()`; 0 for no limit.
+    pub int_max_str_digits: std::sync::atomic::AtomicUsize,
     /// The collector's thresholds, counts and statistics.
     pub gc: crate::gc::GcState,
     /// The mode's part: the queues of biased reference counting.
@@ -41,6 +43,9 @@ impl ObjectState {
             large: Mutex::default(),
             heaps: Mutex::default(),
             idle_heaps: Mutex::default(),
+            int_max_str_digits: std::sync::atomic::AtomicUsize::new(
+                crate::builtins::longobject::DEFAULT_MAX_STR_DIGITS,
+            ),
             gc: crate::gc::GcState::new(),
             mode: mode::InterpreterPart::new(),
         }

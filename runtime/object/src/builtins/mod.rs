@@ -18,6 +18,7 @@ pub mod listobject;
 pub mod longobject;
 pub mod memoryobject;
 pub mod moduleobject;
+pub mod numfmt;
 pub mod object;
 pub mod setobject;
 pub mod sliceobject;
