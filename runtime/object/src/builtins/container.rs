@@ -1,7 +1,7 @@
 //! Small helpers that the container types share.
 use crate::builtins::unicodeobject::StrData;
 use crate::handle::{Attached, Layout, Ref};
-use crate::{Int, Object, PyResult, Str, Tuple, Type, hooks, raise};
+use crate::{Int, Object, PyResult, Str, Type, hooks, raise};
 use std::cell::RefCell;
 use std::marker::PhantomData;
 
@@ -194,9 +194,4 @@ pub(crate) fn explain_unhashable(py: Attached<'_>, error: crate::Raised, key: &O
         Ok(text) => raise!(py, TypeError, "cannot use '{name}' as {role} ({})", text.to_string_lossy()),
         Err(error) => error,
     }
-}
-
-/// A pair as a tuple.
-pub(crate) fn pair(py: Attached<'_>, first: Ref<Object>, second: Ref<Object>) -> PyResult<Ref<Tuple>> {
-    Tuple::from_vec(py, vec![first, second])
 }

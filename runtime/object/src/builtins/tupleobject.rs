@@ -127,6 +127,17 @@ impl Tuple {
         Ok(tuple)
     }
 
+    /// A pair.
+    #[inline]
+    pub fn pair(py: Attached<'_>, first: Ref<Object>, second: Ref<Object>) -> PyResult<Ref<Tuple>> {
+        let tuple = Tuple::alloc(py, 2)?;
+        let cells = tuple.cells();
+        cells[0].set(first.into_raw());
+        cells[1].set(second.into_raw());
+        gc::track(tuple.as_object());
+        Ok(tuple)
+    }
+
     pub fn from_slice(py: Attached<'_>, items: &[&Object]) -> PyResult<Ref<Tuple>> {
         if items.is_empty() {
             return Ok(Tuple::empty(py));
