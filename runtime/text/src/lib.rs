@@ -5,8 +5,10 @@
 //! code units; errors are enums that carry the wording of the language.
 #![forbid(unsafe_code)]
 
+pub mod codecs;
 pub mod float;
 pub mod format;
+pub mod hash;
 pub mod intarith;
 pub mod sre;
 pub mod textbuf;

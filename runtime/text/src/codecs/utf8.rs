@@ -1,0 +1,93 @@
+//! UTF-8.
+
+use super::{Problem, SURROGATES, Sink, Unit, is_surrogate};
+
+/// How many bytes at the start of `bytes` are ASCII.
+#[inline]
+pub fn ascii_prefix(bytes: &[u8]) -> usize {
+    let mut at = 0;
+    // Chunks without a branch inside, which the compiler turns into vector code.
+    for chunk in bytes.chunks_exact(32) {
+        if chunk.iter().fold(0, |all, &b| all | b) >= 0x80 {
+            break;
+        }
+        at += 32;
+    }
+    at + bytes[at..].iter().take_while(|b| b.is_ascii()).count()
+}
+
+/// One sequence at the start of `rest`: the code point and its length; else how many bytes are wrong and
+/// whether more input could mend it.
+#[inline]
+fn sequence(rest: &[u8]) -> Result<(u32, usize), (usize, &'static str, bool)> {
+    const CONTINUATION: &str = "invalid continuation byte";
+    let first = rest[0];
+    let (len, low, high) = match first {
+        0xC2..=0xDF => (2, 0x80, 0xBF),
+        0xE0 => (3, 0xA0, 0xBF),
+        0xED => (3, 0x80, 0x9F),
+        0xE1..=0xEF => (3, 0x80, 0xBF),
+        0xF0 => (4, 0x90, 0xBF),
+        0xF1..=0xF3 => (4, 0x80, 0xBF),
+        0xF4 => (4, 0x80, 0x8F),
+        _ => return Err((1, "invalid start byte", false)),
+    };
+    let mut cp = u32::from(first) & (0x7F >> len);
+    for k in 1..len {
+        let Some(&b) = rest.get(k) else { return Err((k, "unexpected end of data", true)) };
+        let ok = if k == 1 { (low..=high).contains(&b) } else { b & 0xC0 == 0x80 };
+        if !ok {
+            return Err((k, CONTINUATION, false));
+        }
+        cp = cp << 6 | u32::from(b & 0x3F);
+    }
+    Ok((cp, len))
+}
+
+/// Decode UTF-8.
+pub fn utf8_decode(input: &[u8], at: &mut usize, out: &mut impl Sink, last: bool) -> Result<(), Problem> {
+    while *at < input.len() {
+        let rest = &input[*at..];
+        if rest[0] < 0x80 {
+            let ascii = ascii_prefix(rest);
+            out.push_ascii(&rest[..ascii]);
+            *at += ascii;
+            continue;
+        }
+        match sequence(rest) {
+            Ok((cp, len)) => {
+                out.push(cp);
+                *at += len;
+            }
+            Err((_, _, true)) if !last => return Ok(()),
+            Err((len, reason, _)) => return Err(Problem::new(*at, *at + len, reason)),
+        }
+    }
+    Ok(())
+}
+
+/// Encode UTF-8; a run of surrogates is one problem.
+pub fn utf8_encode<U: Unit>(text: &[U], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Problem> {
+    while let Some(&unit) = text.get(*at) {
+        let cp: u32 = unit.into();
+        match cp {
+            0..0x80 => out.push(cp as u8),
+            0x80..0x800 => out.extend([0xC0 | (cp >> 6) as u8, 0x80 | (cp & 0x3F) as u8]),
+            _ if is_surrogate(cp) => {
+                let run = text[*at..].iter().take_while(|&&u| is_surrogate(u.into())).count();
+                return Err(Problem::new(*at, *at + run, SURROGATES));
+            }
+            _ if cp < 0x10000 => {
+                out.extend([0xE0 | (cp >> 12) as u8, 0x80 | (cp >> 6 & 0x3F) as u8, 0x80 | (cp & 0x3F) as u8]);
+            }
+            _ => out.extend([
+                0xF0 | (cp >> 18) as u8,
+                0x80 | (cp >> 12 & 0x3F) as u8,
+                0x80 | (cp >> 6 & 0x3F) as u8,
+                0x80 | (cp & 0x3F) as u8,
+            ]),
+        }
+        *at += 1;
+    }
+    Ok(())
+}
