@@ -365,11 +365,19 @@ pub unsafe fn usable_size(object: *const PyObject) -> usize {
 
 /// Frees `ptr` with `free` once no other thread can read it any more: at once in `gil` mode, through QSBR in `nogil`.
 pub fn retire(py: Attached<'_>, ptr: *mut u8, size: usize, free: unsafe fn(*mut u8, usize)) {
-    if FREE_THREADED {
-        py.ext().retired.push(ptr, size, free);
-    } else {
-        // SAFETY: the caller gives the memory up, and the GIL excludes readers.
-        unsafe { free(ptr, size) };
+    // SAFETY: the caller gives the memory up: it is unreachable for new readers, and freed once. Functions that differ in
+    // what a thin pointer points to have the same ABI.
+    unsafe {
+        if !FREE_THREADED {
+            free(ptr, size);
+        } else if py.ext().qsbr.retire(
+            ptr.cast(),
+            size,
+            std::mem::transmute::<unsafe fn(*mut u8, usize), krait_sync::qsbr::FreeFn>(free),
+        ) {
+            // The evaluation loop passes a quiescent state when it serves its breaker.
+            mode::breaker(py.tstate()).set(krait_sync::breaker::EXPLICIT_MERGE);
+        }
     }
 }
 
@@ -512,27 +520,6 @@ pub unsafe fn dealloc_with<T: Layout>(py: Attached<'_>, this: NonNull<T>, drop_f
         }
         if ext.nested_deallocs.get() == 0 {
             ext.run_put_off_deallocs();
-        }
-    }
-}
-
-/// Memory whose release waits until no reader can hold it. Freed with the world stopped, or when the thread ends.
-#[derive(Default)]
-pub struct Retired(std::cell::RefCell<Vec<(*mut u8, usize, unsafe fn(*mut u8, usize))>>);
-
-impl Retired {
-    fn push(&self, ptr: *mut u8, size: usize, free: unsafe fn(*mut u8, usize)) {
-        self.0.borrow_mut().push((ptr, size, free));
-    }
-
-    /// Frees everything.
-    ///
-    /// # Safety
-    /// [stopped-world], or no other thread of the interpreter is left.
-    pub unsafe fn release(&self) {
-        for (ptr, size, free) in self.0.take() {
-            // SAFETY: the memory was given up and no reader is left.
-            unsafe { free(ptr, size) };
         }
     }
 }

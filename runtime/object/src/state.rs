@@ -1,8 +1,9 @@
 //! What the object model keeps per interpreter and per thread.
 use crate::handle::Attached;
 use crate::layout::{Field, PyObject, PyThreadState};
-use crate::mem::{Heap, Retired};
+use crate::mem::Heap;
 use crate::mode;
+use krait_sync::qsbr::{Domain, Participant};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
@@ -31,6 +32,8 @@ pub struct ObjectState {
     pub int_max_str_digits: std::sync::atomic::AtomicUsize,
     /// The collector's thresholds, counts and statistics.
     pub gc: crate::gc::GcState,
+    /// Delayed frees of memory that is read without locks (`nogil`).
+    pub qsbr: Domain,
     /// The mode's part: the queues of biased reference counting.
     pub mode: mode::InterpreterPart,
 }
@@ -47,6 +50,7 @@ impl ObjectState {
                 crate::builtins::longobject::DEFAULT_MAX_STR_DIGITS,
             ),
             gc: crate::gc::GcState::new(),
+            qsbr: Domain::new(),
             mode: mode::InterpreterPart::new(),
         }
     }
@@ -74,8 +78,8 @@ impl ObjectState {
 pub struct ThreadExt {
     pub public: PyThreadState,
     pub heap: Field<*mut Heap>,
-    /// Memory that waits for readers (`nogil`).
-    pub retired: Retired,
+    /// The thread's part in delayed frees (`nogil`).
+    pub qsbr: Participant,
     /// Deallocations in progress on this thread.
     pub nested_deallocs: Cell<u32>,
     put_off: RefCell<Vec<NonNull<PyObject>>>,
@@ -95,7 +99,8 @@ impl ThreadExt {
         Box::new(ThreadExt {
             public: PyThreadState::EMPTY,
             heap: Field::new(state.adopt_heap()),
-            retired: Retired::default(),
+            // SAFETY: an interpreter's state stays in place and outlives its threads.
+            qsbr: unsafe { state.qsbr.register() },
             nested_deallocs: Cell::new(0),
             put_off: RefCell::default(),
             gc_allocations: Cell::new(0),
