@@ -23,6 +23,7 @@ pub mod object;
 pub mod setobject;
 pub mod sliceobject;
 pub mod stringlib;
+pub mod textargs;
 pub mod tupleobject;
 pub mod typeobject;
 pub mod unicode;

@@ -12,7 +12,7 @@ mod normalize;
 #[allow(clippy::all)]
 mod tables;
 
-pub use case::{Case, casefold, lower_at, map_lower, swap_case, title_text, to_full};
+pub use case::{Case, Mapped, casefold, lower_at, map_lower, swap_case, title_text, to_full};
 pub use normalize::{Form, is_normalized, normalize, normalize_3_2};
 
 use tables as t;

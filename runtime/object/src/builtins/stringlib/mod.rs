@@ -1,6 +1,12 @@
 //! Algorithms on runs of code units, shared by `str` (one, two and four bytes a character), `bytes` and `bytearray`.
 //!
 //! Nothing here knows a Python object.
+mod find;
+mod split;
+
+pub use find::{count, find, find_unit, rfind, rfind_unit};
+pub use split::{rsplit, rsplit_space, split, split_space, splitlines, strip};
+
 use std::fmt::Debug;
 
 /// One stored character: a byte, a UCS-2 unit or a UCS-4 unit. Each unit is a whole character.
@@ -38,3 +44,65 @@ macro_rules! unit {
 unit!(u8, 0xFF, |units| Some(units));
 unit!(u16, 0xFFFF, |_units| None);
 unit!(u32, 0x10_FFFF, |_units| None);
+
+/// `start` and `end` of a search as `str.find` takes them: clamped to `0..=len`, negative ones from the end.
+/// `start` may lie beyond `end`.
+pub fn clamp_range(start: isize, end: isize, len: usize) -> (usize, usize) {
+    let len = len as isize;
+    let fix = |at: isize| if at < 0 { (at + len).max(0) } else { at };
+    let end = if end > len { len } else { fix(end) };
+    (fix(start) as usize, end as usize)
+}
+
+/// Expanded tabs: `tab_size` columns, counted from the last line break.
+/// `None` when the result has more than `isize::MAX` units.
+pub fn expand_tabs<T: Unit>(text: &[T], tab_size: isize) -> Option<Vec<T>> {
+    let [tab, space] = [9, 32].map(T::truncate);
+    let fill = |column: isize| if tab_size > 0 { tab_size - column % tab_size } else { 0 };
+    let is_break = |unit: T| matches!(unit.to_u32(), 10 | 13);
+    let (mut len, mut column) = (0isize, 0isize);
+    for &unit in text {
+        if unit == tab {
+            len = len.checked_add(fill(column))?;
+            column = column.checked_add(fill(column))?;
+        } else {
+            len = len.checked_add(1)?;
+            column = if is_break(unit) { 0 } else { column + 1 };
+        }
+    }
+    let mut out = Vec::new();
+    out.try_reserve_exact(len as usize).ok()?;
+    column = 0;
+    for &unit in text {
+        if unit == tab {
+            let blanks = fill(column);
+            out.extend(std::iter::repeat_n(space, blanks as usize));
+            column += blanks;
+        } else {
+            out.push(unit);
+            column = if is_break(unit) { 0 } else { column + 1 };
+        }
+    }
+    Some(out)
+}
+
+/// Where the first `max` matches of `needle` begin, for a replacement: non-overlapping, an empty needle matches
+/// before each unit and at the end.
+pub fn matches<T: Unit>(text: &[T], needle: &[T], max: usize) -> Vec<usize> {
+    if needle.is_empty() {
+        return (0..=text.len()).take(max).collect();
+    }
+    let (mut out, mut at) = (Vec::new(), 0);
+    while out.len() < max {
+        let Some(found) = find(&text[at..], needle) else { break };
+        out.push(at + found);
+        at += found + needle.len();
+    }
+    out
+}
+
+/// The ASCII letter in the other case.
+#[inline]
+pub fn swap_ascii(byte: u8) -> u8 {
+    if byte.is_ascii_alphabetic() { byte ^ 0x20 } else { byte }
+}

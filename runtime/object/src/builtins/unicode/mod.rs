@@ -6,7 +6,10 @@
 mod base;
 mod builder;
 mod intern;
+mod predicates;
+mod search;
 mod statics;
+mod transform;
 
 pub use builder::StrBuilder;
 
