@@ -1,5 +1,6 @@
 //! The abstract object layer: what works on any object through its type's slots.
 pub mod abstract_object;
+pub mod buffer;
 pub mod call;
 pub mod iter;
 pub mod mapping;

@@ -1,0 +1,179 @@
+//! The format mini-language on objects: `__format__` of `str`, `int`, `float` and `complex`, and what f-strings need.
+use crate::handle::{Attached, Layout, Ref};
+use crate::{Float, Int, Object, PyResult, Raised, Str, exc, raise, with_units};
+use krait_text::format::{self, Align, Locale, Spec, SpecError};
+use krait_text::textbuf::TextBuf;
+use std::ffi::CStr;
+
+impl Str {
+    /// The string of a finished text buffer.
+    pub fn from_text(py: Attached<'_>, text: TextBuf) -> PyResult<Ref<Str>> {
+        match text {
+            TextBuf::Ascii(text) => Str::from_units_max(py, text.as_bytes(), 0x7F),
+            TextBuf::Wide(text) => Str::from_code_points(py, &text),
+        }
+    }
+
+    /// `str.__format__`.
+    pub fn format_spec(&self, py: Attached<'_>, spec: &Str) -> PyResult<Ref<Str>> {
+        if spec.is_empty() {
+            return self.to_exact(py);
+        }
+        let layout = parse(spec, 's', Align::Left).and_then(|spec| format::layout_str(&spec, self.len()));
+        let layout = layout.map_err(|error| spec_error(py, &error, "str"))?;
+        let cut = self.substring(py, 0, layout.take)?;
+        cut.pad(py, layout.left, layout.right, layout.fill)
+    }
+}
+
+/// Parses a format specification.
+pub fn parse(spec: &Str, kind: char, align: Align) -> Result<Spec, SpecError> {
+    with_units!(spec, |units| format::parse_spec(units, kind, align))
+}
+
+/// The exception for a bad specification; `type_name` is the object's.
+#[cold]
+pub fn spec_error(py: Attached<'_>, error: &SpecError, type_name: &str) -> Raised {
+    if matches!(error, SpecError::NoMemory) {
+        return py.no_memory();
+    }
+    match Str::from_text(py, error.message(type_name)) {
+        Ok(message) => py.raise_value(exc::ValueError(), message.as_object()),
+        Err(raised) => raised,
+    }
+}
+
+/// The C library's numeric conventions, for type `n`.
+fn locale_of(spec: &Spec) -> Option<Locale> {
+    if spec.kind != 'n' as u32 {
+        return None;
+    }
+    // SAFETY: `localeconv` returns a struct of NUL-terminated strings that stays as it is until the locale changes.
+    unsafe {
+        let conv = libc::localeconv();
+        let text = |raw| String::from_utf8_lossy(CStr::from_ptr(raw).to_bytes()).chars().map(u32::from).collect();
+        Some(Locale {
+            decimal_point: text((*conv).decimal_point),
+            thousands_sep: text((*conv).thousands_sep),
+            grouping: CStr::from_ptr((*conv).grouping).to_bytes().to_vec(),
+        })
+    }
+}
+
+/// `int.__format__` (and `bool`'s, through inheritance).
+pub fn format_int(py: Attached<'_>, value: &Int, spec: &Str) -> PyResult<Ref<Str>> {
+    if spec.is_empty() {
+        return value.as_object().str(py);
+    }
+    let name = value.as_object().ty().name();
+    let fail = |error| spec_error(py, &error, &name);
+    let spec = parse(spec, 'd', Align::Right).map_err(fail)?;
+    if spec.is_float() {
+        let text = format::format_float(&spec, value.to_f64(py)?, None).map_err(fail)?;
+        return Str::from_text(py, text);
+    }
+    if spec.is_char() {
+        let point = match value.to_i64() {
+            Some(point @ 0..=0x10_FFFF) => point as u32,
+            Some(_) => return Err(raise!(py, OverflowError, "%c arg not in range(0x110000)")),
+            None => return Err(raise!(py, OverflowError, "Python int too large to convert to C long")),
+        };
+        return Str::from_text(py, format::format_char(&spec, point).map_err(fail)?);
+    }
+    let Some(base) = spec.int_base() else {
+        return Err(fail(spec.unknown()));
+    };
+    let digits = int_digits(py, value, base)?;
+    let text = format::format_int(&spec, value.is_negative(), &digits, locale_of(&spec).as_ref()).map_err(fail)?;
+    Str::from_text(py, text)
+}
+
+/// The digits of the magnitude in a base, in lower case.
+pub fn int_digits(py: Attached<'_>, value: &Int, base: u32) -> PyResult<String> {
+    if base == 10 {
+        let mut text = value.to_decimal(py)?;
+        if text.starts_with('-') {
+            text.remove(0);
+        }
+        return Ok(text);
+    }
+    if value.is_compact() {
+        let value = value.compact_value().unsigned_abs();
+        return Ok(match base {
+            2 => format!("{value:b}"),
+            8 => format!("{value:o}"),
+            _ => format!("{value:x}"),
+        });
+    }
+    Ok(value.to_bigint().magnitude().to_str_radix(base))
+}
+
+/// `float.__format__`.
+pub fn format_float(py: Attached<'_>, value: &Float, spec: &Str) -> PyResult<Ref<Str>> {
+    if spec.is_empty() {
+        return value.as_object().str(py);
+    }
+    let name = value.as_object().ty().name();
+    let fail = |error| spec_error(py, &error, &name);
+    let spec = parse(spec, '\0', Align::Right).map_err(fail)?;
+    let text = format::format_float(&spec, value.value(), locale_of(&spec).as_ref()).map_err(fail)?;
+    Str::from_text(py, text)
+}
+
+/// `complex.__format__`.
+pub fn format_complex(py: Attached<'_>, value: &crate::Complex, spec: &Str) -> PyResult<Ref<Str>> {
+    if spec.is_empty() {
+        return value.as_object().str(py);
+    }
+    let name = value.as_object().ty().name();
+    let fail = |error| spec_error(py, &error, &name);
+    let spec = parse(spec, '\0', Align::Right).map_err(fail)?;
+    let (real, imag) = value.value();
+    let text = format::format_complex(&spec, real, imag, locale_of(&spec).as_ref()).map_err(fail)?;
+    Str::from_text(py, text)
+}
+
+/// `format(value)` of an f-string field without a specification (`FORMAT_SIMPLE`).
+#[inline]
+pub fn format_simple(py: Attached<'_>, value: &Object) -> PyResult<Ref<Str>> {
+    match value.downcast_exact::<Str>() {
+        Some(text) => Ok(text.to_ref()),
+        None => value.format(py, None),
+    }
+}
+
+/// The conversion of an f-string field: `!s`, `!r` or `!a` (`CONVERT_VALUE`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Conversion {
+    Str = 1,
+    Repr = 2,
+    Ascii = 3,
+}
+
+impl Conversion {
+    /// From the letter after `!`.
+    pub fn from_letter(letter: u32) -> Option<Self> {
+        Some(match char::from_u32(letter)? {
+            's' => Conversion::Str,
+            'r' => Conversion::Repr,
+            'a' => Conversion::Ascii,
+            _ => return None,
+        })
+    }
+
+    pub fn apply(self, py: Attached<'_>, value: &Object) -> PyResult<Ref<Str>> {
+        match self {
+            Conversion::Str => value.str(py),
+            Conversion::Repr => value.repr(py),
+            Conversion::Ascii => value.ascii(py),
+        }
+    }
+}
+
+/// The concatenation of an f-string's parts (`BUILD_STRING`).
+pub fn build_string(py: Attached<'_>, parts: &[&Str]) -> PyResult<Ref<Str>> {
+    match parts {
+        [only] => only.to_exact(py),
+        _ => Str::concat_all(py, parts),
+    }
+}
