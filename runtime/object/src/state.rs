@@ -34,6 +34,8 @@ pub struct ObjectState {
     pub gc: crate::gc::GcState,
     /// Delayed frees of memory that is read without locks (`nogil`).
     pub qsbr: Domain,
+    /// Codecs and their error handlers.
+    pub codecs: crate::builtins::codecs::registry::Registry,
     /// The mode's part: the queues of biased reference counting.
     pub mode: mode::InterpreterPart,
 }
@@ -51,6 +53,7 @@ impl ObjectState {
             ),
             gc: crate::gc::GcState::new(),
             qsbr: Domain::new(),
+            codecs: crate::builtins::codecs::registry::Registry::new(),
             mode: mode::InterpreterPart::new(),
         }
     }

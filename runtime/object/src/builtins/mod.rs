@@ -3,6 +3,7 @@
 //! Every mutable type documents its concurrency contract in its module doc.
 pub mod boolobject;
 pub mod bytearrayobject;
+pub mod bytes_methods;
 pub mod bytesobject;
 pub mod cellobject;
 pub mod classobject;
@@ -13,6 +14,7 @@ pub mod container;
 pub mod dictobject;
 pub mod exceptions;
 pub mod floatobject;
+pub mod format;
 pub mod funcobject;
 pub mod listobject;
 pub mod longobject;
@@ -20,6 +22,7 @@ pub mod memoryobject;
 pub mod moduleobject;
 pub mod numfmt;
 pub mod object;
+pub mod percent;
 pub mod setobject;
 pub mod sliceobject;
 pub mod stringlib;

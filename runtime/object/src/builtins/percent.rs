@@ -332,11 +332,7 @@ fn bytes_of(py: Attached<'_>, value: &Object) -> PyResult<Vec<u8>> {
         return Ok(Buffer::contiguous(py, value)?.to_vec());
     }
     let given = value.ty().name();
-    Err(raise!(
-        py,
-        TypeError,
-        "%b requires a bytes-like object, or an object that implements __bytes__, not '{given}'"
-    ))
+    Err(raise!(py, TypeError, "%b requires a bytes-like object, or an object that implements __bytes__, not '{given}'"))
 }
 
 /// `format % operand` of bytes as the object it makes.

@@ -71,9 +71,7 @@ pub fn slice_index(py: Attached<'_>, given: Option<&Object>, default: isize) -> 
         None => Ok(default),
         Some(given) if given.is_none() => Ok(default),
         Some(given) if given.has_index() => given.as_isize_clamped(py),
-        Some(_) => {
-            Err(raise!(py, TypeError, "slice indices must be integers or None or have an __index__ method"))
-        }
+        Some(_) => Err(raise!(py, TypeError, "slice indices must be integers or None or have an __index__ method")),
     }
 }
 

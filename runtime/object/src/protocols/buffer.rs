@@ -137,7 +137,11 @@ pub fn contiguous_strides(shape: &[isize], itemsize: isize, fortran: bool) -> Ve
         strides[at] = step;
         step = step.wrapping_mul(shape[at]);
     };
-    if fortran { (0..shape.len()).for_each(&mut fill) } else { (0..shape.len()).rev().for_each(&mut fill) }
+    if fortran {
+        (0..shape.len()).for_each(&mut fill)
+    } else {
+        (0..shape.len()).rev().for_each(&mut fill)
+    }
     strides
 }
 
@@ -194,7 +198,11 @@ pub unsafe fn for_each_item(view: &Py_buffer, fortran: bool, mut visit: impl FnM
                 }
             }
         };
-        if fortran { (0..shape.len()).for_each(&mut step) } else { (0..shape.len()).rev().for_each(&mut step) }
+        if fortran {
+            (0..shape.len()).for_each(&mut step)
+        } else {
+            (0..shape.len()).rev().for_each(&mut step)
+        }
         if carry {
             return;
         }

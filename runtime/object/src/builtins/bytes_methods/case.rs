@@ -62,14 +62,10 @@ pub fn isspace<S: ByteString>(py: Attached<'_>, this: &S) -> bool {
     all(py, this, is_space)
 }
 pub fn islower<S: ByteString>(py: Attached<'_>, this: &S) -> bool {
-    this.with(py, |text| {
-        text.iter().any(u8::is_ascii_lowercase) && !text.iter().any(u8::is_ascii_uppercase)
-    })
+    this.with(py, |text| text.iter().any(u8::is_ascii_lowercase) && !text.iter().any(u8::is_ascii_uppercase))
 }
 pub fn isupper<S: ByteString>(py: Attached<'_>, this: &S) -> bool {
-    this.with(py, |text| {
-        text.iter().any(u8::is_ascii_uppercase) && !text.iter().any(u8::is_ascii_lowercase)
-    })
+    this.with(py, |text| text.iter().any(u8::is_ascii_uppercase) && !text.iter().any(u8::is_ascii_lowercase))
 }
 pub fn istitle<S: ByteString>(py: Attached<'_>, this: &S) -> bool {
     this.with(py, |text| {

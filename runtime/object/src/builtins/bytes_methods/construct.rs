@@ -3,7 +3,7 @@ use super::{ByteString, byte_value};
 use crate::args::{Args, Signature};
 use crate::builtins::textargs::{c_int_arg, name_arg};
 use crate::builtins::{codecs, unicode::StrBuilder};
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 use crate::protocols::buffer::{Buffer, stable_bytes};
 use crate::{Bytes, Int, List, Object, PyResult, Str, Tuple, exc, raise};
 
@@ -51,16 +51,11 @@ pub fn source<'a, S: ByteString>(py: Attached<'_>, args: Args<'a>, use_dunder: b
         }
         return match method.call0(py)?.downcast::<Bytes>() {
             Ok(bytes) => Ok(Source::Bytes(bytes)),
-            Err(other) => {
-                Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().name()))
-            }
+            Err(other) => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().name())),
         };
     }
     if source.downcast::<Str>().is_some() {
-        return Err(match errors {
-            Some(_) => raise!(py, TypeError, "string argument without an encoding"),
-            None => raise!(py, TypeError, "string argument without an encoding"),
-        });
+        return Err(raise!(py, TypeError, "string argument without an encoding"));
     }
     if errors.is_some() {
         return Err(raise!(py, TypeError, "errors without a string argument"));
@@ -251,7 +246,6 @@ pub fn decode<S: ByteString>(
     let errors = name_arg(py, "decode", "argument 'errors'", errors)?;
     codecs::decode_method(py, this.as_object(), encoding, errors)
 }
-
 
 /// `self + other` for two bytes-like operands.
 pub fn concat_bytes(py: Attached<'_>, left: &Object, right: &Object, kind: &str) -> PyResult<Vec<u8>> {

@@ -2,7 +2,7 @@
 use super::{ByteString, is_space};
 use crate::builtins::stringlib;
 use crate::builtins::textargs::{bool_arg, isize_arg};
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 use crate::protocols::buffer::{Buffer, BytesArg};
 use crate::{Bytes, List, Object, PyResult, Tuple, exc, raise};
 
@@ -18,11 +18,7 @@ fn separator<'a>(py: Attached<'_>, sep: &'a Object) -> PyResult<BytesArg<'a>> {
     Ok(sep)
 }
 
-pub fn split<S: ByteString>(
-    py: Attached<'_>,
-    this: &S,
-    [sep, max]: [Option<&Object>; 2],
-) -> PyResult<Ref<List>> {
+pub fn split<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Object>; 2]) -> PyResult<Ref<List>> {
     let max = limit(isize_arg(py, max, -1)?);
     let text = this.content(py);
     let mut parts = Vec::new();
@@ -37,11 +33,7 @@ pub fn split<S: ByteString>(
     List::from_vec(py, parts)
 }
 
-pub fn rsplit<S: ByteString>(
-    py: Attached<'_>,
-    this: &S,
-    [sep, max]: [Option<&Object>; 2],
-) -> PyResult<Ref<List>> {
+pub fn rsplit<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Object>; 2]) -> PyResult<Ref<List>> {
     let max = limit(isize_arg(py, max, -1)?);
     let text = this.content(py);
     let mut parts = Vec::new();
@@ -61,10 +53,15 @@ pub fn splitlines<S: ByteString>(py: Attached<'_>, this: &S, [keep]: [Option<&Ob
     let keep = bool_arg(py, keep, false)?;
     let text = this.content(py);
     let mut parts = Vec::new();
-    stringlib::splitlines(&text, keep, |byte| matches!(byte, 10 | 13), |start, end| -> PyResult<()> {
-        parts.push(S::make(py, &text[start..end])?.upcast());
-        Ok(())
-    })?;
+    stringlib::splitlines(
+        &text,
+        keep,
+        |byte| matches!(byte, 10 | 13),
+        |start, end| -> PyResult<()> {
+            parts.push(S::make(py, &text[start..end])?.upcast());
+            Ok(())
+        },
+    )?;
     List::from_vec(py, parts)
 }
 
@@ -161,11 +158,7 @@ pub fn rstrip<S: ByteString>(py: Attached<'_>, this: &S, [set]: [Option<&Object>
     strip_ends(py, this, set, false, true)
 }
 
-pub fn replace<S: ByteString>(
-    py: Attached<'_>,
-    this: &S,
-    [old, new, count]: [Option<&Object>; 3],
-) -> PyResult<Ref<S>> {
+pub fn replace<S: ByteString>(py: Attached<'_>, this: &S, [old, new, count]: [Option<&Object>; 3]) -> PyResult<Ref<S>> {
     let (Some(old), Some(new)) = (old, new) else { return Err(py.bad_internal_call()) };
     let (old, new) = (BytesArg::new(py, old)?, BytesArg::new(py, new)?);
     let count = limit(isize_arg(py, count, -1)?);
@@ -205,11 +198,7 @@ pub fn maketrans(py: Attached<'_>, _: &Object, [from, to]: [Option<&Object>; 2])
     Bytes::new(py, &table)
 }
 
-pub fn translate<S: ByteString>(
-    py: Attached<'_>,
-    this: &S,
-    [table, delete]: [Option<&Object>; 2],
-) -> PyResult<Ref<S>> {
+pub fn translate<S: ByteString>(py: Attached<'_>, this: &S, [table, delete]: [Option<&Object>; 2]) -> PyResult<Ref<S>> {
     let table = table.filter(|table| !table.is_none()).map(|table| BytesArg::new(py, table)).transpose()?;
     if table.as_ref().is_some_and(|table| table.as_slice().len() != 256) {
         return Err(raise!(py, ValueError, "translation table must be 256 characters long"));

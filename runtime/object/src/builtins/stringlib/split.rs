@@ -126,4 +126,3 @@ pub fn strip<T: Unit>(text: &[T], left: bool, right: bool, strip: impl Fn(T) -> 
     }
     (start, end)
 }
-

@@ -1,5 +1,6 @@
 //! Creation, access, hash and equality of strings.
 use super::{Str, StrBuilder, StrData, statics};
+use crate::builtins::codecs::encode_error;
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyUnicodeObject, UnicodeState};
@@ -562,22 +563,6 @@ fn fill_chars<T: Unit>(out: &mut [T], text: &str) {
 #[cold]
 fn too_long(py: Attached<'_>) -> crate::Raised {
     raise!(py, OverflowError, "strings are too large to concat")
-}
-
-/// A `UnicodeEncodeError`.
-#[cold]
-pub(crate) fn encode_error(
-    py: Attached<'_>,
-    encoding: &str,
-    text: &Str,
-    start: usize,
-    end: usize,
-    reason: &str,
-) -> crate::Raised {
-    match crate::builtins::codecs::new_encode_error(py, encoding, text, start, end, reason) {
-        Ok(error) => py.raise_value(crate::exc::UnicodeEncodeError(), &error),
-        Err(raised) => raised,
-    }
 }
 
 /// Zeroed memory that a string owns apart from itself.

@@ -14,8 +14,8 @@ enum Source<'a> {
     Map(&'a Object),
 }
 
-struct Formatter<'a> {
-    py: Attached<'a>,
+struct Formatter<'py, 'a> {
+    py: Attached<'py>,
     source: Source<'a>,
     numbers: AutoNumber,
 }
@@ -40,10 +40,8 @@ fn fail(py: Attached<'_>, error: MarkupError) -> Raised {
     raise!(py, ValueError, "{}", error.message())
 }
 
-impl<'a> Formatter<'a> {
-    fn new(py: Attached<'_>, source: Source<'a>) -> Self {
-        // SAFETY: [attached]: the formatter lives inside the call.
-        let py = unsafe { Attached::from_raw(std::ptr::NonNull::from(py.tstate())) };
+impl<'py, 'a> Formatter<'py, 'a> {
+    fn new(py: Attached<'py>, source: Source<'a>) -> Self {
         Formatter { py, source, numbers: AutoNumber::default() }
     }
 
@@ -155,11 +153,7 @@ impl<'a> Formatter<'a> {
             Source::Map(_) => Err(raise!(py, ValueError, "Format string contains positional fields")),
             Source::Args(args) => match args.pos.get(index) {
                 Some(value) => Ok(value.to_ref()),
-                None => Err(raise!(
-                    py,
-                    IndexError,
-                    "Replacement index {index} out of range for positional args tuple"
-                )),
+                None => Err(raise!(py, IndexError, "Replacement index {index} out of range for positional args tuple")),
             },
         }
     }

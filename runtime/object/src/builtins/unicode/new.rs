@@ -34,7 +34,7 @@ impl Str {
     pub fn new_subclass(py: Attached<'_>, ty: &Type, text: &Str) -> PyResult<Ref<Object>> {
         let object = ty.alloc(py, 0)?;
         // SAFETY: [layout]: `ty` derives from `str`.
-        unsafe { object.cast_unchecked::<Str>() }.fill_subclass(py, text)?;
+        unsafe { Object::cast_unchecked::<Str>(&object) }.fill_subclass(py, text)?;
         Ok(object)
     }
 

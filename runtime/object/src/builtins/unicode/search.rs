@@ -145,12 +145,9 @@ impl Str {
     pub fn contains_object(py: Attached<'_>, this: &Str, value: &Object) -> PyResult<bool> {
         match value.downcast::<Str>() {
             Some(value) => Ok(this.contains_str(value)),
-            None => Err(raise!(
-                py,
-                TypeError,
-                "'in <string>' requires string as left operand, not {}",
-                value.ty().name()
-            )),
+            None => {
+                Err(raise!(py, TypeError, "'in <string>' requires string as left operand, not {}", value.ty().name()))
+            }
         }
     }
 

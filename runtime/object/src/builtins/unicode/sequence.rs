@@ -2,7 +2,7 @@
 use super::{Str, base};
 use crate::builtins::stringlib::Unit;
 use crate::builtins::textargs::{index_arg, slice_positions};
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 use crate::typedef::CompareOp;
 use crate::{IntoObject, Object, PyResult, Slice, raise, with_units};
 use std::ptr;
