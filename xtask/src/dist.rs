@@ -56,7 +56,7 @@ pub fn library_name(mode: Mode) -> String {
 }
 
 fn build(mode: Mode, profile: &str) -> Command {
-    let mut command = cargo(&["build", "--profile", profile, "-p", "krait-abi", "-p", "krait-cli"]);
+    let mut command = cargo(&["build", "--profile", profile, "-p", "krait-libpython", "-p", "krait-cli"]);
     command.args(mode.cargo_flags());
     command
 }
@@ -73,9 +73,9 @@ fn install(mode: Mode, profile: &str, prefix: &Path) -> Result<()> {
     script(&bin.join(format!("{python}-config")), &sysconfig::config_script(mode))?;
     link(&format!("{python}-config"), &bin.join("python3-config"))?;
 
-    copy(&products.join("libkrait_abi.so"), &lib.join(library_name(mode)))?;
+    copy(&products.join("libkrait_python.so"), &lib.join(library_name(mode)))?;
     link(&library_name(mode), &lib.join(format!("libpython3.14{t}.so")))?;
-    copy(&products.join("libkrait_abi.a"), &lib.join(format!("libpython3.14{t}.a")))?;
+    copy(&products.join("libkrait_python.a"), &lib.join(format!("libpython3.14{t}.a")))?;
     if mode == Mode::Gil {
         stable_library(&lib)?;
     }
