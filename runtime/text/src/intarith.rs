@@ -6,6 +6,14 @@ use num_bigint::{BigInt, BigUint, Sign};
 use num_integer::Integer;
 use std::cmp::Ordering;
 
+mod divide;
+mod power;
+mod radix;
+
+pub use divide::{frexp, true_divide};
+pub use power::{BytesError, bit_count, from_f64, from_le_bytes, gcd, isqrt, pow, powmod, to_le_bytes, trailing_zeros};
+pub use radix::{ParseError, parse_int, parse_radix, to_radix};
+
 /// Bits of a digit.
 pub const SHIFT: u32 = 30;
 /// Mask of a digit.
@@ -54,6 +62,7 @@ pub fn bit_length(digits: &[u32]) -> u64 {
     }
 }
 
+/// The order of two values.
 pub fn compare(a: &[u32], b: &[u32]) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| a.iter().rev().cmp(b.iter().rev()))
 }
@@ -138,6 +147,7 @@ pub fn divmod(a: &[u32], b: &[u32]) -> (Vec<u32>, Vec<u32>) {
             };
             (word(a / b), word(a % b))
         }
+        _ if b.len() <= LONG || a.len() - b.len() <= LONG => divide::knuth(a, b),
         _ => {
             let (quotient, rest) = to_biguint(a).div_rem(&to_biguint(b));
             (from_biguint(&quotient), from_biguint(&rest))
@@ -163,6 +173,13 @@ pub fn shl(a: &[u32], bits: u64) -> Vec<u32> {
         shifted.push(carry as u32);
     }
     shifted
+}
+
+/// `a << bits`, or `None` if there is no memory for it.
+pub fn try_shl(a: &[u32], bits: u64) -> Option<Vec<u32>> {
+    let words = usize::try_from(bits / u64::from(SHIFT)).ok()?;
+    Vec::<u32>::new().try_reserve(words.checked_add(a.len() + 1)?).ok()?;
+    Some(shl(a, bits))
 }
 
 /// `a >> bits`, and whether a set bit fell out.
@@ -259,32 +276,6 @@ pub fn from_bigint(value: &BigInt) -> (bool, Vec<u32>) {
     (value.sign() == Sign::Minus, from_biguint(value.magnitude()))
 }
 
-/// The digits of the value in base 2 to 36, lower case.
-pub fn to_radix(digits: &[u32], base: u32) -> String {
-    if let Some(value) = to_u64(digits)
-        && base == 10
-    {
-        return value.to_string();
-    }
-    to_biguint(digits).to_str_radix(base)
-}
-
-/// Parses digits of base 2 to 36 without sign, prefix or underscores. `None` for anything else, the empty text included.
-pub fn parse_radix(text: &[u8], base: u32) -> Option<Vec<u32>> {
-    if text.is_empty() {
-        return None;
-    }
-    if text.len() <= 12 {
-        let text = std::str::from_utf8(text).ok().filter(|text| !text.starts_with('+'))?;
-        let (digits, len) = from_u64(u64::from_str_radix(text, base).ok()?);
-        return Some(digits[..len].to_vec());
-    }
-    if text.contains(&b'_') || text[0] == b'+' {
-        return None;
-    }
-    BigUint::parse_bytes(text, base).map(|value| from_biguint(&value))
-}
-
 /// The nearest double, ties to even; `None` when it is out of range.
 pub fn to_f64(digits: &[u32]) -> Option<f64> {
     if let Some(value) = to_u64(digits) {
@@ -299,16 +290,6 @@ pub fn to_f64(digits: &[u32]) -> Option<f64> {
     let top = to_u64(&top).expect("64 bits") | u64::from(lost);
     let value = top as f64 * 2f64.powi((bits - 64) as i32);
     value.is_finite().then_some(value)
-}
-
-/// Floor of the square root.
-pub fn isqrt(digits: &[u32]) -> Vec<u32> {
-    from_biguint(&to_biguint(digits).sqrt())
-}
-
-/// Greatest common divisor.
-pub fn gcd(a: &[u32], b: &[u32]) -> Vec<u32> {
-    from_biguint(&to_biguint(a).gcd(&to_biguint(b)))
 }
 
 #[cfg(test)]
