@@ -134,6 +134,14 @@ impl<'a> CriticalSection2<'a> {
     }
 }
 
+/// Leaves critical sections: there are none.
+#[inline(always)]
+pub fn suspend_sections(_py: Attached<'_>) {}
+
+/// Enters critical sections again: there are none.
+#[inline(always)]
+pub fn resume_sections(_py: Attached<'_>) {}
+
 /// Marks a dead object's head: nothing to do, nobody reads it.
 ///
 /// # Safety

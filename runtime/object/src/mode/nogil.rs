@@ -413,6 +413,24 @@ impl Drop for CriticalSection2<'_> {
     }
 }
 
+/// Leaves all critical sections of the thread for the time it is detached.
+#[inline]
+pub fn suspend_sections(py: Attached<'_>) {
+    if py.tstate().critical_section.get() != 0 {
+        // SAFETY: [attached]: the sections are this thread's.
+        unsafe { critical_section::suspend_all(context(py)) };
+    }
+}
+
+/// Enters the topmost critical section again.
+#[inline]
+pub fn resume_sections(py: Attached<'_>) {
+    if py.tstate().critical_section.get() != 0 {
+        // SAFETY: as above.
+        unsafe { critical_section::resume_top(context(py)) };
+    }
+}
+
 /// Makes a dead object's head refuse every reference, for readers that still hold its address.
 ///
 /// # Safety

@@ -1,0 +1,540 @@
+//! Import: the registry of native modules, frozen modules, `_imp`, and the entry that `import` statements use.
+//!
+//! Finding and loading is importlib's own work. Its two bootstrap modules come from the embedded standard library and are
+//! *frozen*: compiled when first needed. When no directory of the standard library is found, every module of the
+//! embedded copy counts as frozen, so that the library works as a single file.
+use crate::compile::{Mode, compile_source};
+use crate::interp::{current, thread_ident};
+use krait_object::{
+    Attached, Bytes, Code, Dict, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id, none, raise,
+};
+use krait_sync::recursive::RecursiveMutex;
+use std::borrow::Cow;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// A native module of the standard library.
+pub struct BuiltinModule {
+    pub name: &'static str,
+    pub doc: &'static str,
+    /// Fills a fresh module. Runs once per interpreter.
+    pub exec: fn(py: Attached<'_>, module: &Module) -> PyResult<()>,
+}
+
+static REGISTRY: OnceLock<Vec<BuiltinModule>> = OnceLock::new();
+
+/// Installs the native modules of the process; the first caller wins.
+pub fn register(mut modules: Vec<BuiltinModule>) {
+    modules.extend(crate::modules());
+    let _ = REGISTRY.set(modules);
+}
+
+/// The native modules' names, sorted (`sys.builtin_module_names`).
+pub fn builtin_names() -> Vec<&'static str> {
+    let mut names: Vec<&str> = registry().iter().map(|module| module.name).chain(["sys", "builtins"]).collect();
+    names.sort_unstable();
+    names
+}
+
+fn registry() -> &'static [BuiltinModule] {
+    REGISTRY.get_or_init(crate::modules)
+}
+
+fn builtin(name: &Str) -> Option<&'static BuiltinModule> {
+    registry().iter().find(|module| name.eq_str(module.name))
+}
+
+/// An interpreter's import state.
+pub struct ImportState {
+    lock: RecursiveMutex,
+    /// Thread that ends the interpreter, once one does.
+    pub finalizer: AtomicUsize,
+}
+
+impl ImportState {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        ImportState { lock: RecursiveMutex::new(), finalizer: AtomicUsize::new(0) }
+    }
+}
+
+/// `sys.modules`.
+pub fn modules(py: Attached<'_>) -> PyResult<Ref<Dict>> {
+    current(py).modules.get().ok_or_else(|| raise!(py, RuntimeError, "unable to get sys.modules"))
+}
+
+/// Imports a module by absolute name and returns it, not its top package.
+///
+/// # Errors
+/// What the import raises.
+pub fn import_module(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
+    let name = Str::new(py, name)?;
+    find_or_load(py, &name)
+}
+
+/// The module `name` from `sys.modules`, or imported.
+fn find_or_load(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
+    if let Some(module) = modules(py)?.get(py, name.as_object())?
+        && !module.is_none()
+    {
+        if is_initializing(py, &module)? {
+            let importlib = importlib(py)?;
+            importlib.call_method(py, id!(py, _lock_unlock_module), &[name.as_object()])?;
+        }
+        return Ok(module);
+    }
+    let found = importlib(py)?.call_method(py, id!(py, _find_and_load), &[name.as_object()])?;
+    Ok(found)
+}
+
+/// Whether another thread (or an outer import) is still executing the module.
+fn is_initializing(py: Attached<'_>, module: &Object) -> PyResult<bool> {
+    let Some(spec) = module.get_attr_opt(py, id!(py, __spec__))? else { return Ok(false) };
+    if spec.is_none() {
+        return Ok(false);
+    }
+    match spec.get_attr_opt(py, id!(py, _initializing))? {
+        Some(flag) => flag.is_true(py),
+        None => Ok(false),
+    }
+}
+
+fn importlib(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    current(py).importlib.get().ok_or_else(|| raise!(py, ImportError, "import machinery is not initialised"))
+}
+
+/// What `__import__` does.
+///
+/// # Errors
+/// `ImportError` and what modules raise while they are executed.
+pub fn import_name(
+    py: Attached<'_>,
+    name: &Object,
+    globals: Option<&Object>,
+    fromlist: Option<&Object>,
+    level: isize,
+) -> PyResult<Ref<Object>> {
+    let Some(name) = name.downcast::<Str>() else { return Err(raise!(py, TypeError, "module name must be a string")) };
+    if level < 0 {
+        return Err(raise!(py, ValueError, "level must be >= 0"));
+    }
+    let absolute = if level > 0 {
+        resolve(py, name, globals, level)?
+    } else if name.is_empty() {
+        return Err(raise!(py, ValueError, "Empty module name"));
+    } else {
+        name.to_ref()
+    };
+    let module = find_or_load(py, &absolute)?;
+    let wants_names = match fromlist {
+        Some(fromlist) if !fromlist.is_none() => fromlist.is_true(py)?,
+        _ => false,
+    };
+    if wants_names {
+        if module.get_attr_opt(py, id!(py, __path__))?.is_none() {
+            return Ok(module);
+        }
+        let import = current(py).import_func.get().unwrap_or_else(none);
+        let fromlist = fromlist.expect("a list of names was given");
+        return importlib(py)?.call_method(py, id!(py, _handle_fromlist), &[&module, fromlist, &import]);
+    }
+    if level > 0 && name.is_empty() {
+        return Ok(module);
+    }
+    let text = name.to_string_lossy();
+    let Some((front, _)) = text.split_once('.') else { return Ok(module) };
+    if level == 0 {
+        return find_or_load(py, &*Str::new(py, front)?);
+    }
+    // `import .a.b` gives `pkg.a`: cut as much from the absolute name as follows the first part.
+    let absolute = absolute.to_string_lossy();
+    let cut = &absolute[..absolute.len() - (text.len() - front.len())];
+    match modules(py)?.get(py, Str::new(py, cut)?.as_object())? {
+        Some(module) => Ok(module),
+        None => Err(raise!(py, KeyError, "'{cut}' not in sys.modules as expected")),
+    }
+}
+
+/// The absolute name of a relative import.
+fn resolve(py: Attached<'_>, name: &Str, globals: Option<&Object>, level: isize) -> PyResult<Ref<Str>> {
+    let Some(globals) = globals.filter(|globals| !globals.is_none()) else {
+        return Err(raise!(py, KeyError, "'__name__' not in globals"));
+    };
+    if globals.downcast::<Dict>().is_none() {
+        return Err(raise!(py, TypeError, "globals must be a dict"));
+    }
+    let importlib = importlib(py)?;
+    let package = importlib.call_method(py, id!(py, _calc___package__), &[globals])?;
+    let Some(text) = (*package).downcast::<Str>() else { return Err(raise!(py, TypeError, "package must be a string")) };
+    if text.is_empty() {
+        return Err(raise!(py, ImportError, "attempted relative import with no known parent package"));
+    }
+    let level = krait_object::Int::from_i64(py, level as i64)?;
+    let absolute = importlib.call_method(py, id!(py, _resolve_name), &[name.as_object(), &package, level.as_object()])?;
+    absolute.downcast().map_err(|_| raise!(py, TypeError, "module name must be a string"))
+}
+
+/// `from module import name`: the attribute, or the submodule that a circular import has not bound yet.
+///
+/// # Errors
+/// `ImportError` when there is neither.
+pub fn import_from(py: Attached<'_>, module: &Object, name: &Str) -> PyResult<Ref<Object>> {
+    if let Some(value) = module.get_attr_opt(py, name)? {
+        return Ok(value);
+    }
+    let package = match module.get_attr_opt(py, id!(py, __name__))? {
+        Some(package) if (*package).downcast::<Str>().is_some() => Some(package),
+        _ => None,
+    };
+    if let Some(package) = &package {
+        let full = Str::new(py, &format!("{}.{name}", package.str(py)?))?;
+        if let Some(value) = modules(py)?.get(py, full.as_object())? {
+            return Ok(value);
+        }
+    }
+    Err(cannot_import(py, module, package.as_deref(), name))
+}
+
+/// The error of `from .. import` with what is known about the module.
+fn cannot_import(py: Attached<'_>, module: &Object, package: Option<&Object>, name: &Str) -> Raised {
+    fn build(py: Attached<'_>, module: &Object, package: Option<&Object>, name: &Str) -> PyResult<Raised> {
+        let shown = match package {
+            Some(package) => package.str(py)?.to_string(),
+            None => "<unknown module name>".to_owned(),
+        };
+        let file = match module.get_attr_opt(py, id!(py, __file__))? {
+            Some(file) if (*file).downcast::<Str>().is_some() => Some(file),
+            _ => None,
+        };
+        let location = match &file {
+            Some(file) => file.str(py)?.to_string(),
+            None => "unknown location".to_owned(),
+        };
+        let partial = is_initializing(py, module)?;
+        let message = if partial {
+            format!(
+                "cannot import name '{name}' from partially initialized module '{shown}' (most likely due to a circular import) ({location})"
+            )
+        } else {
+            format!("cannot import name '{name}' from '{shown}' ({location})")
+        };
+        Ok(krait_object::exceptions::raise_import_error(
+            py,
+            krait_object::exc::ImportError(),
+            format_args!("{message}"),
+            package,
+            file.as_deref(),
+            Some(name.as_object()),
+        ))
+    }
+    build(py, module, package, name).unwrap_or_else(|raised| raised)
+}
+
+/// `from module import *` into a namespace.
+///
+/// # Errors
+/// What attribute access raises; `ImportError` for a module without `__dict__` and `__all__`.
+pub fn import_star(py: Attached<'_>, module: &Object, namespace: &Object) -> PyResult<()> {
+    let (names, skip_private) = match module.get_attr_opt(py, id!(py, __all__))? {
+        Some(all) => (all, false),
+        None => match module.get_attr_opt(py, id!(py, __dict__))? {
+            Some(dict) => (dict.call_method(py, id!(py, keys), &[])?, true),
+            None => return Err(raise!(py, ImportError, "from-import-* object has no __dict__ and no __all__")),
+        },
+    };
+    for item in names.collect(py)? {
+        let Some(name) = (*item).downcast::<Str>() else {
+            let owner = module.get_attr_opt(py, id!(py, __name__))?.unwrap_or_else(none).str(py)?;
+            let (kind, role) = if skip_private { ("Key", "__dict__") } else { ("Item", "__all__") };
+            return Err(raise!(py, TypeError, "{kind} in {owner}.{role} must be str, not {}", item.ty().name()));
+        };
+        if skip_private && !name.is_empty() && name.char_at(0) == '_' as u32 {
+            continue;
+        }
+        let value = module.get_attr(py, name)?;
+        match namespace.downcast_exact::<Dict>() {
+            Some(dict) => dict.set(py, &item, &value)?,
+            None => namespace.set_item(py, &item, &value)?,
+        }
+    }
+    Ok(())
+}
+
+/// A frozen module: where its source lies in the embedded library.
+struct Frozen {
+    path: Cow<'static, str>,
+    package: bool,
+}
+
+const FROZEN_ALWAYS: &[(&str, &str)] = &[
+    ("_frozen_importlib", "importlib/_bootstrap.py"),
+    ("_frozen_importlib_external", "importlib/_bootstrap_external.py"),
+    ("zipimport", "zipimport.py"),
+];
+
+fn frozen(py: Attached<'_>, name: &Str) -> Option<Frozen> {
+    let name = name.as_str()?;
+    if let Some((_, path)) = FROZEN_ALWAYS.iter().find(|(frozen, _)| *frozen == name) {
+        return Some(Frozen { path: Cow::Borrowed(path), package: false });
+    }
+    if current(py).config.stdlib_dir.is_some() || name.contains('/') || name.is_empty() {
+        return None;
+    }
+    let stem = name.replace('.', "/");
+    let package = format!("{stem}/__init__.py");
+    if krait_lib::contains(&package) {
+        return Some(Frozen { path: Cow::Owned(package), package: true });
+    }
+    let module = format!("{stem}.py");
+    krait_lib::contains(&module).then_some(Frozen { path: Cow::Owned(module), package: false })
+}
+
+/// The code of a frozen module.
+fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
+    let missing = || {
+        krait_object::exceptions::raise_import_error(
+            py,
+            krait_object::exc::ImportError(),
+            format_args!("No such frozen object named {name}"),
+            Some(name.as_object()),
+            None,
+            None,
+        )
+    };
+    let frozen = frozen(py, name).ok_or_else(missing)?;
+    let source = krait_lib::get(&frozen.path).ok_or_else(missing)?;
+    let filename = Str::new(py, &format!("<frozen {}>", frozen_origin(name)))?;
+    compile_source(py, &source, &filename, Mode::Exec, &Default::default())
+}
+
+/// The module's name as its origin has it.
+fn frozen_origin(name: &Str) -> Cow<'_, str> {
+    match name.as_str() {
+        Some("_frozen_importlib") => Cow::Borrowed("importlib._bootstrap"),
+        Some("_frozen_importlib_external") => Cow::Borrowed("importlib._bootstrap_external"),
+        _ => name.to_string_lossy(),
+    }
+}
+
+/// Loads importlib's bootstrap modules and installs them. `sys`, `builtins` and `_imp` exist.
+///
+/// # Errors
+/// What the bootstrap raises: the interpreter cannot start then.
+pub fn install_importlib(py: Attached<'_>) -> PyResult<()> {
+    let interpreter = current(py);
+    let name = id!(py, _frozen_importlib);
+    let code = frozen_code(py, name)?;
+    let module = Module::new(py, "_frozen_importlib")?;
+    let builtins = interpreter.builtins.get().ok_or_else(|| py.bad_internal_call())?;
+    module.add(py, "__builtins__", builtins.as_object())?;
+    modules(py)?.set(py, name.as_object(), module.as_object())?;
+    crate::eval::eval_code(py, &code, module.dict().as_object(), module.dict().as_object())?;
+    drop(interpreter.importlib.replace(Some(module.clone().upcast())));
+    let imp = Module::new(py, "_imp")?;
+    fill_imp(py, &imp)?;
+    let sys = modules(py)?.get_str(py, "sys").ok_or_else(|| py.bad_internal_call())?;
+    module.as_object().call_method(py, id!(py, _install), &[&sys, imp.as_object()])?;
+    module.as_object().call_method(py, id!(py, _install_external_importers), &[])?;
+    Ok(())
+}
+
+fn want_str<'a>(py: Attached<'_>, function: &str, object: &'a Object) -> PyResult<&'a Str> {
+    object
+        .downcast::<Str>()
+        .ok_or_else(|| raise!(py, TypeError, "{function}() argument must be str, not {}", object.ty().name()))
+}
+
+fn acquire_lock(py: Attached<'_>, _: &Object) {
+    current(py).import.lock.lock(thread_ident());
+}
+
+fn release_lock(py: Attached<'_>, _: &Object) -> PyResult<()> {
+    let lock = &current(py).import.lock;
+    if !lock.is_held_by(thread_ident()) {
+        return Err(raise!(py, RuntimeError, "not holding the import lock"));
+    }
+    // SAFETY: the calling thread holds it.
+    unsafe { lock.unlock(thread_ident()) };
+    Ok(())
+}
+
+fn lock_held(py: Attached<'_>, _: &Object) -> bool {
+    current(py).import.lock.is_locked()
+}
+
+fn extension_suffixes(py: Attached<'_>, _: &Object) -> PyResult<Ref<krait_object::List>> {
+    let mut suffixes = vec![Str::new(py, crate::platform::EXT_SUFFIX)?.upcast()];
+    if !krait_object::FREE_THREADED {
+        suffixes.push(Str::new(py, ".abi3.so")?.upcast());
+    }
+    suffixes.push(Str::new(py, ".so")?.upcast());
+    krait_object::List::from_vec(py, suffixes)
+}
+
+fn is_builtin(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<i64> {
+    let name = want_str(py, "is_builtin", name)?;
+    if name.eq_str("sys") || name.eq_str("builtins") {
+        return Ok(-1);
+    }
+    Ok(builtin(name).is_some().into())
+}
+
+fn is_frozen(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<bool> {
+    Ok(frozen(py, want_str(py, "is_frozen", name)?).is_some())
+}
+
+fn is_frozen_package(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<bool> {
+    let name = want_str(py, "is_frozen_package", name)?;
+    match frozen(py, name) {
+        Some(frozen) => Ok(frozen.package),
+        None => Err(raise!(py, ImportError, "No such frozen object named {name}")),
+    }
+}
+
+fn find_frozen(py: Attached<'_>, _: &Object, [name, _withdata]: [Option<&Object>; 2]) -> PyResult<Option<Ref<Tuple>>> {
+    let name = want_str(py, "find_frozen", name.ok_or_else(|| py.bad_internal_call())?)?;
+    let Some(frozen) = frozen(py, name) else { return Ok(None) };
+    let package = krait_object::Bool::of(frozen.package);
+    let origin = Str::new(py, &frozen_origin(name))?;
+    Tuple::from_slice(py, &[&none(), package.as_object(), origin.as_object()]).map(Some)
+}
+
+fn get_frozen_object(py: Attached<'_>, _: &Object, [name, _data]: [Option<&Object>; 2]) -> PyResult<Ref<Code>> {
+    frozen_code(py, want_str(py, "get_frozen_object", name.ok_or_else(|| py.bad_internal_call())?)?)
+}
+
+fn frozen_module_names(py: Attached<'_>, _: &Object) -> PyResult<Ref<krait_object::List>> {
+    let mut names = FROZEN_ALWAYS.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+    if current(py).config.stdlib_dir.is_none() {
+        names.extend(krait_lib::paths().filter_map(|path| {
+            let stem = path.strip_suffix(".py")?;
+            Some(stem.strip_suffix("/__init__").unwrap_or(stem).replace('/', "."))
+        }));
+    }
+    let names = names.iter().map(|name| Ok(Str::new(py, name)?.upcast())).collect::<PyResult<Vec<_>>>()?;
+    krait_object::List::from_vec(py, names)
+}
+
+/// The native module that a spec names: empty until `exec_builtin` fills it.
+fn create_builtin(py: Attached<'_>, _: &Object, spec: &Object) -> PyResult<Ref<Object>> {
+    let name = spec.get_attr(py, id!(py, name))?;
+    let Some(text) = (*name).downcast::<Str>() else {
+        return Err(raise!(py, TypeError, "name must be string, not {}", name.ty().name()));
+    };
+    if let Some(module) = modules(py)?.get(py, &name)?
+        && (text.eq_str("sys") || text.eq_str("builtins"))
+    {
+        return Ok(module);
+    }
+    let Some(entry) = builtin(text) else { return Ok(none()) };
+    let module = Module::new(py, entry.name)?;
+    if !entry.doc.is_empty() {
+        module.add(py, "__doc__", Str::new(py, entry.doc)?.as_object())?;
+    }
+    Ok(module.upcast())
+}
+
+fn exec_builtin(py: Attached<'_>, _: &Object, module: &Object) -> PyResult<i64> {
+    let Some(module) = module.downcast::<Module>() else { return Ok(0) };
+    let name = module.as_object().get_attr(py, id!(py, __name__))?;
+    let Some(entry) = (*name).downcast::<Str>().and_then(builtin) else { return Ok(0) };
+    (entry.exec)(py, module)?;
+    Ok(0)
+}
+
+/// Makes and fills a native module outside of importlib, for start-up.
+///
+/// # Errors
+/// What the module raises; `ImportError` if there is none.
+pub fn load_builtin(py: Attached<'_>, name: &str) -> PyResult<Ref<Module>> {
+    if let Some(module) = modules(py)?.get_str(py, name)
+        && let Ok(module) = module.downcast::<Module>()
+    {
+        return Ok(module);
+    }
+    let Some(entry) = registry().iter().find(|entry| entry.name == name) else {
+        return Err(raise!(py, ImportError, "no built-in module named '{name}'"));
+    };
+    let module = Module::new(py, entry.name)?;
+    (entry.exec)(py, &module)?;
+    modules(py)?.set_str(py, name, module.as_object())?;
+    Ok(module)
+}
+
+fn create_dynamic(py: Attached<'_>, _: &Object, [spec, file]: [Option<&Object>; 2]) -> PyResult<Ref<Object>> {
+    let spec = spec.ok_or_else(|| py.bad_internal_call())?;
+    match EXTENSIONS.get() {
+        Some(loader) => (loader.create)(py, spec, file),
+        None => Err(raise!(py, ImportError, "extension modules cannot be loaded by this host")),
+    }
+}
+
+fn exec_dynamic(py: Attached<'_>, _: &Object, module: &Object) -> PyResult<i64> {
+    match EXTENSIONS.get() {
+        Some(loader) => (loader.exec)(py, module).map(|()| 0),
+        None => Ok(0),
+    }
+}
+
+/// How extension modules are loaded: the C API crate installs it.
+pub struct ExtensionLoader {
+    pub create: fn(py: Attached<'_>, spec: &Object, file: Option<&Object>) -> PyResult<Ref<Object>>,
+    pub exec: fn(py: Attached<'_>, module: &Object) -> PyResult<()>,
+}
+
+static EXTENSIONS: OnceLock<ExtensionLoader> = OnceLock::new();
+
+/// Installs the loader of extension modules.
+pub fn set_extension_loader(loader: ExtensionLoader) {
+    let _ = EXTENSIONS.set(loader);
+}
+
+fn fix_co_filename(py: Attached<'_>, _: &Object, [code, path]: [Option<&Object>; 2]) -> PyResult<()> {
+    let (Some(code), Some(path)) = (code, path) else { return Err(py.bad_internal_call()) };
+    let Some(code) = code.downcast::<Code>() else {
+        return Err(raise!(py, TypeError, "_fix_co_filename() argument 1 must be code, not {}", code.ty().name()));
+    };
+    code.fix_filename(py, want_str(py, "_fix_co_filename", path)?)
+}
+
+/// Hash of a source file for hash-based `.pyc` files: SipHash-1-3 with the magic number as key.
+fn source_hash(py: Attached<'_>, _: &Object, [key, source]: [Option<&Object>; 2]) -> PyResult<Ref<Bytes>> {
+    let (Some(key), Some(source)) = (key, source) else { return Err(py.bad_internal_call()) };
+    let key = key.as_u64_mask(py)?;
+    let source = source.bytes(py)?;
+    Bytes::new(py, &krait_text::hash::siphash13(key, 0, source.as_slice()).to_le_bytes())
+}
+
+fn override_nothing(_: Attached<'_>, _: &Object, _: &Object) -> i64 {
+    0
+}
+
+fn fill_imp(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    module.add_functions(py, functions! {
+        noargs "lock_held" => lock_held, "($module, /)", "Whether the import lock is held.";
+        noargs "acquire_lock" => acquire_lock, "($module, /)", "Takes the import lock.";
+        noargs "release_lock" => release_lock, "($module, /)", "Releases the import lock.";
+        noargs "extension_suffixes" => extension_suffixes, "($module, /)", "Suffixes of extension modules.";
+        o "is_builtin" => is_builtin, "($module, name, /)", "Whether a native module has the name: 1 yes, -1 yes but not again, 0 no.";
+        o "is_frozen" => is_frozen, "($module, name, /)", "Whether a frozen module has the name.";
+        o "is_frozen_package" => is_frozen_package, "($module, name, /)", "Whether a frozen package has the name.";
+        sig "find_frozen" => find_frozen, "($module, name, /, *, withdata=False)", "Data, package flag and original name of a frozen module.";
+        sig "get_frozen_object" => get_frozen_object, "($module, name, data=None, /)", "The code of a frozen module.";
+        noargs "_frozen_module_names" => frozen_module_names, "($module, /)", "Names of the frozen modules.";
+        o "create_builtin" => create_builtin, "($module, spec, /)", "Makes a native module.";
+        o "exec_builtin" => exec_builtin, "($module, mod, /)", "Fills a native module.";
+        sig "create_dynamic" => create_dynamic, "($module, spec, file=None, /)", "Loads an extension module.";
+        o "exec_dynamic" => exec_dynamic, "($module, mod, /)", "Fills an extension module.";
+        sig "_fix_co_filename" => fix_co_filename, "($module, code, path, /)", "Changes the file name of code and of the code in it.";
+        sig "source_hash" => source_hash, "($module, /, key, source)", "Hash of a source text.";
+        o "_override_frozen_modules_for_tests" => override_nothing, "($module, override, /)", "Accepted; frozen modules are fixed.";
+        o "_override_multi_interp_extensions_check" => override_nothing, "($module, override, /)", "Accepted.";
+    })?;
+    let mode = &current(py).config.check_hash_pycs_mode;
+    module.add(py, "check_hash_based_pycs", Str::new(py, mode)?.as_object())?;
+    let magic = krait_object::Int::from_i64(py, crate::platform::PYC_MAGIC_TOKEN)?;
+    module.add(py, "pyc_magic_number_token", magic.as_object())
+}
+
+/// `_imp` as a native module, for interpreters that import it by name.
+pub const IMP: BuiltinModule = BuiltinModule { name: "_imp", doc: "The native half of importlib.", exec: fill_imp };

@@ -1,0 +1,494 @@
+//! Interpreters and thread states: who exists, who is attached, and what the evaluation loop does between instructions.
+//!
+//! `Runtime` (one per process) -> [`Interpreter`] -> [`ThreadExt`]. A thread attaches in this order: the GIL (`gil`
+//! mode), the thread-local pointer, the state word (which waits for a pause to end), QSBR (`nogil` mode), the topmost
+//! critical section; it detaches in the reverse order.
+use krait_object::layout::{PyInterpreterState, PyThreadState, ThreadStatus};
+use krait_object::mode::{self, FREE_THREADED, breaker, state_word};
+use krait_object::state::{ObjectState, ThreadExt};
+use krait_object::{Attached, Dict, Object, PyResult, Ref, Slot, gc};
+use krait_sync::block::BlockHooks;
+use krait_sync::breaker::{
+    ASYNC_EXCEPTION, Breaker, CALLS_TO_DO, EXPLICIT_MERGE, GC_SCHEDULED, GIL_DROP_REQUEST, PLEASE_STOP, SIGNALS_PENDING,
+};
+use krait_sync::gil::Gil;
+use krait_sync::pending::{Call, PendingCalls};
+use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
+use krait_sync::thread_state::{Pauses, StateWord};
+use std::ptr::{self, NonNull};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+
+/// Calls into Python nest this deep by default (`sys.getrecursionlimit()`).
+pub const DEFAULT_RECURSION_LIMIT: i32 = 1000;
+
+/// What the process has once.
+pub struct Runtime {
+    interpreters: Mutex<Vec<NonNull<Interpreter>>>,
+    next_interpreter: AtomicI64,
+    next_thread: AtomicU64,
+    scopes: PauseScopes,
+    world: StopTheWorld,
+    /// Identifier of the thread that initialised the runtime.
+    pub main_thread: AtomicUsize,
+    pub finalizing: AtomicBool,
+    main: AtomicPtr<Interpreter>,
+}
+
+// SAFETY: interpreters are shared; their lists are locked.
+unsafe impl Sync for Runtime {}
+
+/// The one runtime.
+pub static RUNTIME: Runtime = Runtime {
+    interpreters: Mutex::new(Vec::new()),
+    next_interpreter: AtomicI64::new(0),
+    next_thread: AtomicU64::new(1),
+    scopes: PauseScopes::new(),
+    world: StopTheWorld::new(Scope::Process),
+    main_thread: AtomicUsize::new(0),
+    finalizing: AtomicBool::new(false),
+    main: AtomicPtr::new(ptr::null_mut()),
+};
+
+/// One interpreter: everything that is not shared by all of the process. C sees it as `PyInterpreterState`.
+#[repr(C)]
+pub struct Interpreter {
+    /// First: the object model finds it at the address of the interpreter.
+    pub object: ObjectState,
+    pub id: i64,
+    threads: Mutex<Vec<NonNull<ThreadExt>>>,
+    world: StopTheWorld,
+    pub gil: Gil,
+    pub pending: PendingCalls<Call>,
+    pub signals: crate::signals::Signals,
+    pub modules: Slot<Dict>,
+    pub sys_dict: Slot<Dict>,
+    pub builtins: Slot<Dict>,
+    pub importlib: Slot,
+    pub import_func: Slot,
+    /// `_PyInterpreterState_GetDict`: storage for extensions.
+    pub dict: Slot<Dict>,
+    pub config: crate::config::Config,
+    pub finalizing: AtomicBool,
+    pub import: crate::import::ImportState,
+    pub audit_hooks: Slot,
+    pub before_forkers: Slot,
+    pub after_forkers_parent: Slot,
+    pub after_forkers_child: Slot,
+    pub atexit: Mutex<Vec<crate::lifecycle::ExitCall>>,
+}
+
+// SAFETY: shared parts are atomic or locked; slots are atomic.
+unsafe impl Sync for Interpreter {}
+// SAFETY: as above.
+unsafe impl Send for Interpreter {}
+
+impl Interpreter {
+    /// A new interpreter without threads, registered with the runtime. It lives until [`Interpreter::delete`].
+    pub fn create(config: crate::config::Config) -> &'static Interpreter {
+        let interpreter = Box::leak(Box::new(Interpreter {
+            object: ObjectState::new(),
+            id: RUNTIME.next_interpreter.fetch_add(1, Ordering::Relaxed),
+            threads: Mutex::default(),
+            world: StopTheWorld::new(Scope::Interpreter),
+            gil: Gil::new(),
+            pending: PendingCalls::new(512),
+            signals: crate::signals::Signals::new(),
+            modules: Slot::NULL,
+            sys_dict: Slot::NULL,
+            builtins: Slot::NULL,
+            importlib: Slot::NULL,
+            import_func: Slot::NULL,
+            dict: Slot::NULL,
+            config,
+            finalizing: AtomicBool::new(false),
+            import: crate::import::ImportState::new(),
+            audit_hooks: Slot::NULL,
+            before_forkers: Slot::NULL,
+            after_forkers_parent: Slot::NULL,
+            after_forkers_child: Slot::NULL,
+            atexit: Mutex::default(),
+        }));
+        RUNTIME.interpreters.lock().expect("no panic under this lock").push(NonNull::from(&*interpreter));
+        if interpreter.id == 0 {
+            RUNTIME.main.store(interpreter, Ordering::Release);
+        }
+        interpreter
+    }
+
+    /// The main interpreter, once it exists.
+    pub fn main() -> Option<&'static Interpreter> {
+        // SAFETY: the main interpreter lives until the runtime ends.
+        unsafe { RUNTIME.main.load(Ordering::Acquire).as_ref() }
+    }
+
+    /// Takes the interpreter off the runtime's list and frees it.
+    ///
+    /// # Safety
+    /// No thread state is left and nobody uses the interpreter any more.
+    pub unsafe fn delete(&'static self) {
+        RUNTIME.interpreters.lock().expect("no panic under this lock").retain(|other| !ptr::eq(other.as_ptr(), self));
+        let _ = RUNTIME.main.compare_exchange(
+            ptr::from_ref(self).cast_mut(),
+            ptr::null_mut(),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
+        // SAFETY: by the contract; `create` leaked it.
+        drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
+    }
+
+    /// Every interpreter, in order of creation.
+    pub fn all() -> Vec<&'static Interpreter> {
+        // SAFETY: listed interpreters are live.
+        RUNTIME.interpreters.lock().expect("no panic under this lock").iter().map(|one| unsafe { one.as_ref() }).collect()
+    }
+
+    /// Whether it is the main interpreter.
+    pub fn is_main(&self) -> bool {
+        self.id == 0 || ptr::eq(RUNTIME.main.load(Ordering::Relaxed), self)
+    }
+
+    fn pauses(&self) -> Pauses<'_> {
+        Pauses { interpreter: &self.world, global: &RUNTIME.world }
+    }
+
+    /// A new thread state, detached and not bound to an operating-system thread yet.
+    pub fn new_thread(&'static self) -> NonNull<ThreadExt> {
+        let thread = Box::leak(ThreadExt::new(&self.object));
+        let public = &thread.public;
+        public.interp.set(ptr::from_ref(self).cast_mut().cast::<PyInterpreterState>());
+        public.id.set(RUNTIME.next_thread.fetch_add(1, Ordering::Relaxed));
+        public.py_recursion_limit.set(self.config.recursion_limit.load(Ordering::Relaxed));
+        public.py_recursion_remaining.set(public.py_recursion_limit.get());
+        public.exc_info.set(&raw const public.exc_state as *mut _);
+        public.gilstate_counter.set(1);
+        public._status.set(public._status.get().with(ThreadStatus::INITIALIZED_SHIFT, true));
+        let mut threads = self.threads.lock().expect("no panic under this lock");
+        let initial = self.world.initial_state() | RUNTIME.world.initial_state();
+        public.state.set(initial as i32);
+        let thread = NonNull::from(thread);
+        threads.push(thread);
+        thread
+    }
+
+    /// The interpreter's thread states.
+    pub fn threads(&self) -> Vec<NonNull<ThreadExt>> {
+        self.threads.lock().expect("no panic under this lock").clone()
+    }
+
+    /// How many thread states it has.
+    pub fn thread_count(&self) -> usize {
+        self.threads.lock().expect("no panic under this lock").len()
+    }
+
+    fn visit_others(&self, me: *const ThreadExt, visit: &mut dyn FnMut(&StateWord, &Breaker)) {
+        for thread in self.threads.lock().expect("no panic under this lock").iter() {
+            if !ptr::eq(thread.as_ptr(), me) {
+                // SAFETY: listed thread states are live while the list is locked.
+                let public = unsafe { &thread.as_ref().public };
+                visit(state_word(public), breaker(public));
+            }
+        }
+    }
+
+    /// Stops the interpreter's other threads, runs `body`, and lets them go on. Nested calls only run `body`.
+    pub fn stop_the_world(&self, py: Attached<'_>, body: &mut dyn FnMut()) {
+        let me = state_word(py.tstate());
+        if !FREE_THREADED || me.holds_pause() {
+            return body();
+        }
+        let this = ptr::from_ref(py.ext());
+        let pause = self.world.stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| self.visit_others(this, visit));
+        body();
+        pause.start();
+    }
+
+    /// Sets event bits in the breaker of every thread.
+    pub fn signal_all(&self, events: usize) {
+        self.visit_others(ptr::null(), &mut |_, breaker| breaker.set(events));
+    }
+}
+
+/// The interpreter of an attached thread.
+#[inline(always)]
+pub fn current(py: Attached<'_>) -> &Interpreter {
+    // SAFETY: `interp` points to an `Interpreter`, which outlives its attached threads.
+    unsafe { &*py.tstate().interp.get().cast::<Interpreter>() }
+}
+
+/// The interpreter of any thread state.
+pub fn of_thread(thread: &ThreadExt) -> &'static Interpreter {
+    // SAFETY: an interpreter outlives its thread states.
+    unsafe { &*thread.public.interp.get().cast::<Interpreter>() }
+}
+
+/// An identifier of the calling operating-system thread, as `threading.get_ident()` shows it.
+pub fn thread_ident() -> usize {
+    // SAFETY: always succeeds.
+    unsafe { libc::pthread_self() as usize }
+}
+
+/// The kernel's identifier of the calling thread.
+pub fn native_thread_id() -> u64 {
+    // SAFETY: always succeeds.
+    unsafe { libc::syscall(libc::SYS_gettid) as u64 }
+}
+
+/// Binds a thread state to the calling operating-system thread, before it attaches for the first time.
+///
+/// # Safety
+/// `thread` is live and not bound; it stays live until it is unbound.
+pub unsafe fn bind(thread: NonNull<ThreadExt>) {
+    // SAFETY: by the contract.
+    let (state, public) = unsafe { (&of_thread(thread.as_ref()).object, &thread.as_ref().public) };
+    public.thread_id.set(thread_ident() as u64);
+    public.native_thread_id.set(native_thread_id());
+    public._status.set(public._status.get().with(ThreadStatus::BOUND_SHIFT, true));
+    // SAFETY: the thread owns no object yet.
+    unsafe { mode::register_thread(state, public) };
+}
+
+/// Attaches the calling thread through `thread`. Waits for the GIL and for the end of a pause.
+///
+/// A thread that comes while the runtime shuts down never returns: it sleeps until the process ends.
+///
+/// # Safety
+/// `thread` is live, bound to the calling thread and detached; the calling thread is attached through no other.
+pub unsafe fn attach<'py>(thread: NonNull<ThreadExt>) -> Attached<'py> {
+    // SAFETY: by the contract.
+    let ext = unsafe { thread.as_ref() };
+    let public = &ext.public;
+    let interpreter = of_thread(ext);
+    if interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter) {
+        hang();
+    }
+    if !FREE_THREADED {
+        // SAFETY: the breaker lives as long as the thread state.
+        unsafe { interpreter.gil.acquire(breaker(public)) };
+        if interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter) {
+            // SAFETY: just acquired.
+            unsafe { interpreter.gil.release(breaker(public)) };
+            hang();
+        }
+    }
+    Attached::set_current_raw(thread.as_ptr().cast::<PyThreadState>());
+    if state_word(public).attach().is_err() {
+        Attached::set_current_raw(ptr::null_mut());
+        if !FREE_THREADED {
+            // SAFETY: acquired above.
+            unsafe { interpreter.gil.release(breaker(public)) };
+        }
+        hang();
+    }
+    if FREE_THREADED {
+        ext.qsbr.attach();
+    }
+    public._status.set(public._status.get().with(ThreadStatus::ACTIVE_SHIFT, true));
+    public.holds_gil.set(1);
+    // SAFETY: attached above.
+    let py = unsafe { Attached::from_tls() };
+    mode::resume_sections(py);
+    py
+}
+
+/// Whether the calling thread is the one that ends the interpreter.
+fn finalizes(interpreter: &Interpreter) -> bool {
+    interpreter.import.finalizer.load(Ordering::Relaxed) == thread_ident()
+}
+
+/// Detaches the calling thread; it may block now. Returns its thread state for [`attach`].
+pub fn detach(py: Attached<'_>) -> NonNull<ThreadExt> {
+    mode::suspend_sections(py);
+    let thread = NonNull::from(py.ext());
+    let public = py.tstate();
+    let interpreter = current(py);
+    public._status.set(public._status.get().with(ThreadStatus::ACTIVE_SHIFT, false));
+    public.holds_gil.set(0);
+    if FREE_THREADED {
+        py.ext().qsbr.detach();
+    }
+    Attached::set_current_raw(ptr::null_mut());
+    state_word(public).detach(interpreter.pauses());
+    if !FREE_THREADED {
+        // SAFETY: an attached thread holds it with this breaker.
+        unsafe { interpreter.gil.release(breaker(public)) };
+    }
+    thread
+}
+
+/// Runs `f` with the thread detached (`Py_BEGIN_ALLOW_THREADS`).
+pub fn without<R>(py: Attached<'_>, f: impl FnOnce() -> R) -> R {
+    struct Back(NonNull<ThreadExt>);
+    impl Drop for Back {
+        fn drop(&mut self) {
+            // SAFETY: this thread detached it and the state is kept by its owner.
+            unsafe { attach(self.0) };
+        }
+    }
+    let _back = Back(detach(py));
+    f()
+}
+
+/// Sleeps until the process ends.
+pub fn hang() -> ! {
+    loop {
+        std::thread::park();
+    }
+}
+
+/// Deletes the calling thread's state after clearing it; the thread is detached and unbound afterwards.
+pub fn end_thread(py: Attached<'_>) {
+    clear_thread(py);
+    let interpreter = current(py);
+    // SAFETY: the thread runs no more Python code through this state.
+    unsafe { mode::unregister_thread(&interpreter.object, py.tstate()) };
+    py.ext().release_heap(&interpreter.object);
+    let thread = detach(py);
+    // SAFETY: detached; nobody else refers to it after it left the list.
+    unsafe { delete_thread(thread) };
+}
+
+/// Drops what a thread state owns.
+pub fn clear_thread(py: Attached<'_>) {
+    let public = py.tstate();
+    let fields = [
+        &public.dict,
+        &public.async_exc,
+        &public.c_profileobj,
+        &public.c_traceobj,
+        &public.async_gen_firstiter,
+        &public.async_gen_finalizer,
+        &public.context,
+        &public.threading_local_key,
+        &public.threading_local_sentinel,
+        &public.current_exception,
+        &public.exc_state.exc_value,
+    ];
+    for field in fields {
+        let old = field.get();
+        field.set(ptr::null_mut());
+        // SAFETY: these fields own what they point to.
+        drop(unsafe { Ref::<Object>::from_raw_opt(old) });
+    }
+    mode::merge_own(py);
+    py.ext().qsbr.flush();
+}
+
+/// Takes a thread state off its interpreter's list and frees it.
+///
+/// # Safety
+/// It is detached, cleared, and nobody uses it any more.
+pub unsafe fn delete_thread(thread: NonNull<ThreadExt>) {
+    // SAFETY: by the contract.
+    let interpreter = of_thread(unsafe { thread.as_ref() });
+    interpreter.threads.lock().expect("no panic under this lock").retain(|other| *other != thread);
+    // SAFETY: `new_thread` leaked it.
+    drop(unsafe { Box::from_raw(thread.as_ptr()) });
+}
+
+/// Serves the events of the thread's breaker. The evaluation loop calls it between instructions when a bit is set.
+///
+/// # Errors
+/// What signal handlers, pending calls and asynchronous exceptions raise.
+#[cold]
+pub fn serve_breaker(py: Attached<'_>) -> PyResult<()> {
+    let events = breaker(py.tstate());
+    let interpreter = current(py);
+    if events.is_set(PLEASE_STOP) || state_word(py.tstate()).stop_requested() {
+        events.clear(PLEASE_STOP);
+        safe_point(py);
+    }
+    if events.is_set(EXPLICIT_MERGE) {
+        events.clear(EXPLICIT_MERGE);
+        mode::merge_own(py);
+        py.ext().qsbr.flush();
+    }
+    if events.is_set(SIGNALS_PENDING) {
+        crate::signals::run_handlers(py)?;
+    }
+    if events.is_set(CALLS_TO_DO) {
+        run_pending_calls(py)?;
+    }
+    if events.is_set(GC_SCHEDULED) {
+        events.clear(GC_SCHEDULED);
+        gc::run_scheduled(py);
+    }
+    if events.is_set(GIL_DROP_REQUEST) {
+        if FREE_THREADED {
+            events.clear(GIL_DROP_REQUEST);
+        } else {
+            switch_gil(py, interpreter);
+        }
+    }
+    if events.is_set(ASYNC_EXCEPTION) {
+        events.clear(ASYNC_EXCEPTION);
+        let pending = py.tstate().async_exc.swap(ptr::null_mut(), Ordering::AcqRel);
+        // SAFETY: the field owned it.
+        if let Some(exception) = unsafe { Ref::<Object>::from_raw_opt(pending) } {
+            return Err(match exception.downcast::<krait_object::Type>() {
+                Ok(class) => py.raise_value(&class, &krait_object::none()),
+                Err(value) => py.raise_value(value.ty(), &value),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// Stops while a pause lasts. `nogil` mode.
+fn safe_point(py: Attached<'_>) {
+    let thread = detach(py);
+    // SAFETY: this thread detached it.
+    unsafe { attach(thread) };
+}
+
+/// Hands the GIL to a waiting thread and waits for it to come back.
+fn switch_gil(py: Attached<'_>, interpreter: &Interpreter) {
+    let public = py.tstate();
+    let thread = ptr::from_ref(public).cast_mut();
+    mode::suspend_sections(py);
+    Attached::set_current_raw(ptr::null_mut());
+    state_word(public).detach(interpreter.pauses());
+    // SAFETY: an attached thread holds it with this breaker.
+    unsafe { interpreter.gil.switch(breaker(public)) };
+    Attached::set_current_raw(thread);
+    if state_word(public).attach().is_err() || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter) {
+        // SAFETY: acquired again above.
+        unsafe { interpreter.gil.release(breaker(public)) };
+        hang();
+    }
+    mode::resume_sections(py);
+}
+
+/// Makes the calls that `Py_AddPendingCall` queued.
+///
+/// # Errors
+/// What the first failing call raised.
+pub fn run_pending_calls(py: Attached<'_>) -> PyResult<()> {
+    let interpreter = current(py);
+    interpreter.pending.run(breaker(py.tstate()), 100, |call| {
+        // SAFETY: who queued the call promised that it may be made on an attached thread.
+        match unsafe { (call.function)(call.argument) } {
+            0 => Ok(()),
+            _ => Err(krait_object::Raised::assume()),
+        }
+    })
+}
+
+static BLOCK_HOOKS: BlockHooks = BlockHooks {
+    detach: || match Attached::try_from_tls() {
+        Some(py) => detach(py).as_ptr().cast(),
+        None => ptr::null_mut(),
+    },
+    attach: |thread| {
+        if let Some(thread) = NonNull::new(thread) {
+            // SAFETY: `detach` above returned it to this thread.
+            unsafe { attach(thread.cast()) };
+        }
+    },
+};
+
+/// Makes blocking waits of the sync crate detach. Once per process; repeating it is harmless.
+pub fn install_block_hooks() {
+    let _ = krait_sync::block::install(&BLOCK_HOOKS);
+}

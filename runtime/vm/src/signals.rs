@@ -1,0 +1,140 @@
+//! Signals: the C handler only notes the number and sets a bit; the main thread runs the Python handler between two
+//! instructions.
+use crate::interp::{Interpreter, current};
+use krait_object::{Attached, Int, Object, PyResult, Ref, Slot};
+use krait_sync::breaker::SIGNALS_PENDING;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+
+/// One more than the largest signal number.
+pub const COUNT: usize = 65;
+
+/// Which signals arrived, for the process: a handler can reach nothing else.
+static ARRIVED: [AtomicBool; COUNT] = [const { AtomicBool::new(false) }; COUNT];
+static ANY: AtomicBool = AtomicBool::new(false);
+/// File descriptor that gets a byte per signal (`signal.set_wakeup_fd`), or -1.
+pub static WAKEUP_FD: AtomicI32 = AtomicI32::new(-1);
+
+/// The Python handlers of an interpreter.
+pub struct Signals {
+    pub handlers: [Slot; COUNT],
+}
+
+impl Signals {
+    #[allow(clippy::new_without_default)]
+    pub fn new() -> Self {
+        Signals { handlers: [const { Slot::NULL }; COUNT] }
+    }
+}
+
+/// The C handler of every signal that has a Python handler.
+pub extern "C" fn note(signal: i32) {
+    if let Some(arrived) = ARRIVED.get(signal as usize) {
+        arrived.store(true, Ordering::Relaxed);
+        ANY.store(true, Ordering::Release);
+    }
+    let wakeup = WAKEUP_FD.load(Ordering::Relaxed);
+    if wakeup >= 0 {
+        let byte = signal as u8;
+        // SAFETY: `write` is async-signal-safe; errno is kept.
+        unsafe {
+            let errno = *libc::__errno_location();
+            libc::write(wakeup, (&raw const byte).cast(), 1);
+            *libc::__errno_location() = errno;
+        }
+    }
+    if let Some(breaker) = main_breaker() {
+        breaker.set(SIGNALS_PENDING);
+    }
+}
+
+/// Breaker of the main thread: kept apart because a signal handler may take no lock.
+static MAIN_BREAKER: std::sync::atomic::AtomicPtr<krait_sync::breaker::Breaker> =
+    std::sync::atomic::AtomicPtr::new(std::ptr::null_mut());
+
+fn main_breaker() -> Option<&'static krait_sync::breaker::Breaker> {
+    // SAFETY: set to the main thread's breaker, which lives until `set_main_thread(None)`.
+    unsafe { MAIN_BREAKER.load(Ordering::Acquire).as_ref() }
+}
+
+/// Names the thread state that serves signals; `None` at the end of the runtime.
+pub fn set_main_thread(breaker: Option<&krait_sync::breaker::Breaker>) {
+    let raw = breaker.map_or(std::ptr::null_mut(), |breaker| std::ptr::from_ref(breaker).cast_mut());
+    MAIN_BREAKER.store(raw, Ordering::Release);
+}
+
+/// Sets a C handler. `SIG_DFL` and `SIG_IGN` are 0 and 1, as in C.
+///
+/// # Errors
+/// The operating system's error number.
+pub fn install(signal: i32, handler: libc::sighandler_t) -> Result<(), i32> {
+    // SAFETY: the action is fully initialised; the handler is async-signal-safe.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = handler;
+        libc::sigemptyset(&mut action.sa_mask);
+        match libc::sigaction(signal, &action, std::ptr::null_mut()) {
+            0 => Ok(()),
+            _ => Err(*libc::__errno_location()),
+        }
+    }
+}
+
+/// The address of [`note`] as a handler.
+pub fn noting() -> libc::sighandler_t {
+    note as extern "C" fn(i32) as libc::sighandler_t
+}
+
+/// Simulates the arrival of a signal (`PyErr_SetInterruptEx`).
+pub fn trip(signal: i32) {
+    note(signal);
+}
+
+/// Whether the calling thread may run handlers: the main thread of the main interpreter.
+pub fn is_main_thread(py: Attached<'_>) -> bool {
+    current(py).is_main() && crate::interp::RUNTIME.main_thread.load(Ordering::Relaxed) == crate::interp::thread_ident()
+}
+
+/// Runs the Python handlers of the signals that arrived (`PyErr_CheckSignals`).
+///
+/// # Errors
+/// What the first failing handler raised; the remaining signals stay noted.
+pub fn run_handlers(py: Attached<'_>) -> PyResult<()> {
+    let breaker = krait_object::mode::breaker(py.tstate());
+    if !is_main_thread(py) {
+        breaker.clear(SIGNALS_PENDING);
+        return Ok(());
+    }
+    breaker.clear(SIGNALS_PENDING);
+    if !ANY.swap(false, Ordering::AcqRel) {
+        return Ok(());
+    }
+    let interpreter: &Interpreter = current(py);
+    for (number, arrived) in ARRIVED.iter().enumerate() {
+        if !arrived.swap(false, Ordering::AcqRel) {
+            continue;
+        }
+        let Some(handler) = interpreter.signals.handlers[number].get() else { continue };
+        if !handler.is_callable() {
+            continue;
+        }
+        let frame = crate::frame_of_caller(py)?;
+        let result = Int::from_i64(py, number as i64)
+            .and_then(|number| handler.call_pos(py, &[&number.upcast(), frame.as_deref().unwrap_or(&krait_object::none())]));
+        if let Err(raised) = result {
+            ANY.store(true, Ordering::Release);
+            breaker.set(SIGNALS_PENDING);
+            return Err(raised);
+        }
+    }
+    Ok(())
+}
+
+/// Runs handlers if any signal arrived and this is the main thread; for long native loops.
+pub fn check(py: Attached<'_>) -> PyResult<()> {
+    if ANY.load(Ordering::Relaxed) && is_main_thread(py) { run_handlers(py) } else { Ok(()) }
+}
+
+/// The present handler object of a signal.
+pub fn handler(py: Attached<'_>, signal: usize) -> Option<Ref<Object>> {
+    current(py).signals.handlers.get(signal)?.get()
+}
