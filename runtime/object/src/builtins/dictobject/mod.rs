@@ -27,6 +27,7 @@ pub use watch::{DictEvent, Notify as WatchNotify, WATCHER_MASK, install as insta
 use crate::handle::{Attached, Layout, Ref, Visit};
 use crate::layout::PyDictObject;
 use crate::{FREE_THREADED, Object, PyResult, Str, mem, mode, pytype};
+pub(crate) use keys::plain_eq;
 use keys::{Keys, hash_key};
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -315,6 +316,17 @@ impl Dict {
         let mut pos = 0;
         while let Some((_, key, value)) = this.step(&mut pos) {
             items.push((key, value));
+        }
+        items
+    }
+
+    /// All keys at one moment with their hashes.
+    pub(crate) fn keys_with_hashes(&self, py: Attached<'_>) -> Vec<(Ref<Object>, isize)> {
+        let this = self.lock(py);
+        let mut items = Vec::with_capacity(this.len());
+        let mut pos = 0;
+        while let Some((at, key, _)) = this.step(&mut pos) {
+            items.push((key, this.table().hash_of(at)));
         }
         items
     }

@@ -290,7 +290,7 @@ impl Locked<'_, Dict> {
         Ok(None)
     }
 
-    /// The pair at or after `*pos` with its position, and moves `*pos` behind it.
+    /// The pair at or after `*pos` with its entry's position in the table, and moves `*pos` behind it.
     #[inline]
     pub(super) fn step(&self, pos: &mut usize) -> Option<(usize, Ref<Object>, Ref<Object>)> {
         let table = self.table();
@@ -302,7 +302,7 @@ impl Locked<'_, Dict> {
             *pos += 1;
             // SAFETY: [locked]: the table owns its keys.
             let key = unsafe { Object::from_ptr(table.entry(at).key.get()) }.to_ref();
-            return self.value_at(at).map(|value| (*pos - 1, key, value));
+            return self.value_at(at).map(|value| (at, key, value));
         }
         let count = table.count();
         while *pos < count {
@@ -327,8 +327,8 @@ impl Locked<'_, Dict> {
         while *pos > 0 {
             *pos -= 1;
             let mut at = *pos;
-            if let Some((found, key, value)) = self.step(&mut at)
-                && found == *pos
+            if let Some((_, key, value)) = self.step(&mut at)
+                && at == *pos + 1
             {
                 return Some((key, value));
             }
