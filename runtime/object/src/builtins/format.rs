@@ -1,6 +1,6 @@
-//! The format mini-language on objects: `__format__` of `str`, `int`, `float` and `complex`, and what f-strings need.
+//! The format mini-language on strings, and what f-strings need.
 use crate::handle::{Attached, Layout, Ref};
-use crate::{Float, Int, Object, PyResult, Raised, Str, exc, raise, with_units};
+use crate::{Int, Object, PyResult, Raised, Str, exc, with_units};
 use krait_text::format::{self, Align, Locale, Spec, SpecError};
 use krait_text::textbuf::TextBuf;
 use std::ffi::CStr;
@@ -44,7 +44,7 @@ pub fn spec_error(py: Attached<'_>, error: &SpecError, type_name: &str) -> Raise
 }
 
 /// The C library's numeric conventions, for type `n`.
-fn locale_of(spec: &Spec) -> Option<Locale> {
+pub fn locale_of(spec: &Spec) -> Option<Locale> {
     if spec.kind != 'n' as u32 {
         return None;
     }
@@ -58,34 +58,6 @@ fn locale_of(spec: &Spec) -> Option<Locale> {
             grouping: CStr::from_ptr((*conv).grouping).to_bytes().to_vec(),
         })
     }
-}
-
-/// `int.__format__` (and `bool`'s, through inheritance).
-pub fn format_int(py: Attached<'_>, value: &Int, spec: &Str) -> PyResult<Ref<Str>> {
-    if spec.is_empty() {
-        return value.as_object().str(py);
-    }
-    let name = value.as_object().ty().name();
-    let fail = |error| spec_error(py, &error, &name);
-    let spec = parse(spec, 'd', Align::Right).map_err(fail)?;
-    if spec.is_float() {
-        let text = format::format_float(&spec, value.to_f64(py)?, None).map_err(fail)?;
-        return Str::from_text(py, text);
-    }
-    if spec.is_char() {
-        let point = match value.to_i64() {
-            Some(point @ 0..=0x10_FFFF) => point as u32,
-            Some(_) => return Err(raise!(py, OverflowError, "%c arg not in range(0x110000)")),
-            None => return Err(raise!(py, OverflowError, "Python int too large to convert to C long")),
-        };
-        return Str::from_text(py, format::format_char(&spec, point).map_err(fail)?);
-    }
-    let Some(base) = spec.int_base() else {
-        return Err(fail(spec.unknown()));
-    };
-    let digits = int_digits(py, value, base)?;
-    let text = format::format_int(&spec, value.is_negative(), &digits, locale_of(&spec).as_ref()).map_err(fail)?;
-    Str::from_text(py, text)
 }
 
 /// The digits of the magnitude in a base, in lower case.
@@ -106,31 +78,6 @@ pub fn int_digits(py: Attached<'_>, value: &Int, base: u32) -> PyResult<String> 
         });
     }
     Ok(value.to_bigint().magnitude().to_str_radix(base))
-}
-
-/// `float.__format__`.
-pub fn format_float(py: Attached<'_>, value: &Float, spec: &Str) -> PyResult<Ref<Str>> {
-    if spec.is_empty() {
-        return value.as_object().str(py);
-    }
-    let name = value.as_object().ty().name();
-    let fail = |error| spec_error(py, &error, &name);
-    let spec = parse(spec, '\0', Align::Right).map_err(fail)?;
-    let text = format::format_float(&spec, value.value(), locale_of(&spec).as_ref()).map_err(fail)?;
-    Str::from_text(py, text)
-}
-
-/// `complex.__format__`.
-pub fn format_complex(py: Attached<'_>, value: &crate::Complex, spec: &Str) -> PyResult<Ref<Str>> {
-    if spec.is_empty() {
-        return value.as_object().str(py);
-    }
-    let name = value.as_object().ty().name();
-    let fail = |error| spec_error(py, &error, &name);
-    let spec = parse(spec, '\0', Align::Right).map_err(fail)?;
-    let (real, imag) = value.value();
-    let text = format::format_complex(&spec, real, imag, locale_of(&spec).as_ref()).map_err(fail)?;
-    Str::from_text(py, text)
 }
 
 /// `format(value)` of an f-string field without a specification (`FORMAT_SIMPLE`).

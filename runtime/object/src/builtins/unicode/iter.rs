@@ -83,7 +83,7 @@ macro_rules! iterator {
 
             fn set_state(py: Attached<'_>, this: &$ty, state: &Object) -> PyResult<()> {
                 let index = state.as_isize(py)?;
-                if let Some(text) = this.0.seq.get() {
+                if let Some(text) = this.0.seq.get().filter(|_| this.0.index.get() != ENDED) {
                     this.0.index.set(index.clamp(0, text.len() as isize));
                 }
                 Ok(())
@@ -94,6 +94,9 @@ macro_rules! iterator {
 iterator!(PyUnicodeIter_Type: "str_iterator" for StrIter);
 iterator!(_PyUnicodeASCIIIter_Type: "str_ascii_iterator" for StrAsciiIter);
 
+/// The index of an iterator that came to its end.
+const ENDED: isize = isize::MAX;
+
 impl StrIterObject {
     #[inline]
     fn next(&self, py: Attached<'_>) -> PyResult<Option<Ref<Str>>> {
@@ -101,6 +104,7 @@ impl StrIterObject {
         let Some(text) = (unsafe { self.seq.borrow() }) else { return Ok(None) };
         let index = self.index.get();
         if index as usize >= text.len() {
+            self.index.set(ENDED);
             if !FREE_THREADED {
                 drop(self.seq.take());
             }
@@ -115,9 +119,12 @@ impl StrIterObject {
     }
 
     fn reduce(&self, py: Attached<'_>) -> PyResult<Ref<Tuple>> {
-        reduce_iterator(py, self.seq.get().map(Ref::upcast).filter(|_| self.remaining() > 0), self.index.get(), || {
-            Ok(Str::empty().upcast())
-        })
+        reduce_iterator(
+            py,
+            self.seq.get().map(Ref::upcast).filter(|_| self.index.get() != ENDED),
+            self.index.get(),
+            || Ok(Str::empty().upcast()),
+        )
     }
 }
 
