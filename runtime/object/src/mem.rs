@@ -392,7 +392,13 @@ pub fn alloc_instance(py: Attached<'_>, ty: &Type, items: usize) -> PyResult<Non
     let itemsize = raw.tp_itemsize.get() as usize;
     let size = raw.tp_basicsize.get() as usize;
     if itemsize == 0 {
-        return alloc_sized(py, ty, size);
+        let inline = crate::builtins::dictobject::inline_values_bytes(ty);
+        let object = alloc_sized(py, ty, size + inline)?;
+        if inline != 0 {
+            // SAFETY: a fresh instance of `ty` with room for the values.
+            crate::builtins::dictobject::init_inline_values(unsafe { object.cast().as_ref() }, ty, inline);
+        }
+        return Ok(object);
     }
     let Some(size) = itemsize.checked_mul(items).and_then(|extra| extra.checked_add(size)) else {
         return Err(py.no_memory());
