@@ -60,10 +60,13 @@ pub fn exported(library: &Path) -> Result<BTreeMap<String, bool>> {
     Ok(names)
 }
 
+/// Names of Python's that are exported and should not be. A private name of our own does no harm.
 fn unknown(manifest: &Manifest, have: &BTreeMap<String, bool>, mode: Mode) -> Result<()> {
     let mut wrong = Vec::new();
     for (name, function) in have {
-        if !(name.starts_with("Py") || name.starts_with("_Py")) || name.starts_with("PyInit_") {
+        // `PyExc__Name` stands for a class whose Python name is private.
+        let private = (name.starts_with("_Py") || name.starts_with("PyExc__")) && !manifest.contains_key(name);
+        if !(name.starts_with("Py") || name.starts_with("_Py")) || name.starts_with("PyInit_") || private {
             continue;
         }
         match manifest.get(name) {
@@ -74,6 +77,12 @@ fn unknown(manifest: &Manifest, have: &BTreeMap<String, bool>, mode: Mode) -> Re
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong.join("\n").into()) }
+}
+
+/// The symbols of one mode's development build against the manifest.
+pub fn check_symbols(mode: Mode) -> Result<()> {
+    let library = dist::make(mode, "dev")?.join("lib").join(dist::library_name(mode));
+    unknown(&manifest::read()?, &exported(&library)?, mode).map_err(|e| format!("{} mode: {e}", mode.name()).into())
 }
 
 #[derive(Default)]

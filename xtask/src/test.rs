@@ -20,6 +20,7 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("headers", true, "C and C++ compile the headers without a warning"),
     ("python", true, "programs in tests/python on the interpreter"),
     ("dist", true, "both install prefixes, from the development profile"),
+    ("symbols", true, "what the libraries export against abi/api.toml"),
     ("embed", true, "C programs against the prefixes"),
 ];
 
@@ -95,6 +96,10 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
         "headers" => steps.step(name, crate::abi::compile_headers),
         "python" => steps.step(name, python),
         "dist" => steps.step(name, || dist_both().map(|_| Outcome::Done)),
+        "symbols" => steps.step(name, || {
+            Mode::BOTH.iter().try_for_each(|&mode| crate::abi::check_symbols(mode))?;
+            Ok(Outcome::Done)
+        }),
         "embed" => steps.step(name, embed),
         _ => unreachable!("STAGES has no {name}"),
     }
