@@ -30,6 +30,7 @@ pub mod invariants;
 pub mod mem;
 pub mod mode;
 pub mod names;
+pub mod stack;
 pub mod state;
 pub mod typedef;
 

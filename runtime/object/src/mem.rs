@@ -486,7 +486,7 @@ pub fn new_instance<T: Layout>(py: Attached<'_>, ty: &Type, init: impl FnOnce(&T
 }
 
 /// How deep deallocations may nest before they are put off.
-const MAX_NESTED_DEALLOCS: u32 = 100;
+pub(crate) const MAX_NESTED_DEALLOCS: u32 = 100;
 
 /// The body of a `tp_dealloc`: untracks, finalizes (`tp_finalize`), clears weak references that `T`'s own layout
 /// holds, calls `drop_fields`, and frees the memory through `tp_free`. Returns early when the finalizer resurrected

@@ -22,6 +22,8 @@ unsafe impl Send for Region {}
 pub struct ObjectState {
     /// Direct subclasses of static types: address of the base to the subclasses' addresses.
     pub static_subclasses: Mutex<HashMap<usize, Vec<usize>>>,
+    /// Its critical section is held while types of the interpreter change.
+    type_lock: PyObject,
     /// Objects too large for a page, by address.
     pub large: Mutex<HashMap<usize, Region>>,
     /// Every heap of the interpreter.
@@ -45,6 +47,7 @@ impl ObjectState {
     pub fn new() -> Self {
         ObjectState {
             static_subclasses: Mutex::default(),
+            type_lock: PyObject::immortal(ptr::null_mut()),
             large: Mutex::default(),
             heaps: Mutex::default(),
             idle_heaps: Mutex::default(),
@@ -56,6 +59,12 @@ impl ObjectState {
             codecs: crate::builtins::codecs::registry::Registry::new(),
             mode: mode::InterpreterPart::new(),
         }
+    }
+
+    /// The object whose critical section is the interpreter's type lock. It has no type.
+    pub(crate) fn type_lock(&self) -> &crate::Object {
+        // SAFETY: `Object` is transparent; only its lock byte is used.
+        unsafe { &*ptr::from_ref(&self.type_lock).cast() }
     }
 
     /// The heap for a new thread: the interpreter's only one in `gil` mode, an idle or new one in `nogil` mode.

@@ -6,19 +6,23 @@ pub mod bytearrayobject;
 pub mod bytes_methods;
 pub mod bytesobject;
 pub mod cellobject;
+pub mod classmethod;
 pub mod classobject;
 pub mod codecs;
 pub mod codeobject;
 pub mod complexobject;
 pub mod container;
+pub mod descrobject;
 pub mod dictobject;
 pub mod exceptions;
 pub mod floatobject;
 pub mod format;
 pub mod funcobject;
+pub mod genericaliasobject;
 pub mod listobject;
 pub mod longobject;
 pub mod memoryobject;
+pub mod methodobject;
 pub mod moduleobject;
 pub mod numfmt;
 pub mod object;
@@ -31,6 +35,7 @@ pub mod textargs;
 pub mod tupleobject;
 pub mod typeobject;
 pub mod unicode;
+pub mod unionobject;
 pub mod weakrefobject;
 
 pub use boolobject::Bool;
@@ -59,8 +64,64 @@ pub use unicode::{Str, StrBuilder, StrData};
 
 use crate::handle::Attached;
 
-/// Makes the types of this crate ready, bases first.
+use crate::Type;
+use crate::typedef::link_static;
+
+/// The static types of this crate. A type's owner adds it here; bases are made ready before, in whatever order.
+const STATIC_TYPES: &[fn() -> &'static Type] = &[
+    link_static::<Object>,
+    link_static::<Type>,
+    link_static::<object::NoneObject>,
+    link_static::<object::NotImplementedObject>,
+    link_static::<object::EllipsisObject>,
+    link_static::<Str>,
+    link_static::<Int>,
+    link_static::<Bool>,
+    link_static::<Float>,
+    link_static::<Complex>,
+    link_static::<Bytes>,
+    link_static::<ByteArray>,
+    link_static::<Tuple>,
+    link_static::<List>,
+    link_static::<Dict>,
+    link_static::<Set>,
+    link_static::<FrozenSet>,
+    link_static::<Slice>,
+    link_static::<MemoryView>,
+    link_static::<Module>,
+    link_static::<Method>,
+    link_static::<classobject::InstanceMethod>,
+    link_static::<methodobject::CFunction>,
+    link_static::<methodobject::CMethod>,
+    link_static::<classmethod::ClassMethod>,
+    link_static::<classmethod::StaticMethod>,
+    link_static::<descrobject::MethodDescr>,
+    link_static::<descrobject::ClassMethodDescr>,
+    link_static::<descrobject::MemberDescr>,
+    link_static::<descrobject::GetSetDescr>,
+    link_static::<descrobject::WrapperDescr>,
+    link_static::<descrobject::MethodWrapper>,
+    link_static::<descrobject::MappingProxy>,
+    link_static::<crate::protocols::iter::SeqIter>,
+    link_static::<crate::protocols::iter::CallIter>,
+    link_static::<Function>,
+    link_static::<Code>,
+    link_static::<Cell>,
+    link_static::<BaseException>,
+];
+
+/// Makes the types of this crate ready. All are linked to their bases first, so that readiness can go in any order.
 pub(crate) fn init_types(py: Attached<'_>) {
-    let _ = py;
-    todo!()
+    for link in STATIC_TYPES {
+        link();
+    }
+    for ty in exceptions::classes::all() {
+        let _ = ty;
+    }
+    for link in STATIC_TYPES {
+        let ty = link();
+        if ty.ready(py).is_err() {
+            panic!("static type {} cannot be made ready", ty.name());
+        }
+    }
 }

@@ -1,0 +1,55 @@
+//! How much native stack is left.
+//!
+//! The limit of a thread is found once from the operating system; a check is one load and a comparison.
+use crate::handle::Attached;
+use std::cell::Cell;
+
+/// Room kept for native code that does not check, such as destructors and C libraries.
+const RESERVE: usize = 128 * 1024;
+
+thread_local! {
+    /// Addresses below this are too close to the end of the stack. Zero until found.
+    static LIMIT: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Whether the calling thread's stack is nearly used up.
+#[inline(always)]
+pub fn is_low(_py: Attached<'_>) -> bool {
+    let marker = 0u8;
+    let here = std::ptr::from_ref(&marker) as usize;
+    let limit = LIMIT.get();
+    here < limit || (limit == 0 && here < find_limit())
+}
+
+/// Sets the lowest usable address for the calling thread, for code that switches native stacks.
+pub fn set_limit(lowest: usize) {
+    LIMIT.set(lowest + RESERVE);
+}
+
+#[cold]
+fn find_limit() -> usize {
+    let limit = lowest_address().map_or(1, |lowest| lowest + RESERVE);
+    LIMIT.set(limit);
+    limit
+}
+
+#[cfg(target_os = "linux")]
+fn lowest_address() -> Option<usize> {
+    // SAFETY: plain queries of the calling thread's attributes; the struct is initialised by the first call and
+    // destroyed by the last.
+    unsafe {
+        let mut attributes = std::mem::zeroed::<libc::pthread_attr_t>();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attributes) != 0 {
+            return None;
+        }
+        let (mut start, mut size) = (std::ptr::null_mut(), 0);
+        let status = libc::pthread_attr_getstack(&attributes, &mut start, &mut size);
+        libc::pthread_attr_destroy(&mut attributes);
+        (status == 0).then_some(start as usize)
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn lowest_address() -> Option<usize> {
+    None
+}
