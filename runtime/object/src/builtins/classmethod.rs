@@ -34,7 +34,6 @@ trait Wraps: Layout {
         unsafe { &*self.as_ptr().cast() }
     }
 
-
     fn make(py: Attached<'_>, callable: &Object) -> PyResult<Ref<Self>> {
         let made = mem::new_instance::<Self>(py, Self::type_object(), |this| {
             drop(this.fields().callable.replace(Some(callable.to_ref())));
@@ -46,7 +45,7 @@ trait Wraps: Layout {
     fn new(py: Attached<'_>, ty: &Type, _args: Args<'_>) -> PyResult<Ref<Object>> {
         let made = ty.alloc(py, 0)?;
         // SAFETY: [layout]: an instance of a subtype.
-        drop(unsafe { made.cast_unchecked::<Self>() }.fields().callable.replace(Some(crate::none())));
+        drop(unsafe { made.as_object().cast_unchecked::<Self>() }.fields().callable.replace(Some(crate::none())));
         crate::mode::set_deferred(&made);
         Ok(made)
     }

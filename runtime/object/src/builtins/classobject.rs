@@ -151,7 +151,7 @@ impl Method {
             Some(name) => Some(name),
             None => function.get_attr_opt(py, id!(py, __name__))?,
         };
-        let name = name.as_ref().and_then(|name| name.downcast::<Str>());
+        let name = name.as_ref().and_then(|name| name.as_object().downcast::<Str>());
         let instance = this.instance().repr(py)?;
         let name = name.unwrap_or(id!(py, "?"));
         Str::concat_all(py, &[id!(py, "<bound method "), name, id!(py, " of "), &instance, id!(py, ">")])
@@ -176,12 +176,7 @@ impl Method {
         call_prepended(py, this.function(), this.instance(), args)
     }
 
-    fn descr_get(
-        _py: Attached<'_>,
-        this: &Method,
-        _instance: Option<&Object>,
-        _owner: Option<&Object>,
-    ) -> Ref<Object> {
+    fn descr_get(_py: Attached<'_>, this: &Method, _instance: Option<&Object>, _owner: Option<&Object>) -> Ref<Object> {
         this.as_object().to_ref()
     }
 

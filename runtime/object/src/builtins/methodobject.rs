@@ -38,11 +38,11 @@ pytype! {
             noargs "__reduce__" => CFunction::reduce, "", "";
         },
         getset: {
-            "__doc__" => |py: Attached<'_>, this: &CFunction| descrobject::method_doc(py, this.definition()), "";
+            "__doc__" => |py: Attached<'_>, this: &CFunction| crate::builtins::descrobject::method_doc(py, this.definition()), "";
             "__name__" => |py: Attached<'_>, this: &CFunction| Str::new(py, &c_text(this.definition().ml_name.get())), "";
             "__qualname__" => CFunction::qualname, "";
             "__self__" => |_: Attached<'_>, this: &CFunction| this.self_slot().get(), "";
-            "__text_signature__" => |py: Attached<'_>, this: &CFunction| descrobject::method_signature(py, this.definition()), "";
+            "__text_signature__" => |py: Attached<'_>, this: &CFunction| crate::builtins::descrobject::method_signature(py, this.definition()), "";
         },
         members: [
             member("__module__\0", _Py_T_OBJECT, offset_of!(PyCFunctionObject, m_module), 0, c""),
@@ -76,7 +76,16 @@ unsafe extern "C" fn function_vectorcall(
     unsafe {
         let (py, this) = (Attached::from_tls(), arg::<CFunction>(this));
         let nargs = nargsf & !ARGUMENTS_OFFSET;
-        call_method_def(py, this.definition(), this.as_object(), this.0.m_self.get(), this.defining_class(), args, nargs, names)
+        call_method_def(
+            py,
+            this.definition(),
+            this.as_object(),
+            this.0.m_self.get(),
+            this.defining_class(),
+            args,
+            nargs,
+            names,
+        )
     }
 }
 
@@ -236,7 +245,8 @@ pub(crate) fn call_definition(
     let names = names.as_ref().map_or(ptr::null_mut(), |names| names.as_ptr());
     // SAFETY: borrowed arguments, live for the call.
     unsafe {
-        let raw = call_method_def(py, def, function, receiver.as_ptr(), defining, all.as_ptr().cast(), args.pos.len(), names);
+        let raw =
+            call_method_def(py, def, function, receiver.as_ptr(), defining, all.as_ptr().cast(), args.pos.len(), names);
         crate::protocols::call::steal_call_result(py, function, raw)
     }
 }
@@ -290,11 +300,7 @@ impl CFunction {
             return Ok(unsafe { method.upcast().cast_unchecked() });
         }
         if defining.is_some() {
-            return Err(raise!(
-                py,
-                SystemError,
-                "attempting to create PyCFunction with class but no METH_METHOD flag"
-            ));
+            return Err(raise!(py, SystemError, "attempting to create PyCFunction with class but no METH_METHOD flag"));
         }
         mem::new_instance::<CFunction>(py, Self::type_object(), |function| init(&function.0))
     }
@@ -380,7 +386,7 @@ impl CFunction {
         let Some(object) = this.this().filter(|_| !this.is_plain()) else { return Str::new(py, &name) };
         let class = object.downcast::<Type>().unwrap_or(object.ty());
         let qualname = class.as_object().get_attr(py, id!(py, __qualname__))?;
-        match qualname.downcast::<Str>() {
+        match qualname.as_object().downcast::<Str>() {
             Some(qualname) => Str::new(py, &format!("{qualname}.{name}")),
             None => Err(raise!(py, TypeError, "<method>.__class__.__qualname__ is not a unicode object")),
         }

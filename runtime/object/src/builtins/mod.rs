@@ -53,7 +53,7 @@ pub use listobject::List;
 pub use longobject::Int;
 pub use memoryobject::MemoryView;
 pub use moduleobject::Module;
-pub use object::{Object, ellipsis, none, not_implemented};
+pub use object::{Object, ellipsis, none, none_borrowed, not_implemented, not_implemented_borrowed};
 pub use setobject::{FrozenSet, Set};
 pub use sliceobject::Slice;
 pub use structseq::StructSeq;
@@ -63,8 +63,6 @@ pub use unicode as unicodeobject;
 pub use unicode::{Str, StrBuilder, StrData};
 
 use crate::handle::Attached;
-
-use crate::Type;
 use crate::typedef::link_static;
 
 /// The static types of this crate. A type's owner adds it here; bases are made ready before, in whatever order.
@@ -115,11 +113,8 @@ pub(crate) fn init_types(py: Attached<'_>) {
     for link in STATIC_TYPES {
         link();
     }
-    for ty in exceptions::classes::all() {
-        let _ = ty;
-    }
-    for link in STATIC_TYPES {
-        let ty = link();
+    let exceptions = exceptions::classes::link_all();
+    for ty in STATIC_TYPES.iter().map(|link| link()).chain(exceptions) {
         if ty.ready(py).is_err() {
             panic!("static type {} cannot be made ready", ty.name());
         }

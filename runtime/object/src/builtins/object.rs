@@ -143,11 +143,7 @@ fn overrides_init(ty: &Type) -> bool {
 pub fn object_new_args(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
     if !args.is_empty() {
         if overrides_new(ty) {
-            return Err(raise!(
-                py,
-                TypeError,
-                "object.__new__() takes exactly one argument (the type to instantiate)"
-            ));
+            return Err(raise!(py, TypeError, "object.__new__() takes exactly one argument (the type to instantiate)"));
         }
         if !overrides_init(ty) {
             return Err(raise!(py, TypeError, "{}() takes no arguments", ty.name()));
@@ -172,7 +168,9 @@ fn abstract_instance(py: Attached<'_>, ty: &Type) -> crate::Raised {
     };
     let quoted: Vec<String> = names
         .iter()
-        .map(|name| name.downcast::<Str>().map_or_else(String::new, |text| format!("'{}'", text.to_string_lossy())))
+        .map(|name| {
+            name.as_object().downcast::<Str>().map_or_else(String::new, |text| format!("'{}'", text.to_string_lossy()))
+        })
         .collect();
     let plural = if names.len() > 1 { "s" } else { "" };
     raise!(
@@ -216,11 +214,7 @@ pub unsafe extern "C" fn slot_object_init(this: *mut PyObject, args: *mut PyObje
 #[cold]
 fn check_init(py: Attached<'_>, ty: &Type) -> PyResult<()> {
     if overrides_init(ty) {
-        return Err(raise!(
-            py,
-            TypeError,
-            "object.__init__() takes exactly one argument (the instance to initialize)"
-        ));
+        return Err(raise!(py, TypeError, "object.__init__() takes exactly one argument (the instance to initialize)"));
     }
     if !overrides_new(ty) {
         return Err(raise!(
@@ -260,7 +254,7 @@ pub fn object_repr(py: Attached<'_>, this: &Object) -> PyResult<Ref<Str>> {
         }
     };
     let qualname = ty.qualified_name(py)?;
-    let module = module.as_ref().and_then(|module| module.downcast::<Str>());
+    let module = module.as_ref().and_then(|module| module.as_object().downcast::<Str>());
     match module {
         Some(module) if !module.eq_str("builtins") => {
             Str::new(py, &format!("<{module}.{qualname} object at {:p}>", this))
@@ -311,12 +305,7 @@ fn init_subclass(py: Attached<'_>, class: &Type, args: Args<'_>) -> PyResult<()>
     let name = class.short_name();
     args.no_keywords(py, &format!("{name}.__init_subclass__"))?;
     if !args.pos.is_empty() {
-        return Err(raise!(
-            py,
-            TypeError,
-            "{name}.__init_subclass__() takes no arguments ({} given)",
-            args.pos.len()
-        ));
+        return Err(raise!(py, TypeError, "{name}.__init_subclass__() takes no arguments ({} given)", args.pos.len()));
     }
     Ok(())
 }

@@ -60,9 +60,7 @@ impl Object {
         if let Some(method) = self.lookup_special(py, id!(py, __bytes__))? {
             return match method.call0(py)?.downcast::<Bytes>() {
                 Ok(bytes) => Ok(bytes),
-                Err(other) => {
-                    Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().name()))
-                }
+                Err(other) => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().name())),
             };
         }
         let made = Bytes::type_object().as_object().call_pos(py, &[self])?;
@@ -251,19 +249,12 @@ impl Object {
             }
         }
         let Some(method) = self.ty().lookup(py, id!(py, __format__)) else {
-            return Err(raise!(
-                py,
-                TypeError,
-                "Type {} doesn't define __format__",
-                self.ty().name()
-            ));
+            return Err(raise!(py, TypeError, "Type {} doesn't define __format__", self.ty().name()));
         };
         let result = crate::typeobject::slot_functions::call_found(py, self, &method, &[spec.as_object()])?;
         match result.downcast::<Str>() {
             Ok(text) => Ok(text),
-            Err(other) => {
-                Err(raise!(py, TypeError, "__format__ must return a str, not {}", other.ty().name()))
-            }
+            Err(other) => Err(raise!(py, TypeError, "__format__ must return a str, not {}", other.ty().name())),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Attribute access on ordinary objects: type lookup, descriptors and the instance dict.
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{PyObject, Py_TPFLAGS_METHOD_DESCRIPTOR};
+use crate::layout::{Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject};
 use crate::protocols::call::{check_status, steal_result};
 use crate::typeobject::flags;
 use crate::typeobject::instance;
@@ -114,7 +114,12 @@ fn generic_lookup(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<Fou
 /// What `CALL_METHOD` needs: the function and `true` when it must get `object` in front, else the bound attribute.
 pub fn get_method(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<(Ref<Object>, bool)> {
     let ty = object.ty();
-    if !ty.as_type().tp_getattro.get().is_some_and(|slot| ptr::fn_addr_eq(slot, PyObject_GenericGetAttr as crate::layout::getattrofunc)) {
+    if !ty
+        .as_type()
+        .tp_getattro
+        .get()
+        .is_some_and(|slot| ptr::fn_addr_eq(slot, PyObject_GenericGetAttr as crate::layout::getattrofunc))
+    {
         return Ok((object.get_attr(py, name)?, false));
     }
     let descr = ty.lookup(py, name);
@@ -206,7 +211,8 @@ impl Object {
             return check_status(py, unsafe { setattr(self.as_ptr(), text.as_ptr().cast_mut(), raw) });
         }
         let readable = ty.tp_getattr.get().is_some() || ty.tp_getattro.get().is_some();
-        let (which, action) = (if readable { "only read-only" } else { "no" }, if value.is_none() { "del" } else { "assign to" });
+        let (which, action) =
+            (if readable { "only read-only" } else { "no" }, if value.is_none() { "del" } else { "assign to" });
         Err(raise!(py, TypeError, "'{}' object has {which} attributes ({action} .{name})", self.ty().name()))
     }
 

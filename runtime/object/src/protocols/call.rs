@@ -4,7 +4,7 @@
 //! `tp_vectorcall_offset`), else in `tp_call` with a tuple and a dict made for it.
 use crate::args::{Args, ArgsBuf, as_borrowed};
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{PyObject, Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR, vectorcallfunc};
+use crate::layout::{Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject, vectorcallfunc};
 use crate::{Dict, Object, PyResult, Raised, Str, Tuple, exc, raise};
 use std::ffi::c_int;
 use std::ptr;
@@ -60,7 +60,8 @@ fn surplus_error(py: Attached<'_>, callable: &Object, result: Ref<Object>) -> Ra
         Err(raised) => raised,
     };
     if let (Some(cause), Some(error)) = (cause, py.pending()) {
-        crate::builtins::exceptions::set_cause_and_context(py, error, cause);
+        error.replace_cause(Some(cause.clone()));
+        error.replace_context(Some(cause));
     }
     raised
 }

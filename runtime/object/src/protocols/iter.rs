@@ -103,7 +103,7 @@ impl Object {
         if hint.is_not_implemented() {
             return Ok(default);
         }
-        let Some(value) = hint.downcast::<crate::Int>() else {
+        let Some(value) = hint.as_object().downcast::<crate::Int>() else {
             return Err(raise!(py, TypeError, "__length_hint__ must be an integer, not {}", hint.ty().name()));
         };
         match value.as_isize(py)? {

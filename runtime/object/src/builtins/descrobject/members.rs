@@ -47,11 +47,7 @@ impl MemberDescr {
         // SAFETY: the caller passes a live definition.
         let definition = unsafe { &*def };
         if definition.flags & Py_RELATIVE_OFFSET != 0 {
-            return Err(raise!(
-                py,
-                SystemError,
-                "PyDescr_NewMember used with Py_RELATIVE_OFFSET"
-            ));
+            return Err(raise!(py, SystemError, "PyDescr_NewMember used with Py_RELATIVE_OFFSET"));
         }
         new_descr::<MemberDescr>(py, owner, &c_text(definition.name), |descr| descr.0.d_member.set(def))
     }

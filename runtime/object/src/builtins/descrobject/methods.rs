@@ -30,17 +30,17 @@ trait HasMethod: Descr {
         unsafe { &*(*self.as_ptr().cast::<PyMethodDescrObject>()).d_method.get() }
     }
     fn get_doc(py: Attached<'_>, this: &Self) -> PyResult<Ref<Object>> {
-        doc_of(py, this.method())
+        method_doc(py, this.method())
     }
     fn get_text_signature(py: Attached<'_>, this: &Self) -> PyResult<Ref<Object>> {
-        signature_of(py, this.method())
+        method_signature(py, this.method())
     }
 }
 impl HasMethod for MethodDescr {}
 impl HasMethod for ClassMethodDescr {}
 
 /// `__doc__` of a built-in function.
-pub(crate) fn doc_of(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Object>> {
+pub(crate) fn method_doc(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Object>> {
     let doc = c_text(def.ml_doc.get());
     let text = docs::doc_without_signature(&c_text(def.ml_name.get()), &doc).to_owned();
     if text.is_empty() {
@@ -50,7 +50,7 @@ pub(crate) fn doc_of(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Object
 }
 
 /// `__text_signature__` of a built-in function.
-pub(crate) fn signature_of(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Object>> {
+pub(crate) fn method_signature(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Object>> {
     let doc = c_text(def.ml_doc.get());
     match docs::text_signature(&c_text(def.ml_name.get()), &doc) {
         Some(text) => Ok(Str::new(py, text)?.upcast()),
@@ -188,7 +188,14 @@ impl MethodDescr {
         };
         this.check_object(py, receiver)?;
         let rest = Args { pos: rest, ..args };
-        crate::builtins::methodobject::call_definition(py, this.method(), this.as_object(), receiver, Some(this.owner()), rest)
+        crate::builtins::methodobject::call_definition(
+            py,
+            this.method(),
+            this.as_object(),
+            receiver,
+            Some(this.owner()),
+            rest,
+        )
     }
 
     fn bind(

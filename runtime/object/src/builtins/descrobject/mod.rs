@@ -11,7 +11,7 @@ pub use docs::{doc_without_signature, text_signature};
 pub use getset::GetSetDescr;
 pub use members::{MemberDescr, read_member, write_member};
 pub use methods::{ClassMethodDescr, MethodDescr};
-pub(crate) use methods::{doc_of as method_doc, signature_of as method_signature};
+pub(crate) use methods::{method_doc, method_signature};
 pub use proxy::MappingProxy;
 pub use slot_wrappers::{MethodWrapper, WrapperDescr};
 
@@ -104,7 +104,7 @@ pub trait Descr: Layout {
             return Ok(found);
         }
         let qualname = this.owner().as_object().get_attr(py, id!(py, __qualname__))?;
-        let Some(text) = qualname.downcast::<Str>() else {
+        let Some(text) = qualname.as_object().downcast::<Str>() else {
             return Err(raise!(py, TypeError, "<descriptor>.__objclass__.__qualname__ is not a unicode object"));
         };
         let made = Str::new(py, &format!("{text}.{}", this.name()))?.upcast();

@@ -117,12 +117,7 @@ impl WrapperDescr {
             return unsafe { steal_result(py, wrapper(this.as_ptr(), args.as_ptr(), self.wrapped(), raw_kwargs)) };
         }
         if kwargs.is_some_and(|kwargs| !kwargs.is_empty()) {
-            return Err(raise!(
-                py,
-                TypeError,
-                "wrapper {}() takes no keyword arguments",
-                c_text(row.name.get())
-            ));
+            return Err(raise!(py, TypeError, "wrapper {}() takes no keyword arguments", c_text(row.name.get())));
         }
         // SAFETY: [slot-contract].
         unsafe { steal_result(py, wrapper(this.as_ptr(), args.as_ptr(), self.wrapped())) }

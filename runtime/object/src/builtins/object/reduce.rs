@@ -22,12 +22,9 @@ fn slot_names(py: Attached<'_>, class: &Type) -> PyResult<Option<Ref<List>>> {
     }
     match names.downcast::<List>() {
         Ok(names) => Ok(Some(names)),
-        Err(other) => Err(raise!(
-            py,
-            TypeError,
-            "copyreg._slotnames didn't return a list or None, not {}",
-            other.ty().name()
-        )),
+        Err(other) => {
+            Err(raise!(py, TypeError, "copyreg._slotnames didn't return a list or None, not {}", other.ty().name()))
+        }
     }
 }
 
@@ -62,7 +59,7 @@ fn default_state(py: Attached<'_>, this: &Object, required: bool) -> PyResult<Re
     if let Some(names) = names.filter(|names| !names.is_empty()) {
         let slots = Dict::new(py)?;
         for name in names.to_vec(py) {
-            if let Some(text) = name.downcast::<Str>()
+            if let Some(text) = name.as_object().downcast::<Str>()
                 && let Some(value) = this.get_attr_opt(py, text)?
             {
                 slots.set(py, &name, &value)?;
@@ -83,10 +80,10 @@ pub(super) fn object_getstate(py: Attached<'_>, this: &Object) -> PyResult<Ref<O
 
 fn state_of(py: Attached<'_>, this: &Object, required: bool) -> PyResult<Ref<Object>> {
     let method = this.get_attr(py, id!(py, __getstate__))?;
-    let is_default = Object::type_object().lookup(py, id!(py, __getstate__)).is_some_and(|ours| {
-        this.ty().lookup(py, id!(py, __getstate__)).is_some_and(|found| found.is(&*ours))
-    });
-    if is_default && method.downcast_exact::<crate::builtins::methodobject::CFunction>().is_some() {
+    let is_default = Object::type_object()
+        .lookup(py, id!(py, __getstate__))
+        .is_some_and(|ours| this.ty().lookup(py, id!(py, __getstate__)).is_some_and(|found| found.is(&*ours)));
+    if is_default && method.as_object().downcast_exact::<crate::builtins::methodobject::CFunction>().is_some() {
         return default_state(py, this, required);
     }
     method.call0(py)
@@ -96,13 +93,8 @@ fn state_of(py: Attached<'_>, this: &Object, required: bool) -> PyResult<Ref<Obj
 fn new_arguments(py: Attached<'_>, this: &Object) -> PyResult<Option<(Ref<Tuple>, Option<Ref<Dict>>)>> {
     if let Some(method) = this.lookup_special(py, id!(py, __getnewargs_ex__))? {
         let result = method.call0(py)?;
-        let Some(pair) = result.downcast::<Tuple>() else {
-            return Err(raise!(
-                py,
-                TypeError,
-                "__getnewargs_ex__ should return a tuple, not '{}'",
-                result.ty().name()
-            ));
+        let Some(pair) = result.as_object().downcast::<Tuple>() else {
+            return Err(raise!(py, TypeError, "__getnewargs_ex__ should return a tuple, not '{}'", result.ty().name()));
         };
         let [args, kwargs] = pair.as_slice() else {
             return Err(raise!(

@@ -70,13 +70,8 @@ pub(super) fn get_annotations(py: Attached<'_>, ty: &Type) -> PyResult<Ref<Objec
     } else {
         let format = Int::from_i64(py, 1)?;
         let result = annotate.call_pos(py, &[format.as_object()])?;
-        if result.downcast::<Dict>().is_none() {
-            return Err(raise!(
-                py,
-                TypeError,
-                "__annotate__() must return a dict, not {}",
-                result.ty().name()
-            ));
+        if result.as_object().downcast::<Dict>().is_none() {
+            return Err(raise!(py, TypeError, "__annotate__() must return a dict, not {}", result.ty().name()));
         }
         result
     };

@@ -100,11 +100,8 @@ impl Type {
 
     /// `tp_new` then `tp_init`, without a tuple for classes that only have an `__init__` method.
     pub(crate) fn construct(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<Object>> {
-        let init_is_method = self
-            .0
-            .tp_init
-            .get()
-            .is_some_and(|slot| ptr::fn_addr_eq(slot, slot_functions::slot_tp_init as initproc));
+        let init_is_method =
+            self.0.tp_init.get().is_some_and(|slot| ptr::fn_addr_eq(slot, slot_functions::slot_tp_init as initproc));
         if self.has_object_new() && !self.has_feature(Py_TPFLAGS_IS_ABSTRACT) {
             if init_is_method {
                 let object = self.alloc(py, 0)?;

@@ -15,8 +15,10 @@ pub(super) fn type_repr(py: Attached<'_>, this: &Type) -> PyResult<Ref<Str>> {
     }
     let module = module_of(py, this)?;
     let qualname = get_qualname(py, this)?;
-    match module.downcast::<Str>() {
-        Some(module) if !module.eq_str("builtins") => Str::new(py, &format!("<class '{module}.{}'>", display(&qualname))),
+    match module.as_object().downcast::<Str>() {
+        Some(module) if !module.eq_str("builtins") => {
+            Str::new(py, &format!("<class '{module}.{}'>", display(&qualname)))
+        }
         _ => Str::new(py, &format!("<class '{}'>", this.short_or_full(&qualname))),
     }
 }

@@ -1,8 +1,8 @@
 //! What a type takes over from its bases: sizes, flags and slots.
 use super::{Type, flags};
+use crate::handle::Attached;
 use crate::layout::*;
 use crate::{PyResult, id};
-use crate::handle::Attached;
 
 /// Flags, sizes and offsets, from the one base that determines the layout.
 pub(super) fn inherit_special(ty: &Type, base: &Type) {

@@ -25,15 +25,15 @@ pub mod wrappers;
 
 pub use attrs::{has_plain_getattro, type_getattr_opt, type_getattro, type_setattro};
 pub use call::type_call;
-pub use instance::{PyType_GenericAlloc, PyType_GenericNew};
 pub(crate) use getset::merge_class_dict;
+pub use instance::{PyType_GenericAlloc, PyType_GenericNew};
 pub(crate) use new::check_compatible_base;
 pub use new::type_new;
 
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{PyHeapTypeObject, PyMemberDef, PyTypeObject};
 use crate::mode::CriticalSection;
-use crate::{Dict, Object, Tuple};
+use crate::{Dict, Object, Tuple, pytype};
 use std::borrow::Cow;
 use std::ffi::CStr;
 use std::mem::{offset_of, size_of};
@@ -269,7 +269,7 @@ impl Type {
         let qualname = qualname.map_or_else(|| self.name().into_owned(), |name| name.to_string_lossy().into_owned());
         let Some(py) = Attached::try_from_tls() else { return qualname };
         let module = self.dict().and_then(|dict| dict.get_str(py, "__module__"));
-        match module.as_ref().and_then(|module| module.downcast::<crate::Str>()) {
+        match module.as_ref().and_then(|module| module.as_object().downcast::<crate::Str>()) {
             Some(module) if !module.eq_str("builtins") && !module.eq_str("__main__") => {
                 format!("{}.{qualname}", module.to_string_lossy())
             }
@@ -299,6 +299,9 @@ impl Type {
     /// `__qualname__` as text.
     pub(crate) fn qualified_name(&self, py: Attached<'_>) -> crate::PyResult<String> {
         let name = getset::get_qualname(py, self)?;
-        Ok(name.downcast::<crate::Str>().map_or_else(String::new, |text| text.to_string_lossy().into_owned()))
+        Ok(name
+            .as_object()
+            .downcast::<crate::Str>()
+            .map_or_else(String::new, |text| text.to_string_lossy().into_owned()))
     }
 }

@@ -44,9 +44,10 @@ pub(super) fn linearise(py: Attached<'_>, ty: &Type) -> PyResult<Vec<Ref<Object>
         if lists.is_empty() {
             return Ok(result);
         }
-        let good = lists.iter().map(|list| list[0]).find(|candidate| {
-            !lists.iter().any(|list| list[1..].iter().any(|entry| std::ptr::eq(*entry, *candidate)))
-        });
+        let good = lists
+            .iter()
+            .map(|list| list[0])
+            .find(|candidate| !lists.iter().any(|list| list[1..].iter().any(|entry| std::ptr::eq(*entry, *candidate))));
         let Some(good) = good else {
             let mut names: Vec<String> = Vec::new();
             for list in &lists {

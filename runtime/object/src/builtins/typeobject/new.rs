@@ -38,7 +38,10 @@ fn extra_ivars(ty: &Type, base: &Type) -> bool {
 
 /// The nearest ancestor (or `ty` itself) that determines the memory layout of instances.
 pub(super) fn solid_base(ty: &Type) -> &Type {
-    let base = ty.base().map_or_else(Object::type_object, |base| solid_base(base));
+    let base: &Type = match ty.base() {
+        Some(base) => solid_base(base),
+        None => Object::type_object(),
+    };
     if extra_ivars(ty, base) { ty } else { base }
 }
 
@@ -85,9 +88,8 @@ fn same_slots_added(a: &Type, b: &Type) -> bool {
     // `__slots__` of both must have the same names.
     if let (Some(a_heap), Some(b_heap)) = (a.as_heap(), b.as_heap()) {
         // SAFETY: a heap type owns its sorted slot names.
-        let names = unsafe {
-            (a_heap.ht_slots.get().cast::<Tuple>().as_ref(), b_heap.ht_slots.get().cast::<Tuple>().as_ref())
-        };
+        let names =
+            unsafe { (a_heap.ht_slots.get().cast::<Tuple>().as_ref(), b_heap.ht_slots.get().cast::<Tuple>().as_ref()) };
         if let (Some(a_slots), Some(b_slots)) = names {
             let equal = a_slots.len() == b_slots.len()
                 && a_slots.as_slice().iter().zip(b_slots.as_slice()).all(|(x, y)| {

@@ -1,6 +1,6 @@
 //! [`Type::ready`]: what turns a filled-in struct into a usable type.
 use super::{Type, flags, inherit, mro, slotdefs};
-use crate::builtins::descrobject::{self, WrapperDescr};
+use crate::builtins::descrobject::{self, Descr, WrapperDescr};
 use crate::builtins::methodobject::CFunction;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;

@@ -33,9 +33,8 @@ pub fn call_found(py: Attached<'_>, this: &Object, method: &Object, args: &[&Obj
     }
     let Some(get) = ty.0.tp_descr_get.get() else { return method.call_pos(py, args) };
     // SAFETY: [slot-contract].
-    let bound = unsafe {
-        crate::protocols::call::steal_result(py, get(method.as_ptr(), this.as_ptr(), this.ty().as_ptr()))?
-    };
+    let bound =
+        unsafe { crate::protocols::call::steal_result(py, get(method.as_ptr(), this.as_ptr(), this.ty().as_ptr()))? };
     bound.call_pos(py, args)
 }
 
@@ -182,7 +181,11 @@ binary_slots! {
 
 /// # Safety
 /// [slot-contract].
-pub unsafe extern "C" fn slot_nb_power(this: *mut PyObject, other: *mut PyObject, third: *mut PyObject) -> *mut PyObject {
+pub unsafe extern "C" fn slot_nb_power(
+    this: *mut PyObject,
+    other: *mut PyObject,
+    third: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: [slot-contract].
     let (py, this, other) = unsafe { (Attached::from_tls(), arg::<Object>(this), arg::<Object>(other)) };
     // SAFETY: null or a live object.
@@ -219,7 +222,7 @@ fn truth(py: Attached<'_>, this: &Object) -> PyResult<bool> {
     if by_len {
         return Ok(checked_length(py, &result)? != 0);
     }
-    if result.downcast::<Bool>().is_none() {
+    if result.as_object().downcast::<Bool>().is_none() {
         return Err(raise!(py, TypeError, "__bool__ should return bool, returned {}", result.ty().name()));
     }
     result.is_true(py)
@@ -337,7 +340,7 @@ fn hash(py: Attached<'_>, this: &Object) -> PyResult<isize> {
         return Err(raise!(py, TypeError, "unhashable type: '{}'", this.ty().name()));
     };
     let result = call_found(py, this, &method, &[])?;
-    let Some(value) = result.downcast::<Int>() else {
+    let Some(value) = result.as_object().downcast::<Int>() else {
         return Err(raise!(py, TypeError, "__hash__ method should return an integer"));
     };
     match value.to_i64() {
@@ -366,15 +369,18 @@ pub fn call_found_args(py: Attached<'_>, this: &Object, method: &Object, args: A
     }
     let Some(get) = ty.0.tp_descr_get.get() else { return method.call(py, args) };
     // SAFETY: [slot-contract].
-    let bound = unsafe {
-        crate::protocols::call::steal_result(py, get(method.as_ptr(), this.as_ptr(), this.ty().as_ptr()))?
-    };
+    let bound =
+        unsafe { crate::protocols::call::steal_result(py, get(method.as_ptr(), this.as_ptr(), this.ty().as_ptr()))? };
     bound.call(py, args)
 }
 
 /// # Safety
 /// [slot-contract].
-pub unsafe extern "C" fn slot_tp_call(this: *mut PyObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject {
+pub unsafe extern "C" fn slot_tp_call(
+    this: *mut PyObject,
+    args: *mut PyObject,
+    kwargs: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: [slot-contract].
     unsafe {
         let (py, this) = (Attached::from_tls(), arg::<Object>(this));
@@ -401,9 +407,9 @@ pub unsafe extern "C" fn slot_tp_getattro(this: *mut PyObject, name: *mut PyObje
 
 /// Whether `method` is the slot wrapper of `object.__getattribute__`.
 fn is_generic_getattribute(method: &Object) -> bool {
-    method.downcast_exact::<crate::builtins::descrobject::WrapperDescr>().is_some_and(|descr| {
-        descr.wrapped() as usize == slots::PyObject_GenericGetAttr as *const () as usize
-    })
+    method
+        .downcast_exact::<crate::builtins::descrobject::WrapperDescr>()
+        .is_some_and(|descr| descr.wrapped() as usize == slots::PyObject_GenericGetAttr as *const () as usize)
 }
 
 fn getattr_hook(py: Attached<'_>, this: &Object, name: &Object) -> PyResult<Ref<Object>> {
@@ -510,7 +516,11 @@ fn call_found_unbound(py: Attached<'_>, this: &Object, method: &Object, args: &[
 
 /// # Safety
 /// [slot-contract].
-pub unsafe extern "C" fn slot_tp_descr_set(this: *mut PyObject, instance: *mut PyObject, value: *mut PyObject) -> c_int {
+pub unsafe extern "C" fn slot_tp_descr_set(
+    this: *mut PyObject,
+    instance: *mut PyObject,
+    value: *mut PyObject,
+) -> c_int {
     // SAFETY: [slot-contract].
     let (py, this, instance) = unsafe { (Attached::from_tls(), arg::<Object>(this), arg::<Object>(instance)) };
     // SAFETY: null or a live object.
@@ -546,7 +556,11 @@ pub unsafe extern "C" fn slot_tp_init(this: *mut PyObject, args: *mut PyObject, 
 
 /// # Safety
 /// [slot-contract].
-pub unsafe extern "C" fn slot_tp_new(ty: *mut PyTypeObject, args: *mut PyObject, kwargs: *mut PyObject) -> *mut PyObject {
+pub unsafe extern "C" fn slot_tp_new(
+    ty: *mut PyTypeObject,
+    args: *mut PyObject,
+    kwargs: *mut PyObject,
+) -> *mut PyObject {
     // SAFETY: [slot-contract].
     unsafe {
         let (py, ty) = (Attached::from_tls(), Type::from_type_ptr(ty));

@@ -14,23 +14,43 @@ use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
 macro_rules! offset {
-    (tp $slot:ident) => { offset_of!(PyTypeObject, $slot) };
-    (am $slot:ident) => { offset_of!(PyHeapTypeObject, as_async) + offset_of!(PyAsyncMethods, $slot) };
-    (nb $slot:ident) => { offset_of!(PyHeapTypeObject, as_number) + offset_of!(PyNumberMethods, $slot) };
-    (mp $slot:ident) => { offset_of!(PyHeapTypeObject, as_mapping) + offset_of!(PyMappingMethods, $slot) };
-    (sq $slot:ident) => { offset_of!(PyHeapTypeObject, as_sequence) + offset_of!(PySequenceMethods, $slot) };
-    (bf $slot:ident) => { offset_of!(PyHeapTypeObject, as_buffer) + offset_of!(PyBufferProcs, $slot) };
+    (tp $slot:ident) => {
+        offset_of!(PyTypeObject, $slot)
+    };
+    (am $slot:ident) => {
+        offset_of!(PyHeapTypeObject, as_async) + offset_of!(PyAsyncMethods, $slot)
+    };
+    (nb $slot:ident) => {
+        offset_of!(PyHeapTypeObject, as_number) + offset_of!(PyNumberMethods, $slot)
+    };
+    (mp $slot:ident) => {
+        offset_of!(PyHeapTypeObject, as_mapping) + offset_of!(PyMappingMethods, $slot)
+    };
+    (sq $slot:ident) => {
+        offset_of!(PyHeapTypeObject, as_sequence) + offset_of!(PySequenceMethods, $slot)
+    };
+    (bf $slot:ident) => {
+        offset_of!(PyHeapTypeObject, as_buffer) + offset_of!(PyBufferProcs, $slot)
+    };
 }
 
 macro_rules! function {
-    (-) => { ptr::null_mut() };
-    ($function:ident) => { f::$function as *mut c_void };
+    (-) => {
+        ptr::null_mut()
+    };
+    ($function:ident) => {
+        f::$function as *mut c_void
+    };
 }
 
 macro_rules! wrapper {
-    (-) => { None };
+    (-) => {
+        None
+    };
     // SAFETY: all wrappers are C functions; the KEYWORDS flag tells the caller the true signature.
-    ($wrapper:ident) => { Some(unsafe { std::mem::transmute::<*const (), wrapperfunc>(w::$wrapper as *const ()) }) };
+    ($wrapper:ident) => {
+        Some(unsafe { std::mem::transmute::<*const (), wrapperfunc>(w::$wrapper as *const ()) })
+    };
 }
 
 macro_rules! slotdefs {

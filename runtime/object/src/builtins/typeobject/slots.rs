@@ -67,7 +67,10 @@ pub unsafe extern "C" fn _PyObject_NextNotImplemented(this: *mut PyObject) -> *m
 pub unsafe extern "C" fn PyObject_GenericGetAttr(this: *mut PyObject, name: *mut PyObject) -> *mut PyObject {
     // SAFETY: [slot-contract].
     let (py, this, name) = unsafe { (Attached::from_tls(), Object::from_ptr(this), Object::from_ptr(name)) };
-    crate::typedef::ret_object(py, crate::protocols::attributes::checked_name(py, name).and_then(|n| this.generic_get_attr(py, n)))
+    crate::typedef::ret_object(
+        py,
+        crate::protocols::attributes::checked_name(py, name).and_then(|n| this.generic_get_attr(py, n)),
+    )
 }
 
 /// `tp_setattro` of ordinary objects.

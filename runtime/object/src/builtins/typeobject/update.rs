@@ -1,6 +1,6 @@
 //! Keeping the C slots of classes in step with their special methods.
 use super::{Type, mro, slotdefs, slots, wrappers};
-use crate::builtins::descrobject::WrapperDescr;
+use crate::builtins::descrobject::{Descr, WrapperDescr};
 use crate::builtins::methodobject::CFunction;
 use crate::handle::{Attached, Layout};
 use crate::layout::*;
@@ -48,7 +48,7 @@ fn update_one_slot(py: Attached<'_>, ty: &Type, mut index: usize) -> usize {
             }
             continue;
         };
-        if let Some(wrapper) = descr.downcast_exact::<WrapperDescr>()
+        if let Some(wrapper) = descr.as_object().downcast_exact::<WrapperDescr>()
             && wrapper.row().name_strobj.get() == row.name_strobj.get()
         {
             let only = resolve_duplicates(ty, name);
@@ -65,9 +65,10 @@ fn update_one_slot(py: Attached<'_>, ty: &Type, mut index: usize) -> usize {
                 use_generic = true;
             }
         } else if offset == offset_of!(PyTypeObject, tp_new) as i32
-            && descr.downcast_exact::<CFunction>().is_some_and(|function| {
-                ptr::eq(function.raw_method(), super::new::new_method_def())
-            })
+            && descr
+                .as_object()
+                .downcast_exact::<CFunction>()
+                .is_some_and(|function| ptr::eq(function.raw_method(), super::new::new_method_def()))
         {
             // `__new__` is the wrapper of some type's `tp_new`, inherited as it is.
             specific = cell.get();
@@ -151,12 +152,7 @@ pub(super) fn set_bases(py: Attached<'_>, ty: &Type, value: Option<&Object>) -> 
         ));
     };
     if bases.is_empty() {
-        return Err(raise!(
-            py,
-            TypeError,
-            "can only assign non-empty tuple to {}.__bases__, not ()",
-            ty.name()
-        ));
+        return Err(raise!(py, TypeError, "can only assign non-empty tuple to {}.__bases__, not ()", ty.name()));
     }
     for base in bases.as_slice() {
         let Some(base) = base.downcast::<Type>() else {

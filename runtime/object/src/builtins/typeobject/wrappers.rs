@@ -68,7 +68,8 @@ fn guard_setattr(py: Attached<'_>, this: &Object, function: setattrofunc, what: 
         if slot.is_some_and(|slot| ptr::fn_addr_eq(slot, function)) {
             return Ok(());
         }
-        let generic = slot.is_some_and(|slot| ptr::fn_addr_eq(slot, super::slot_functions::slot_tp_setattro as setattrofunc));
+        let generic =
+            slot.is_some_and(|slot| ptr::fn_addr_eq(slot, super::slot_functions::slot_tp_setattro as setattrofunc));
         if !generic {
             return Err(raise!(py, TypeError, "can't apply this {what} to {} object", ty.name()));
         }

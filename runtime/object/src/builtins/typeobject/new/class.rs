@@ -19,7 +19,9 @@ pub(in crate::builtins::typeobject) unsafe extern "C" fn slot_type_new(
         let result = match args.as_slice() {
             [name, bases, dict] => match (name.downcast::<Str>(), bases.downcast::<Tuple>(), dict.downcast::<Dict>()) {
                 (Some(name), Some(bases), Some(dict)) => type_new(py, metatype, name, bases, dict, kwargs),
-                (None, ..) => Err(raise!(py, TypeError, "type.__new__() argument 1 must be str, not {}", name.ty().name())),
+                (None, ..) => {
+                    Err(raise!(py, TypeError, "type.__new__() argument 1 must be str, not {}", name.ty().name()))
+                }
                 (_, None, _) => {
                     Err(raise!(py, TypeError, "type.__new__() argument 2 must be tuple, not {}", bases.ty().name()))
                 }

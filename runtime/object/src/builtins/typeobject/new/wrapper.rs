@@ -44,12 +44,7 @@ fn call(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         return Err(raise!(py, TypeError, "{name}.__new__(): not enough arguments"));
     };
     let Some(subtype) = first.downcast::<Type>() else {
-        return Err(raise!(
-            py,
-            TypeError,
-            "{name}.__new__(X): X is not a type object ({})",
-            first.ty().name()
-        ));
+        return Err(raise!(py, TypeError, "{name}.__new__(X): X is not a type object ({})", first.ty().name()));
     };
     if !subtype.is_subtype_of(ty) {
         let sub = subtype.name();
