@@ -18,11 +18,16 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("gil", true, "Rust tests of the crates in which the modes differ, gil mode"),
     ("loom", true, "models of the concurrency protocols"),
     ("headers", true, "C and C++ compile the headers without a warning"),
-    ("python", true, "programs in tests/python on the interpreter"),
     ("dist", true, "both install prefixes, from the development profile"),
     ("symbols", true, "what the libraries export against abi/api.toml"),
+    ("python", true, "programs in tests/python on the interpreters, in each mode"),
     ("embed", true, "C programs against the prefixes"),
+    ("tsan", false, "Rust tests of the runtime under ThreadSanitizer"),
 ];
+
+/// The target of builds under a sanitizer, which must name one.
+const TARGET: &str =
+    if cfg!(target_arch = "aarch64") { "aarch64-unknown-linux-gnu" } else { "x86_64-unknown-linux-gnu" };
 
 /// The crates in which the modes differ.
 const CORE: &[&str] = &["krait-layout", "krait-object", "krait-vm", "krait", "krait-abi"];
@@ -93,6 +98,14 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
             }
             steps.command(name, &mut command)
         }
+        "tsan" => {
+            let mut command = cargo(&["test", "--lib", "--target", TARGET, "--target-dir", "target/tsan"]);
+            command.args(["-p", "krait-sync"]).args(CORE.iter().flat_map(|c| ["-p", c]));
+            // The standard library is not instrumented; the flag lets instrumented crates link with it.
+            command.env("RUSTC_BOOTSTRAP", "1");
+            command.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
+            steps.command(name, &mut command)
+        }
         "headers" => steps.step(name, crate::abi::compile_headers),
         "python" => steps.step(name, python),
         "dist" => steps.step(name, || dist_both().map(|_| Outcome::Done)),
@@ -127,41 +140,43 @@ fn rust_tests(ci: bool) -> Command {
     }
 }
 
-/// Runs each program of `tests/python` in a process of its own; exit status 0 is a pass.
+/// Runs each program of `tests/python` in a process of its own, in each mode; exit status 0 is a pass.
 fn python() -> Result<Outcome> {
-    let programs: Vec<String> = tree::files()?
-        .into_iter()
-        .filter(|f| f.starts_with("tests/python/") && f.rsplit('/').next().is_some_and(|n| n.starts_with("test_")))
-        .filter(|f| f.ends_with(".py"))
-        .collect();
-    if programs.is_empty() {
-        return Ok(Outcome::Skipped("tests/python has no programs yet".into()));
-    }
-    run::output(&mut cargo(&["build", "-p", "krait-cli"]))?;
-    let exe = tree::products("dev").join("krait");
-    if !interprets(&exe) {
-        return Ok(Outcome::Skipped("the interpreter does not run programs yet".into()));
-    }
+    let test = |f: &String| f.starts_with("tests/python/") && f.contains("/test_") && f.ends_with(".py");
+    let mut programs: Vec<Vec<String>> = tree::files()?.into_iter().filter(test).map(|f| vec![f]).collect();
+    programs.push(["examples/wordcount.py", "--mib", "1", "--threads", "2"].map(String::from).to_vec());
     let mut failed = Vec::new();
-    for program in &programs {
-        let mut command = Command::new(if run::have("timeout") { Path::new("timeout") } else { &exe });
-        if run::have("timeout") {
-            command.arg("300").arg(&exe);
+    for mode in Mode::BOTH {
+        let exe = dist::make(mode, "dev")?.join("bin").join(format!("python3.14{}", mode.abiflags()));
+        if !interprets(&exe) {
+            return Ok(Outcome::Skipped("the interpreter does not run programs yet".into()));
         }
-        let out = command.arg(program).current_dir(tree::root()).output()?;
-        if !out.status.success() {
-            let said = String::from_utf8_lossy(&out.stderr);
-            failed.push(format!("{program}: {}\n{}", out.status, said.trim_end()));
+        for program in &programs {
+            let out = limited(&exe).args(program).current_dir(tree::root()).output()?;
+            if !out.status.success() {
+                let said = String::from_utf8_lossy(&out.stderr);
+                failed.push(format!("{} mode, {}: {}\n{}", mode.name(), program[0], out.status, said.trim_end()));
+            }
         }
     }
     if failed.is_empty() {
         return Ok(Outcome::Done);
     }
-    Err(format!("{} of {} programs failed\n{}", failed.len(), programs.len(), failed.join("\n")).into())
+    Err(format!("{} of {} runs failed\n{}", failed.len(), 2 * programs.len(), failed.join("\n")).into())
+}
+
+/// A command that ends after five minutes, where the system can do that.
+fn limited(exe: &Path) -> Command {
+    if !run::have("timeout") {
+        return Command::new(exe);
+    }
+    let mut command = Command::new("timeout");
+    command.arg("300").arg(exe);
+    command
 }
 
 fn interprets(exe: &Path) -> bool {
-    let out = Command::new(exe).args(["-c", "print(6 * 7)"]).output();
+    let out = limited(exe).args(["-c", "print(6 * 7)"]).output();
     out.is_ok_and(|o| o.status.success() && o.stdout.starts_with(b"42"))
 }
 
