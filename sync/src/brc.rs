@@ -149,9 +149,6 @@ pub fn decref(c: CountRef<'_>, me: usize) -> Outcome {
 #[cold]
 pub fn merge_zero_local(c: CountRef<'_>) -> Outcome {
     let mut shared = c.shared.load(ord!("brc/fast_path_relaxed", Acquire => Relaxed));
-    if planted("brc/tid_before_check") {
-        c.tid.store(UNOWNED, Relaxed);
-    }
     if shared == 0 {
         // Nobody else ever had a reference that is not given back, and nobody may try. `tid` stays (gh-121794).
         return Outcome::Dead;
@@ -520,11 +517,16 @@ impl BrcTable {
                 drop(owners);
                 // SAFETY: the reference is still ours.
                 return unsafe { self.drop_again(objects, object, me) };
+            } else if planted("brc/merge_orphan_unlocked") {
+                drop(owners);
+                // SAFETY: none; this is the planted bug.
+                unsafe { explicit_merge(c, -1) == 0 }
             } else {
                 // SAFETY: [RC4] the owner is gone and we hold its bucket.
-                unsafe { explicit_merge(c, -1) == 0 }
+                let dead = unsafe { explicit_merge(c, -1) == 0 };
+                drop(owners);
+                dead
             };
-            drop(owners);
             if dead {
                 // SAFETY: the merge found the count at zero.
                 unsafe { objects.dealloc(object) };

@@ -244,6 +244,11 @@ impl Gil {
         self.byte.load(Relaxed) & LOCKED != 0
     }
 
+    /// Is a thread parked for it, for certain? Looks under the bucket's lock; for tests.
+    pub fn has_waiters(&self) -> bool {
+        lot().has_waiters(self.key())
+    }
+
     /// Does the thread with this breaker hold it?
     pub fn is_held_by(&self, me: &Breaker) -> bool {
         ptr::eq(self.holder.load(Relaxed), me)

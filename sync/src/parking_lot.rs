@@ -128,7 +128,7 @@ impl LockedBucket<'_> {
         let mut at = self.queues();
         // SAFETY: queued waiters are alive [PL2], and the links belong to the lock that is held.
         while let Some(waiter) = unsafe { at.as_ref() } {
-            if waiter.key == key {
+            if waiter.key == key || planted("lot/wakes_stranger") {
                 return Some(waiter);
             }
             at = waiter.next_queue.get();
@@ -359,6 +359,11 @@ impl ParkingLot {
         count
     }
 
+    /// Is any thread queued for `key` at this moment?
+    pub fn has_waiters(&self, key: usize) -> bool {
+        self.bucket(key).locked().head_of(key).is_some()
+    }
+
     /// While the count is above zero, unlocking hands no lock over; see [`crate::stop_the_world`].
     pub(crate) fn forbid_hand_over(&self) {
         self.no_hand_over.fetch_add(1, Relaxed);
@@ -370,7 +375,8 @@ impl ParkingLot {
 
     /// Should a lock be handed to a thread that has waited for it since `since_ns`?
     pub(crate) fn hand_over(&self, since_ns: u64) -> bool {
-        prim::fair_after(since_ns, PATIENCE_NS) && self.no_hand_over.load(Relaxed) == 0
+        prim::fair_after(since_ns, PATIENCE_NS)
+            && (self.no_hand_over.load(Relaxed) == 0 || planted("lot/hand_over_in_pause"))
     }
 
     /// Forgets all waiters, in the child of a fork where only the calling thread is left.

@@ -23,7 +23,8 @@
 //! round for reuse.
 //! Never blocks. Checked by the model `pending` (M44).
 
-use crate::prim::{AtomicBool, AtomicUsize, Ordering::*, PreLoad, UnsafeCell, ord, planted};
+use crate::breaker::{Breaker, CALLS_TO_DO};
+use crate::prim::{AtomicBool, AtomicUsize, Ordering::*, PreLoad, RacingStore, UnsafeCell, ord, planted};
 
 /// A call: what `Py_AddPendingCall` gets. A result other than 0 ends the drain.
 #[derive(Clone, Copy)]
@@ -86,14 +87,14 @@ impl<T> PendingCalls<T> {
         let mut position = self.tail.pre_load(Relaxed);
         loop {
             let cell = &self.cells[position % self.cells.len()];
-            let turn = cell.turn.load(Acquire);
+            let turn = cell.turn.pre_load(Acquire);
             if turn == position {
                 match self.tail.compare_exchange_weak(position, position + 1, Relaxed, Relaxed) {
                     Err(now) => position = now,
                     Ok(_) => {
                         // SAFETY: we took the position, so the cell is ours until its turn says full.
                         cell.value.with_mut(|slot| unsafe { *slot = Some(value) });
-                        cell.turn.store(position + 1, ord!("pending/publish_relaxed", Release => Relaxed));
+                        cell.turn.store_racing_rmw(position + 1, ord!("pending/publish_relaxed", Release => Relaxed));
                         return Ok(());
                     }
                 }
@@ -110,7 +111,43 @@ impl<T> PendingCalls<T> {
         if planted("pending/two_drainers") {
             return Some(Drain(self));
         }
-        self.draining.compare_exchange(false, true, Acquire, Relaxed).ok().map(|_| Drain(self))
+        (!self.draining.swap(true, AcqRel)).then(|| Drain(self))
+    }
+
+    /// Runs the calls that [`Breaker`] announced to the calling thread, at most `limit` of them, until one says stop.
+    ///
+    /// Clears the announcement first; sets it again if calls are left, or if another thread is draining (which may
+    /// have passed the end already). Returns what the stopping call returned.
+    pub fn run<E>(&self, breaker: &Breaker, limit: usize, mut call: impl FnMut(T) -> Result<(), E>) -> Result<(), E> {
+        if !planted("pending/unsignal_after_drain") {
+            breaker.clear(CALLS_TO_DO);
+        }
+        let Some(mut drain) = self.drain() else {
+            // [PC1] The draining thread looks again when it has stopped, and then sees what we saw: both changes of
+            // `draining` are read-modify-writes, and ours came first.
+            return Ok(());
+        };
+        for _ in 0..limit {
+            let Some(value) = drain.pop() else { break };
+            if let Err(stop) = call(value) {
+                drop(drain);
+                self.announce_rest(breaker);
+                return Err(stop);
+            }
+        }
+        drop(drain);
+        if planted("pending/unsignal_after_drain") {
+            breaker.clear(CALLS_TO_DO);
+        } else {
+            self.announce_rest(breaker);
+        }
+        Ok(())
+    }
+
+    fn announce_rest(&self, breaker: &Breaker) {
+        if !self.is_empty() && !planted("pending/no_second_look") {
+            breaker.set(CALLS_TO_DO);
+        }
     }
 
     /// Is it empty at some instant during the call? A call being pushed counts.
@@ -124,19 +161,19 @@ impl<T> Drain<'_, T> {
     pub fn pop(&mut self) -> Option<T> {
         let position = self.0.head.load(Relaxed);
         let cell = &self.0.cells[position % self.0.cells.len()];
-        if cell.turn.load(ord!("pending/take_relaxed", Acquire => Relaxed)) != position + 1 {
+        if cell.turn.pre_load(ord!("pending/take_relaxed", Acquire => Relaxed)) != position + 1 {
             return None;
         }
         // SAFETY: the cell is full, and we are the one consumer.
         let value = cell.value.with_mut(|slot| unsafe { (*slot).take() });
         self.0.head.store(position + 1, Relaxed);
-        cell.turn.store(position + self.0.cells.len(), Release);
+        cell.turn.store_racing_rmw(position + self.0.cells.len(), Release);
         value
     }
 }
 
 impl<T> Drop for Drain<'_, T> {
     fn drop(&mut self) {
-        self.0.draining.store(false, Release);
+        self.0.draining.swap(false, AcqRel);
     }
 }

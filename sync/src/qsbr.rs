@@ -5,7 +5,7 @@
 //! The domain has a write sequence (odd, from 1, in steps of two) and each thread a slot with the last write sequence it
 //! has seen, or [`OFFLINE`] while it is detached.
 //!
-//! * **attach**: store the write sequence in the slot, then `fence(SeqCst)`.
+//! * **attach**: store the write sequence in the slot, Release, then `fence(SeqCst)`.
 //! * **quiescent** (the thread holds no pointer it found without a lock or a reference): store the write sequence,
 //!   Release.
 //! * **detach**: store `OFFLINE`, Release.
@@ -77,6 +77,17 @@ struct Slot {
 
 const SLOTS: usize = if cfg!(feature = "loom") { 1 } else { 16 };
 
+impl Slot {
+    fn claim(&self) -> bool {
+        if planted("qsbr/claim_by_store") {
+            let free = !self.taken.load(Relaxed);
+            self.taken.swap(true, Acquire);
+            return free;
+        }
+        !self.taken.load(Relaxed) && self.taken.compare_exchange(false, true, Acquire, Relaxed).is_ok()
+    }
+}
+
 struct Slots {
     slots: [Slot; SLOTS],
     next: AtomicPtr<Slots>,
@@ -128,7 +139,7 @@ impl Domain {
         let mut block = &self.first;
         loop {
             for slot in &block.slots {
-                if !slot.taken.load(Relaxed) && slot.taken.compare_exchange(false, true, Acquire, Relaxed).is_ok() {
+                if slot.claim() {
                     return Participant {
                         domain: self,
                         slot,
@@ -193,7 +204,7 @@ impl Domain {
                 }
             }
             match block.next.load(Acquire) {
-                next if next.is_null() => break,
+                next if next.is_null() || planted("qsbr/scan_first_block_only") => break,
                 // SAFETY: published blocks live as long as the domain.
                 next => block = unsafe { &*next },
             }
@@ -322,7 +333,7 @@ impl Participant {
         if planted("qsbr/attach_seqcst_store") {
             return self.slot().sequence.store(sequence, SeqCst);
         }
-        self.slot().sequence.store(sequence, Relaxed);
+        self.slot().sequence.store(sequence, ord!("qsbr/attach_relaxed", Release => Relaxed));
         if !planted("qsbr/no_attach_fence") {
             fence(SeqCst);
         }

@@ -78,7 +78,7 @@ impl Semaphore {
             let mut more = false;
             lot().unpark_one(self.key(), |_, others| {
                 more = others;
-                if !others && !planted("semaphore/parked_bit_stays") {
+                if !others || planted("semaphore/parked_bit_dropped") {
                     self.word.fetch_and(!HAS_PARKED, Relaxed);
                 }
                 NO_TOKEN

@@ -142,13 +142,10 @@ impl StopTheWorld {
             Scope::Interpreter => scopes.0.read(),
             Scope::Process => scopes.0.write(),
         };
-        if planted("stop_the_world/scope_after_mutex") {
-            self.mutex.lock();
+        if !planted("stop_the_world/no_scopes") {
             enter();
-        } else {
-            enter();
-            self.mutex.lock();
         }
+        self.mutex.lock();
         lot().forbid_hand_over();
         // [ST5]
         self.running.store(1, Relaxed);
@@ -190,6 +187,9 @@ impl StopTheWorld {
         // SAFETY: `stop_raw` locked both.
         unsafe {
             self.mutex.unlock();
+            if planted("stop_the_world/no_scopes") {
+                return;
+            }
             match self.scope {
                 Scope::Interpreter => scopes.0.unread(),
                 Scope::Process => scopes.0.unwrite(),

@@ -9,6 +9,8 @@
 //! | `with_loom.rs` | `loom` | [loom](https://docs.rs/loom): every interleaving of a small model |
 //! | `with_shuttle.rs` | `shuttle` | [shuttle](https://docs.rs/shuttle): random schedules of a large one |
 //!
+//! With both features, loom it is.
+//!
 //! Everything that waits, wakes or switches goes through [`Parker`], [`Unparker`], [`yield_now`] and [`spin_loop`].
 //! On the real machine a [`sched::Scheduler`] can take these over at run time, which lets a controlled scheduler
 //! explore the interleavings of a whole program.
@@ -25,16 +27,13 @@
 //!
 //! `SeqCst` accesses are `AcqRel` in loom, so store-buffering protocols use [`fence`]`(SeqCst)`, which it does model.
 
-#[cfg(all(feature = "loom", feature = "shuttle"))]
-compile_error!("the features `loom` and `shuttle` exclude each other");
-
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 #[path = "real.rs"]
 mod imp;
 #[cfg(feature = "loom")]
 #[path = "with_loom.rs"]
 mod imp;
-#[cfg(feature = "shuttle")]
+#[cfg(all(feature = "shuttle", not(feature = "loom")))]
 #[path = "with_shuttle.rs"]
 mod imp;
 
@@ -44,6 +43,8 @@ pub mod sched;
 
 pub use clock::Deadline;
 pub use core::sync::atomic::Ordering;
+#[cfg(feature = "loom")]
+pub use imp::model;
 pub(crate) use imp::process_wide;
 pub use imp::{
     AtomicBool, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, BUCKETS, Parker, SPINS, Unparker,
