@@ -1,21 +1,27 @@
 //! Instances of classes: allocation, the instance dict, and the generic deallocation, traversal and clearing of heap
 //! types; also those of type objects themselves.
 use super::{Type, flags};
+use crate::builtins::dictobject;
 use crate::gc;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::*;
-use crate::mem::{self, MANAGED_DICT_OFFSET};
+use crate::mem;
 use crate::{Dict, Object, PyResult, Str, mode, raise};
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 /// Allocates a zeroed, tracked instance (`PyType_GenericAlloc`).
 #[inline]
 pub fn generic_alloc(py: Attached<'_>, ty: &Type, items: usize) -> PyResult<Ref<Object>> {
-    let raw = mem::alloc_instance(py, ty, items)?;
+    // Types have room for an end entry behind their member definitions.
+    let spare = usize::from(ty.has_feature(Py_TPFLAGS_TYPE_SUBCLASS));
+    let raw = mem::alloc_instance(py, ty, items + spare)?;
     // SAFETY: fresh, zeroed, count one.
     let object = unsafe { Ref::<Object>::from_raw(raw.as_ptr()) };
+    if spare != 0 {
+        // SAFETY: types are variable-size objects.
+        unsafe { (*raw.as_ptr().cast::<PyVarObject>()).ob_size.set(items as isize) };
+    }
     if ty.is_gc() {
         gc::track(&object);
     }
@@ -48,84 +54,30 @@ pub unsafe extern "C" fn PyType_GenericNew(
     crate::typedef::ret_object(py, ty.alloc(py, 0))
 }
 
-/// The cell of the managed dict of an instance.
-///
-/// # Safety
-/// The type of `object` has `MANAGED_DICT`.
-#[inline(always)]
-pub unsafe fn managed_dict(object: &Object) -> &Slot<Dict> {
-    // SAFETY: [layout]: the pre-header lies in front of the object.
-    unsafe { &*object.as_ptr().byte_offset(MANAGED_DICT_OFFSET).cast::<Slot<Dict>>() }
-}
-
-/// The cell that holds the instance dict, wherever the type puts it; `None` when instances have none.
-#[inline]
-pub fn dict_slot(object: &Object) -> Option<&Slot<Dict>> {
-    let ty = object.ty();
-    if ty.has_feature(flags::MANAGED_DICT) {
-        // SAFETY: just checked.
-        return Some(unsafe { managed_dict(object) });
-    }
-    let mut offset = ty.0.tp_dictoffset.get();
-    if offset == 0 {
-        return None;
-    }
-    if offset < 0 {
-        // SAFETY: a negative offset means a variable-size type.
-        let items = unsafe { (*object.as_ptr().cast::<PyVarObject>()).ob_size.get() }.unsigned_abs();
-        let size = ty.0.tp_basicsize.get() as usize + items * ty.0.tp_itemsize.get() as usize;
-        offset += size.next_multiple_of(8) as isize;
-    }
-    // SAFETY: [layout]: the type says that an owned dict pointer lies there.
-    Some(unsafe { &*object.as_ptr().byte_offset(offset).cast::<Slot<Dict>>() })
-}
+pub use crate::builtins::dictobject::{dict_slot, instance_get_attr as get_instance_attr};
 
 /// The instance dict, made if the type allows one and there is none yet.
 pub fn instance_dict(py: Attached<'_>, object: &Object) -> PyResult<Option<Ref<Dict>>> {
-    let Some(slot) = dict_slot(object) else { return Ok(None) };
-    if let Some(dict) = slot.get() {
-        return Ok(Some(dict));
-    }
-    let fresh = Dict::new(py)?;
-    // SAFETY: the cell is a word in a live object; we own `fresh`.
-    let cell: &Field<*mut PyObject> = unsafe { &*ptr::from_ref(slot).cast() };
-    // SAFETY: we own a reference.
-    unsafe { mode::publish(fresh.as_ptr()) };
-    if cell.compare_exchange(ptr::null_mut(), fresh.as_ptr(), AcqRel, Acquire).is_ok() {
-        let _ = fresh.clone().into_raw();
-        return Ok(Some(fresh));
-    }
-    Ok(slot.get())
-}
-
-/// An attribute from the instance dict.
-#[inline]
-pub fn get_instance_attr(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<Option<Ref<Object>>> {
-    match dict_slot(object).and_then(Slot::get) {
-        Some(dict) => dict.get(py, name.as_object()),
+    match dict_slot(object) {
+        Some(_) => dictobject::materialize_dict(py, object).map(Some),
         None => Ok(None),
     }
 }
 
 /// Stores or deletes (`None`) an attribute in the instance dict. `Some(false)`: nothing to delete; `None`: no dict.
+#[inline]
 pub fn set_instance_attr(
     py: Attached<'_>,
     object: &Object,
     name: &Str,
     value: Option<&Object>,
 ) -> PyResult<Option<bool>> {
+    if object.ty().0.tp_dictoffset.get() == 0 {
+        return Ok(None);
+    }
     match value {
-        Some(value) => match instance_dict(py, object)? {
-            Some(dict) => dict.set(py, name.as_object(), value).map(|()| Some(true)),
-            None => Ok(None),
-        },
-        None => match dict_slot(object) {
-            Some(slot) => match slot.get() {
-                Some(dict) => Ok(Some(dict.remove(py, name.as_object())?.is_some())),
-                None => Ok(Some(false)),
-            },
-            None => Ok(None),
-        },
+        Some(value) => dictobject::instance_set_attr(py, object, name, value).map(|()| Some(true)),
+        None => dictobject::instance_del_attr(py, object, name).map(Some),
     }
 }
 
@@ -139,21 +91,19 @@ pub fn get_dict(py: Attached<'_>, object: &Object) -> PyResult<Ref<Dict>> {
 
 /// Setter of `__dict__` (`PyObject_GenericSetDict`).
 pub fn set_dict(py: Attached<'_>, object: &Object, value: Option<&Object>) -> PyResult<()> {
-    let Some(slot) = dict_slot(object) else {
+    if dict_slot(object).is_none() {
         return Err(raise!(py, AttributeError, "This object has no __dict__"));
-    };
+    }
     let Some(value) = value else {
         if object.ty().has_feature(flags::MANAGED_DICT) {
-            drop(slot.take());
-            return Ok(());
+            return dictobject::set_instance_dict(py, object, None);
         }
         return Err(raise!(py, TypeError, "cannot delete __dict__"));
     };
     let Some(dict) = value.downcast::<Dict>() else {
         return Err(raise!(py, TypeError, "__dict__ must be set to a dictionary, not a '{}'", value.ty().name()));
     };
-    drop(slot.replace(Some(dict.to_ref())));
-    Ok(())
+    dictobject::set_instance_dict(py, object, Some(dict.to_ref()))
 }
 
 /// Gives a class with managed dicts what its instances share.
@@ -165,6 +115,14 @@ pub(super) fn setup_managed_dict(py: Attached<'_>, ty: &Type) -> PyResult<()> {
             "type {} has the Py_TPFLAGS_MANAGED_DICT flag but not Py_TPFLAGS_HEAPTYPE flag",
             ty.name()
         ));
+    }
+    let Some(heap) = ty.as_heap().filter(|_| ty.has_feature(flags::MANAGED_DICT)) else { return Ok(()) };
+    if heap.ht_cached_keys.get().is_null() {
+        heap.ht_cached_keys.set(dictobject::DictKeys::new_shared(py, None));
+    }
+    let generic = ty.0.tp_alloc.get().is_none_or(|alloc| ptr::fn_addr_eq(alloc, PyType_GenericAlloc as allocfunc));
+    if ty.0.tp_itemsize.get() == 0 && generic && !heap.ht_cached_keys.get().is_null() {
+        ty.add_flags(flags::INLINE_VALUES);
     }
     Ok(())
 }
@@ -238,10 +196,8 @@ pub unsafe extern "C" fn subtype_dealloc(this: *mut PyObject) {
             crate::builtins::weakrefobject::clear_all(py, object);
         }
         native_base(ty, |class| slot_cells(class, object).for_each(|cell| drop(cell.take())));
-        if ty.has_feature(flags::MANAGED_DICT) {
-            drop(managed_dict(object).take());
-        } else if ty.0.tp_dictoffset.get() != 0 && base.0.tp_dictoffset.get() == 0 {
-            drop(dict_slot(object).and_then(Slot::take));
+        if ty.0.tp_dictoffset.get() != 0 && base.0.tp_dictoffset.get() == 0 {
+            dictobject::clear_instance_dict(py, object);
         }
         let ty_ref = ty.as_ptr();
         let release = ty.is_heap() && !base.is_heap();
@@ -281,10 +237,7 @@ pub unsafe extern "C" fn subtype_traverse(this: *mut PyObject, visit: visitproc,
             }
         }
         let own_dict = ty.has_feature(flags::MANAGED_DICT) || ty.0.tp_dictoffset.get() != base.0.tp_dictoffset.get();
-        if own_dict
-            && let Some(slot) = dict_slot(object)
-            && let Err(stop) = visitor.slot(slot)
-        {
+        if own_dict && let Err(stop) = dictobject::visit_instance_dict(object, visitor) {
             return stop;
         }
         let base_traverse = base.0.tp_traverse.get();
@@ -316,8 +269,8 @@ pub unsafe extern "C" fn subtype_clear(this: *mut PyObject) -> c_int {
             }
         }
         let own_dict = ty.has_feature(flags::MANAGED_DICT) || ty.0.tp_dictoffset.get() != base.0.tp_dictoffset.get();
-        if own_dict && let Some(slot) = dict_slot(object) {
-            drop(slot.take());
+        if own_dict {
+            dictobject::clear_instance_dict(Attached::from_tls(), object);
         }
         base.0.tp_clear.get().map_or(0, |clear| clear(this))
     }
@@ -348,6 +301,7 @@ pub(super) unsafe fn type_dealloc(py: Attached<'_>, this: NonNull<Type>) {
             if let Some(heap) = ty.as_heap() {
                 libc::free(ty.0.tp_doc.get().cast_mut().cast());
                 libc::free(heap._ht_tpname.get().cast());
+                crate::builtins::dictobject::DictKeys::release_shared(py, heap.ht_cached_keys.get());
                 for field in [&heap.ht_name, &heap.ht_qualname, &heap.ht_slots, &heap.ht_module] {
                     drop(Slot::<Object>::of(field).take());
                 }

@@ -28,10 +28,10 @@ pub use call::type_call;
 pub(crate) use getset::merge_class_dict;
 pub use instance::{PyType_GenericAlloc, PyType_GenericNew};
 pub(crate) use new::check_compatible_base;
-pub use new::type_new;
+pub use new::{calculate_metaclass, type_new};
 
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{PyHeapTypeObject, PyMemberDef, PyTypeObject};
+use crate::layout::{PyHeapTypeObject, PyTypeObject};
 use crate::mode::CriticalSection;
 use crate::{Dict, Object, Tuple, pytype};
 use std::borrow::Cow;

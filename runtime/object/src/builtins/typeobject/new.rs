@@ -6,8 +6,9 @@ use crate::layout::*;
 use crate::{Dict, Object, PyResult, Tuple, raise};
 
 mod class;
+pub(crate) mod slots;
 mod wrapper;
-pub use class::type_new;
+pub use class::{calculate_metaclass, type_new};
 pub(super) use class::{slot_type_new, type_init};
 pub(crate) use wrapper::new_method_def;
 
