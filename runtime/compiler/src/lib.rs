@@ -1,1 +1,117 @@
-//! krait-compiler
+//! The compiler: source text to code objects of CPython 3.14's instruction set.
+//!
+//! `source` decodes bytes, `parse` and `lower` make the tree of `ast`, `symtable` decides where names live,
+//! `codegen` emits instruction sequences, `flow` optimises them as a graph of blocks, `assemble` writes the
+//! [`CodeObject`].
+//! Must not know: objects of the runtime, the interpreter.
+#![forbid(unsafe_code)]
+
+mod assemble;
+#[allow(missing_docs)]
+pub mod ast;
+mod codegen;
+mod depth;
+mod error;
+mod flow;
+mod fold;
+mod future;
+mod ir;
+mod literal;
+mod lower;
+mod parse;
+pub mod source;
+mod symtable;
+mod unparse;
+
+pub use error::{CompileError, ErrorKind, Warning, WarningKind};
+pub use krait_bytecode::{CodeObject, Constant, Wtf8};
+
+use error::Res;
+use krait_bytecode::flags::FUTURE_MASK;
+use source::Source;
+
+/// What the source is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Mode {
+    /// A file.
+    Exec,
+    /// An expression.
+    Eval,
+    /// One interactive statement, whose value is printed.
+    Single,
+    /// A function type comment.
+    FuncType,
+}
+
+/// Options of [`compile`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Flags {
+    /// 1 drops assertions and makes `__debug__` false, 2 drops docstrings too.
+    pub optimize: u8,
+    /// Future features of the code that compiles, as `CO_FUTURE_*`.
+    pub future: u32,
+    /// `await` may stand at the top level.
+    pub top_level_await: bool,
+    /// Interactive input may end inside a block.
+    pub dont_imply_dedent: bool,
+    /// Input that only ends too early is [`ErrorKind::IncompleteInput`].
+    pub allow_incomplete_input: bool,
+    /// A coding cookie is not looked at.
+    pub ignore_cookie: bool,
+}
+
+/// A compiled unit.
+#[derive(Clone, Debug)]
+pub struct Compiled {
+    /// The module's (or expression's) code.
+    pub code: CodeObject,
+    /// Warnings, in the order of the source.
+    pub warnings: Vec<Warning>,
+}
+
+/// Compiles bytes of a file or of a `bytes` argument: cookie and byte order mark are honoured.
+///
+/// # Errors
+/// Whatever `compile()` raises for the source.
+pub fn compile_bytes(source: &[u8], filename: &str, mode: Mode, flags: Flags) -> Result<Compiled, CompileError> {
+    let text = source::decode_source(source, filename, flags.ignore_cookie)?;
+    compile(&text, filename, mode, flags)
+}
+
+/// Compiles text.
+///
+/// # Errors
+/// Whatever `compile()` raises for the source.
+pub fn compile(source: &str, filename: &str, mode: Mode, flags: Flags) -> Result<Compiled, CompileError> {
+    if source.as_bytes().contains(&0) {
+        return Err(CompileError::plain(ErrorKind::Syntax, "source code string cannot contain null bytes"));
+    }
+    let source = Source::new(source.strip_prefix('\u{feff}').unwrap_or(source));
+    let mut warnings = Vec::new();
+    match run(&source, filename, mode, flags, &mut warnings) {
+        Ok(code) => Ok(Compiled { code, warnings }),
+        Err(error) => Err(source.public(*error)),
+    }
+}
+
+fn run(source: &Source, filename: &str, mode: Mode, flags: Flags, warnings: &mut Vec<Warning>) -> Res<CodeObject> {
+    let tree = parse::parse(source, mode, warnings)?;
+    compile_tree(&tree, filename, flags, warnings)
+}
+
+/// Compiles a tree.
+fn compile_tree(tree: &ast::Mod, filename: &str, flags: Flags, warnings: &mut Vec<Warning>) -> Res<CodeObject> {
+    let future = (flags.future & FUTURE_MASK) | future::features(tree)?;
+    let options = symtable::Options {
+        top_level_await: flags.top_level_await,
+        future_annotations: future & krait_bytecode::flags::CO_FUTURE_ANNOTATIONS != 0,
+    };
+    let table = symtable::build(tree, options)?;
+    let options = codegen::Options {
+        filename: filename.into(),
+        optimize: flags.optimize,
+        future,
+        top_level_await: flags.top_level_await,
+    };
+    codegen::compile(tree, table, options, warnings)
+}

@@ -1,0 +1,118 @@
+//! What goes wrong in compilation, and warnings.
+
+use krait_bytecode::{Location, Wtf8};
+
+/// The exception that an error becomes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum ErrorKind {
+    /// `SyntaxError`
+    Syntax,
+    /// `IndentationError`
+    Indentation,
+    /// `TabError`
+    Tab,
+    /// `_IncompleteInputError`, a subclass of `SyntaxError`
+    IncompleteInput,
+    /// `ValueError`
+    Value,
+    /// `OverflowError`
+    Overflow,
+    /// `RecursionError`
+    Recursion,
+    /// `MemoryError`
+    Memory,
+    /// `SystemError`
+    System,
+}
+
+/// Why source could not be compiled.
+///
+/// Positions are those of `SyntaxError`'s attributes: lines from 1, offsets in characters from 1; `None` where the
+/// exception has `None`.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct CompileError {
+    /// The exception.
+    pub kind: ErrorKind,
+    /// Its message.
+    pub msg: String,
+    /// First line.
+    pub lineno: Option<i32>,
+    /// First column.
+    pub offset: Option<i32>,
+    /// Last line.
+    pub end_lineno: Option<i32>,
+    /// Column after the last character.
+    pub end_offset: Option<i32>,
+    /// The source line.
+    pub text: Option<Wtf8>,
+}
+
+impl CompileError {
+    /// An error without a place.
+    pub fn plain(kind: ErrorKind, msg: impl Into<String>) -> CompileError {
+        CompileError {
+            kind,
+            msg: msg.into(),
+            lineno: None,
+            offset: None,
+            end_lineno: None,
+            end_offset: None,
+            text: None,
+        }
+    }
+
+    /// The error for trees that are nested too deeply.
+    pub fn recursion() -> CompileError {
+        CompileError::plain(ErrorKind::Recursion, "maximum recursion depth exceeded during compilation")
+    }
+}
+
+/// An error whose place is still in bytes; [`crate::source::Source`] turns it into a [`CompileError`].
+#[derive(Clone, Debug)]
+pub(crate) struct RawError {
+    pub(crate) kind: ErrorKind,
+    pub(crate) msg: String,
+    pub(crate) loc: Option<Location>,
+}
+
+impl RawError {
+    /// A `SyntaxError` at a node.
+    pub(crate) fn syntax(loc: Location, msg: impl Into<String>) -> Box<RawError> {
+        Box::new(RawError { kind: ErrorKind::Syntax, msg: msg.into(), loc: Some(loc) })
+    }
+
+    /// Another error.
+    pub(crate) fn new(kind: ErrorKind, msg: impl Into<String>) -> Box<RawError> {
+        Box::new(RawError { kind, msg: msg.into(), loc: None })
+    }
+
+    /// The error for trees that are nested too deeply.
+    pub(crate) fn recursion() -> Box<RawError> {
+        RawError::new(ErrorKind::Recursion, "maximum recursion depth exceeded during compilation")
+    }
+}
+
+/// Result inside the compiler.
+pub(crate) type Res<T = ()> = Result<T, Box<RawError>>;
+
+/// The category of a warning.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum WarningKind {
+    /// `SyntaxWarning`
+    Syntax,
+    /// `DeprecationWarning`
+    Deprecation,
+}
+
+/// A warning.
+///
+/// If the warnings filter turns it into an error, the caller raises `SyntaxError` with the same message and place.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Warning {
+    /// Category.
+    pub kind: WarningKind,
+    /// Message.
+    pub msg: String,
+    /// Place in bytes (columns from 0).
+    pub loc: Location,
+}

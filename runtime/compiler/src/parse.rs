@@ -1,0 +1,35 @@
+//! Parsing, and the parser's errors as the reference words them.
+
+use crate::Mode;
+use crate::ast::Mod;
+use crate::depth;
+use crate::error::{RawError, Res, Warning};
+use crate::lower::Lower;
+use crate::source::Source;
+use ruff_python_ast::{self as ruff, PythonVersion};
+use ruff_python_parser::{Mode as ParserMode, ParseOptions};
+use ruff_text_size::Ranged;
+
+/// Parses source to our tree.
+pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) -> Res<Mod> {
+    let parser_mode = match mode {
+        Mode::Exec | Mode::Single => ParserMode::Module,
+        Mode::Eval => ParserMode::Expression,
+        Mode::FuncType => return Err(RawError::new(crate::ErrorKind::Value, "func_type mode is not supported yet")),
+    };
+    let options = ParseOptions::from(parser_mode).with_target_version(PythonVersion::PY314);
+    // Trees can be as deep as the text is long, and dropping them recurses.
+    depth::roomy(source.text.len(), || {
+        let parsed = ruff_python_parser::parse_unchecked(&source.text, options);
+        if let Some(error) = parsed.errors().first() {
+            let range = error.range();
+            let loc = source.location(range.start().to_u32(), range.end().to_u32());
+            return Err(RawError::syntax(loc, "invalid syntax"));
+        }
+        let mut lower = Lower::new(source, warnings);
+        match parsed.syntax() {
+            ruff::Mod::Module(module) => lower.module(module, mode == Mode::Single),
+            ruff::Mod::Expression(expression) => lower.expression(expression),
+        }
+    })
+}

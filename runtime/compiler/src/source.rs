@@ -1,0 +1,202 @@
+//! Source text: newlines, places in it, and the bytes that become it.
+
+use crate::error::{CompileError, ErrorKind, RawError};
+use krait_bytecode::{Location, Wtf8};
+
+/// Source text with `\n` newlines and the offsets of its lines.
+pub(crate) struct Source {
+    pub(crate) text: String,
+    line_starts: Vec<u32>,
+}
+
+impl Source {
+    /// Takes text, turning `\r\n` and `\r` into `\n`.
+    pub(crate) fn new(text: &str) -> Source {
+        let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text.to_string() };
+        let mut line_starts = vec![0];
+        line_starts.extend(text.bytes().enumerate().filter(|(_, b)| *b == b'\n').map(|(i, _)| i as u32 + 1));
+        Source { text, line_starts }
+    }
+
+    /// Line (from 1) and column in bytes (from 0) of an offset.
+    pub(crate) fn position(&self, offset: u32) -> (i32, i32) {
+        let line = self.line_starts.partition_point(|s| *s <= offset);
+        (line as i32, (offset - self.line_starts[line - 1]) as i32)
+    }
+
+    /// The place of a range of offsets.
+    pub(crate) fn location(&self, start: u32, end: u32) -> Location {
+        let (line, column) = self.position(start);
+        let (end_line, end_column) = self.position(end);
+        Location { line, end_line, column, end_column }
+    }
+
+    /// The offset where a line (from 1) begins; the end of the text for lines past it.
+    pub(crate) fn line_start(&self, line: i32) -> usize {
+        let index = (line - 1).max(0) as usize;
+        self.line_starts.get(index).map_or(self.text.len(), |s| *s as usize)
+    }
+
+    /// A line's text, with its newline if it has one.
+    pub(crate) fn line(&self, line: i32) -> &str {
+        &self.text[self.line_start(line)..self.line_start(line + 1)]
+    }
+
+    /// Number of lines, a last empty one included.
+    pub(crate) fn line_count(&self) -> i32 {
+        self.line_starts.len() as i32
+    }
+
+    /// A column in bytes as an offset in characters, from 1; -1 as 0.
+    fn char_offset(&self, line: i32, column: i32) -> i32 {
+        if column < 0 {
+            return 0;
+        }
+        let text = self.line(line);
+        let column = (column as usize).min(text.len());
+        let inside = text.as_bytes()[..column].iter().filter(|b| **b & 0xc0 != 0x80).count();
+        inside as i32 + 1
+    }
+
+    /// The public form of an error.
+    pub(crate) fn public(&self, error: RawError) -> CompileError {
+        let mut out = CompileError::plain(error.kind, error.msg);
+        if let Some(loc) = error.loc {
+            out.lineno = Some(loc.line);
+            out.offset = Some(self.char_offset(loc.line, loc.column));
+            out.end_lineno = Some(loc.end_line);
+            out.end_offset = Some(self.char_offset(loc.end_line, loc.end_column));
+            let mut line = self.line(loc.line).to_string();
+            if line.is_empty() && loc.line > 1 && loc.line > self.line_count() - 1 {
+                line = String::new();
+            }
+            out.text = Some(Wtf8::from(line));
+        }
+        out
+    }
+}
+
+/// Turns the bytes of a file into text: byte order mark, coding cookie (PEP 263), UTF-8.
+///
+/// # Errors
+/// `SyntaxError` for an unknown or contradicting cookie, for bytes that the encoding does not have, and for null bytes.
+pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Result<String, CompileError> {
+    let (bom, body) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
+        Some(rest) => (true, rest),
+        None => (false, bytes),
+    };
+    if body.contains(&0) {
+        return Err(CompileError::plain(ErrorKind::Syntax, "source code cannot contain null bytes"));
+    }
+    let cookie = if ignore_cookie { None } else { find_cookie(body) };
+    let cookie = cookie.as_deref();
+    match cookie {
+        Some("utf-8") | None => decode_utf8(body, filename, cookie.is_some() || bom),
+        Some(other) if bom => {
+            Err(CompileError::plain(ErrorKind::Syntax, format!("encoding problem: {other} with BOM")))
+        }
+        Some("iso-8859-1") => Ok(body.iter().map(|b| *b as char).collect()),
+        Some("ascii") => match body.iter().position(|b| *b >= 0x80) {
+            None => Ok(String::from_utf8_lossy(body).into_owned()),
+            Some(at) => {
+                let msg = format!(
+                    "(unicode error) 'ascii' codec can't decode byte 0x{:02x} in position {at}: ordinal not in range(128)",
+                    body[at]
+                );
+                Err(CompileError::plain(ErrorKind::Syntax, msg))
+            }
+        },
+        Some(other) => Err(CompileError::plain(ErrorKind::Syntax, format!("unknown encoding: {other}"))),
+    }
+}
+
+/// The encoding that a cookie in the first two lines names, normalised; callers that have a codec registry use it for
+/// the encodings that [`decode_source`] does not know.
+pub fn find_cookie(body: &[u8]) -> Option<String> {
+    for line in body.split(|b| *b == b'\n').take(2) {
+        let blank = line.iter().position(|b| !matches!(b, b' ' | b'\t' | 0x0c | b'\r'));
+        let Some(first) = blank else { continue };
+        if line[first] != b'#' {
+            return None;
+        }
+        if let Some(name) = cookie_in(line) {
+            return Some(normalise(&name));
+        }
+    }
+    None
+}
+
+fn cookie_in(line: &[u8]) -> Option<String> {
+    let at = line.windows(7).position(|w| &w[..6] == b"coding" && matches!(w[6], b':' | b'='))?;
+    let rest = &line[at + 7..];
+    let start = rest.iter().position(|b| !matches!(b, b' ' | b'\t'))?;
+    let name: Vec<u8> = rest[start..]
+        .iter()
+        .copied()
+        .take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+        .collect();
+    if name.is_empty() { None } else { String::from_utf8(name).ok() }
+}
+
+fn normalise(name: &str) -> String {
+    let lower: String = name.to_ascii_lowercase().replace('_', "-");
+    let is = |prefix: &str| lower == prefix || lower.starts_with(&format!("{prefix}-"));
+    if is("utf-8") || lower == "utf8" {
+        "utf-8".into()
+    } else if is("latin-1") || is("iso-8859-1") || is("iso-latin-1") || lower == "latin1" || lower == "l1" {
+        "iso-8859-1".into()
+    } else if lower == "ascii" || lower == "us-ascii" {
+        "ascii".into()
+    } else {
+        name.to_string()
+    }
+}
+
+fn decode_utf8(body: &[u8], filename: &str, declared: bool) -> Result<String, CompileError> {
+    let error = match std::str::from_utf8(body) {
+        Ok(text) => return Ok(text.to_string()),
+        Err(error) => error,
+    };
+    let at = error.valid_up_to();
+    let line = 1 + body[..at].iter().filter(|b| **b == b'\n').count() as i32;
+    let byte = body[at];
+    let mut out = if declared {
+        let reason = if error.error_len().is_none() { "unexpected end of data" } else { "invalid start byte" };
+        let msg = format!("(unicode error) 'utf-8' codec can't decode byte 0x{byte:02x} in position {at}: {reason}");
+        CompileError::plain(ErrorKind::Syntax, msg)
+    } else {
+        let msg = format!(
+            "Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared; \
+             see https://peps.python.org/pep-0263/ for details"
+        );
+        CompileError::plain(ErrorKind::Syntax, msg)
+    };
+    let _ = filename;
+    out.lineno = Some(line);
+    out.offset = Some(0);
+    out.end_lineno = Some(line);
+    out.end_offset = Some(0);
+    Err(out)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cookies() {
+        assert_eq!(find_cookie(b"# -*- coding: latin-1 -*-\n").as_deref(), Some("iso-8859-1"));
+        assert_eq!(find_cookie(b"\n# vim: set fileencoding=UTF_8 :\n").as_deref(), Some("utf-8"));
+        assert_eq!(find_cookie(b"x = 1\n# coding: latin-1\n"), None);
+        assert_eq!(decode_source(b"# coding: latin-1\n\xe9", "f", false).unwrap(), "# coding: latin-1\n\u{e9}");
+        assert!(decode_source(b"\xff", "f", false).unwrap_err().msg.starts_with("Non-UTF-8"));
+    }
+
+    #[test]
+    fn places() {
+        let source = Source::new("a\r\nbc\rd");
+        assert_eq!(source.text, "a\nbc\nd");
+        assert_eq!(source.position(3), (2, 1));
+        assert_eq!(source.line(2), "bc\n");
+    }
+}
