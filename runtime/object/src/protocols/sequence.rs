@@ -2,14 +2,9 @@
 use super::mapping::{mapping, object_result, sequence, status_result};
 use super::number::BinaryOp;
 use crate::handle::{Attached, Layout, Ref};
-use crate::{Dict, Int, List, Object, PyResult, Raised, Slice, Tuple, exc, raise};
+use crate::{Int, List, Object, PyResult, Raised, Slice, Tuple, exc, raise};
 
 impl Object {
-    /// Whether it supports the sequence protocol (`PySequence_Check`).
-    pub fn is_sequence(&self) -> bool {
-        self.downcast::<Dict>().is_none() && sequence(self.ty()).is_some_and(|slots| slots.sq_item.get().is_some())
-    }
-
     /// `value in self`.
     pub fn contains(&self, py: Attached<'_>, value: &Object) -> PyResult<bool> {
         if let Some(contains) = sequence(self.ty()).and_then(|slots| slots.sq_contains.get()) {
