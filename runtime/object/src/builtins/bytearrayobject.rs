@@ -410,7 +410,7 @@ impl ByteArray {
 
     fn inplace_concat(py: Attached<'_>, this: &ByteArray, other: &Object) -> PyResult<Ref<ByteArray>> {
         if !Buffer::is_exporter(other) {
-            return Err(raise!(py, TypeError, "can't concat {} to bytearray", other.ty().name()));
+            return Err(raise!(py, TypeError, "can't concat {} to bytearray", other.ty().tp_name()));
         }
         this.push_bytes(py, &stable_bytes(py, other)?)?;
         Ok(this.to_ref())
@@ -475,13 +475,13 @@ impl ByteArray {
             let index = index_arg(py, key)?;
             return Self::item(py, this, if index < 0 { index + this.len() as isize } else { index })?.into_object(py);
         }
-        Err(raise!(py, TypeError, "bytearray indices must be integers or slices, not {}", key.ty().name()))
+        Err(raise!(py, TypeError, "bytearray indices must be integers or slices, not {}", key.ty().tp_name()))
     }
 
     fn ass_subscript(py: Attached<'_>, this: &ByteArray, key: &Object, value: Option<&Object>) -> PyResult<()> {
         let Some(slice) = key.downcast_exact::<Slice>() else {
             if !key.has_index() {
-                let given = key.ty().name();
+                let given = key.ty().tp_name();
                 return Err(raise!(py, TypeError, "bytearray indices must be integers or slices, not {given}"));
             }
             let index = index_arg(py, key)?;
@@ -604,7 +604,7 @@ impl ByteArray {
         if Buffer::is_exporter(iterable) {
             return this.push_bytes(py, &stable_bytes(py, iterable)?);
         }
-        let given = iterable.ty().name();
+        let given = iterable.ty().tp_name();
         if iterable.downcast::<Str>().is_some() {
             return Err(raise!(py, TypeError, "expected iterable of integers; got: '{given}'"));
         }

@@ -393,7 +393,7 @@ impl Bytes {
             let index = index_arg(py, key)?;
             return Self::item(py, this, if index < 0 { index + this.len() as isize } else { index })?.into_object(py);
         }
-        Err(raise!(py, TypeError, "byte indices must be integers or slices, not {}", key.ty().name()))
+        Err(raise!(py, TypeError, "byte indices must be integers or slices, not {}", key.ty().tp_name()))
     }
 
     fn get_buffer(py: Attached<'_>, this: &Bytes, view: &mut Py_buffer, flags: c_int) -> PyResult<()> {

@@ -31,6 +31,7 @@ pub mod setobject;
 pub mod sliceobject;
 pub mod stringlib;
 pub mod structseq;
+pub mod templateobject;
 pub mod textargs;
 pub mod tupleobject;
 pub mod typeobject;
@@ -86,6 +87,15 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<FrozenSet>,
     link_static::<Slice>,
     link_static::<MemoryView>,
+    link_static::<memoryobject::ManagedBuffer>,
+    link_static::<memoryobject::MemoryIter>,
+    link_static::<unicode::StrIter>,
+    link_static::<unicode::StrAsciiIter>,
+    link_static::<bytesobject::BytesIter>,
+    link_static::<bytesobject::ByteArrayIter>,
+    link_static::<templateobject::Template>,
+    link_static::<templateobject::Interpolation>,
+    link_static::<templateobject::TemplateIter>,
     link_static::<Module>,
     link_static::<Method>,
     link_static::<classobject::InstanceMethod>,
@@ -118,5 +128,8 @@ pub(crate) fn init_types(py: Attached<'_>) {
         if ty.ready(py).is_err() {
             panic!("static type {} cannot be made ready", ty.name());
         }
+    }
+    if templateobject::init(py).is_err() {
+        panic!("the template types cannot be made ready");
     }
 }

@@ -108,7 +108,7 @@ fn integer(py: Attached<'_>, conversion: char, value: &Object) -> PyResult<Ref<I
     let exact = matches!(conversion, 'x' | 'X' | 'o');
     let wrong = || {
         let needs = if exact { "an integer" } else { "a real number" };
-        raise!(py, TypeError, "%{conversion} format: {needs} is required, not {}", value.ty().name())
+        raise!(py, TypeError, "%{conversion} format: {needs} is required, not {}", value.ty().tp_name())
     };
     if !is_number(value) {
         return Err(wrong());
@@ -149,7 +149,7 @@ fn number(
                 None => value.as_f64(py).map_err(|raised| {
                     if bytes && raised.matches(py, exc::TypeError()) {
                         raised.clear(py);
-                        return raise!(py, TypeError, "float argument required, not {}", value.ty().name());
+                        return raise!(py, TypeError, "float argument required, not {}", value.ty().tp_name());
                     }
                     raised
                 })?,
@@ -236,7 +236,7 @@ fn char_of(py: Attached<'_>, value: &Object) -> PyResult<Ref<Str>> {
         return Err(raise!(py, TypeError, "{expected} a string of length {}", text.len()));
     }
     if !value.has_index() {
-        return Err(raise!(py, TypeError, "{expected} {}", value.ty().name()));
+        return Err(raise!(py, TypeError, "{expected} {}", value.ty().tp_name()));
     }
     match value.index(py)?.to_i64() {
         Some(point @ 0..=0x10_FFFF) => Str::from_char(py, point as u32),
@@ -309,7 +309,7 @@ fn byte_of(py: Attached<'_>, value: &Object) -> PyResult<u8> {
         return single(&array.to_vec(py), "bytearray");
     }
     if !value.has_index() {
-        return Err(raise!(py, TypeError, "{expected} {}", value.ty().name()));
+        return Err(raise!(py, TypeError, "{expected} {}", value.ty().tp_name()));
     }
     match value.index(py)?.to_i64() {
         Some(byte @ 0..=255) => Ok(byte as u8),
@@ -325,13 +325,13 @@ fn bytes_of(py: Attached<'_>, value: &Object) -> PyResult<Vec<u8>> {
         let result = method.call0(py)?;
         return match result.as_object().downcast::<Bytes>() {
             Some(bytes) => Ok(bytes.as_slice().to_vec()),
-            None => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", result.ty().name())),
+            None => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", result.ty().tp_name())),
         };
     }
     if Buffer::is_exporter(value) {
         return Ok(Buffer::contiguous(py, value)?.to_vec());
     }
-    let given = value.ty().name();
+    let given = value.ty().tp_name();
     Err(raise!(py, TypeError, "%b requires a bytes-like object, or an object that implements __bytes__, not '{given}'"))
 }
 

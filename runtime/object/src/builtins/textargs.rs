@@ -5,15 +5,17 @@ use crate::{Int, Object, PyResult, Raised, Str, Type, raise};
 use std::borrow::Cow;
 use std::ffi::CStr;
 
-/// The type's name as messages of argument conversions show it (`tp_name`).
-pub fn type_name(ty: &Type) -> Cow<'_, str> {
-    // SAFETY: [layout]: every type has a name that lives as long as the type.
-    unsafe { CStr::from_ptr(ty.as_type().tp_name.get()) }.to_string_lossy()
+impl Type {
+    /// The type's name as messages of argument conversions show it: with the module for types made from a spec.
+    pub fn tp_name(&self) -> Cow<'_, str> {
+        // SAFETY: [layout]: every type has a name that lives as long as the type.
+        unsafe { CStr::from_ptr(self.as_type().tp_name.get()) }.to_string_lossy()
+    }
 }
 
 /// The name of an argument's type, `None` for `None`.
 pub fn arg_type(object: &Object) -> Cow<'_, str> {
-    if object.is_none() { Cow::Borrowed("None") } else { type_name(object.ty()) }
+    if object.is_none() { Cow::Borrowed("None") } else { object.ty().tp_name() }
 }
 
 /// `f() argument must be str, not int`.
@@ -100,7 +102,7 @@ pub fn index_arg(py: Attached<'_>, key: &Object) -> PyResult<isize> {
     key.as_isize(py).map_err(|raised| {
         if raised.matches(py, crate::exc::OverflowError()) {
             raised.clear(py);
-            let given = key.ty().name();
+            let given = key.ty().tp_name();
             return raise!(py, IndexError, "cannot fit '{given}' into an index-sized integer");
         }
         raised

@@ -24,7 +24,7 @@ pub fn get_buffer(py: Attached<'_>, object: &Object, view: &mut Py_buffer, flags
         return Err(py.bad_internal_call());
     }
     let Some(get) = procs(object).and_then(|procs| procs.bf_getbuffer.get()) else {
-        return Err(raise!(py, TypeError, "a bytes-like object is required, not '{}'", object.ty().name()));
+        return Err(raise!(py, TypeError, "a bytes-like object is required, not '{}'", object.ty().tp_name()));
     };
     // SAFETY: [slot-contract].
     match unsafe { get(object.as_ptr(), view, flags) } {

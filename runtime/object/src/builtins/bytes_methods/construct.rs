@@ -51,7 +51,7 @@ pub fn source<'a, S: ByteString>(py: Attached<'_>, args: Args<'a>, use_dunder: b
         }
         return match method.call0(py)?.downcast::<Bytes>() {
             Ok(bytes) => Ok(Source::Bytes(bytes)),
-            Err(other) => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().name())),
+            Err(other) => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().tp_name())),
         };
     }
     if source.downcast::<Str>().is_some() {
@@ -75,7 +75,7 @@ fn size_of_index(py: Attached<'_>, source: &Object) -> PyResult<isize> {
     source.as_isize(py).map_err(|raised| {
         if raised.matches(py, exc::OverflowError()) {
             raised.clear(py);
-            let given = source.ty().name();
+            let given = source.ty().tp_name();
             return raise!(py, OverflowError, "cannot fit '{given}' into an index-sized integer");
         }
         raised
@@ -94,7 +94,7 @@ pub fn bytes_from_object(py: Attached<'_>, object: &Object, kind: &str, range: &
             Err(raised) => return Err(raised),
         }
     }
-    Err(raise!(py, TypeError, "cannot convert '{}' object to {kind}", object.ty().name()))
+    Err(raise!(py, TypeError, "cannot convert '{}' object to {kind}", object.ty().tp_name()))
 }
 
 /// The bytes of an iterable of integers, or `None` when the object cannot be iterated over.
@@ -157,7 +157,7 @@ pub fn from_hex(py: Attached<'_>, text: &Object) -> PyResult<Vec<u8>> {
     } else if Buffer::is_exporter(text) {
         parse(&stable_bytes(py, text)?)
     } else {
-        let given = text.ty().name();
+        let given = text.ty().tp_name();
         return Err(raise!(py, TypeError, "fromhex() argument must be str or bytes-like, not {given}"));
     };
     result.map_err(|place| match place {
@@ -250,7 +250,7 @@ pub fn decode<S: ByteString>(
 /// `self + other` for two bytes-like operands.
 pub fn concat_bytes(py: Attached<'_>, left: &Object, right: &Object, kind: &str) -> PyResult<Vec<u8>> {
     if !Buffer::is_exporter(right) {
-        return Err(raise!(py, TypeError, "can't concat {} to {kind}", right.ty().name()));
+        return Err(raise!(py, TypeError, "can't concat {} to {kind}", right.ty().tp_name()));
     }
     let (left, right) = (stable_bytes(py, left)?, stable_bytes(py, right)?);
     let mut out = Vec::new();

@@ -21,7 +21,7 @@ impl<'a> Needle<'a> {
         if object.has_index() {
             return Ok(Needle::Byte(byte_value(py, object, "byte must be in range(0, 256)")?));
         }
-        let given = object.ty().name();
+        let given = object.ty().tp_name();
         Err(raise!(py, TypeError, "argument should be integer or bytes-like object, not '{given}'"))
     }
 
@@ -110,7 +110,7 @@ fn affix_test<S: ByteString>(
         return Ok(false);
     }
     if !Buffer::is_exporter(affix) {
-        let given = affix.ty().name();
+        let given = affix.ty().tp_name();
         return Err(raise!(py, TypeError, "{function} first arg must be bytes or a tuple of bytes, not {given}"));
     }
     matches(affix)

@@ -106,7 +106,7 @@ pub fn join_bytes(py: Attached<'_>, separator: &[u8], iterable: &Object) -> PyRe
             if let Some(raised) = py.pending().map(|_| crate::Raised::assume()) {
                 raised.clear(py);
             }
-            let given = item.ty().name();
+            let given = item.ty().tp_name();
             return Err(raise!(py, TypeError, "sequence item {at}: expected a bytes-like object, {given} found"));
         };
         total = total.saturating_add(part.as_slice().len());

@@ -400,7 +400,7 @@ pub fn handle_error_natively(py: Attached<'_>, mode: Mode, error: &Object) -> Py
         None => raise!(py, TypeError, "codec must pass exception instance"),
     };
     let refuse = || match error.downcast::<BaseException>() {
-        Some(_) => raise!(py, TypeError, "don't know how to handle {} in error callback", error.ty().name()),
+        Some(_) => raise!(py, TypeError, "don't know how to handle {} in error callback", error.ty().tp_name()),
         None => raise!(py, TypeError, "codec must pass exception instance"),
     };
     let clamp = |(start, end): (isize, isize), len: usize| {

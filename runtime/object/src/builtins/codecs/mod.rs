@@ -103,7 +103,7 @@ pub fn encode(py: Attached<'_>, text: &Str, encoding: Option<&str>, errors: Opti
                 TypeError,
                 "'{encoding}' encoder returned '{}' instead of 'bytes'; use codecs.encode() to encode to arbitrary \
                  types",
-                other.ty().name()
+                other.ty().tp_name()
             )),
         },
     }
@@ -148,7 +148,7 @@ fn decode_with_registry(py: Attached<'_>, object: &Object, encoding: &str, error
             py,
             TypeError,
             "'{encoding}' decoder returned '{}' instead of 'str'; use codecs.decode() to decode to arbitrary types",
-            other.ty().name()
+            other.ty().tp_name()
         )
     })
 }
@@ -181,7 +181,7 @@ pub fn decode_object(
         return Err(raise!(py, TypeError, "decoding str is not supported"));
     }
     if !Buffer::is_exporter(object) {
-        let given = object.ty().name();
+        let given = object.ty().tp_name();
         return Err(raise!(py, TypeError, "decoding to str: need a bytes-like object, {given} found"));
     }
     // A non-contiguous view is read item by item.

@@ -130,7 +130,7 @@ impl MemoryView {
             return view.duplicate(py);
         }
         if !Buffer::is_exporter(object) {
-            let given = object.ty().name();
+            let given = object.ty().tp_name();
             return Err(raise!(py, TypeError, "memoryview: a bytes-like object is required, not '{given}'"));
         }
         let managed = ManagedBuffer::new(py, object, flags)?;

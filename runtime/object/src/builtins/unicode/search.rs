@@ -126,12 +126,12 @@ impl Str {
             return Ok(self.has_affix(affix, start, end, at_end));
         }
         let Some(all) = affix.downcast::<Tuple>() else {
-            let given = affix.ty().name();
+            let given = affix.ty().tp_name();
             return Err(raise!(py, TypeError, "{function} first arg must be str or a tuple of str, not {given}"));
         };
         for affix in all.as_slice() {
             let Some(affix) = affix.downcast::<Str>() else {
-                let given = affix.ty().name();
+                let given = affix.ty().tp_name();
                 return Err(raise!(py, TypeError, "tuple for {function} must only contain str, not {given}"));
             };
             if self.has_affix(affix, start, end, at_end) {
@@ -145,9 +145,12 @@ impl Str {
     pub fn contains_object(py: Attached<'_>, this: &Str, value: &Object) -> PyResult<bool> {
         match value.downcast::<Str>() {
             Some(value) => Ok(this.contains_str(value)),
-            None => {
-                Err(raise!(py, TypeError, "'in <string>' requires string as left operand, not {}", value.ty().name()))
-            }
+            None => Err(raise!(
+                py,
+                TypeError,
+                "'in <string>' requires string as left operand, not {}",
+                value.ty().tp_name()
+            )),
         }
     }
 
@@ -169,7 +172,7 @@ impl Str {
 
     fn separator<'a>(py: Attached<'_>, sep: &'a Object, expected: &str) -> PyResult<&'a Str> {
         let Some(sep) = sep.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "must be {expected}, not {}", sep.ty().name()));
+            return Err(raise!(py, TypeError, "must be {expected}, not {}", sep.ty().tp_name()));
         };
         if sep.is_empty() {
             return Err(raise!(py, ValueError, "empty separator"));

@@ -17,7 +17,7 @@ impl Str {
         match other.downcast::<Str>() {
             Some(other) => this.concat(py, other),
             None => {
-                let given = other.ty().name();
+                let given = other.ty().tp_name();
                 Err(raise!(py, TypeError, "can only concatenate str (not \"{given}\") to str"))
             }
         }
@@ -80,7 +80,7 @@ impl Str {
             let index = index_arg(py, key)?;
             return Self::item(py, this, if index < 0 { index + this.len() as isize } else { index });
         }
-        Err(raise!(py, TypeError, "string indices must be integers, not '{}'", key.ty().name()))
+        Err(raise!(py, TypeError, "string indices must be integers, not '{}'", key.ty().tp_name()))
     }
 
     /// The `count` characters at `start`, `start + step` and so on, which lie in range.

@@ -109,7 +109,7 @@ impl Str {
     fn fill_char(py: Attached<'_>, fill: Option<&Object>) -> PyResult<u32> {
         let Some(fill) = fill else { return Ok(0x20) };
         let Some(fill) = fill.downcast::<Str>() else {
-            let given = fill.ty().name();
+            let given = fill.ty().tp_name();
             return Err(raise!(py, TypeError, "The fill character must be a unicode character, not {given}"));
         };
         if fill.len() != 1 {
