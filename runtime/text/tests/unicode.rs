@@ -3,15 +3,22 @@
 use krait_text::unicode::{self as u, Case, Form, names, v3_2};
 use std::fmt::Write;
 
-fn crc32(mut crc: u32, data: &[u8]) -> u32 {
-    crc = !crc;
-    for &b in data {
-        crc ^= u32::from(b);
-        for _ in 0..8 {
-            crc = if crc & 1 != 0 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+fn crc32(crc: u32, data: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut k = 0;
+        while k < 256 {
+            let (mut crc, mut bit) = (k as u32, 0);
+            while bit < 8 {
+                crc = if crc & 1 != 0 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+                bit += 1;
+            }
+            table[k] = crc;
+            k += 1;
         }
-    }
-    !crc
+        table
+    };
+    !data.iter().fold(!crc, |crc, &b| crc >> 8 ^ TABLE[(crc as u8 ^ b) as usize])
 }
 
 fn cps(list: &[u32]) -> String {

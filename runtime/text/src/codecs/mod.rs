@@ -54,6 +54,10 @@ pub trait Sink {
     fn push_ascii(&mut self, bytes: &[u8]) {
         self.push_latin1(bytes);
     }
+    /// Make room for `more` code points, if that is worth it.
+    fn reserve(&mut self, more: usize) {
+        let _ = more;
+    }
     /// Length so far.
     fn len(&self) -> usize;
     /// Whether nothing has come yet.
@@ -70,6 +74,9 @@ impl Sink for Vec<u32> {
     }
     fn push_latin1(&mut self, bytes: &[u8]) {
         self.extend(bytes.iter().map(|&b| u32::from(b)));
+    }
+    fn reserve(&mut self, more: usize) {
+        Vec::reserve(self, more);
     }
     fn len(&self) -> usize {
         Vec::len(self)
@@ -150,6 +157,13 @@ impl Sink for Units {
             Units::One(v) => v.extend_from_slice(bytes),
             Units::Two(v) => v.extend(bytes.iter().map(|&b| u16::from(b))),
             Units::Four(v) => v.extend(bytes.iter().map(|&b| u32::from(b))),
+        }
+    }
+    fn reserve(&mut self, more: usize) {
+        match self {
+            Units::One(v) => v.reserve(more),
+            Units::Two(v) => v.reserve(more),
+            Units::Four(v) => v.reserve(more),
         }
     }
     fn len(&self) -> usize {

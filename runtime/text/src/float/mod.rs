@@ -145,7 +145,8 @@ fn layout(out: &mut String, digits: &[u8], decpt: i32, use_exp: bool, min_digits
 
 /// Format `x`; the result is ASCII.
 pub fn format(x: f64, options: &Options) -> String {
-    let mut out = String::new();
+    use std::fmt::Write;
+    let mut out = String::with_capacity(24);
     if options.style == Style::Repr {
         write_repr(&mut out, x, options.add_dot_0, options.sign);
         if options.alternate && x.is_finite() && !out.contains('.') {
@@ -164,7 +165,8 @@ pub fn format(x: f64, options: &Options) -> String {
     match options.style {
         Style::Fixed => {
             let shown = options.precision.min(MAX_DIGITS);
-            out.push_str(&format!("{x:.shown$}"));
+            // Writing to memory does not fail.
+            let _ = write!(out, "{x:.shown$}");
             out.extend(std::iter::repeat_n('0', options.precision - shown));
             if options.precision == 0 {
                 if options.add_dot_0 {
@@ -198,10 +200,18 @@ pub fn format(x: f64, options: &Options) -> String {
 
 /// Up to `count` significant digits of a finite `x >= 0`, and where the point goes.
 fn significant(x: f64, count: usize) -> (Vec<u8>, i32) {
-    let text = format!("{x:.*e}", count.min(MAX_DIGITS) - 1);
-    let (mantissa, exp) = text.split_once('e').unwrap_or((&text, "0"));
-    let digits = mantissa.bytes().filter(|&b| b != b'.').collect();
-    (digits, exp.parse::<i32>().unwrap_or(0) + 1)
+    use std::io::Write;
+    let count = count.min(MAX_DIGITS);
+    let mut text = Vec::with_capacity(count + 8);
+    // Writing to memory does not fail.
+    let _ = write!(text, "{x:.*e}", count - 1);
+    let at = text.iter().rposition(|&b| b == b'e').unwrap_or(text.len());
+    let exp = std::str::from_utf8(&text[at..]).ok().and_then(|t| t.trim_start_matches('e').parse::<i32>().ok());
+    text.truncate(at);
+    if count > 1 {
+        text.remove(1);
+    }
+    (text, exp.unwrap_or(0) + 1)
 }
 
 /// `repr` of a complex number.

@@ -100,6 +100,8 @@ fn put_number(spec: &Spec, parts: &Parts, seps: &Separators) -> Result<TextBuf, 
         TextBuf::try_with_capacity(spec.width.max(fixed + parts.digits.len() * 2)).ok_or(SpecError::NoMemory)?;
     let lengths = if parts.digits.is_empty() {
         Vec::new()
+    } else if seps.groups.is_empty() {
+        vec![parts.digits.len().max(usize::try_from(min_width).unwrap_or(0))]
     } else {
         group_lengths(parts.digits.len(), min_width, seps.sep.len(), seps.groups)
     };
@@ -132,14 +134,16 @@ fn put_number(spec: &Spec, parts: &Parts, seps: &Separators) -> Result<TextBuf, 
     }
     if let Some(fraction) = parts.fraction {
         out.extend(seps.point.iter().copied());
-        for (k, digit) in fraction.bytes().enumerate() {
-            if k != 0
-                && k % 3 == 0
-                && let Some(sep) = seps.fraction
-            {
-                out.push(sep);
+        match seps.fraction {
+            None => out.push_str(fraction),
+            Some(sep) => {
+                for (k, digit) in fraction.bytes().enumerate() {
+                    if k != 0 && k % 3 == 0 {
+                        out.push(sep);
+                    }
+                    out.push(digit.into());
+                }
             }
-            out.push(digit.into());
         }
     }
     out.push_str(parts.rest);
