@@ -54,6 +54,12 @@ pub trait Sink {
     fn push_ascii(&mut self, bytes: &[u8]) {
         self.push_latin1(bytes);
     }
+    /// Append text.
+    fn push_str(&mut self, text: &str) {
+        for c in text.chars() {
+            self.push(c.into());
+        }
+    }
     /// Make room for `more` code points, if that is worth it.
     fn reserve(&mut self, more: usize) {
         let _ = more;
@@ -111,25 +117,23 @@ impl Units {
 
     #[cold]
     fn widen(&mut self, cp: u32) {
-        *self = match std::mem::take(self) {
-            Units::One(v) if cp < 0x10000 => {
-                let mut wide = Vec::with_capacity(v.capacity());
-                wide.extend(v.iter().map(|&b| u16::from(b)));
-                Units::Two(wide)
-            }
-            Units::One(v) => {
-                let mut wide = Vec::with_capacity(v.capacity());
-                wide.extend(v.iter().map(|&b| u32::from(b)));
-                Units::Four(wide)
-            }
-            Units::Two(v) => {
-                let mut wide = Vec::with_capacity(v.capacity());
-                wide.extend(v.iter().map(|&b| u32::from(b)));
-                Units::Four(wide)
-            }
-            wide @ Units::Four(_) => wide,
-        };
+        self.widen_to(cp);
         self.push(cp);
+    }
+
+    /// Make the units wide enough for `cp`.
+    fn widen_to(&mut self, cp: u32) {
+        fn wide<T: Copy, U: From<T>>(v: &Vec<T>) -> Vec<U> {
+            let mut out = Vec::with_capacity(v.capacity());
+            out.extend(v.iter().map(|&u| U::from(u)));
+            out
+        }
+        match self {
+            Units::One(v) if (0x100..0x10000).contains(&cp) => *self = Units::Two(wide(v)),
+            Units::One(v) if cp >= 0x10000 => *self = Units::Four(wide(v)),
+            Units::Two(v) if cp >= 0x10000 => *self = Units::Four(wide(v)),
+            _ => {}
+        }
     }
 
     /// The code points.
@@ -157,6 +161,49 @@ impl Sink for Units {
             Units::One(v) => v.extend_from_slice(bytes),
             Units::Two(v) => v.extend(bytes.iter().map(|&b| u16::from(b))),
             Units::Four(v) => v.extend(bytes.iter().map(|&b| u32::from(b))),
+        }
+    }
+    fn push_str(&mut self, text: &str) {
+        // The largest lead byte tells the largest code point.
+        match text.bytes().fold(0, u8::max) {
+            0xF0.. => self.widen_to(0x10000),
+            0xC4.. => self.widen_to(0x100),
+            _ => {}
+        }
+        /// Append `count` units; a slice of known length has no capacity to check for each.
+        fn fill<T: Copy + Default + From<u8>>(v: &mut Vec<T>, text: &str, count: usize, unit: impl Fn(char) -> T) {
+            let len = v.len();
+            v.resize(len + count, T::default());
+            let mut slots = &mut v[len..];
+            let mut chars = text.chars();
+            loop {
+                let rest = chars.as_str();
+                // Long runs of ASCII need no decoding.
+                let ascii = if rest.as_bytes().first_chunk::<16>().is_some_and(|c| c.is_ascii()) {
+                    ascii_prefix(rest.as_bytes())
+                } else {
+                    0
+                };
+                for (slot, &b) in slots.iter_mut().zip(&rest.as_bytes()[..ascii]) {
+                    *slot = T::from(b);
+                }
+                slots = &mut slots[ascii..];
+                chars = rest[ascii..].chars();
+                let step = slots.len().min(16);
+                for (slot, c) in slots[..step].iter_mut().zip(&mut chars) {
+                    *slot = unit(c);
+                }
+                slots = &mut slots[step..];
+                if slots.is_empty() {
+                    break;
+                }
+            }
+        }
+        let count = text.chars().count();
+        match self {
+            Units::One(v) => fill(v, text, count, |c| c as u8),
+            Units::Two(v) => fill(v, text, count, |c| c as u16),
+            Units::Four(v) => fill(v, text, count, u32::from),
         }
     }
     fn reserve(&mut self, more: usize) {

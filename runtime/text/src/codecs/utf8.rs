@@ -44,54 +44,36 @@ fn sequence(rest: &[u8]) -> Result<(u32, usize), (usize, &'static str, bool)> {
     Ok((cp, len))
 }
 
-/// Whether a 3-byte sequence is neither overlong nor a surrogate.
-#[inline(always)]
-fn is_plain_three(cp: u32) -> bool {
-    cp >= 0x800 && !is_surrogate(cp)
-}
-
 /// Decode UTF-8.
 pub fn utf8_decode(input: &[u8], at: &mut usize, out: &mut impl Sink, last: bool) -> Result<(), Problem> {
-    out.reserve(input.len() - *at);
-    let tail = |b: u8| b & 0xC0 == 0x80;
-    let low = |b: u8| u32::from(b & 0x3F);
-    let mut here = *at;
-    // Valid sequences take the first four arms; the last one sorts out what is wrong.
-    let problem = loop {
-        match input[here..] {
-            [] => break Ok(()),
-            [a, ref rest @ ..] if a < 0x80 => {
-                if rest.len() >= 16 && rest[..16].iter().fold(0, |all, &b| all | b) < 0x80 {
-                    let ascii = ascii_prefix(&input[here..]);
-                    out.push_ascii(&input[here..here + ascii]);
-                    here += ascii;
-                } else {
-                    out.push(a.into());
-                    here += 1;
-                }
+    let ascii = ascii_prefix(&input[*at..]);
+    out.push_ascii(&input[*at..*at + ascii]);
+    *at += ascii;
+    while *at < input.len() {
+        // The standard library validates fast; only what it refuses is looked at here.
+        let rest = &input[*at..];
+        let (valid, rest) = match std::str::from_utf8(rest) {
+            Ok(text) => (text, &[][..]),
+            Err(error) => {
+                let (valid, rest) = rest.split_at(error.valid_up_to());
+                (std::str::from_utf8(valid).unwrap_or_default(), rest)
             }
-            [a @ 0xC2..=0xDF, b, ..] if tail(b) => {
-                out.push(u32::from(a & 0x1F) << 6 | low(b));
-                here += 2;
-            }
-            [a @ 0xE0..=0xEF, b, c, ..]
-                if tail(b) && tail(c) && is_plain_three(u32::from(a & 0xF) << 12 | low(b) << 6) =>
-            {
-                out.push(u32::from(a & 0xF) << 12 | low(b) << 6 | low(c));
-                here += 3;
-            }
-            ref rest => match sequence(rest) {
-                Ok((cp, len)) => {
-                    out.push(cp);
-                    here += len;
-                }
-                Err((_, _, true)) if !last => break Ok(()),
-                Err((len, reason, _)) => break Err(Problem::new(here, here + len, reason)),
-            },
+        };
+        out.push_str(valid);
+        *at += valid.len();
+        if rest.is_empty() {
+            break;
         }
-    };
-    *at = here;
-    problem
+        match sequence(rest) {
+            Ok((cp, len)) => {
+                out.push(cp);
+                *at += len;
+            }
+            Err((_, _, true)) if !last => return Ok(()),
+            Err((len, reason, _)) => return Err(Problem::new(*at, *at + len, reason)),
+        }
+    }
+    Ok(())
 }
 
 /// Encode UTF-8; a run of surrogates is one problem.
