@@ -286,9 +286,9 @@ PyAPI_FUNC(void) _Py_ResurrectReference(PyObject *op);
 #define _PyObject_ASSERT_FAILED_MSG(obj, msg) \
     _PyObject_AssertFailed((obj), NULL, (msg), __FILE__, __LINE__, __func__)
 
-/* Deallocation limits its own depth; these old brackets need do nothing. */
-#define Py_TRASHCAN_BEGIN(op, dealloc) do { (void)(op); (void)(dealloc);
-#define Py_TRASHCAN_END } while (0);
+/* Deallocation limits its own depth, so these old brackets are empty. */
+#define Py_TRASHCAN_BEGIN(op, dealloc)
+#define Py_TRASHCAN_END
 
 #ifdef __cplusplus
 }
