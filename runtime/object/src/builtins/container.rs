@@ -2,33 +2,25 @@
 use crate::builtins::unicodeobject::StrData;
 use crate::handle::{Attached, Layout, Ref};
 use crate::{Int, Object, PyResult, Str, Type, hooks, raise};
-use std::cell::RefCell;
-use std::marker::PhantomData;
-
-thread_local! {
-    /// Addresses of the objects whose `repr` runs on this thread, innermost last.
-    static IN_REPR: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
-}
 
 /// Marks an object as being written by `repr`, so that a cycle ends in `...`.
-pub struct ReprGuard(usize, PhantomData<*mut ()>);
+pub struct ReprGuard<'py>(Attached<'py>, usize);
 
-impl ReprGuard {
+impl<'py> ReprGuard<'py> {
     /// `None` when the object's `repr` runs already on this thread (`Py_ReprEnter`).
-    pub fn enter(_py: Attached<'_>, object: &Object) -> PyResult<Option<ReprGuard>> {
+    pub fn enter(py: Attached<'py>, object: &Object) -> PyResult<Option<ReprGuard<'py>>> {
         let id = object.as_ptr() as usize;
-        Ok(IN_REPR.with_borrow_mut(|active| {
-            if active.contains(&id) {
-                return None;
-            }
-            active.push(id);
-            Some(ReprGuard(id, PhantomData))
-        }))
+        let mut active = py.ext().repr_guard.borrow_mut();
+        if active.contains(&id) {
+            return Ok(None);
+        }
+        active.push(id);
+        Ok(Some(ReprGuard(py, id)))
     }
 
-    /// The C API's half: leaves without a guard value.
-    pub fn leave(object: &Object) {
-        drop(ReprGuard(object.as_ptr() as usize, PhantomData));
+    /// The C API's half: leaves without a guard value (`Py_ReprLeave`).
+    pub fn leave(py: Attached<'py>, object: &Object) {
+        drop(ReprGuard(py, object.as_ptr() as usize));
     }
 
     /// Keeps the mark until [`ReprGuard::leave`].
@@ -37,13 +29,12 @@ impl ReprGuard {
     }
 }
 
-impl Drop for ReprGuard {
+impl Drop for ReprGuard<'_> {
     fn drop(&mut self) {
-        IN_REPR.with_borrow_mut(|active| {
-            if let Some(at) = active.iter().rposition(|&id| id == self.0) {
-                active.remove(at);
-            }
-        });
+        let mut active = self.0.ext().repr_guard.borrow_mut();
+        if let Some(at) = active.iter().rposition(|&id| id == self.1) {
+            active.remove(at);
+        }
     }
 }
 
@@ -159,11 +150,7 @@ pub(crate) fn builtin(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
     builtins.get_item(py, name.as_object())
 }
 
-/// `type.__class_getitem__` of containers: a `types.GenericAlias`.
-pub(crate) fn generic_alias(py: Attached<'_>, ty: &Type, args: &Object) -> PyResult<Ref<Object>> {
-    let types = (hooks::hooks().import)(py, "types")?;
-    types.call_method(py, crate::id!(py, GenericAlias), &[ty.as_object(), args])
-}
+pub(crate) use super::genericaliasobject::class_getitem as generic_alias;
 
 /// Whether a subtype has its own `__init__`, so that surplus constructor arguments are its business.
 pub(crate) fn overrides_init(ty: &Type, base: &Type) -> bool {

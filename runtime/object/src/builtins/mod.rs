@@ -14,11 +14,13 @@ pub mod complexobject;
 pub mod container;
 pub mod descrobject;
 pub mod dictobject;
+pub mod enumobject;
 pub mod exceptions;
 pub mod floatobject;
 pub mod format;
 pub mod funcobject;
 pub mod genericaliasobject;
+pub mod itertypes;
 pub mod listobject;
 pub mod longobject;
 pub mod memoryobject;
@@ -27,6 +29,7 @@ pub mod moduleobject;
 pub mod numfmt;
 pub mod object;
 pub mod percent;
+pub mod rangeobject;
 pub mod setobject;
 pub mod sliceobject;
 pub mod stringlib;
@@ -55,6 +58,7 @@ pub use longobject::Int;
 pub use memoryobject::MemoryView;
 pub use moduleobject::Module;
 pub use object::{Object, ellipsis, none, none_borrowed, not_implemented, not_implemented_borrowed};
+pub use rangeobject::Range;
 pub use setobject::{FrozenSet, Set};
 pub use sliceobject::Slice;
 pub use structseq::StructSeq;
@@ -62,6 +66,7 @@ pub use tupleobject::Tuple;
 pub use typeobject::{Type, type_type_ptr};
 pub use unicode as unicodeobject;
 pub use unicode::{Str, StrBuilder, StrData};
+pub use weakrefobject::WeakRef;
 
 use crate::handle::Attached;
 use crate::typedef::link_static;
@@ -116,6 +121,30 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<Code>,
     link_static::<Cell>,
     link_static::<BaseException>,
+    link_static::<tupleobject::TupleIter>,
+    link_static::<listobject::ListIter>,
+    link_static::<listobject::ListRevIter>,
+    link_static::<dictobject::DictKeysView>,
+    link_static::<dictobject::DictValues>,
+    link_static::<dictobject::DictItems>,
+    link_static::<dictobject::DictKeyIter>,
+    link_static::<dictobject::DictValueIter>,
+    link_static::<dictobject::DictItemIter>,
+    link_static::<dictobject::DictRevKeyIter>,
+    link_static::<dictobject::DictRevValueIter>,
+    link_static::<dictobject::DictRevItemIter>,
+    link_static::<setobject::SetIter>,
+    link_static::<rangeobject::Range>,
+    link_static::<rangeobject::RangeIter>,
+    link_static::<rangeobject::LongRangeIter>,
+    link_static::<enumobject::Enumerate>,
+    link_static::<enumobject::Reversed>,
+    link_static::<itertypes::Map>,
+    link_static::<itertypes::Filter>,
+    link_static::<itertypes::Zip>,
+    link_static::<weakrefobject::WeakRef>,
+    link_static::<weakrefobject::Proxy>,
+    link_static::<weakrefobject::CallableProxy>,
 ];
 
 /// Makes the types of this crate ready. All are linked to their bases first, so that readiness can go in any order.

@@ -17,7 +17,9 @@ pub use attrs::{
     inline_values_bytes, instance_del_attr, instance_dict, instance_get_attr, instance_set_attr, materialize_dict,
     set_instance_dict, visit_instance_dict,
 };
-pub use iter::{DictIter, DictIterKind};
+pub use iter::{
+    DictItemIter, DictIter, DictIterKind, DictKeyIter, DictRevItemIter, DictRevKeyIter, DictRevValueIter, DictValueIter,
+};
 pub use keys::Keys as DictKeys;
 pub use methods::Merge;
 pub(crate) use methods::key_error;

@@ -161,8 +161,7 @@ fn repr(py: Attached<'_>, view: &Object, state: &View, kind: DictIterKind) -> Py
 }
 
 fn mapping(py: Attached<'_>, dict: &Dict) -> PyResult<Ref<Object>> {
-    let types = (crate::hooks::hooks().import)(py, "types")?;
-    types.call_method(py, id!(py, MappingProxyType), &[dict.as_object()])
+    Ok(crate::builtins::descrobject::MappingProxy::new(py, dict.as_object())?.upcast())
 }
 
 fn is_set_view(object: &Object) -> bool {
