@@ -32,6 +32,8 @@ pub mod mode;
 pub mod names;
 pub mod stack;
 pub mod state;
+#[cfg(test)]
+mod testing;
 pub mod typedef;
 
 pub mod builtins;

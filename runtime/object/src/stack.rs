@@ -14,11 +14,33 @@ thread_local! {
 
 /// Whether the calling thread's stack is nearly used up.
 #[inline(always)]
-pub fn is_low(_py: Attached<'_>) -> bool {
-    let marker = 0u8;
-    let here = std::ptr::from_ref(&marker) as usize;
+pub fn is_low(py: Attached<'_>) -> bool {
     let limit = LIMIT.get();
-    here < limit || (limit == 0 && here < find_limit())
+    let here = pointer();
+    here < limit && !is_handling_overflow(py, here, limit) || (limit == 0 && here < find_limit())
+}
+
+/// While an overflow is being reported, half of the reserve may be used.
+#[cold]
+fn is_handling_overflow(py: Attached<'_>, here: usize, limit: usize) -> bool {
+    py.tstate().recursion_headroom.get() > 0 && here > limit - RESERVE / 2
+}
+
+/// The stack pointer.
+#[inline(always)]
+pub fn pointer() -> usize {
+    let here: usize;
+    #[cfg(target_arch = "x86_64")]
+    // SAFETY: reads a register.
+    unsafe {
+        std::arch::asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags))
+    };
+    #[cfg(target_arch = "aarch64")]
+    // SAFETY: reads a register.
+    unsafe {
+        std::arch::asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags))
+    };
+    here
 }
 
 /// Sets the lowest usable address for the calling thread, for code that switches native stacks.

@@ -259,7 +259,15 @@ impl<'py> Attached<'py> {
 
     #[cold]
     fn stack_overflow(self, place: &str) -> Raised {
-        self.raise(exc::RecursionError(), format_args!("Stack overflow{place}"))
+        let headroom = &self.tstate().recursion_headroom;
+        if headroom.get() > 0 {
+            eprintln!("Fatal Python error: Cannot recover from stack overflow.");
+            std::process::abort();
+        }
+        headroom.set(headroom.get() + 1);
+        let raised = self.raise(exc::RecursionError(), format_args!("Stack overflow{place}"));
+        headroom.set(headroom.get() - 1);
+        raised
     }
 }
 

@@ -7,7 +7,7 @@ use crate::{PyResult, id};
 /// Flags, sizes and offsets, from the one base that determines the layout.
 pub(super) fn inherit_special(ty: &Type, base: &Type) {
     let (t, b) = (&ty.0, &base.0);
-    if !ty.is_gc() && base.is_gc() && t.tp_traverse.get().is_none() && t.tp_clear.get().is_none() {
+    if base.is_gc() && t.tp_traverse.get().is_none() && t.tp_clear.get().is_none() {
         ty.add_flags(Py_TPFLAGS_HAVE_GC);
         t.tp_traverse.set(b.tp_traverse.get());
         t.tp_clear.set(b.tp_clear.get());

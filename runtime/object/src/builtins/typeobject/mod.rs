@@ -20,6 +20,8 @@ pub mod slotdefs;
 pub mod slots;
 pub mod spec;
 mod subclasses;
+#[cfg(test)]
+mod tests;
 mod update;
 pub mod wrappers;
 
