@@ -16,7 +16,7 @@ fn main() -> std::io::Result<()> {
     let out = args.first().cloned().unwrap_or_else(|| ".".into());
     for (number, path) in std::io::stdin().lock().lines().enumerate() {
         let path = path?;
-        let bytes = std::fs::read(&path)?;
+        let Ok(bytes) = std::fs::read(&path) else { continue };
         match compile_bytes(&bytes, &path, Mode::Exec, flags) {
             Ok(done) => std::fs::write(format!("{out}/{number}"), marshal::dump_code(&done.code))?,
             Err(error) => std::fs::write(format!("{out}/{number}.err"), format!("{error:?}"))?,

@@ -75,11 +75,6 @@ impl<'a> Codegen<'a> {
         if !Self::has_annotations(f) {
             return Ok(0);
         }
-        if self.options.future_annotations() {
-            let count = self.annotation_pairs(loc, f)?;
-            self.op_i(loc, Op::BUILD_TUPLE, 2 * count);
-            return Ok(4);
-        }
         let id = self.table.block_of(key(&f.args));
         self.enter_lazy(loc, "__annotate__", id);
         let count = self.annotation_pairs(loc, f)?;

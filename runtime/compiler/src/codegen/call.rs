@@ -234,7 +234,7 @@ impl<'a> Codegen<'a> {
         if !is_tuple {
             self.konst(loc_f, Constant::bool(!is_all));
         }
-        self.jump(loc_f, Op::JUMP, end);
+        self.jump(loc_f, Op::JUMP_NO_INTERRUPT, end);
         self.place(cleanup);
         self.op(Location::NONE, Op::END_FOR);
         self.op(Location::NONE, Op::POP_ITER);
@@ -243,7 +243,7 @@ impl<'a> Codegen<'a> {
         } else {
             self.konst(loc_f, Constant::bool(is_all));
         }
-        self.jump(loc_f, Op::JUMP, end);
+        self.jump(loc_f, Op::JUMP_NO_INTERRUPT, end);
         self.place(skip);
         Ok(())
     }

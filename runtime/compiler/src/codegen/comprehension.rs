@@ -146,7 +146,7 @@ impl<'a> Codegen<'a> {
     fn pop_inlined(&mut self, loc: Location, state: Inlined) {
         if let (Some(cleanup), Some(end)) = (state.cleanup, state.end) {
             self.op(NONE, Op::POP_BLOCK);
-            self.jump(NONE, Op::JUMP, end);
+            self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
             self.place(cleanup);
             // Drops the unfinished result below the exception.
             self.op_i(NONE, Op::SWAP, 2);
@@ -216,7 +216,7 @@ impl<'a> Codegen<'a> {
         if loops {
             depth += 1;
             self.place(start);
-            self.jump(loc, Op::FOR_ITER, anchor);
+            self.jump(g.iter.loc, Op::FOR_ITER, anchor);
         }
         self.expr(&g.target)?;
         g.ifs.iter().try_for_each(|test| self.jump_if(test, if_cleanup, false))?;

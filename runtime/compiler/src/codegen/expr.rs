@@ -84,7 +84,7 @@ impl<'a> Codegen<'a> {
                 let (end, next) = (self.label(), self.label());
                 self.jump_if(test, next, false)?;
                 self.expr(body)?;
-                self.jump(Location::NONE, Op::JUMP, end);
+                self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(next);
                 self.expr(orelse)?;
                 self.place(end);
@@ -219,7 +219,7 @@ impl<'a> Codegen<'a> {
         }
         self.expr(&comparators[last])?;
         self.compare_op(loc, ops[last]);
-        self.jump(Location::NONE, Op::JUMP, end);
+        self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(cleanup);
         self.op_i(loc, Op::SWAP, 2);
         self.op(loc, Op::POP_TOP);

@@ -161,19 +161,12 @@ impl<'a> Codegen<'a> {
     fn qualname(&self, unit: &Unit<'a>) -> Name {
         let depth = self.units.len();
         if depth <= 1 {
-            let function = &self.table.blocks[unit.block].function_name;
-            return match function {
-                Some(function) if depth == 1 => Name::from(format!("{function}.{}", unit.name)),
-                _ => unit.name.clone(),
-            };
+            return unit.name.clone();
         }
         let mut parent = &self.units[depth - 1];
         if parent.kind == ScopeKind::Annotations {
             if depth == 2 {
-                return match &self.table.blocks[unit.block].function_name {
-                    Some(function) => Name::from(format!("{function}.{}", unit.name)),
-                    None => unit.name.clone(),
-                };
+                return unit.name.clone();
             }
             parent = &self.units[depth - 2];
         }
@@ -185,10 +178,7 @@ impl<'a> Codegen<'a> {
         }
         let in_function = matches!(parent.kind, ScopeKind::Function | ScopeKind::AsyncFunction | ScopeKind::Lambda);
         let base = if in_function { format!("{}.<locals>", parent.qualname) } else { parent.qualname.to_string() };
-        match &self.table.blocks[unit.block].function_name {
-            Some(function) => Name::from(format!("{base}.{function}.{}", unit.name)),
-            None => Name::from(format!("{base}.{}", unit.name)),
-        }
+        Name::from(format!("{base}.{}", unit.name))
     }
 
     /// Closes the current unit and makes its code object.

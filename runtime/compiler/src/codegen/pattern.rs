@@ -56,7 +56,7 @@ impl<'a> Codegen<'a> {
                 self.op(loc, Op::POP_TOP);
             }
             self.stmts(&case.body)?;
-            self.jump(Location::NONE, Op::JUMP, end);
+            self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
             self.reset_fail(loc, &mut pc);
         }
         if has_default {
@@ -389,7 +389,7 @@ impl<'a> Codegen<'a> {
             } else {
                 self.match_order(alt.loc, loc, &control, &mut inner.stores)?;
             }
-            self.jump(alt.loc, Op::JUMP, end);
+            self.jump(alt.loc, Op::JUMP_NO_INTERRUPT, end);
             self.reset_fail(alt.loc, &mut inner);
         }
         self.op(loc, Op::POP_TOP);

@@ -165,7 +165,7 @@ impl<'a> Codegen<'a> {
         self.jump_if(test, next, false)?;
         self.stmts(body)?;
         if !orelse.is_empty() {
-            self.jump(NONE, Op::JUMP, end);
+            self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
             self.place(next);
             self.stmts(orelse)?;
         }
@@ -343,7 +343,7 @@ impl<'a> Codegen<'a> {
                 let (end, other) = (self.label(), self.label());
                 self.jump_if(test, other, false)?;
                 self.jump_if(body, next, on)?;
-                self.jump(NONE, Op::JUMP, end);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(other);
                 self.jump_if(orelse, next, on)?;
                 self.place(end);
@@ -384,11 +384,11 @@ impl<'a> Codegen<'a> {
         self.compare_op(loc, ops[ops.len() - 1]);
         self.op(loc, Op::TO_BOOL);
         self.jump(loc, if on { Op::POP_JUMP_IF_TRUE } else { Op::POP_JUMP_IF_FALSE }, next);
-        self.jump(NONE, Op::JUMP, end);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(cleanup);
         self.op(loc, Op::POP_TOP);
         if !on {
-            self.jump(NONE, Op::JUMP, next);
+            self.jump(NONE, Op::JUMP_NO_INTERRUPT, next);
         }
         self.place(end);
         Ok(())

@@ -170,7 +170,7 @@ impl<'a> Codegen<'a> {
         let mut values = elts.iter();
         for piece in pieces {
             match piece {
-                Percent::Text(text) => self.konst(loc, Constant::Str(text)),
+                Percent::Text(text) => self.konst(Location::NONE, Constant::Str(text)),
                 Percent::Field { conversion, spec } => {
                     let Some(value) = values.next() else { return Ok(false) };
                     self.expr(value)?;

@@ -35,7 +35,7 @@ impl<'a> Codegen<'a> {
         self.op(NONE, Op::POP_BLOCK);
         self.pop_block();
         self.stmts(finalbody)?;
-        self.jump(NONE, Op::JUMP, exit);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, exit);
         self.place(end);
         self.push_block(FrameBlockKind::FinallyEnd, Some(end), None)?;
         self.jump(NONE, Op::SETUP_CLEANUP, cleanup);
@@ -74,7 +74,7 @@ impl<'a> Codegen<'a> {
         self.pop_block();
         self.op(NONE, Op::POP_BLOCK);
         self.stmts(orelse)?;
-        self.jump(NONE, Op::JUMP, end);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(except);
         self.jump(NONE, Op::SETUP_CLEANUP, cleanup);
         self.op(NONE, Op::PUSH_EXC_INFO);
@@ -115,7 +115,7 @@ impl<'a> Codegen<'a> {
                 self.op(NONE, Op::POP_BLOCK);
                 self.op(NONE, Op::POP_EXCEPT);
                 self.forget_name(NONE, name)?;
-                self.jump(NONE, Op::JUMP, end);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
                 self.place(cleanup);
                 self.forget_name(NONE, name)?;
                 self.op_i(NONE, Op::RERAISE, 1);
@@ -128,7 +128,7 @@ impl<'a> Codegen<'a> {
                 self.pop_block();
                 self.op(NONE, Op::POP_BLOCK);
                 self.op(NONE, Op::POP_EXCEPT);
-                self.jump(NONE, Op::JUMP, end);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
             }
         }
         self.place(next);
@@ -144,7 +144,7 @@ impl<'a> Codegen<'a> {
         self.stmts(body)?;
         self.pop_block();
         self.op(NONE, Op::POP_BLOCK);
-        self.jump(NONE, Op::JUMP, or_else);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, or_else);
         self.place(except);
         self.jump(NONE, Op::SETUP_CLEANUP, cleanup);
         self.op(NONE, Op::PUSH_EXC_INFO);
@@ -153,7 +153,7 @@ impl<'a> Codegen<'a> {
             self.star_handler(handler, index == 0)?;
             if index + 1 == handlers.len() {
                 self.op_i(NONE, Op::LIST_APPEND, 1);
-                self.jump(NONE, Op::JUMP, reraise_star);
+                self.jump(NONE, Op::JUMP_NO_INTERRUPT, reraise_star);
             }
         }
         self.pop_block();
@@ -164,7 +164,7 @@ impl<'a> Codegen<'a> {
         self.op(NONE, Op::POP_TOP);
         self.op(NONE, Op::POP_BLOCK);
         self.op(NONE, Op::POP_EXCEPT);
-        self.jump(NONE, Op::JUMP, end);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, end);
         self.place(reraise);
         self.op(NONE, Op::POP_BLOCK);
         self.op_i(NONE, Op::SWAP, 2);
@@ -207,17 +207,17 @@ impl<'a> Codegen<'a> {
         if let Some(name) = &handler.name {
             self.forget_name(NONE, name)?;
         }
-        self.jump(NONE, Op::JUMP, next);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, next);
         self.place(cleanup);
         if let Some(name) = &handler.name {
             self.forget_name(NONE, name)?;
         }
         self.op_i(NONE, Op::LIST_APPEND, 3);
         self.op(NONE, Op::POP_TOP);
-        self.jump(NONE, Op::JUMP, with_error);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, with_error);
         self.place(next);
         self.op(NONE, Op::NOP);
-        self.jump(NONE, Op::JUMP, with_error);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, with_error);
         self.place(no_match);
         self.op(loc, Op::POP_TOP);
         self.place(with_error);
@@ -272,7 +272,7 @@ impl<'a> Codegen<'a> {
             self.await_special(loc, 2)?;
         }
         self.op(loc, Op::POP_TOP);
-        self.jump(loc, Op::JUMP, exit);
+        self.jump(loc, Op::JUMP_NO_INTERRUPT, exit);
         self.place(handler);
         self.jump(loc, Op::SETUP_CLEANUP, cleanup);
         self.op(loc, Op::PUSH_EXC_INFO);
@@ -302,7 +302,7 @@ impl<'a> Codegen<'a> {
         for _ in 0..3 {
             self.op(NONE, Op::POP_TOP);
         }
-        self.jump(NONE, Op::JUMP, out);
+        self.jump(NONE, Op::JUMP_NO_INTERRUPT, out);
         self.place(cleanup);
         self.pop_except_and_reraise();
         self.place(out);

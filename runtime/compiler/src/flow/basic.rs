@@ -134,9 +134,8 @@ impl Cfg {
         }
         let mut jump = Instr::new(op, 0, target.loc);
         jump.target = target.target;
-        let instrs = &mut self.blocks[ix].instrs;
-        instrs[at].set_nop();
-        instrs.push(jump);
+        self.blocks[ix].instrs[at].set_nop();
+        self.blocks[ix].push(jump);
         true
     }
 

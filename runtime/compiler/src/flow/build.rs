@@ -92,7 +92,9 @@ impl Cfg {
             let mut yield_depth = None;
             for at in 0..self.blocks[ix].instrs.len() {
                 let instr = self.blocks[ix].instrs[at];
-                self.blocks[ix].instrs[at].except = stack.last().copied();
+                if !instr.op.is_block_push() && instr.op != Op::POP_BLOCK {
+                    self.blocks[ix].instrs[at].except = stack.last().copied();
+                }
                 match instr.target {
                     Some(target) => {
                         if !self.blocks[target].visited {

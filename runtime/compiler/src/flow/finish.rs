@@ -38,6 +38,8 @@ impl Cfg {
             last.op = op;
             let jump = *last;
             block.instrs.pop();
+            let consumed = block.ghosts.len().min(2);
+            block.ghosts.drain(..consumed);
             for (op, arg) in [(Op::COPY, 1), (Op::TO_BOOL, 0)] {
                 block.instrs.push(Instr { op, arg, target: None, ..jump });
             }
@@ -148,7 +150,7 @@ impl Cfg {
         let Some(target) = last.target.filter(|_| last.op.is_conditional_jump()) else { return };
         let not_taken = Instr::new(Op::NOT_TAKEN, 0, last.loc);
         if !self.blocks[target].visited {
-            self.blocks[ix].instrs.push(not_taken);
+            self.blocks[ix].push(not_taken);
             return;
         }
         let reversed = match last.op {

@@ -41,6 +41,7 @@ impl Cfg {
                 copy.instrs[0].loc = last.loc;
                 copy.predecessors = 1;
                 copy.is_target = true;
+                copy.ghosts.clear();
                 self.blocks.push(copy);
                 let new = self.blocks.len() - 1;
                 self.blocks[target].next = Some(new);

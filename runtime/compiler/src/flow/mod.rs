@@ -63,11 +63,27 @@ pub(crate) struct Block {
     pub(crate) preserve_lasti: bool,
     warm: bool,
     cold: bool,
+    /// Handlers of instructions that stood past the end: CPython gives them to instructions that are appended later,
+    /// and so does [`Block::push`], for the sake of equal exception tables.
+    ghosts: std::collections::VecDeque<Option<BlockIx>>,
     unsafe_locals: u64,
     on_stack: bool,
 }
 
 impl Block {
+    /// Appends an instruction, which takes the handler of the one that stood there before.
+    fn push(&mut self, mut instr: Instr) {
+        instr.except = self.ghosts.pop_front().flatten();
+        self.instrs.push(instr);
+    }
+
+    /// Drops instructions from the end.
+    fn truncate(&mut self, len: usize) {
+        for instr in self.instrs.drain(len..).rev() {
+            self.ghosts.push_front(instr.except);
+        }
+    }
+
     fn falls_through(&self) -> bool {
         self.instrs.last().is_none_or(|i| !i.op.no_fallthrough())
     }
@@ -137,7 +153,6 @@ impl Cfg {
             self.optimize_block(ix, &mut pool);
         }
         self.remove_nops_and_pairs();
-        self.inline_small_blocks();
         self.remove_unreachable();
         self.remove_nops_and_jumps();
         *consts = pool.into_used(self);

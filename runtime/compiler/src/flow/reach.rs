@@ -62,6 +62,8 @@ impl Cfg {
             return false;
         }
         let copied = block.instrs.clone();
+        let consumed = copied.len().min(self.blocks[ix].ghosts.len());
+        self.blocks[ix].ghosts.drain(..consumed);
         let instrs = &mut self.blocks[ix].instrs;
         if let Some(jump) = instrs.last_mut() {
             jump.set_nop();
@@ -85,7 +87,7 @@ impl Cfg {
     }
 
     fn remove_block_nops(&mut self, ix: BlockIx) -> usize {
-        let mut instrs = std::mem::take(&mut self.blocks[ix].instrs);
+        let mut instrs = self.blocks[ix].instrs.clone();
         let (mut kept, mut previous) = (0, -1);
         for at in 0..instrs.len() {
             let instr = instrs[at];
@@ -112,8 +114,13 @@ impl Cfg {
             previous = line;
         }
         let removed = instrs.len() - kept;
-        instrs.truncate(kept);
-        self.blocks[ix].instrs = instrs;
+        if removed > 0 {
+            let block = &mut self.blocks[ix];
+            block.truncate(kept);
+            block.instrs.copy_from_slice(&instrs[..kept]);
+        } else {
+            self.blocks[ix].instrs = instrs;
+        }
         removed
     }
 

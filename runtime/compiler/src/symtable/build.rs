@@ -59,9 +59,7 @@ impl Builder {
         if let Some(&parent) = self.stack.last() {
             let parent = &self.table.blocks[parent];
             nested = parent.nested || parent.is_function_like();
-            let in_class = parent.kind == BlockKind::Class
-                || (parent.kind == BlockKind::TypeParameters && parent.can_see_class_scope);
-            method = kind == BlockKind::Function && in_class;
+            method = kind == BlockKind::Function && parent.kind == BlockKind::Class;
         }
         self.table.blocks.push(Block {
             name: name.into(),
@@ -91,7 +89,6 @@ impl Builder {
             comp_iter_expr: 0,
             in_conditional_block: false,
             in_unevaluated_annotation: false,
-            function_name: None,
         });
         let id = self.table.blocks.len() - 1;
         self.table.by_key.insert(key, id);

@@ -126,8 +126,6 @@ pub(crate) struct Block {
     comp_iter_expr: u32,
     in_conditional_block: bool,
     in_unevaluated_annotation: bool,
-    /// Name of the function whose annotations these are.
-    pub(crate) function_name: Option<Name>,
 }
 
 impl Block {

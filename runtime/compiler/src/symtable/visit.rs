@@ -135,9 +135,9 @@ impl Builder {
         f.args.kw_defaults.iter().try_for_each(|d| self.opt(d))?;
         self.exprs(&f.decorators)?;
         if !f.type_params.is_empty() {
-            let defaults = !f.args.defaults.is_empty();
             let kwdefaults = f.args.kw_defaults.iter().any(Option::is_some);
-            self.enter_type_params(&f.name, &f.type_params, defaults, kwdefaults, false, stmt.loc)?;
+            // The parameter for defaults exists even when there are none.
+            self.enter_type_params(&f.name, &f.type_params, true, kwdefaults, false, stmt.loc)?;
             self.type_params(&f.type_params)?;
         }
         let id = self.new_block(&f.name, BlockKind::Function, key(stmt), stmt.loc);
@@ -157,7 +157,6 @@ impl Builder {
     fn function_annotations(&mut self, stmt: &Stmt, f: &FunctionDef) -> Res {
         let in_class = self.cur().can_see_class_scope || self.cur().kind == BlockKind::Class;
         self.enter("__annotate__", BlockKind::Annotation, key(&f.args), stmt.loc)?;
-        self.cur().function_name = Some(f.name.clone());
         if in_class {
             self.cur().can_see_class_scope = true;
             self.add(&"__classdict__".into(), def::USE, stmt.loc)?;
