@@ -179,12 +179,18 @@ fn linearize(cfg: &Cfg) -> (Vec<Item>, Vec<Handler>) {
             items.push(Item { op, arg: instr.arg, loc: instr.loc, target, handler });
         }
     }
+    for at in (0..items.len()).rev() {
+        if items[at].loc == Location::NEXT {
+            items[at].loc = items.get(at + 1).map_or(Location::NONE, |next| next.loc);
+        }
+    }
     (items, handlers)
 }
 
 /// Code units, and the offset of each item (and of the end).
 fn encode(items: &[Item]) -> (Vec<u8>, Vec<usize>) {
-    let mut args: Vec<u32> = items.iter().map(|i| if i.target.is_some() { 0 } else { i.arg }).collect();
+    // The first guess of a distance is the target's index: where two layouts are consistent, this finds CPython's.
+    let mut args: Vec<u32> = items.iter().map(|i| i.target.map_or(i.arg, |t| t as u32)).collect();
     loop {
         let mut offsets = Vec::with_capacity(items.len() + 1);
         let mut at = 0;

@@ -41,7 +41,9 @@ pub(super) fn attribute_loc(mut loc: Location, attribute: &Expr) -> Location {
             loc.end_column = -1;
         }
         loc.end_line = loc.end_line.max(loc.line);
-        loc.end_column = loc.end_column.max(loc.column);
+        if loc.line == loc.end_line {
+            loc.end_column = loc.end_column.max(loc.column);
+        }
     }
     loc
 }

@@ -41,6 +41,9 @@ impl<'a> Codegen<'a> {
     /// Whether an expression is a name that the module imports: its attributes are functions, not methods.
     fn is_import(&self, e: &Expr) -> bool {
         let ExprKind::Name { id, .. } = &e.kind else { return false };
+        if self.block_id() == 0 && self.unit_ref().in_inlined_comp > 0 {
+            return false;
+        }
         self.table.blocks[0].symbol(id).flags & def::IMPORT != 0
     }
 

@@ -53,10 +53,10 @@ impl<'a> Codegen<'a> {
                 self.jump_if(guard, pc.fail[0], false)?;
             }
             if keep {
-                self.op(loc, Op::POP_TOP);
+                self.op(Location::NEXT, Op::POP_TOP);
             }
             self.stmts(&case.body)?;
-            self.jump(Location::NONE, Op::JUMP_NO_INTERRUPT, end);
+            self.jump(Location::NONE, Op::JUMP, end);
             self.reset_fail(loc, &mut pc);
         }
         if has_default {

@@ -228,7 +228,7 @@ fn parse_percent(format: &Wtf8) -> Option<Vec<Percent>> {
             while let Some(digit) = at(*i).and_then(|c| c.to_digit(10)) {
                 value = Some(value.unwrap_or(0) * 10 + digit);
                 *i += 1;
-                if value.is_some_and(|v| v > 999) {
+                if value.is_some_and(|v| v > 99) {
                     return None;
                 }
             }

@@ -146,8 +146,10 @@ impl Cfg {
         let (pops, pushes) = (pops as usize, pushes as usize);
         match op {
             // These leave all their inputs.
-            Op::GET_ANEXT
+            Op::FORMAT_SIMPLE
+            | Op::GET_ANEXT
             | Op::GET_LEN
+            | Op::GET_YIELD_FROM_ITER
             | Op::IMPORT_FROM
             | Op::MATCH_KEYS
             | Op::MATCH_MAPPING

@@ -110,6 +110,7 @@ impl Cfg {
                     }
                     None if instr.op == Op::POP_BLOCK => {
                         stack.pop();
+                        self.blocks[ix].instrs[at].set_nop();
                     }
                     None if instr.op == Op::YIELD_VALUE => yield_depth = Some(stack.len()),
                     None if instr.op == Op::RESUME && instr.arg != 0 && yield_depth.take() == Some(1) => {

@@ -82,7 +82,6 @@ impl Cfg {
     fn convert_pseudo_ops(&mut self) {
         for instr in self.blocks.iter_mut().flat_map(|b| &mut b.instrs) {
             match instr.op {
-                Op::POP_BLOCK => instr.set_nop(),
                 op if op.is_block_push() => instr.set_nop(),
                 Op::LOAD_CLOSURE => instr.op = Op::LOAD_FAST,
                 Op::STORE_FAST_MAYBE_NULL => instr.op = Op::STORE_FAST,

@@ -69,7 +69,7 @@ impl Cfg {
         for ix in self.order() {
             let mut previous = Location::NONE;
             for instr in &mut self.blocks[ix].instrs {
-                if instr.loc.line < 0 {
+                if instr.loc.line == Location::NONE.line {
                     instr.loc = previous;
                 } else {
                     previous = instr.loc;
@@ -81,7 +81,7 @@ impl Cfg {
             for to in next.into_iter().chain(target) {
                 if self.blocks[to].predecessors == 1
                     && let Some(first) = self.blocks[to].instrs.first_mut()
-                    && first.loc.line < 0
+                    && first.loc.line == Location::NONE.line
                 {
                     first.loc = previous;
                 }
