@@ -29,11 +29,13 @@ pub mod moduleobject;
 pub mod numfmt;
 pub mod object;
 pub mod percent;
+pub mod property;
 pub mod rangeobject;
 pub mod setobject;
 pub mod sliceobject;
 pub mod stringlib;
 pub mod structseq;
+pub mod superobject;
 pub mod templateobject;
 pub mod textargs;
 pub mod tupleobject;
@@ -102,6 +104,9 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<templateobject::Interpolation>,
     link_static::<templateobject::TemplateIter>,
     link_static::<Module>,
+    link_static::<moduleobject::ModuleDef>,
+    link_static::<property::Property>,
+    link_static::<superobject::Super>,
     link_static::<Method>,
     link_static::<classobject::InstanceMethod>,
     link_static::<methodobject::CFunction>,
