@@ -139,8 +139,12 @@ fn arrows(files: &[String], found: &mut Vec<String>) -> Result<()> {
         };
         for table in ["dependencies", "build-dependencies"] {
             let Some(deps) = manifest.get(table).and_then(|d| d.as_table()) else { continue };
-            for dep in deps.keys().filter(|d| manifests.contains_key(*d)) {
-                if !may.contains(dep) && !tool(name) {
+            // A dependency may stand under another name than its package's.
+            let package = |(key, value): (&String, &toml::Value)| {
+                value.get("package").and_then(|p| p.as_str()).unwrap_or(key).to_string()
+            };
+            for dep in deps.iter().map(package).filter(|d| manifests.contains_key(d)) {
+                if !may.contains(&dep) && !tool(name) {
                     found.push(format!("{name} depends on {dep}, which its arrows in ARCHITECTURE.md do not allow"));
                 }
             }
