@@ -5,6 +5,7 @@ pub mod boolobject;
 pub mod bytearrayobject;
 pub mod bytes_methods;
 pub mod bytesobject;
+pub mod capsule;
 pub mod cellobject;
 pub mod classmethod;
 pub mod classobject;
@@ -26,6 +27,7 @@ pub mod longobject;
 pub mod memoryobject;
 pub mod methodobject;
 pub mod moduleobject;
+pub mod namespaceobject;
 pub mod numfmt;
 pub mod object;
 pub mod percent;
@@ -104,6 +106,11 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<templateobject::Interpolation>,
     link_static::<templateobject::TemplateIter>,
     link_static::<Module>,
+    link_static::<genericaliasobject::GenericAlias>,
+    link_static::<genericaliasobject::AliasIter>,
+    link_static::<unionobject::Union>,
+    link_static::<namespaceobject::Namespace>,
+    link_static::<capsule::Capsule>,
     link_static::<moduleobject::ModuleDef>,
     link_static::<property::Property>,
     link_static::<superobject::Super>,
