@@ -1,1 +1,2 @@
 //! krait
+pub use krait_vm as vm;

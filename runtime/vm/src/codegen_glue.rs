@@ -1,0 +1,71 @@
+//! From the compiler's plain code objects to the runtime's.
+use krait_bytecode::{CodeObject, Constant, Wtf8};
+use krait_object::{Attached, Bytes, Code, CodeParts, Complex, Float, FrozenSet, Int, Layout, Object, PyResult, Ref};
+use krait_object::{Bool, Slice, Str, Tuple, ellipsis, none};
+
+/// A string of the compiler as an object.
+pub fn text(py: Attached<'_>, text: &Wtf8) -> PyResult<Ref<Str>> {
+    match text.as_str() {
+        Some(text) => Str::new(py, text),
+        None => Str::from_code_points(py, &text.code_points().collect::<Vec<u32>>()),
+    }
+}
+
+fn texts(py: Attached<'_>, list: &[Wtf8]) -> PyResult<Ref<Tuple>> {
+    let items = list.iter().map(|item| Ok(text(py, item)?.upcast())).collect::<PyResult<Vec<_>>>()?;
+    Tuple::from_vec(py, items)
+}
+
+/// A constant as an object.
+pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
+    Ok(match value {
+        Constant::None => none(),
+        Constant::True => Bool::of(true).as_object().to_ref(),
+        Constant::False => Bool::of(false).as_object().to_ref(),
+        Constant::Ellipsis => ellipsis(),
+        Constant::Int(value) => Int::from_bigint(py, value)?.upcast(),
+        Constant::Float(value) => Float::new(py, *value)?.upcast(),
+        Constant::Complex(real, imag) => Complex::new(py, *real, *imag)?.upcast(),
+        Constant::Str(value) => text(py, value)?.upcast(),
+        Constant::Bytes(value) => Bytes::new(py, value)?.upcast(),
+        Constant::Tuple(items) => constants(py, items)?.upcast(),
+        Constant::FrozenSet(items) => {
+            let items = items.iter().map(|item| constant(py, item)).collect::<PyResult<Vec<_>>>()?;
+            FrozenSet::from_items(py, krait_object::args::as_borrowed(&items))?.upcast()
+        }
+        Constant::Slice(parts) => {
+            let [start, stop, step] = &**parts;
+            let (start, stop, step) = (constant(py, start)?, constant(py, stop)?, constant(py, step)?);
+            Slice::new(py, Some(&start), Some(&stop), Some(&step))?.upcast()
+        }
+        Constant::Code(code) => code_object(py, code)?.upcast(),
+    })
+}
+
+fn constants(py: Attached<'_>, items: &[Constant]) -> PyResult<Ref<Tuple>> {
+    let items = items.iter().map(|item| constant(py, item)).collect::<PyResult<Vec<_>>>()?;
+    Tuple::from_vec(py, items)
+}
+
+/// A compiled code object as an object.
+pub fn code_object(py: Attached<'_>, code: &CodeObject) -> PyResult<Ref<Code>> {
+    let parts = CodeParts {
+        argcount: code.argcount as i32,
+        posonlyargcount: code.posonlyargcount as i32,
+        kwonlyargcount: code.kwonlyargcount as i32,
+        stacksize: code.stacksize as i32,
+        flags: code.flags as i32,
+        code: Bytes::new(py, &code.code)?,
+        consts: constants(py, &code.consts)?,
+        names: texts(py, &code.names)?,
+        localsplusnames: texts(py, &code.localsplusnames)?,
+        localspluskinds: Bytes::new(py, &code.localspluskinds)?,
+        filename: text(py, &code.filename)?,
+        name: text(py, &code.name)?,
+        qualname: text(py, &code.qualname)?,
+        firstlineno: code.firstlineno,
+        linetable: Bytes::new(py, &code.linetable)?,
+        exceptiontable: Bytes::new(py, &code.exceptiontable)?,
+    };
+    Code::from_parts(py, parts)
+}

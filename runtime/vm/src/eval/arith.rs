@@ -1,0 +1,511 @@
+//! Operators: unary, binary, comparison, membership, truth, subscripts.
+use super::{Eval, Step};
+use crate::stackref::StackRef;
+use krait_bytecode::Opcode;
+use krait_object::protocols::number::BinaryOp;
+use krait_object::typedef::CompareOp;
+use krait_object::{Bool, Dict, Float, Int, Layout, List, Object, PyResult, Ref, Slice, Str, Tuple};
+
+const SUBSCR: usize = 26;
+const ADD: usize = 0;
+const MULTIPLY: usize = 5;
+const SUBTRACT: usize = 10;
+const INPLACE: usize = 13;
+const BINARY_SKIP: isize = 1 + Opcode::BINARY_OP.cache_entries() as isize;
+const COMPARE_SKIP: isize = 1 + Opcode::COMPARE_OP.cache_entries() as isize;
+const TO_BOOL_SKIP: isize = 1 + Opcode::TO_BOOL.cache_entries() as isize;
+const STORE_SKIP: isize = 1 + Opcode::STORE_SUBSCR.cache_entries() as isize;
+
+/// The operators in the order of `BINARY_OP`'s argument.
+const OPERATORS: [BinaryOp; 13] = [
+    BinaryOp::Add,
+    BinaryOp::And,
+    BinaryOp::FloorDivide,
+    BinaryOp::Lshift,
+    BinaryOp::MatMul,
+    BinaryOp::Multiply,
+    BinaryOp::Remainder,
+    BinaryOp::Or,
+    BinaryOp::Power,
+    BinaryOp::Rshift,
+    BinaryOp::Subtract,
+    BinaryOp::TrueDivide,
+    BinaryOp::Xor,
+];
+
+/// The borrowed word of `True` or `False`.
+#[inline(always)]
+pub(super) fn bool_word(value: bool) -> StackRef {
+    StackRef::borrowed(Bool::of(value).as_ptr())
+}
+
+impl Eval<'_> {
+    pub(super) fn UNARY_NEGATIVE(&mut self) -> Step {
+        self.save();
+        let result = self.object(1).negative(self.py)?;
+        self.replace(1, result);
+        Ok(1)
+    }
+
+    pub(super) fn UNARY_INVERT(&mut self) -> Step {
+        self.save();
+        let result = self.object(1).invert(self.py)?;
+        self.replace(1, result);
+        Ok(1)
+    }
+
+    /// The operand is a bool: `TO_BOOL` came before.
+    #[inline(always)]
+    pub(super) fn UNARY_NOT(&mut self) -> Step {
+        let truth = self.object(1).is(Bool::of(false));
+        self.poke(1, bool_word(truth));
+        Ok(1)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP(&mut self) -> Step {
+        self.save();
+        if self.unit().warm() {
+            self.specialize_binary();
+        }
+        let result = self.binary_generic()?;
+        self.replace(2, result);
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(never)]
+    fn binary_generic(&mut self) -> PyResult<Ref<Object>> {
+        let (left, right, op) = (self.object(2), self.object(1), self.arg());
+        match op {
+            SUBSCR => left.get_item(self.py, right),
+            INPLACE.. => left.inplace_op(self.py, right, OPERATORS[op - INPLACE]),
+            _ => left.binary_op(self.py, right, OPERATORS[op]),
+        }
+    }
+
+    #[cold]
+    fn specialize_binary(&mut self) {
+        let (left, right, unit) = (self.object(2), self.object(1), self.unit());
+        let op = self.arg();
+        let plain = if (INPLACE..SUBSCR).contains(&op) { op - INPLACE } else { op };
+        let ints = left.downcast_exact::<Int>().is_some() && right.downcast_exact::<Int>().is_some();
+        let floats = left.downcast_exact::<Float>().is_some() && right.downcast_exact::<Float>().is_some();
+        let form = match plain {
+            ADD if ints => Opcode::BINARY_OP_ADD_INT,
+            SUBTRACT if ints => Opcode::BINARY_OP_SUBTRACT_INT,
+            MULTIPLY if ints => Opcode::BINARY_OP_MULTIPLY_INT,
+            ADD if floats => Opcode::BINARY_OP_ADD_FLOAT,
+            SUBTRACT if floats => Opcode::BINARY_OP_SUBTRACT_FLOAT,
+            MULTIPLY if floats => Opcode::BINARY_OP_MULTIPLY_FLOAT,
+            ADD if left.downcast_exact::<Str>().is_some() && right.downcast_exact::<Str>().is_some() => {
+                Opcode::BINARY_OP_ADD_UNICODE
+            }
+            SUBSCR if right.downcast_exact::<Int>().is_some() && left.downcast_exact::<List>().is_some() => {
+                Opcode::BINARY_OP_SUBSCR_LIST_INT
+            }
+            SUBSCR if right.downcast_exact::<Int>().is_some() && left.downcast_exact::<Tuple>().is_some() => {
+                Opcode::BINARY_OP_SUBSCR_TUPLE_INT
+            }
+            SUBSCR if left.downcast_exact::<Dict>().is_some() => Opcode::BINARY_OP_SUBSCR_DICT,
+            _ => return unit.miss(),
+        };
+        unit.specialize(form);
+    }
+
+    /// The operands were not what the specialised form expects.
+    #[cold]
+    fn binary_deopt(&mut self) -> Step {
+        self.unit().deoptimize(Opcode::BINARY_OP);
+        self.save();
+        let result = self.binary_generic()?;
+        self.replace(2, result);
+        Ok(BINARY_SKIP)
+    }
+
+    /// Both operands as machine words, if they are small exact integers.
+    #[inline(always)]
+    fn small_ints(&self) -> Option<(isize, isize)> {
+        let left = self.object(2).downcast_exact::<Int>()?;
+        let right = self.object(1).downcast_exact::<Int>()?;
+        (left.is_compact() && right.is_compact()).then(|| (left.compact_value(), right.compact_value()))
+    }
+
+    #[inline(always)]
+    fn int_op(&mut self, op: impl FnOnce(isize, isize) -> isize) -> Step {
+        let Some((a, b)) = self.small_ints() else { return self.binary_int_slow() };
+        let result = Int::from_i64(self.py, op(a, b) as i64)?;
+        // Small integers free no other object.
+        self.pop().close();
+        self.pop().close();
+        self.push(StackRef::owned(result));
+        Ok(BINARY_SKIP)
+    }
+
+    /// Large integers stay in the specialised form.
+    #[inline(never)]
+    fn binary_int_slow(&mut self) -> Step {
+        let exact = |object: &Object| object.downcast_exact::<Int>().is_some();
+        if !exact(self.object(2)) || !exact(self.object(1)) {
+            return self.binary_deopt();
+        }
+        self.save();
+        let result = self.binary_generic()?;
+        self.replace(2, result);
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_ADD_INT(&mut self) -> Step {
+        self.int_op(|a, b| a + b)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBTRACT_INT(&mut self) -> Step {
+        self.int_op(|a, b| a - b)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_MULTIPLY_INT(&mut self) -> Step {
+        self.int_op(|a, b| a * b)
+    }
+
+    #[inline(always)]
+    fn float_op(&mut self, op: impl FnOnce(f64, f64) -> f64) -> Step {
+        let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Float>(), self.object(1).downcast_exact::<Float>())
+        else {
+            return self.binary_deopt();
+        };
+        let result = Float::new(self.py, op(a.value(), b.value()))?;
+        self.pop().close();
+        self.pop().close();
+        self.push(StackRef::owned(result));
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_ADD_FLOAT(&mut self) -> Step {
+        self.float_op(|a, b| a + b)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBTRACT_FLOAT(&mut self) -> Step {
+        self.float_op(|a, b| a - b)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_MULTIPLY_FLOAT(&mut self) -> Step {
+        self.float_op(|a, b| a * b)
+    }
+
+    /// String concatenation. When the next instruction stores the result into the local that the left operand came
+    /// from, the local lets go first, so that the string may grow in place.
+    pub(super) fn BINARY_OP_ADD_UNICODE(&mut self) -> Step {
+        let (left, right) = (self.object(2), self.object(1));
+        let exact = |object: &Object| object.downcast_exact::<Str>().is_some();
+        if !exact(left) || !exact(right) {
+            return self.binary_deopt();
+        }
+        self.save();
+        let result = left.binary_op(self.py, right, BinaryOp::Add)?;
+        self.replace(2, result);
+        Ok(BINARY_SKIP)
+    }
+
+    /// A subscript as an index into `len` items, if it is a small integer in range.
+    #[inline(always)]
+    fn index(&self, len: usize) -> Option<usize> {
+        let index = self.object(1).downcast_exact::<Int>()?;
+        if !index.is_compact() {
+            return None;
+        }
+        let index = index.compact_value();
+        let index = if index < 0 { index + len as isize } else { index };
+        ((index as usize) < len).then_some(index as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBSCR_LIST_INT(&mut self) -> Step {
+        let Some(list) = self.object(2).downcast_exact::<List>() else { return self.binary_deopt() };
+        let found = self.index(list.len()).and_then(|index| list.get(self.py, index));
+        let Some(found) = found else { return self.subscript_slow() };
+        self.replace(2, found);
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBSCR_TUPLE_INT(&mut self) -> Step {
+        let Some(tuple) = self.object(2).downcast_exact::<Tuple>() else { return self.binary_deopt() };
+        let Some(index) = self.index(tuple.len()) else { return self.subscript_slow() };
+        let found = tuple.as_slice()[index].to_ref();
+        self.replace(2, found);
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBSCR_DICT(&mut self) -> Step {
+        let Some(dict) = self.object(2).downcast_exact::<Dict>() else { return self.binary_deopt() };
+        self.save();
+        match dict.get(self.py, self.object(1))? {
+            Some(found) => self.replace(2, found),
+            None => return self.subscript_slow(),
+        }
+        Ok(BINARY_SKIP)
+    }
+
+    /// The specialised form does not apply this time (index out of range, odd key).
+    #[inline(never)]
+    fn subscript_slow(&mut self) -> Step {
+        self.save();
+        let result = self.binary_generic()?;
+        self.replace(2, result);
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn COMPARE_OP(&mut self) -> Step {
+        self.save();
+        if self.unit().warm() {
+            self.specialize_compare();
+        }
+        self.compare_generic()
+    }
+
+    #[inline(never)]
+    fn compare_generic(&mut self) -> Step {
+        let arg = self.arg();
+        let op = CompareOp::from_raw((arg >> 5) as i32);
+        let result = self.object(2).rich_compare(self.py, self.object(1), op)?;
+        if arg & krait_bytecode::oparg::COMPARE_TO_BOOL as usize != 0 {
+            let truth = result.is_true(self.py)?;
+            drop(result);
+            self.replace_word(2, bool_word(truth));
+        } else {
+            self.replace(2, result);
+        }
+        Ok(COMPARE_SKIP)
+    }
+
+    #[cold]
+    fn specialize_compare(&mut self) {
+        let (left, right, unit) = (self.object(2), self.object(1), self.unit());
+        let both = |test: fn(&Object) -> bool| test(left) && test(right);
+        let equality = matches!(self.arg() >> 5, 2 | 3);
+        let form = if both(|o| o.downcast_exact::<Int>().is_some_and(|int| int.is_compact())) {
+            Opcode::COMPARE_OP_INT
+        } else if both(|o| o.downcast_exact::<Float>().is_some()) {
+            Opcode::COMPARE_OP_FLOAT
+        } else if equality && both(|o| o.downcast_exact::<Str>().is_some()) {
+            Opcode::COMPARE_OP_STR
+        } else {
+            return unit.miss();
+        };
+        unit.specialize(form);
+    }
+
+    #[cold]
+    fn compare_deopt(&mut self) -> Step {
+        self.unit().deoptimize(Opcode::COMPARE_OP);
+        self.save();
+        self.compare_generic()
+    }
+
+    #[inline(always)]
+    pub(super) fn COMPARE_OP_INT(&mut self) -> Step {
+        let Some((a, b)) = self.small_ints() else { return self.compare_deopt() };
+        // Bits of the argument: 2 less, 4 greater, 8 equal.
+        let outcome = 2usize << (usize::from(a >= b) + usize::from(a == b));
+        let outcome = if a == b { 8 } else { outcome };
+        let truth = self.arg() & outcome != 0;
+        self.pop().close();
+        self.pop().close();
+        self.push(bool_word(truth));
+        Ok(COMPARE_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn COMPARE_OP_FLOAT(&mut self) -> Step {
+        let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Float>(), self.object(1).downcast_exact::<Float>())
+        else {
+            return self.compare_deopt();
+        };
+        let outcome = match a.value().partial_cmp(&b.value()) {
+            None => 1,
+            Some(std::cmp::Ordering::Less) => 2,
+            Some(std::cmp::Ordering::Greater) => 4,
+            Some(std::cmp::Ordering::Equal) => 8,
+        };
+        let truth = self.arg() & outcome != 0;
+        self.pop().close();
+        self.pop().close();
+        self.push(bool_word(truth));
+        Ok(COMPARE_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn COMPARE_OP_STR(&mut self) -> Step {
+        let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Str>(), self.object(1).downcast_exact::<Str>())
+        else {
+            return self.compare_deopt();
+        };
+        let same = std::ptr::eq(a, b) || a.eq(b);
+        let truth = same == (self.arg() >> 5 == 2);
+        self.pop().close();
+        self.pop().close();
+        self.push(bool_word(truth));
+        Ok(COMPARE_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn IS_OP(&mut self) -> Step {
+        let same = self.object(2).is(self.object(1));
+        let word = bool_word(same != (self.arg() != 0));
+        self.save();
+        self.replace_word(2, word);
+        Ok(1)
+    }
+
+    pub(super) fn CONTAINS_OP(&mut self) -> Step {
+        self.save();
+        let found = self.object(1).contains(self.py, self.object(2))?;
+        let word = bool_word(found != (self.arg() != 0));
+        self.replace_word(2, word);
+        Ok(1 + Opcode::CONTAINS_OP.cache_entries() as isize)
+    }
+
+    #[inline(always)]
+    pub(super) fn TO_BOOL(&mut self) -> Step {
+        self.save();
+        if self.unit().warm() {
+            let value = self.object(1);
+            match () {
+                () if value.downcast_exact::<Bool>().is_some() => self.unit().specialize(Opcode::TO_BOOL_BOOL),
+                () if value.downcast_exact::<Int>().is_some() => self.unit().specialize(Opcode::TO_BOOL_INT),
+                () if value.is_none() => self.unit().specialize(Opcode::TO_BOOL_NONE),
+                () => self.unit().miss(),
+            }
+        }
+        self.to_bool_generic()
+    }
+
+    #[inline(never)]
+    fn to_bool_generic(&mut self) -> Step {
+        let truth = self.object(1).is_true(self.py)?;
+        self.replace_word(1, bool_word(truth));
+        Ok(TO_BOOL_SKIP)
+    }
+
+    #[cold]
+    fn to_bool_deopt(&mut self) -> Step {
+        self.unit().deoptimize(Opcode::TO_BOOL);
+        self.save();
+        self.to_bool_generic()
+    }
+
+    #[inline(always)]
+    pub(super) fn TO_BOOL_BOOL(&mut self) -> Step {
+        if self.object(1).downcast_exact::<Bool>().is_none() {
+            return self.to_bool_deopt();
+        }
+        Ok(TO_BOOL_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn TO_BOOL_INT(&mut self) -> Step {
+        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.to_bool_deopt() };
+        let word = bool_word(!int.is_zero());
+        self.pop().close();
+        self.push(word);
+        Ok(TO_BOOL_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn TO_BOOL_NONE(&mut self) -> Step {
+        if !self.object(1).is_none() {
+            return self.to_bool_deopt();
+        }
+        self.poke(1, bool_word(false));
+        Ok(TO_BOOL_SKIP)
+    }
+
+    pub(super) fn BINARY_SLICE(&mut self) -> Step {
+        self.save();
+        let (container, start, stop) = (self.object(3), self.object(2), self.object(1));
+        let slice = Slice::new(self.py, Some(start), Some(stop), None)?;
+        let result = container.get_item(self.py, slice.as_object())?;
+        drop(slice);
+        self.replace(3, result);
+        Ok(1)
+    }
+
+    pub(super) fn STORE_SLICE(&mut self) -> Step {
+        self.save();
+        let slice = Slice::new(self.py, Some(self.object(2)), Some(self.object(1)), None)?;
+        self.object(3).set_item(self.py, slice.as_object(), self.object(4))?;
+        drop(slice);
+        self.drop_many(4);
+        Ok(1)
+    }
+
+    #[inline(always)]
+    pub(super) fn STORE_SUBSCR(&mut self) -> Step {
+        self.save();
+        if self.unit().warm() {
+            let container = self.object(2);
+            if container.downcast_exact::<Dict>().is_some() {
+                self.unit().specialize(Opcode::STORE_SUBSCR_DICT);
+            } else if container.downcast_exact::<List>().is_some() && self.object(1).downcast_exact::<Int>().is_some() {
+                self.unit().specialize(Opcode::STORE_SUBSCR_LIST_INT);
+            } else {
+                self.unit().miss();
+            }
+        }
+        self.store_generic()
+    }
+
+    #[inline(never)]
+    fn store_generic(&mut self) -> Step {
+        self.object(2).set_item(self.py, self.object(1), self.object(3))?;
+        self.drop_many(3);
+        Ok(STORE_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn STORE_SUBSCR_LIST_INT(&mut self) -> Step {
+        self.save();
+        let Some(list) = self.object(2).downcast_exact::<List>() else {
+            self.unit().deoptimize(Opcode::STORE_SUBSCR);
+            return self.store_generic();
+        };
+        let Some(index) = self.index(list.len()) else { return self.store_generic() };
+        list.set(self.py, index, self.object(3).to_ref())?;
+        self.drop_many(3);
+        Ok(STORE_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn STORE_SUBSCR_DICT(&mut self) -> Step {
+        self.save();
+        let Some(dict) = self.object(2).downcast_exact::<Dict>() else {
+            self.unit().deoptimize(Opcode::STORE_SUBSCR);
+            return self.store_generic();
+        };
+        dict.set(self.py, self.object(1), self.object(3))?;
+        self.drop_many(3);
+        Ok(STORE_SKIP)
+    }
+
+    pub(super) fn DELETE_SUBSCR(&mut self) -> Step {
+        self.save();
+        self.object(2).del_item(self.py, self.object(1))?;
+        self.drop_many(2);
+        Ok(1)
+    }
+
+    pub(super) fn GET_LEN(&mut self) -> Step {
+        self.save();
+        let len = self.object(1).len(self.py)?;
+        let len = Int::from_u64(self.py, len as u64)?;
+        self.push(StackRef::owned(len));
+        Ok(1)
+    }
+}

@@ -1,0 +1,146 @@
+//! Attributes: generic forms. Specialised ones are in `attr_cache`.
+use super::{Eval, Step};
+use crate::stackref::StackRef;
+use krait_bytecode::Opcode;
+use krait_bytecode::oparg::SpecialMethod;
+use krait_object::{Object, Str, id, raise};
+
+pub(super) const ATTR_SKIP: isize = 1 + Opcode::LOAD_ATTR.cache_entries() as isize;
+const STORE_SKIP: isize = 1 + Opcode::STORE_ATTR.cache_entries() as isize;
+const SUPER_SKIP: isize = 1 + Opcode::LOAD_SUPER_ATTR.cache_entries() as isize;
+
+impl Eval<'_> {
+    #[inline(always)]
+    pub(super) fn LOAD_ATTR(&mut self) -> Step {
+        self.save();
+        if self.unit().warm() {
+            self.specialize_load_attr();
+        }
+        self.load_attr_generic()
+    }
+
+    #[inline(never)]
+    pub(super) fn load_attr_generic(&mut self) -> Step {
+        let (arg, py) = (self.arg(), self.py);
+        let name = self.name(arg >> 1);
+        if arg & 1 == 0 {
+            let found = self.object(1).get_attr(py, name)?;
+            self.replace(1, found);
+            return Ok(ATTR_SKIP);
+        }
+        match self.object(1).get_method(py, name)? {
+            (method, true) => {
+                // The receiver stays as the first argument.
+                let receiver = self.pop();
+                self.push_ref(method);
+                self.push(receiver);
+            }
+            (attribute, false) => {
+                self.replace(1, attribute);
+                self.push(StackRef::NULL);
+            }
+        }
+        Ok(ATTR_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn STORE_ATTR(&mut self) -> Step {
+        self.save();
+        if self.unit().warm() {
+            self.specialize_store_attr();
+        }
+        self.store_attr_generic()
+    }
+
+    #[inline(never)]
+    pub(super) fn store_attr_generic(&mut self) -> Step {
+        let name = self.name(self.arg());
+        self.object(1).set_attr(self.py, name, Some(self.object(2)))?;
+        self.drop_many(2);
+        Ok(STORE_SKIP)
+    }
+
+    pub(super) fn DELETE_ATTR(&mut self) -> Step {
+        self.save();
+        let name = self.name(self.arg());
+        self.object(1).set_attr(self.py, name, None)?;
+        self.drop_top();
+        Ok(1)
+    }
+
+    /// `super().name`, without making the `super` object where `super` is the builtin.
+    pub(super) fn LOAD_SUPER_ATTR(&mut self) -> Step {
+        self.save();
+        let (arg, py) = (self.arg(), self.py);
+        let name = self.name(arg >> 2);
+        let (super_class, class, this) = (self.object(3), self.object(2), self.object(1));
+        let proxy = if arg & 2 != 0 { super_class.call_pos(py, &[class, this])? } else { super_class.call0(py)? };
+        let found = proxy.get_attr(py, name)?;
+        drop(proxy);
+        self.replace(3, found);
+        if arg & 1 != 0 {
+            self.push(StackRef::NULL);
+        }
+        Ok(SUPER_SKIP)
+    }
+
+    /// Pushes a special method and its receiver.
+    pub(super) fn LOAD_SPECIAL(&mut self) -> Step {
+        self.save();
+        let py = self.py;
+        let owner = self.object(1);
+        let Some(special) = SpecialMethod::from_u32(self.arg() as u32) else {
+            return Err(raise!(py, SystemError, "bad argument of LOAD_SPECIAL").into());
+        };
+        let name = match special {
+            SpecialMethod::Enter => id!(py, __enter__),
+            SpecialMethod::Exit => id!(py, __exit__),
+            SpecialMethod::AEnter => id!(py, __aenter__),
+            SpecialMethod::AExit => id!(py, __aexit__),
+        };
+        if let Some(method) = owner.ty().lookup(py, name) {
+            if method.ty().has_feature(krait_object::layout::Py_TPFLAGS_METHOD_DESCRIPTOR) {
+                let receiver = self.pop();
+                self.push_ref(method);
+                self.push(receiver);
+                return Ok(1);
+            }
+        }
+        match owner.lookup_special(py, name)? {
+            Some(method) => {
+                self.replace(1, method);
+                self.push(StackRef::NULL);
+                Ok(1)
+            }
+            None => Err(missing_special(self, owner, special).into()),
+        }
+    }
+}
+
+/// `with` on something that is no context manager.
+#[cold]
+fn missing_special(eval: &Eval<'_>, owner: &Object, special: SpecialMethod) -> krait_object::Raised {
+    let py = eval.py;
+    let has = |name: &Str| owner.ty().lookup(py, name).is_some();
+    let name = owner.ty().full_name();
+    let is_async = matches!(special, SpecialMethod::AEnter | SpecialMethod::AExit);
+    let other_kind = if is_async {
+        has(id!(py, __enter__)) && has(id!(py, __exit__))
+    } else {
+        has(id!(py, __aenter__)) && has(id!(py, __aexit__))
+    };
+    let method = special.text();
+    let (protocol, hint) = if is_async {
+        (
+            "the asynchronous context manager protocol",
+            " but it supports the context manager protocol. Did you mean to use 'with'?",
+        )
+    } else {
+        (
+            "the context manager protocol",
+            " but it supports the asynchronous context manager protocol. Did you mean to use 'async with'?",
+        )
+    };
+    let hint = if other_kind { hint } else { "" };
+    raise!(py, TypeError, "'{name}' object does not support {protocol} (missed {method} method){hint}")
+}

@@ -1,0 +1,297 @@
+//! The evaluation loop.
+//!
+//! [`Eval`] keeps instruction, stack and frame pointers in locals of one loop; each opcode is one short function on
+//! it, expanded into the dispatch `match`. A handler leaves its operands on the stack until it has its result, so
+//! that on an error unwinding finds them there. Calls of Python functions push a frame and go on in the same loop.
+//!
+//! A handler returns how many units to go on by ([`Step`]); frames change by setting the pointers and going on by 0.
+mod arith;
+mod attr_cache;
+mod attrs;
+mod build;
+mod calls;
+mod except;
+mod flow;
+mod generators;
+mod imports;
+mod intrinsics;
+mod matching;
+mod names;
+mod stack;
+mod unwind;
+
+pub mod entry;
+
+pub use entry::{eval_code, function_vectorcall, run_frame};
+pub use except::handled_exception;
+
+use crate::exec::{Exec, Unit};
+use crate::frame::Frame;
+use crate::stackref::StackRef;
+use krait_bytecode::Opcode;
+use krait_object::layout::PyObject;
+use krait_object::{Attached, Code, Object, PyResult, Raised, Ref, Str, raise};
+use std::ptr::null_mut;
+
+/// Why a handler does not go on to another instruction.
+pub(crate) enum Stop {
+    /// An exception is set.
+    Raised,
+    /// The frame that entered the loop is done; [`Eval::result`] is set.
+    Exit,
+}
+
+impl From<Raised> for Stop {
+    #[inline(always)]
+    fn from(_: Raised) -> Self {
+        Stop::Raised
+    }
+}
+
+/// Units from the current instruction to the next one, or why there is none.
+pub(crate) type Step = Result<isize, Stop>;
+
+/// The registers of the evaluation loop.
+pub(crate) struct Eval<'py> {
+    pub py: Attached<'py>,
+    /// The current instruction.
+    pub ip: *const Unit,
+    /// The first free word of the stack.
+    pub sp: *mut StackRef,
+    pub frame: *mut Frame,
+    /// Constants of the running code.
+    pub consts: *const *mut PyObject,
+    /// See [`Exec::bias`].
+    pub bias: usize,
+    /// What the loop returns; null for an exception.
+    pub result: *mut PyObject,
+}
+
+macro_rules! numbers {
+    ($(($name:ident, $num:literal, $cache:literal, [$($flag:ident)*], $base:ident, $n:ident, $pops:expr, $pushes:expr))*) => {
+        /// Opcode numbers as patterns.
+        #[allow(unused)]
+        pub(crate) mod num { $(pub const $name: u8 = $num;)* }
+    };
+}
+krait_bytecode::for_each_opcode!(numbers);
+
+macro_rules! dispatch {
+    ($this:expr, $op:expr; $($name:ident)*) => {
+        match $op {
+            $(num::$name => $this.$name(),)*
+            _ => $this.bad_opcode(),
+        }
+    };
+}
+
+impl<'py> Eval<'py> {
+    /// Runs until the entry frame below `frame` is reached.
+    #[inline(always)]
+    fn run(mut self) -> *mut PyObject {
+        loop {
+            // SAFETY: `ip` points to an instruction of the running code.
+            let op = unsafe { (*self.ip).opcode() };
+            let step: Step = dispatch!(self, op;
+                BINARY_OP BINARY_OP_ADD_INT BINARY_OP_SUBTRACT_INT BINARY_OP_MULTIPLY_INT
+                BINARY_OP_ADD_FLOAT BINARY_OP_SUBTRACT_FLOAT BINARY_OP_MULTIPLY_FLOAT
+                BINARY_OP_ADD_UNICODE BINARY_OP_SUBSCR_LIST_INT BINARY_OP_SUBSCR_TUPLE_INT
+                BINARY_OP_SUBSCR_DICT
+                BINARY_SLICE BUILD_INTERPOLATION BUILD_LIST BUILD_MAP BUILD_SET BUILD_SLICE BUILD_STRING
+                BUILD_TEMPLATE BUILD_TUPLE CALL CALL_FUNCTION_EX CALL_INTRINSIC_1 CALL_INTRINSIC_2 CALL_KW
+
+
+
+                CHECK_EG_MATCH CHECK_EXC_MATCH CLEANUP_THROW COMPARE_OP COMPARE_OP_INT COMPARE_OP_FLOAT
+                COMPARE_OP_STR CONTAINS_OP CONVERT_VALUE COPY COPY_FREE_VARS DELETE_ATTR DELETE_DEREF
+                DELETE_FAST DELETE_GLOBAL DELETE_NAME DELETE_SUBSCR DICT_MERGE DICT_UPDATE END_ASYNC_FOR
+                END_FOR END_SEND EXIT_INIT_CHECK EXTENDED_ARG FORMAT_SIMPLE FORMAT_WITH_SPEC
+                FOR_ITER FOR_ITER_GEN
+                GET_AITER GET_ANEXT GET_AWAITABLE GET_ITER GET_LEN GET_YIELD_FROM_ITER IMPORT_FROM IMPORT_NAME
+                INTERPRETER_EXIT IS_OP JUMP_BACKWARD JUMP_BACKWARD_NO_INTERRUPT JUMP_FORWARD LIST_APPEND
+                LIST_EXTEND LOAD_ATTR
+
+                LOAD_BUILD_CLASS LOAD_COMMON_CONSTANT LOAD_CONST LOAD_DEREF LOAD_FAST
+                LOAD_FAST_AND_CLEAR LOAD_FAST_BORROW LOAD_FAST_BORROW_LOAD_FAST_BORROW LOAD_FAST_CHECK
+                LOAD_FAST_LOAD_FAST LOAD_FROM_DICT_OR_DEREF LOAD_FROM_DICT_OR_GLOBALS LOAD_GLOBAL
+
+                LOAD_LOCALS LOAD_NAME LOAD_SMALL_INT LOAD_SPECIAL LOAD_SUPER_ATTR MAKE_CELL MAKE_FUNCTION
+                MAP_ADD MATCH_CLASS MATCH_KEYS MATCH_MAPPING MATCH_SEQUENCE NOP NOT_TAKEN POP_EXCEPT POP_ITER
+                POP_JUMP_IF_FALSE POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE POP_JUMP_IF_TRUE POP_TOP PUSH_EXC_INFO
+                PUSH_NULL RAISE_VARARGS RERAISE RESUME RETURN_GENERATOR RETURN_VALUE SEND SEND_GEN SETUP_ANNOTATIONS
+                SET_ADD SET_FUNCTION_ATTRIBUTE SET_UPDATE STORE_ATTR
+                STORE_DEREF STORE_FAST STORE_FAST_LOAD_FAST STORE_FAST_STORE_FAST STORE_GLOBAL STORE_NAME
+                STORE_SLICE STORE_SUBSCR STORE_SUBSCR_LIST_INT STORE_SUBSCR_DICT
+                SWAP TO_BOOL TO_BOOL_BOOL TO_BOOL_INT TO_BOOL_NONE UNARY_INVERT UNARY_NEGATIVE UNARY_NOT
+                UNPACK_EX UNPACK_SEQUENCE UNPACK_SEQUENCE_TUPLE UNPACK_SEQUENCE_TWO_TUPLE UNPACK_SEQUENCE_LIST
+                WITH_EXCEPT_START YIELD_VALUE
+            );
+            match step {
+                Ok(units) => self.ip = self.ip.wrapping_offset(units),
+                Err(Stop::Raised) => {
+                    if !self.unwind() {
+                        return null_mut();
+                    }
+                }
+                Err(Stop::Exit) => return self.result,
+            }
+        }
+    }
+
+    #[cold]
+    fn bad_opcode(&mut self) -> Step {
+        self.save();
+        // SAFETY: `ip` points to an instruction.
+        let op = unsafe { (*self.ip).opcode() };
+        let name = Opcode::from_u8(op).map_or("?", Opcode::name);
+        Err(raise!(self.py, SystemError, "unknown opcode {op} ({name})").into())
+    }
+
+    /// Points the registers at `frame`, which goes on with unit `ip`.
+    #[inline(always)]
+    pub fn load_frame(&mut self, frame: *mut Frame, units_ahead: isize) {
+        // SAFETY: `frame` is live and runs code.
+        unsafe {
+            let exec = Exec::of((*frame).code());
+            self.frame = frame;
+            self.consts = (*exec).consts;
+            self.bias = (*exec).bias;
+            self.ip = Exec::units(exec).wrapping_add((*frame).lasti()).wrapping_offset(units_ahead);
+            self.sp = (*frame).sp();
+        }
+    }
+
+    /// Stores the current instruction and stack pointer in the frame, before anything that may look at it.
+    #[inline(always)]
+    pub fn save(&self) {
+        let instr = self.ip.addr().wrapping_add(self.bias) >> 2;
+        let frame = self.frame();
+        frame.0.instr_ptr.set(std::ptr::with_exposed_provenance_mut(instr));
+        frame.set_sp(self.sp);
+    }
+
+    #[inline(always)]
+    pub fn frame<'a>(&self) -> &'a Frame {
+        // SAFETY: the running frame is live while its instructions run.
+        unsafe { &*self.frame }
+    }
+
+    #[inline(always)]
+    pub fn code<'a>(&self) -> &'a Code {
+        self.frame().code()
+    }
+
+    #[inline(always)]
+    pub fn unit<'a>(&self) -> &'a Unit {
+        // SAFETY: `ip` points into the units of the running code, which live as long as it.
+        unsafe { &*self.ip }
+    }
+
+    #[inline(always)]
+    pub fn arg(&self) -> usize {
+        self.unit().arg.get() as usize
+    }
+
+    /// Name `index` of the running code.
+    #[inline(always)]
+    pub fn name<'a>(&self, index: usize) -> &'a Str {
+        // SAFETY: the compiler made the index, and names are strings.
+        unsafe { self.code().names().as_slice().get_unchecked(index).cast_unchecked() }
+    }
+
+    #[inline(always)]
+    pub fn local(&self, index: usize) -> *mut StackRef {
+        Frame::locals(self.frame).wrapping_add(index)
+    }
+
+    #[inline(always)]
+    pub fn push(&mut self, word: StackRef) {
+        // SAFETY: the frame has room for `co_stacksize` words.
+        unsafe {
+            self.sp.write(word);
+            self.sp = self.sp.add(1);
+        }
+    }
+
+    #[inline(always)]
+    pub fn push_ref(&mut self, object: Ref<Object>) {
+        self.push(StackRef::owned(object));
+    }
+
+    /// Takes the top word off; the caller owns it.
+    #[inline(always)]
+    pub fn pop(&mut self) -> StackRef {
+        // SAFETY: the code's stack effects are balanced.
+        unsafe {
+            self.sp = self.sp.sub(1);
+            self.sp.read()
+        }
+    }
+
+    /// The word `depth` from the top; 1 is the top.
+    #[inline(always)]
+    pub fn peek(&self, depth: usize) -> StackRef {
+        // SAFETY: as in `pop`.
+        unsafe { self.sp.sub(depth).read() }
+    }
+
+    #[inline(always)]
+    pub fn poke(&self, depth: usize, word: StackRef) {
+        // SAFETY: as in `pop`.
+        unsafe { self.sp.sub(depth).write(word) }
+    }
+
+    /// The object `depth` from the top.
+    #[inline(always)]
+    pub fn object<'a>(&self, depth: usize) -> &'a Object {
+        // SAFETY: the word stays on the stack while the caller uses the object.
+        unsafe { self.peek(depth).object() }
+    }
+
+    /// Takes the top word off and gives up what it owns.
+    #[inline(always)]
+    pub fn drop_top(&mut self) {
+        let word = self.pop();
+        self.frame().set_sp(self.sp);
+        word.close();
+    }
+
+    #[inline(always)]
+    pub fn drop_many(&mut self, count: usize) {
+        for _ in 0..count {
+            self.drop_top();
+        }
+    }
+
+    /// Replaces the `count` top words by a result.
+    #[inline(always)]
+    pub fn replace(&mut self, count: usize, result: Ref<Object>) {
+        self.drop_many(count);
+        self.push(StackRef::owned(result));
+    }
+
+    /// As [`Eval::replace`] with a word that owns nothing or was made for the stack.
+    #[inline(always)]
+    pub fn replace_word(&mut self, count: usize, result: StackRef) {
+        self.drop_many(count);
+        self.push(result);
+    }
+
+    /// The `count` top words as borrowed objects.
+    ///
+    /// # Safety
+    /// None of them is null, and they stay on the stack for `'a`.
+    pub unsafe fn objects<'a>(&self, count: usize) -> Vec<&'a Object> {
+        (1..=count).rev().map(|depth| self.object(depth)).collect()
+    }
+
+    /// Runs what another thread, a signal handler or the collector asked this thread to do.
+    #[inline(always)]
+    pub fn check_breaker(&mut self) -> PyResult<()> {
+        if self.py.tstate().eval_breaker.get() & crate::breaker::EVENTS == 0 {
+            return Ok(());
+        }
+        self.save();
+        crate::breaker::handle(self.py)
+    }
+}

@@ -1,0 +1,172 @@
+//! The execution form of a code object.
+//!
+//! One 64-bit [`Unit`] for each two-byte code unit, so an index into the units is `lasti`, and jumps, exception
+//! table and line table apply as they are. An instruction unit holds its opcode, which specialisation rewrites, a
+//! warm-up counter and the argument with its `EXTENDED_ARG`s folded in. The units of CPython's inline caches give
+//! the instruction eight bytes of cache each.
+//!
+//! Thread safety: an opcode and each cache word are single atomic words. A cache word names the form that it belongs
+//! to beside the version that it depends on, so a reader that is overtaken by another thread's specialisation sees a
+//! mismatch and takes the slow path; a second word (a pointer) is only used when the first one is unchanged after
+//! reading it.
+use krait_bytecode::{ExceptionEntry, Opcode, exception_table};
+use krait_object::Code;
+use krait_object::layout::{Field, PyObject};
+use std::alloc::{Layout as Memory, alloc_zeroed, dealloc, handle_alloc_error};
+use std::ffi::c_void;
+use std::sync::atomic::Ordering::{AcqRel, Acquire, Relaxed, Release};
+use std::sync::atomic::{AtomicPtr, AtomicU64};
+
+/// One unit: an instruction, or eight bytes of inline cache.
+#[repr(C, align(8))]
+pub struct Unit {
+    pub op: Field<u8>,
+    /// How often specialising failed here.
+    pub misses: Field<u8>,
+    /// Executions left until the next attempt to specialise.
+    pub counter: Field<u16>,
+    pub arg: Field<u32>,
+}
+
+/// Executions before the first attempt.
+const WARMUP: u16 = 6;
+
+/// The execution form. Its units follow it in memory.
+#[repr(C)]
+pub struct Exec {
+    /// First constant of the code.
+    pub consts: *const *mut PyObject,
+    /// `4 * co_code_adaptive - units`: `(unit address + bias) / 4` is the address of its code unit.
+    pub bias: usize,
+    len: usize,
+    entries: Box<[ExceptionEntry]>,
+}
+
+impl Exec {
+    /// The execution form of `code`, built on first use.
+    #[inline(always)]
+    pub fn of(code: &Code) -> *const Exec {
+        let found = code.raw().co_executors.load(Acquire).cast::<Exec>();
+        if found.is_null() { Self::build(code) } else { found }
+    }
+
+    #[inline(always)]
+    pub fn units(this: *const Exec) -> *const Unit {
+        // SAFETY: the units follow the struct in the same allocation.
+        unsafe { this.add(1).cast() }
+    }
+
+    fn memory(len: usize) -> Memory {
+        let size = size_of::<Exec>() + len * size_of::<Unit>();
+        Memory::from_size_align(size, align_of::<Exec>()).expect("code is shorter than the address space")
+    }
+
+    #[cold]
+    fn build(code: &Code) -> *const Exec {
+        let bytes = code.code();
+        let len = bytes.len() / 2;
+        // SAFETY: the size is not zero.
+        let raw = unsafe { alloc_zeroed(Self::memory(len)) }.cast::<Exec>();
+        if raw.is_null() {
+            handle_alloc_error(Self::memory(len));
+        }
+        let consts = code.consts().as_slice().as_ptr().cast::<*mut PyObject>();
+        let units = Self::units(raw);
+        let bias = bytes.as_ptr().addr().wrapping_mul(4).wrapping_sub(units.addr());
+        let entries = exception_table::decode(code.exceptiontable().as_slice()).into_boxed_slice();
+        // SAFETY: fresh memory of the right size.
+        unsafe { raw.write(Exec { consts, bias, len, entries }) };
+        let (mut at, mut high) = (0, 0u32);
+        while at < len {
+            let (op, arg) = (bytes[2 * at], high << 8 | u32::from(bytes[2 * at + 1]));
+            // SAFETY: `at < len`.
+            let unit = unsafe { &*units.add(at) };
+            unit.op.set(op);
+            unit.arg.set(arg);
+            unit.counter.set(WARMUP);
+            high = if op == Opcode::EXTENDED_ARG as u8 { arg } else { 0 };
+            at += 1 + Opcode::from_u8(op).map_or(0, Opcode::cache_entries);
+        }
+        let slot = &code.raw().co_executors;
+        match slot.compare_exchange(std::ptr::null_mut(), raw.cast(), AcqRel, Acquire) {
+            Ok(_) => raw,
+            Err(other) => {
+                // SAFETY: nobody else saw ours.
+                unsafe { Self::free(raw.cast()) };
+                other.cast()
+            }
+        }
+    }
+
+    /// Frees an execution form.
+    ///
+    /// # Safety
+    /// `raw` came from [`Exec::of`] and nobody uses it any more.
+    pub unsafe fn free(raw: *mut c_void) {
+        let this = raw.cast::<Exec>();
+        // SAFETY: by the contract.
+        unsafe {
+            let memory = Self::memory((*this).len);
+            std::ptr::drop_in_place(this);
+            dealloc(this.cast(), memory);
+        }
+    }
+
+    /// The handler that covers a unit.
+    pub fn handler(&self, unit: usize) -> Option<&ExceptionEntry> {
+        exception_table::lookup(&self.entries, unit as u32)
+    }
+}
+
+impl Unit {
+    /// Cache word `index` behind this instruction (0 is the first unit after it).
+    ///
+    /// # Safety
+    /// The instruction has more than `index` cache units.
+    #[inline(always)]
+    pub unsafe fn cache(&self, index: usize) -> &AtomicU64 {
+        // SAFETY: the cache units follow in the same allocation and are only used as atomic words.
+        unsafe { &*std::ptr::from_ref(self).add(1 + index).cast::<AtomicU64>() }
+    }
+
+    /// As [`Unit::cache`], for a pointer.
+    ///
+    /// # Safety
+    /// As [`Unit::cache`]; the word is only used as a pointer.
+    #[inline(always)]
+    pub unsafe fn cache_ptr(&self, index: usize) -> &AtomicPtr<PyObject> {
+        // SAFETY: as above.
+        unsafe { &*std::ptr::from_ref(self).add(1 + index).cast::<AtomicPtr<PyObject>>() }
+    }
+
+    /// Counts an execution of the unspecialised form; whether it is time to specialise.
+    #[inline(always)]
+    pub fn warm(&self) -> bool {
+        let left = self.counter.get();
+        self.counter.set(left.wrapping_sub(1));
+        left == 0
+    }
+
+    /// Publishes a specialised form.
+    pub fn specialize(&self, op: Opcode) {
+        self.op.store(op as u8, Release);
+    }
+
+    /// Specialising failed: tries again later, ever later.
+    pub fn miss(&self) {
+        let misses = self.misses.get();
+        self.misses.set(misses.saturating_add(1));
+        self.counter.set(16 << misses.min(11));
+    }
+
+    /// Back to the base form.
+    pub fn deoptimize(&self, base: Opcode) {
+        self.miss();
+        self.op.store(base as u8, Release);
+    }
+
+    #[inline(always)]
+    pub fn opcode(&self) -> u8 {
+        self.op.load(Relaxed)
+    }
+}
