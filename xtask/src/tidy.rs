@@ -31,14 +31,14 @@ pub fn check() -> Result<usize> {
         }
         shape(path, &text, &mut found);
         foreign_words(path, &text, &mut found);
-        if path.ends_with(".rs") {
+        if path.ends_with(".rs") && !is_test_support(path) {
             mode_cfg(path, &text, &modes, &mut found);
             statics.check(path, &text, &mut used, &mut found);
         }
     }
     for (path, name) in &statics.allowed {
         if !used.contains(&(path.clone(), name.clone())) {
-            found.push(format!("xtask/statics.txt: {path} has no mutable static {name}"));
+            println!("note: xtask/statics.txt: {path} has no mutable static {name}; the line can go");
         }
     }
     if found.is_empty() {
@@ -52,6 +52,11 @@ fn is_ours(path: &str) -> bool {
     let other = ["Cargo.lock", "LICENSE-APACHE"].contains(&path);
     let data = path.ends_with(".edit") || path.ends_with(".snap") || path.contains("/data/");
     !other && !data
+}
+
+/// Compiled only with the tests of a crate: free to keep state and to know the mode.
+fn is_test_support(path: &str) -> bool {
+    path.ends_with("/testing.rs") || path.ends_with("/tests.rs") || path.contains("/tests/")
 }
 
 fn is_generated(text: &str) -> bool {
