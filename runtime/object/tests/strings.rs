@@ -1,0 +1,218 @@
+//! Method calls on `str`, `bytes` and `bytearray` give what the reference gives (`data/strings.txt`).
+use krait_object::state::{ObjectState, ThreadExt, init_types};
+use krait_object::{Attached, ByteArray, Bytes, Dict, Float, Int, Layout, List, Object, PyResult, Ref, Str, Tuple};
+use krait_object::args::{Args, as_borrowed};
+
+/// Attaches the test's thread to a bare interpreter.
+fn attach() -> Attached<'static> {
+    let state = Box::leak(Box::new(ObjectState::new()));
+    let thread = Box::leak(ThreadExt::new(state));
+    thread.public.interp.set(std::ptr::from_mut(state).cast());
+    thread.public.py_recursion_limit.set(1000);
+    thread.public.py_recursion_remaining.set(1000);
+    Attached::set_current_raw(std::ptr::from_mut(&mut thread.public));
+    // SAFETY: the thread state was just set and is never freed.
+    let py = unsafe { Attached::from_tls() };
+    init_types(py);
+    py
+}
+
+/// Reads the literals that `ascii()` writes.
+struct Reader<'a> {
+    py: Attached<'static>,
+    text: &'a [u8],
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> u8 {
+        self.text.get(self.at).copied().unwrap_or(0)
+    }
+
+    fn eat(&mut self, word: &str) -> bool {
+        let found = self.text[self.at..].starts_with(word.as_bytes());
+        self.at += if found { word.len() } else { 0 };
+        found
+    }
+
+    fn items(&mut self, end: u8) -> PyResult<Vec<Ref<Object>>> {
+        let mut items = Vec::new();
+        loop {
+            while matches!(self.peek(), b' ' | b',' | b':') {
+                self.at += 1;
+            }
+            if self.peek() == end {
+                self.at += 1;
+                return Ok(items);
+            }
+            items.push(self.value()?);
+        }
+    }
+
+    fn points(&mut self) -> Vec<u32> {
+        let quote = self.peek();
+        self.at += 1;
+        let mut out = Vec::new();
+        while self.peek() != quote {
+            let byte = self.peek();
+            self.at += 1;
+            if byte != b'\\' {
+                out.push(byte.into());
+                continue;
+            }
+            let code = self.peek();
+            self.at += 1;
+            let digits = match code {
+                b'x' => 2,
+                b'u' => 4,
+                b'U' => 8,
+                b'n' => {
+                    out.push(10);
+                    continue;
+                }
+                b'r' => {
+                    out.push(13);
+                    continue;
+                }
+                b't' => {
+                    out.push(9);
+                    continue;
+                }
+                other => {
+                    out.push(other.into());
+                    continue;
+                }
+            };
+            let hex = std::str::from_utf8(&self.text[self.at..self.at + digits]).unwrap();
+            out.push(u32::from_str_radix(hex, 16).unwrap());
+            self.at += digits;
+        }
+        self.at += 1;
+        out
+    }
+
+    fn value(&mut self) -> PyResult<Ref<Object>> {
+        let py = self.py;
+        if self.eat("None") {
+            return Ok(krait_object::none());
+        }
+        if self.eat("bytearray(") {
+            let inner = self.value()?;
+            self.at += 1;
+            let bytes = inner.downcast::<Bytes>().ok().unwrap();
+            return Ok(ByteArray::new(py, bytes.as_slice())?.upcast());
+        }
+        match self.peek() {
+            b'\'' | b'"' => {
+                let points = self.points();
+                Ok(Str::from_code_points(py, &points)?.upcast())
+            }
+            b'b' => {
+                self.at += 1;
+                let bytes: Vec<u8> = self.points().iter().map(|&point| point as u8).collect();
+                Ok(Bytes::new(py, &bytes)?.upcast())
+            }
+            b'(' => {
+                self.at += 1;
+                let items = self.items(b')')?;
+                Ok(Tuple::from_vec(py, items)?.upcast())
+            }
+            b'[' => {
+                self.at += 1;
+                let items = self.items(b']')?;
+                Ok(List::from_vec(py, items)?.upcast())
+            }
+            b'{' => {
+                self.at += 1;
+                let items = self.items(b'}')?;
+                let dict = Dict::new(py)?;
+                for pair in items.chunks(2) {
+                    dict.set(py, &pair[0], &pair[1])?;
+                }
+                Ok(dict.upcast())
+            }
+            _ => {
+                if self.eat("True") {
+                    return krait_object::IntoObject::into_object(true, py);
+                }
+                if self.eat("False") {
+                    return krait_object::IntoObject::into_object(false, py);
+                }
+                let start = self.at;
+                while matches!(self.peek(), b'-' | b'+' | b'.' | b'e' | b'0'..=b'9') {
+                    self.at += 1;
+                }
+                let text = std::str::from_utf8(&self.text[start..self.at]).unwrap();
+                if text.contains('.') || text.contains('e') {
+                    return Ok(Float::new(py, text.parse().unwrap())?.upcast());
+                }
+                Ok(Int::parse(py, text, 10)?.unwrap().upcast())
+            }
+        }
+    }
+}
+
+fn read(py: Attached<'static>, text: &str) -> PyResult<Ref<Object>> {
+    Reader { py, text: text.as_bytes(), at: 0 }.value()
+}
+
+const MUTATORS: &[&str] = &[
+    "append", "extend", "insert", "pop", "remove", "reverse", "clear", "resize", "__setitem__", "__delitem__",
+    "__iadd__", "__imul__",
+];
+
+fn call(py: Attached<'static>, receiver: &str, method: &str, args: &str, kwargs: &str) -> PyResult<Ref<Str>> {
+    let target = read(py, receiver)?;
+    let args = read(py, args)?.downcast::<Tuple>().ok().unwrap();
+    let kwargs = read(py, kwargs)?.downcast::<Dict>().ok().unwrap();
+    let (names, values): (Vec<_>, Vec<_>) = kwargs.items_snapshot(py).into_iter().unzip();
+    let function = target.get_attr(py, &*Str::new(py, method)?)?;
+    let mut result = function.call(
+        py,
+        Args { pos: args.as_slice(), names: as_borrowed(&names), values: as_borrowed(&values) },
+    )?;
+    if receiver.starts_with("bytearray") && MUTATORS.contains(&method) && !result.is(&*target) {
+        result = Tuple::from_slice(py, &[&*result, &*target])?.upcast();
+    }
+    result.ascii(py)
+}
+
+#[test]
+fn methods_agree_with_the_reference() {
+    let py = attach();
+    let mut failed = 0;
+    let mut total = 0;
+    for line in include_str!("data/strings.txt").lines() {
+        let [receiver, method, args, kwargs, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
+            panic!("five fields: {line}");
+        };
+        total += 1;
+        let result = match call(py, receiver, method, args, kwargs) {
+            Ok(text) => text.to_string(),
+            Err(raised) => {
+                let error = raised.take(py);
+                let name = error.as_object().ty().name().into_owned();
+                match error.as_object().str(py).and_then(|text| text.as_object().ascii(py)) {
+                    Ok(text) => {
+                        let message = format!("!{name}: {}", &*text.to_string_lossy());
+                        // `ascii` of the whole line in the reference quotes differently; compare without quotes.
+                        message.replacen("!", "!", 1)
+                    }
+                    Err(raised) => {
+                        raised.clear(py);
+                        format!("!{name}: ?")
+                    }
+                }
+            }
+        };
+        let plain = |text: &str| text.replace(['\'', '"', '\\'], "");
+        let same = if expected.starts_with('!') { plain(&result) == plain(expected) } else { result == expected };
+        if !same {
+            failed += 1;
+            if failed <= 60 {
+                println!("{receiver}.{method}{args}{kwargs}\n  expected {expected}\n  got      {result}");
+            }
+        }
+    }
+    assert_eq!(failed, 0, "of {total}");
+}
