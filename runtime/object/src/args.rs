@@ -266,6 +266,16 @@ impl Signature {
             return check_positional(py, name, args.pos.len(), self.required, self.positional)
                 .map(|()| bound.iter_mut().zip(args.pos).for_each(|(slot, arg)| *slot = Some(*arg)));
         }
+        if args.len() > self.len {
+            let (keyword, plural) =
+                (if args.pos.is_empty() { "keyword " } else { "" }, if self.len == 1 { "" } else { "s" });
+            let (max, given) = (self.len, args.len());
+            return Err(raise!(
+                py,
+                TypeError,
+                "{name}() takes at most {max} {keyword}argument{plural} ({given} given)"
+            ));
+        }
         if args.pos.len() > self.positional {
             let bound_word = if self.required < self.positional { "at most" } else { "exactly" };
             let plural = if self.positional == 1 { "" } else { "s" };
@@ -307,7 +317,15 @@ impl Signature {
                         "{name}() got some positional-only arguments passed as keyword arguments: '{key}'"
                     ));
                 }
-                None => return Err(raise!(py, TypeError, "{name}() got an unexpected keyword argument '{key}'")),
+                None => {
+                    let text = key.to_string_lossy();
+                    let known = self.params[self.positional_only..self.len].iter().copied();
+                    let hint = match crate::suggest::closest(&text, known) {
+                        Some(meant) => format!(". Did you mean '{meant}'?"),
+                        None => String::new(),
+                    };
+                    return Err(raise!(py, TypeError, "{name}() got an unexpected keyword argument '{key}'{hint}"));
+                }
             }
         }
         for at in 0..self.len {

@@ -32,6 +32,7 @@ pub mod mode;
 pub mod names;
 pub mod stack;
 pub mod state;
+pub mod suggest;
 #[cfg(test)]
 mod testing;
 pub mod typedef;

@@ -264,6 +264,9 @@ impl ByteString for ByteArray {
     fn unchanged(&self, py: Attached<'_>) -> PyResult<Ref<Self>> {
         ByteArray::new(py, &self.to_vec(py))
     }
+    fn separator(py: Attached<'_>, _: &Object, bytes: &[u8]) -> PyResult<Ref<Object>> {
+        Ok(ByteArray::new(py, bytes)?.upcast())
+    }
 }
 
 impl ByteArray {

@@ -239,6 +239,9 @@ impl ByteString for Bytes {
     fn unchanged(&self, py: Attached<'_>) -> PyResult<Ref<Self>> {
         Bytes::to_exact(py, self)
     }
+    fn separator(_: Attached<'_>, object: &Object, _: &[u8]) -> PyResult<Ref<Object>> {
+        Ok(object.to_ref())
+    }
 }
 
 impl Bytes {

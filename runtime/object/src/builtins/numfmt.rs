@@ -7,7 +7,7 @@ use krait_text::textbuf::TextBuf;
 /// The specification argument of `__format__`.
 pub(crate) fn spec_text<'a>(py: Attached<'_>, spec: &'a Object) -> PyResult<&'a Str> {
     spec.downcast::<Str>()
-        .ok_or_else(|| raise!(py, TypeError, "__format__() argument must be str, not {}", spec.ty().name()))
+        .ok_or_else(|| crate::builtins::textargs::bad_argument(py, "__format__", "argument", "str", spec))
 }
 
 /// Raises what is wrong with a specification.

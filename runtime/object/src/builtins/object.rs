@@ -312,7 +312,7 @@ fn init_subclass(py: Attached<'_>, class: &Type, args: Args<'_>) -> PyResult<()>
 
 fn object_format(py: Attached<'_>, this: &Object, spec: &Object) -> PyResult<Ref<Str>> {
     let Some(spec) = spec.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "__format__() argument must be str, not {}", spec.ty().name()));
+        return Err(crate::builtins::textargs::bad_argument(py, "__format__", "argument", "str", spec));
     };
     if !spec.is_empty() {
         return Err(raise!(py, TypeError, "unsupported format string passed to {}.__format__", this.ty().name()));

@@ -27,6 +27,8 @@ pub trait ByteString: Layout {
     fn make(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Self>>;
     /// The same content as a result: the object itself when it is exact and immutable.
     fn unchanged(&self, py: Attached<'_>) -> PyResult<Ref<Self>>;
+    /// The separator as `partition` returns it; `object` is the argument and `bytes` its content.
+    fn separator(py: Attached<'_>, object: &Object, bytes: &[u8]) -> PyResult<Ref<Object>>;
 }
 
 /// A byte value from an integer argument; `message` is for values out of range.

@@ -65,27 +65,40 @@ pub fn splitlines<S: ByteString>(py: Attached<'_>, this: &S, [keep]: [Option<&Ob
     List::from_vec(py, parts)
 }
 
-fn triple<S: ByteString>(py: Attached<'_>, parts: [&[u8]; 3]) -> PyResult<Ref<Tuple>> {
-    let [a, b, c] = parts;
-    let (a, b, c) = (S::make(py, a)?, S::make(py, b)?, S::make(py, c)?);
-    Tuple::from_slice(py, &[a.as_object(), b.as_object(), c.as_object()])
+/// What is before and after the separator at `at`, and the separator.
+fn cut_at<S: ByteString>(
+    py: Attached<'_>,
+    text: &[u8],
+    at: usize,
+    object: &Object,
+    sep: &[u8],
+) -> PyResult<Ref<Tuple>> {
+    let (head, tail) = (S::make(py, &text[..at])?, S::make(py, &text[at + sep.len()..])?);
+    let middle = S::separator(py, object, sep)?;
+    Tuple::from_slice(py, &[head.as_object(), &middle, tail.as_object()])
 }
 
 pub fn partition<S: ByteString>(py: Attached<'_>, this: &S, sep: &Object) -> PyResult<Ref<Tuple>> {
-    let sep_arg = separator(py, sep)?;
-    let (text, sep) = (this.content(py), sep_arg.as_slice());
-    match stringlib::find(&text, sep) {
-        Some(at) => triple::<S>(py, [&text[..at], sep, &text[at + sep.len()..]]),
-        None => triple::<S>(py, [&text, b"", b""]),
+    let arg = separator(py, sep)?;
+    let text = this.content(py);
+    match stringlib::find(&text, arg.as_slice()) {
+        Some(at) => cut_at::<S>(py, &text, at, sep, arg.as_slice()),
+        None => {
+            let (all, first, second) = (this.unchanged(py)?, S::make(py, b"")?, S::make(py, b"")?);
+            Tuple::from_slice(py, &[all.as_object(), first.as_object(), second.as_object()])
+        }
     }
 }
 
 pub fn rpartition<S: ByteString>(py: Attached<'_>, this: &S, sep: &Object) -> PyResult<Ref<Tuple>> {
-    let sep_arg = separator(py, sep)?;
-    let (text, sep) = (this.content(py), sep_arg.as_slice());
-    match stringlib::rfind(&text, sep) {
-        Some(at) => triple::<S>(py, [&text[..at], sep, &text[at + sep.len()..]]),
-        None => triple::<S>(py, [b"", b"", &text]),
+    let arg = separator(py, sep)?;
+    let text = this.content(py);
+    match stringlib::rfind(&text, arg.as_slice()) {
+        Some(at) => cut_at::<S>(py, &text, at, sep, arg.as_slice()),
+        None => {
+            let (first, second, all) = (S::make(py, b"")?, S::make(py, b"")?, this.unchanged(py)?);
+            Tuple::from_slice(py, &[first.as_object(), second.as_object(), all.as_object()])
+        }
     }
 }
 

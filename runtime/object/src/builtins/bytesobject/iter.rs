@@ -22,7 +22,7 @@ pub struct BytesIter(IterObject<Bytes>);
 pub struct ByteArrayIter(IterObject<ByteArray>);
 
 /// What the iterators need of their sequence.
-trait ByteSource: Layout {
+pub(super) trait ByteSource: Layout {
     fn byte(&self, py: Attached<'_>, at: usize) -> Option<u8>;
     fn length(&self) -> usize;
 }

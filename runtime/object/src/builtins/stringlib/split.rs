@@ -51,11 +51,7 @@ pub fn split_space<T: Unit, E>(
             return Ok(());
         }
         if max == 0 {
-            let mut end = text.len();
-            while is_space(text[end - 1]) {
-                end -= 1;
-            }
-            return emit(at, end);
+            return emit(at, text.len());
         }
         let start = at;
         while at < text.len() && !is_space(text[at]) {
@@ -82,8 +78,7 @@ pub fn rsplit_space<T: Unit, E>(
             return Ok(());
         }
         if max == 0 {
-            let start = text.iter().position(|&unit| !is_space(unit)).unwrap_or(0);
-            return emit(start, end);
+            return emit(0, end);
         }
         let stop = end;
         while end > 0 && !is_space(text[end - 1]) {

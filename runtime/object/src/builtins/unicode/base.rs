@@ -4,7 +4,7 @@ use crate::builtins::codecs::encode_error;
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyUnicodeObject, UnicodeState};
-use crate::{PyResult, mem, raise};
+use crate::{PyResult, mem, mode, raise};
 use std::alloc;
 use std::borrow::Cow;
 use std::ffi::c_void;
@@ -340,13 +340,76 @@ impl Str {
 
     /// `left += right` for a variable that holds the only reference to `left`.
     ///
-    /// A short right side is copied into the place that growing the block yields when the memory allows it; the
-    /// result is equal to `left + right` in every case.
+    /// The characters go into the slack of `left`'s block, or into a new block with slack for more; so a string
+    /// built piece by piece takes linear time. The result is equal to `left + right` in every case.
     pub fn append_in_place(py: Attached<'_>, left: Ref<Str>, right: &Str) -> PyResult<Ref<Str>> {
-        if right.is_empty() && ptr::eq(left.as_object().ty(), Str::type_object()) {
-            return Ok(left);
+        if left.is_empty() || right.is_empty() {
+            return left.concat(py, right);
         }
-        left.concat(py, right)
+        let state = left.0.state.get();
+        let (len, add, kind) = (left.len(), right.len(), left.kind());
+        let appendable = ptr::eq(left.as_object().ty(), Str::type_object())
+            && state.compact()
+            && state.interned() == 0
+            && right.kind() <= kind
+            && (!left.is_ascii() || right.is_ascii())
+            && (left.is_ascii() || kind != 1 || right.max_char() <= 0xFF)
+            && !ptr::eq::<Str>(&*left, right)
+            && mode::is_uniquely_referenced(left.as_object());
+        if !appendable || len.checked_add(add).is_none_or(|total| total > isize::MAX as usize / 8) {
+            return left.concat(py, right);
+        }
+        let total = len + add;
+        let header = if left.is_ascii() { size_of::<PyASCIIObject>() } else { size_of::<PyCompactUnicodeObject>() };
+        // SAFETY: exact strings come from the object allocator.
+        let text = if header + (total + 1) * kind <= unsafe { mem::usable_size(left.as_ptr()) } {
+            if !left.is_ascii() {
+                left.drop_utf8();
+            }
+            left
+        } else {
+            let slack = if total > 64 { total / 8 } else { 0 };
+            let raw = mem::alloc_sized(py, Self::type_object(), header + (total + slack + 1) * kind)?;
+            // SAFETY: [layout]: fresh zeroed memory of an exact string, large enough.
+            let new = unsafe { Ref::<Str>::from_raw(raw.as_ptr()) };
+            new.0.state.set(state);
+            // SAFETY: both blocks hold that many bytes of characters.
+            unsafe { ptr::copy_nonoverlapping(left.data_ptr().cast::<u8>(), new.data_ptr().cast::<u8>(), len * kind) };
+            new
+        };
+        text.0.length.set(total as isize);
+        text.0.hash.set(-1);
+        // SAFETY: nobody else sees the string, and the block has room for the characters and the end.
+        unsafe {
+            match kind {
+                1 => text.append_units::<u8>(len, right),
+                2 => text.append_units::<u16>(len, right),
+                _ => text.append_units::<u32>(len, right),
+            }
+        }
+        Ok(text)
+    }
+
+    /// Writes `right` and the end mark behind the first `len` characters.
+    ///
+    /// # Safety
+    /// As [`Str::units_mut`], and there is room for the end mark.
+    unsafe fn append_units<T: Unit>(&self, len: usize, right: &Str) {
+        // SAFETY: by the contract.
+        unsafe {
+            with_units!(right, |units| copy_units(units, &mut self.units_mut::<T>()[len..]));
+            self.data_ptr().cast::<T>().add(self.len()).write(T::default());
+        }
+    }
+
+    /// Forgets the cached UTF-8 form of a string that is about to change.
+    fn drop_utf8(&self) {
+        // SAFETY: [layout]: not ASCII, so the longer header is there.
+        let head = unsafe { &*ptr::from_ref(self).cast::<PyCompactUnicodeObject>() };
+        if let Some(utf8) = NonNull::new(head.utf8.get().cast::<u8>()) {
+            head.utf8.set(ptr::null_mut());
+            free_block(utf8, head.utf8_length.get() as usize + 1);
+        }
     }
 
     /// The text as `&str` without conversion: ASCII strings and those with a cached UTF-8 form.

@@ -14,6 +14,8 @@ mod repr;
 mod search;
 mod sequence;
 mod statics;
+#[cfg(test)]
+mod tests;
 mod transform;
 
 pub use builder::StrBuilder;
