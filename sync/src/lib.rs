@@ -12,7 +12,7 @@
 //! | [`thread_state`], [`stop_the_world`] | attached, detached, suspended; pauses |
 //! | [`brc`] | biased reference counts, and the queue that merges them |
 //! | [`qsbr`], [`snapshot`] | freeing memory under lock-free readers |
-//! | [`seqlock`] | reads that are tried again |
+//! | [`seqlock`], [`version`], [`array`] | reads that are tried again; cached facts; an array read without a lock |
 //! | [`gil`], [`breaker`], [`pending`] | one thread at a time, and how to get its attention |
 //! | [`xqueue`] | a queue between interpreters |
 //! | [`stats`] | how long threads waited, and for what |
@@ -24,6 +24,7 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("krait-sync is for 64-bit machines");
 
+pub mod array;
 pub mod block;
 pub mod brc;
 pub mod breaker;
@@ -46,6 +47,7 @@ pub mod snapshot;
 pub mod stats;
 pub mod stop_the_world;
 pub mod thread_state;
+pub mod version;
 pub mod xqueue;
 
 pub use block::{Acquired, BlockHooks, Wait};

@@ -30,6 +30,8 @@ models!(
     brc,
     qsbr,
     snapshot,
+    version,
+    array,
     gil,
     breaker,
     pending,
