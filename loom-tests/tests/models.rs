@@ -7,7 +7,6 @@
 use loom_tests::models::all;
 use loom_tests::{Engine, Model, covered, executions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::fmt::Write as _;
 use std::io::Read as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Stdio};
@@ -144,20 +143,16 @@ fn everything(wanted: &dyn Fn(&str) -> bool, full: bool) -> ExitCode {
     for ((index, bug), run) in &results {
         failures.extend(verdict(&models[*index], *bug, run));
     }
-    if wanted(TABLE) {
+    let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
+    let text = std::fs::read_to_string(&readme).unwrap_or_default();
+    if full {
+        std::fs::write(&readme, with_table(&text, &table(&text, &models, &results))).expect("README.md");
+    } else if wanted(TABLE) {
         let models = all();
         failures.extend(unclaimed_bugs(&models));
-        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
-        let text = std::fs::read_to_string(&readme).unwrap_or_default();
-        if full && results.keys().filter(|(_, bug)| bug.is_none()).count() == models.len() {
-            let new = with_table(&text, &table(&models, &results));
-            std::fs::write(&readme, new).expect("README.md");
-        } else {
-            let named = |model: &Model| text.contains(&format!("| `{}` |", model.name));
-            let missing = models.iter().filter(|m| !named(m)).map(|m| m.name).collect::<Vec<_>>();
-            if !missing.is_empty() {
-                failures.push(format!("not in README.md (run KRAIT_MODELS=full): {}", missing.join(", ")));
-            }
+        let missing: Vec<_> = models.iter().filter(|m| row(&text, m.name).is_none()).map(|m| m.name).collect();
+        if !missing.is_empty() {
+            failures.push(format!("not in README.md (run KRAIT_MODELS=full): {}", missing.join(", ")));
         }
     }
     let (bugs, seconds) = (count - models.len(), start.elapsed().as_secs_f64());
@@ -232,37 +227,45 @@ fn with_table(text: &str, table: &str) -> String {
     format!("{before}{BEGIN}\n{table}{END}{after}")
 }
 
-fn table(models: &[Model], results: &BTreeMap<(usize, Option<&str>), Run>) -> String {
+/// The row of a model in the present table.
+fn row<'a>(text: &'a str, name: &str) -> Option<&'a str> {
+    text.lines().find(|line| line.starts_with(&format!("| `{name}` |")))
+}
+
+/// The table: new rows for the models that ran, the present ones for others.
+fn table(text: &str, ran: &[Model], results: &BTreeMap<(usize, Option<&str>), Run>) -> String {
     let mut table = String::from(
         "| model | row | property | threads | bound | executions | time | planted bugs caught |\n|---|---|---|---|---|---|---|---|\n",
     );
-    for (index, model) in models.iter().enumerate() {
-        let run = &results[&(index, None)];
-        let bound = match model.engine {
-            Engine::Loom { full: Some(bound), .. } => format!("{bound} preemptions"),
-            Engine::Loom { full: None, .. } => "none".to_owned(),
-            Engine::Shuttle { .. } => "random".to_owned(),
-        };
-        let bugs: Vec<String> = model
-            .bugs
-            .iter()
-            .map(|bug| {
-                let run = &results[&(index, Some(*bug))];
-                format!("`{bug}` ({})", if run.executions == 0 { "abort".into() } else { run.executions.to_string() })
-            })
-            .collect();
-        let _ = writeln!(
-            table,
-            "| `{}` | {} | {}{} | {} | {bound} | {} | {:.2} s | {} |",
-            model.name,
-            model.row,
-            model.property,
-            if model.fair { " (hand-over at each unlock)" } else { "" },
-            model.threads,
-            run.executions,
-            run.time.as_secs_f64(),
-            bugs.join(", "),
-        );
+    for model in all() {
+        match ran.iter().position(|m| m.name == model.name) {
+            Some(index) => table += &new_row(&model, |bug| &results[&(index, bug)]),
+            None => table.extend(row(text, model.name).into_iter().flat_map(|row| [row, "\n"])),
+        }
     }
     table
+}
+
+fn new_row<'a>(model: &Model, run: impl Fn(Option<&'static str>) -> &'a Run) -> String {
+    let bound = match model.engine {
+        Engine::Loom { full: Some(bound), .. } => format!("{bound} preemptions"),
+        Engine::Loom { full: None, .. } => "none".to_owned(),
+        Engine::Shuttle { .. } => "random".to_owned(),
+    };
+    let caught = |bug: &&'static str| match run(Some(bug)).executions {
+        0 => format!("`{bug}` (abort)"),
+        n => format!("`{bug}` ({n})"),
+    };
+    let good = run(None);
+    format!(
+        "| `{}` | {} | {}{} | {} | {bound} | {} | {:.2} s | {} |\n",
+        model.name,
+        model.row,
+        model.property,
+        if model.fair { " (hand-over at each unlock)" } else { "" },
+        model.threads,
+        good.executions,
+        good.time.as_secs_f64(),
+        model.bugs.iter().map(caught).collect::<Vec<_>>().join(", "),
+    )
 }

@@ -37,6 +37,7 @@ use crate::prim::{
     self, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Deadline, Ordering::*, PreLoad, RacingStore, clock, const_new,
     ord, planted,
 };
+use crate::thread_state::{Pauses, ShuttingDown, StateWord};
 use core::cell::Cell;
 use core::ptr;
 use core::time::Duration;
@@ -270,6 +271,100 @@ impl Gil {
 
     fn key(&self) -> usize {
         &raw const *self as usize
+    }
+}
+
+/// A GIL that is off until something needs it: a free-threaded build that loads a module which cannot do without.
+///
+/// # Protocol
+///
+/// Attaching is: take the GIL if it is enabled, attach the state word, and **look again**: if the GIL was enabled or
+/// disabled meanwhile, undo both and start over.
+/// Enabling and disabling happen in a pause, so that no thread is attached which looked before.
+/// A thread that was waiting to attach is let in by the end of the pause without the GIL; it has touched nothing yet when
+/// it looks again.
+///
+/// Invariant: **OG1** while it is enabled, a thread that is attached and has looked holds the GIL.
+///
+/// Orderings: the flag is stored Release in the pause and loaded Acquire; the pause orders the rest.
+/// Checked by the model `gil_enable` (M42).
+pub struct OptionalGil {
+    gil: Gil,
+    enabled: AtomicU8,
+}
+
+impl OptionalGil {
+    const_new! {
+        /// Disabled.
+        pub const fn new() -> OptionalGil {
+            OptionalGil { gil: Gil::new(), enabled: AtomicU8::new(0) }
+        }
+    }
+
+    /// The GIL itself.
+    pub fn gil(&self) -> &Gil {
+        &self.gil
+    }
+
+    /// Is it enabled?
+    pub fn is_enabled(&self) -> bool {
+        self.enabled.load(Acquire) != 0
+    }
+
+    /// Attaches the calling thread; says whether it holds the GIL.
+    ///
+    /// # Errors
+    /// The runtime is shutting down; the thread is neither attached nor holds the GIL.
+    ///
+    /// # Safety
+    /// The thread is detached and does not hold the GIL; `me` stays valid until [`detach`](Self::detach).
+    pub unsafe fn attach(&self, word: &StateWord, pauses: Pauses<'_>, me: &Breaker) -> Result<bool, ShuttingDown> {
+        loop {
+            let held = self.is_enabled();
+            if held {
+                // SAFETY: the caller's promise.
+                unsafe { self.gil.acquire(me) };
+            }
+            let attached = word.attach();
+            if attached.is_ok() && (self.is_enabled() == held || planted("gil/enable_without_second_look")) {
+                return Ok(held);
+            }
+            if attached.is_ok() {
+                word.detach(pauses);
+            }
+            if held {
+                // SAFETY: acquired above.
+                unsafe { self.gil.release(me) };
+            }
+            attached?;
+        }
+    }
+
+    /// Detaches the calling thread, which holds the GIL if `held`.
+    ///
+    /// # Safety
+    /// `held` is the result of its [`attach`](Self::attach).
+    pub unsafe fn detach(&self, word: &StateWord, pauses: Pauses<'_>, me: &Breaker, held: bool) {
+        word.detach(pauses);
+        if held {
+            // SAFETY: the caller's promise.
+            unsafe { self.gil.release(me) };
+        }
+    }
+
+    /// Enables or disables it. Afterwards, when the pause has ended, the calling thread detaches (with the `held` it had)
+    /// and attaches again before it touches anything.
+    ///
+    /// # Safety
+    /// The calling thread has stopped the world.
+    pub unsafe fn set_enabled_in_pause(&self, enabled: bool) {
+        self.enabled.store(u8::from(enabled), Release);
+    }
+}
+
+impl Default for OptionalGil {
+    fn default() -> Self {
+        OptionalGil::new()
     }
 }
 

@@ -157,6 +157,7 @@ impl StateWord {
                         return Ok(());
                     }
                 }
+                SHUTTING_DOWN if planted("thread_state/attach_after_shut_down") => return Ok(()),
                 SHUTTING_DOWN => return Err(ShuttingDown),
                 _ if planted("stop_the_world/no_ticket") => {
                     lot().park(self.key(), Wait::KEEP, || self.0.load(Relaxed) == SUSPENDED);
@@ -340,6 +341,9 @@ impl StateWord {
     /// The thread is not attached and cannot become so: the caller has stopped the world, or nobody runs the thread.
     pub unsafe fn shut_down(&self) {
         self.0.swap(SHUTTING_DOWN, Release);
+        if planted("thread_state/shut_down_wakes_nobody") {
+            return;
+        }
         lot().unpark_all(self.key(), NO_TOKEN);
     }
 

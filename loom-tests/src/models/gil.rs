@@ -1,11 +1,12 @@
 //! The [`Gil`].
 
+use crate::world::World;
 use crate::{Model, Protected, cover, together};
 use krait_sync::breaker::{Breaker, GIL_DROP_REQUEST};
-use krait_sync::gil::Gil;
+use krait_sync::gil::{Gil, OptionalGil};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-pub const MODELS: [Model; 2] = [
+pub const MODELS: [Model; 3] = [
     Model::loom("M41", "gil", "one holder; a forced drop lets the other run", 2, two)
         .bounds(3, Some(4))
         .least(50)
@@ -21,6 +22,11 @@ pub const MODELS: [Model; 2] = [
         .bounds(2, Some(2))
         .least(500)
         .bugs(&["gil/stale_holder"]),
+    Model::loom("M42", "gil_enable", "when it is enabled, nobody stays attached without it", 2, enable)
+        .bounds(2, Some(3))
+        .least(100)
+        .covers(&["with", "without"])
+        .bugs(&["gil/enable_without_second_look"]),
 ];
 
 struct Env {
@@ -91,4 +97,38 @@ fn two() {
 fn three() {
     let env = together!(new(); |env: &Env| env.run(1, 0), |env: &Env| env.run(2, 0); |env: &Env| env.run(0, 1));
     env.check(3);
+}
+
+fn enable() {
+    type Env = (World, OptionalGil, Protected);
+    let attach = |(world, gil, _): &Env, n: usize| {
+        let thread = &world.threads[n];
+        // SAFETY: detached; the breaker lives as long as the world.
+        unsafe { gil.attach(&thread.state, world.pauses(), &thread.breaker) }.unwrap()
+    };
+    let detach = |(world, gil, _): &Env, n: usize, held: bool| {
+        let thread = &world.threads[n];
+        // SAFETY: attached with this.
+        unsafe { gil.detach(&thread.state, world.pauses(), &thread.breaker, held) };
+    };
+    let runs = move |env: &Env| {
+        let held = attach(env, 1);
+        cover(if held { "with" } else { "without" });
+        env.2.add();
+        detach(env, 1, held);
+    };
+    let enables = move |env: &Env| {
+        let held = attach(env, 0);
+        let pause = env.0.stop(0);
+        // SAFETY: the world is stopped.
+        unsafe { env.1.set_enabled_in_pause(true) };
+        pause.start();
+        detach(env, 0, held);
+        let held = attach(env, 0);
+        assert!(held);
+        env.2.add();
+        detach(env, 0, held);
+    };
+    let env = together!((World::new(2), OptionalGil::new(), Protected::new(0)); runs; enables);
+    assert_eq!(env.2.get(), 2);
 }

@@ -36,4 +36,5 @@ models!(
     breaker,
     pending,
     xqueue,
+    random,
 );

@@ -5,10 +5,10 @@ use crate::{Model, Protected, cover, spawn, together};
 use krait_sync::breaker::Breaker;
 use krait_sync::parking_lot::lot;
 use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
-use krait_sync::thread_state::{ATTACHED, DETACHED, Pauses, SUSPENDED, StateWord};
+use krait_sync::thread_state::{ATTACHED, DETACHED, Pauses, SHUTTING_DOWN, SUSPENDED, StateWord};
 use loom::sync::{Arc, Mutex};
 
-pub const MODELS: [Model; 6] = [
+pub const MODELS: [Model; 7] = [
     Model::loom("M14", "stop_the_world", "nobody runs in a pause; no detach is missed; all go on", 2, one)
         .bounds(3, Some(4))
         .least(30)
@@ -40,6 +40,11 @@ pub const MODELS: [Model; 6] = [
         .least(50)
         .covers(&["waiting", "let in"])
         .bugs(&["stop_the_world/no_ticket"]),
+    Model::loom("M47", "shut_down", "a thread that comes late is refused, and touches nothing", 2, shut_down)
+        .bounds(3, Some(4))
+        .least(50)
+        .covers(&["in time", "refused"])
+        .bugs(&["thread_state/attach_after_shut_down", "thread_state/shut_down_wakes_nobody"]),
     Model::loom("M22", "borrow", "a pause that meets a borrowed thread keeps it out", 3, borrow)
         .bounds(2, Some(2))
         .least(100)
@@ -109,6 +114,31 @@ fn ticket() {
         env.world.leave(0);
     };
     together!(new(2); comes_in; pauses);
+}
+
+fn shut_down() {
+    let comes = |env: &Env| {
+        let state = &env.world.threads[1].state;
+        if state.attach().is_ok() {
+            cover("in time");
+            env.heaps[1].get();
+            state.detach(env.world.pauses());
+        } else {
+            cover("refused");
+        }
+    };
+    let ends = |env: &Env| {
+        env.world.enter(0);
+        let pause = env.world.stop(0);
+        // SAFETY: the world is stopped.
+        unsafe { env.world.threads[1].state.shut_down() };
+        pause.start();
+        // What the runtime frees.
+        env.heaps[1].set(99);
+        env.world.leave(0);
+    };
+    let env = together!(new(2); comes; ends);
+    assert_eq!(env.world.threads[1].state.state(), SHUTTING_DOWN);
 }
 
 fn two_scopes() {
