@@ -9,16 +9,6 @@
 //! [`state`] (what belongs to an interpreter), [`invariants`] (what every `SAFETY` comment refers to).
 extern crate self as krait_object;
 
-/// Until a type has its real declaration: an empty static type.
-macro_rules! pytype_stub {
-    ($symbol:ident : $ty:ident) => {
-        $crate::pytype! {
-            #[unsafe(no_mangle)]
-            pub static $symbol: "stub" for $ty { base: crate::Object, flags: [], }
-        }
-    };
-}
-
 pub mod args;
 pub mod convert;
 pub mod error;

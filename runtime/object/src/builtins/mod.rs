@@ -131,6 +131,8 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<crate::protocols::iter::CallIter>,
     link_static::<Function>,
     link_static::<Code>,
+    link_static::<codeobject::CodeIter>,
+    link_static::<codeobject::PositionsIter>,
     link_static::<Cell>,
     link_static::<BaseException>,
     link_static::<tupleobject::TupleIter>,
@@ -165,6 +167,8 @@ pub(crate) fn init_types(py: Attached<'_>) {
         link();
     }
     let exceptions = exceptions::classes::link_all();
+    let (group, bases) = exceptions::exception_group_bases();
+    group.set_static_bases(py, &bases);
     for ty in STATIC_TYPES.iter().map(|link| link()).chain(exceptions) {
         if ty.ready(py).is_err() {
             panic!("static type {} cannot be made ready", ty.name());

@@ -8,7 +8,7 @@ mod construct;
 mod lines;
 
 pub use construct::CodeParts;
-pub use lines::CodeIter;
+pub use lines::{CodeIter, PositionsIter};
 
 use crate::handle::{Attached, Layout, Ref, Slot};
 use crate::hooks::hooks;

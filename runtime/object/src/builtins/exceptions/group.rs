@@ -49,9 +49,9 @@ impl ExceptionFields for ExceptionGroup {
     const OWN: &'static [usize] = FIELDS;
 }
 
-/// The bases of `ExceptionGroup`, which [`Type::ready`] has to know.
-pub(crate) fn exception_group_bases() -> [&'static Type; 2] {
-    [BaseExceptionGroup::type_object(), Exception::type_object()]
+/// `ExceptionGroup` and its two bases, which start-up has to set.
+pub(crate) fn exception_group_bases() -> (&'static Type, [&'static Type; 2]) {
+    (ExceptionGroup::type_object(), [BaseExceptionGroup::type_object(), Exception::type_object()])
 }
 
 enum Condition<'a> {

@@ -9,6 +9,7 @@ mod special;
 mod syntax_error;
 mod unicode_error;
 
+pub(crate) use group::exception_group_bases;
 pub use group::{BaseExceptionGroup, ExceptionGroup};
 pub use os_error::{OSError, raise_os_error, raise_os_error_with};
 pub use simple::*;

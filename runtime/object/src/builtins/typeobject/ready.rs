@@ -64,6 +64,18 @@ impl Type {
         self.check_consistency(py)
     }
 
+    /// Gives a static type several bases, before it is made ready; the first one is its layout's.
+    pub(crate) fn set_static_bases(&self, py: Attached<'_>, bases: &[&Type]) {
+        let bases: Vec<&Object> = bases.iter().map(|base| base.as_object()).collect();
+        match Tuple::from_slice(py, &bases) {
+            Ok(bases) => {
+                immortalise(bases.as_object());
+                self.0.tp_bases.set(bases.into_raw());
+            }
+            Err(raised) => raised.clear(py),
+        }
+    }
+
     fn set_base_and_type(&self, py: Attached<'_>) -> PyResult<()> {
         let object = Object::type_object();
         if self.0.tp_base.get().is_null() && !std::ptr::eq(self, object) {

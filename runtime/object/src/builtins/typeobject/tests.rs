@@ -84,3 +84,98 @@ fn slots_are_members() {
         );
     });
 }
+
+#[test]
+fn descriptors_and_modules_work() {
+    with_runtime(|py| {
+        let module = crate::Module::new(py, "spam").unwrap();
+        assert_eq!(text(py, module.as_object()), "<module 'spam'>");
+        assert_eq!(
+            error_text(py, module.as_object().get_attr(py, id!(py, eggs))),
+            "AttributeError: module 'spam' has no attribute 'eggs'"
+        );
+        let int = Int::type_object().as_object();
+        let string = Str::type_object().as_object();
+        let union = int.binary_op(py, string, crate::protocols::number::BinaryOp::Or).unwrap();
+        assert_eq!(text(py, &union), "int | str");
+        let one = Int::from_i64(py, 1).unwrap();
+        assert!(one.as_object().is_instance(py, &union).unwrap());
+        let alias = crate::List::type_object().as_object().get_item(py, int).unwrap();
+        assert_eq!(text(py, &alias), "list[int]");
+        let name = int.get_attr(py, id!(py, __name__)).unwrap();
+        assert_eq!(text(py, &name), "'int'");
+        let dict = int.get_attr(py, id!(py, __dict__)).unwrap();
+        assert!(text(py, &dict).starts_with("mappingproxy({'__repr__'") || text(py, &dict).contains("__add__"));
+        let doc = int.get_attr(py, id!(py, __doc__)).unwrap();
+        assert!(doc.as_object().downcast::<Str>().is_some());
+        let group = crate::builtins::exceptions::ExceptionGroup::type_object();
+        assert_eq!(
+            group.mro().iter().map(|class| class.name().into_owned()).collect::<Vec<_>>(),
+            ["ExceptionGroup", "BaseExceptionGroup", "Exception", "BaseException", "object"]
+        );
+        let get = crate::Object::type_object().as_object().get_attr(py, id!(py, __class__)).unwrap();
+        assert_eq!(text(py, &get), "<class 'type'>");
+        let hash = crate::List::type_object().as_object().get_attr(py, id!(py, __hash__)).unwrap();
+        assert!(hash.is_none());
+        assert_eq!(
+            error_text(py, crate::List::new(py).unwrap().as_object().hash(py).map(|_| crate::none())),
+            "TypeError: unhashable type: 'list'"
+        );
+        let error = crate::exc::ValueError().as_object().call_pos(py, &[name.as_object()]).unwrap();
+        assert_eq!(text(py, &error), "ValueError('int')");
+    });
+}
+
+#[test]
+fn subclasses_of_builtins() {
+    with_runtime(|py| {
+        let make = |name: &'static str, base: &Type| {
+            let bases = Tuple::from_slice(py, &[base.as_object()]).unwrap();
+            super::type_new(
+                py,
+                Type::type_object(),
+                Str::intern_static(py, name),
+                &bases,
+                &Dict::new(py).unwrap(),
+                None,
+            )
+            .unwrap()
+        };
+        let my_int = make("MyInt", Int::type_object());
+        let one = Int::from_i64(py, 41).unwrap();
+        let value = my_int.as_object().call_pos(py, &[one.as_object()]).unwrap();
+        assert_eq!(text(py, &value), "41");
+        value.set_attr(py, id!(py, tag), Some(one.as_object())).unwrap();
+        assert_eq!(text(py, &value.get_attr(py, id!(py, __dict__)).unwrap()), "{'tag': 41}");
+        drop(value);
+        let my_list = make("MyList", crate::List::type_object());
+        let list = my_list.as_object().call0(py).unwrap();
+        list.call_method(py, id!(py, append), &[one.as_object()]).unwrap();
+        assert_eq!(text(py, &list), "[41]");
+        drop(list);
+        let my_error = make("MyError", crate::exc::ValueError());
+        let error = my_error.as_object().call_pos(py, &[one.as_object()]).unwrap();
+        assert_eq!(text(py, &error), "MyError(41)");
+        error.set_attr(py, id!(py, tag), Some(one.as_object())).unwrap();
+        drop(error);
+        let meta = make("Meta", Type::type_object());
+        let class =
+            super::type_new(py, &meta, id!(py, "ByMeta"), &Tuple::empty(py), &Dict::new(py).unwrap(), None).unwrap();
+        assert_eq!(text(py, class.as_object().ty().as_object()), "<class '?'>".replace('?', "Meta"));
+        let instance = class.as_object().call0(py).unwrap();
+        assert!(instance.is_instance_of(&class));
+        drop(instance);
+        drop(class);
+        let my_dict = make("MyDict", Dict::type_object());
+        let dict = my_dict.as_object().call0(py).unwrap();
+        dict.set_item(py, one.as_object(), one.as_object()).unwrap();
+        assert_eq!(text(py, &dict), "{41: 41}");
+        let my_tuple = make("MyTuple", Tuple::type_object());
+        let tuple = my_tuple.as_object().call_pos(py, &[&dict]).unwrap();
+        assert_eq!(text(py, &tuple), "(41,)");
+        tuple.set_attr(py, id!(py, tag), Some(one.as_object())).unwrap();
+        let my_str = make("MyStr", Str::type_object());
+        let string = my_str.as_object().call_pos(py, &[one.as_object()]).unwrap();
+        assert_eq!(text(py, &string), "'41'");
+    });
+}
