@@ -30,6 +30,7 @@ pub mod moduleobject;
 pub mod namespaceobject;
 pub mod numfmt;
 pub mod object;
+pub mod odictobject;
 pub mod percent;
 pub mod property;
 pub mod rangeobject;
@@ -156,6 +157,11 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<itertypes::Map>,
     link_static::<itertypes::Filter>,
     link_static::<itertypes::Zip>,
+    link_static::<odictobject::ODict>,
+    link_static::<odictobject::ODictKeys>,
+    link_static::<odictobject::ODictItems>,
+    link_static::<odictobject::ODictValues>,
+    link_static::<odictobject::ODictIter>,
     link_static::<weakrefobject::WeakRef>,
     link_static::<weakrefobject::Proxy>,
     link_static::<weakrefobject::CallableProxy>,

@@ -426,6 +426,46 @@ impl Keys {
         self.usable.set(self.usable.get() - count as isize);
     }
 
+    /// As [`Keys::set_filled`] for entries `gap..end`; the places before stay free.
+    pub(crate) fn set_filled_behind(&self, gap: usize, end: usize) {
+        for at in 0..gap {
+            let entry = self.entry(at);
+            entry.key.set(ptr::null_mut());
+            entry.value.set(ptr::null_mut());
+        }
+        for at in gap..end {
+            self.place(self.hash_of(at), at);
+        }
+        self.entries.store(end as isize, Release);
+        self.usable.set(self.usable.get() - end as isize);
+    }
+
+    /// Moves entry `at` to the free place `to`; with `append`, `to` is behind the last entry and there is room.
+    pub(crate) fn move_entry(&self, at: usize, to: usize, append: bool) {
+        self.invalidate_version();
+        let hash = self.hash_of(at);
+        let (old, new) = (self.entry(at), self.entry(to));
+        if !self.is_text() {
+            new.hash.set(hash);
+        }
+        new.value.store(old.value.get(), Release);
+        new.key.store(old.key.get(), Release);
+        let mut probe = Probe::new(hash, self.mask());
+        loop {
+            match self.slot(probe.at) {
+                Slot::Entry(found) if found == at => break self.store_slot(probe.at, to),
+                Slot::Empty => break,
+                _ => probe.advance(),
+            }
+        }
+        old.value.store(ptr::null_mut(), Release);
+        old.key.store(ptr::null_mut(), Release);
+        if append {
+            self.entries.store(to as isize + 1, Release);
+            self.usable.set(self.usable.get() - 1);
+        }
+    }
+
     /// Writes entry `at` of a table that nobody else sees yet.
     #[inline]
     pub(crate) fn fill(&self, at: usize, key: *mut PyObject, value: *mut PyObject, hash: isize) {

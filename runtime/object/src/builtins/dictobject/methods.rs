@@ -314,7 +314,7 @@ impl Dict {
         Ok(Bool::of(equal == (op == CompareOp::Eq)).as_object().to_ref())
     }
 
-    fn equals(&self, py: Attached<'_>, other: &Dict) -> PyResult<bool> {
+    pub(crate) fn equals(&self, py: Attached<'_>, other: &Dict) -> PyResult<bool> {
         if self.len() != other.len() {
             return Ok(false);
         }
@@ -370,7 +370,7 @@ impl Dict {
         Ok(left.to_ref())
     }
 
-    pub(super) fn sizeof(py: Attached<'_>, this: &Dict) -> PyResult<usize> {
+    pub(crate) fn sizeof(py: Attached<'_>, this: &Dict) -> PyResult<usize> {
         let base = this.as_object().ty().as_type().tp_basicsize.get() as usize;
         let this = this.lock(py);
         let mut size = base;

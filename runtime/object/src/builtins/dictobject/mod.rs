@@ -23,6 +23,7 @@ pub use iter::{
 pub use keys::Keys as DictKeys;
 pub use methods::Merge;
 pub(crate) use methods::key_error;
+pub(crate) use views::new_view;
 pub use views::{DictItems, DictKeysView, DictValues};
 pub use watch::{DictEvent, Notify as WatchNotify, WATCHER_MASK, install as install_watchers};
 
@@ -386,21 +387,43 @@ impl Dict {
         // SAFETY: by the contract; table and values are the dict's own.
         unsafe {
             mem::dealloc_with(py, this, |dict| {
-                watch::notify(py, dict, DictEvent::Deallocated, None, None);
-                let at_once = mode::frees_at_once(dict.as_object());
-                if let Some(values) = dict.split() {
-                    drop(values.take_all());
-                    if values.is_inline() {
-                        values.invalidate();
-                    } else {
-                        values.free(py, at_once);
-                    }
-                }
-                if let Some(keys) = NonNull::new(dict.0.ma_keys.get().cast::<Keys>()) {
-                    Keys::release(py, keys, at_once);
-                }
+                dict.drop_content(py);
             });
         }
+    }
+
+    /// Makes zeroed memory an empty dict.
+    pub(crate) fn init_empty(&self) {
+        self.0.ma_keys.set(Keys::empty().as_raw());
+    }
+
+    /// Drops table and values of a dict that nobody else can reach.
+    ///
+    /// # Safety
+    /// The dict is being deallocated.
+    pub(crate) unsafe fn drop_content(&self, py: Attached<'_>) {
+        let dict = self;
+        watch::notify(py, dict, DictEvent::Deallocated, None, None);
+        // SAFETY: table and values are the dict's own.
+        unsafe {
+            let at_once = mode::frees_at_once(dict.as_object());
+            if let Some(values) = dict.split() {
+                drop(values.take_all());
+                if values.is_inline() {
+                    values.invalidate();
+                } else {
+                    values.free(py, at_once);
+                }
+            }
+            if let Some(keys) = NonNull::new(dict.0.ma_keys.get().cast::<Keys>()) {
+                Keys::release(py, keys, at_once);
+            }
+        }
+    }
+
+    /// Visits what the dict owns, for types that derive from it.
+    pub(crate) fn traverse_content(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.traverse(visit)
     }
 
     fn traverse(&self, visit: Visit<'_>) -> Result<(), c_int> {

@@ -442,3 +442,105 @@ pub(super) fn new_split(py: Attached<'_>, table: &Keys, values: &Values) -> PyRe
         dict.0.ma_used.set(values.len() as isize);
     })
 }
+
+/// Reordering, for `OrderedDict`. The dict is not split.
+impl Locked<'_, Dict> {
+    /// The first entry at or after `from` that has a value.
+    pub(crate) fn first_entry(&self, from: usize) -> Option<usize> {
+        let table = self.table();
+        (from..table.count()).find(|&at| !table.entry(at).value.get().is_null())
+    }
+
+    /// The last entry that has a value.
+    pub(crate) fn last_entry(&self) -> Option<usize> {
+        let table = self.table();
+        (0..table.count()).rev().find(|&at| !table.entry(at).value.get().is_null())
+    }
+
+    /// Makes room so that [`Locked::move_entry`] can follow; entries may change their places.
+    pub(crate) fn prepare_move(&self, py: Attached<'_>, last: bool) -> PyResult<()> {
+        let table = self.table();
+        if last {
+            if table.usable() == 0 {
+                self.resize(py, log2_for(self.len() * 2), table.kind())?;
+            }
+            return Ok(());
+        }
+        if table.entry(0).value.get().is_null() {
+            return Ok(());
+        }
+        // Leaves as many free places in front as there are entries, so that moving to the front is cheap on average.
+        let (len, count) = (self.len(), table.count());
+        let Some(new) = Keys::alloc(log2_for(len * 3 + 4), table.kind()) else { return Err(py.no_memory()) };
+        let gap = len + 2;
+        let mut at = gap;
+        for from in 0..count {
+            let entry = table.entry(from);
+            let value = entry.value.get();
+            if !value.is_null() {
+                new.fill(at, entry.key.get(), value, if table.is_text() { 0 } else { table.hash_of(from) });
+                at += 1;
+            }
+        }
+        new.set_filled_behind(gap, at);
+        let at_once = mode::frees_at_once(self.as_object());
+        self.raw().ma_keys.store(new.as_raw(), Release);
+        table.invalidate_version();
+        // SAFETY: the entries moved, so only the memory is left.
+        unsafe { Keys::free(py, NonNull::from(table), at_once) };
+        Ok(())
+    }
+
+    /// Moves entry `at` behind the last or before the first one; [`Locked::prepare_move`] came before. The key is
+    /// found at every moment. Returns its new place.
+    pub(crate) fn move_entry(&self, at: usize, last: bool) -> usize {
+        let table = self.table();
+        let to = if last {
+            table.count()
+        } else {
+            match self.first_entry(0) {
+                Some(first) if first > 0 && first != at => first - 1,
+                _ => return at,
+            }
+        };
+        if last && at + 1 == table.count() {
+            return at;
+        }
+        table.move_entry(at, to, last);
+        to
+    }
+
+    /// Removes entry `at`, which has a value.
+    pub(crate) fn take_entry(&self, py: Attached<'_>, at: usize) -> PyResult<Option<Pair>> {
+        let pair = self.delete(py, at)?;
+        if at + 1 == self.table().count() && self.split().is_none() {
+            self.table().truncate(at);
+        }
+        Ok(pair)
+    }
+
+    /// The entry of a key that has a value.
+    pub(crate) fn find_entry(&self, py: Attached<'_>, key: &Object, hash: isize) -> PyResult<Option<usize>> {
+        Ok(self.find(py, key, hash)?.filter(|&at| !self.raw_value_at(at).is_null()))
+    }
+
+    /// Whether the table is the one at `address`, for hints that are valid in one table only.
+    pub(crate) fn table_address(&self) -> usize {
+        self.raw().ma_keys.get() as usize
+    }
+
+    /// The pair at or after `*pos`; see `PyDict_Next`.
+    pub(crate) fn step_pair(&self, pos: &mut usize) -> Option<Pair> {
+        self.step(pos).map(|(_, key, value)| (key, value))
+    }
+
+    /// The pair before `*pos`, going backwards.
+    pub(crate) fn step_pair_back(&self, pos: &mut usize) -> Option<Pair> {
+        self.step_back(pos)
+    }
+
+    /// The position behind the last pair.
+    pub(crate) fn end_position(&self) -> usize {
+        self.end()
+    }
+}

@@ -67,6 +67,20 @@ macro_rules! view_common {
                 })
             }
 
+            /// The dict that the view shows.
+            pub(crate) fn viewed(&self) -> &Dict {
+                self.0.dict()
+            }
+
+            pub(crate) fn traverse_view(&self, visit: Visit<'_>) -> Result<(), c_int> {
+                self.0.traverse(visit)
+            }
+
+            /// Lets go of the dict, when the view is deallocated.
+            pub(crate) fn release_view(&self) {
+                drop(self.0.dict.take());
+            }
+
             /// # Safety
             /// The `tp_dealloc` of the type.
             unsafe fn dealloc(py: Attached<'_>, this: NonNull<$rust>) {
@@ -101,6 +115,18 @@ pytype! {
     }
 }
 view_common!(DictValues);
+
+/// A view of type `ty`, one of the view types or a static subtype of one.
+pub(crate) fn new_view(py: Attached<'_>, ty: &crate::Type, dict: &Dict) -> PyResult<Ref<Object>> {
+    let raw = mem::alloc_instance(py, ty, 0)?;
+    // SAFETY: [layout]: a fresh instance; all view types have this layout.
+    unsafe {
+        let object = Ref::<Object>::from_raw(raw.as_ptr());
+        drop((*raw.as_ptr().cast::<View>()).dict.replace(Some(dict.to_ref())));
+        crate::gc::track(&object);
+        Ok(object)
+    }
+}
 
 impl View {
     /// The dict that the view shows.
