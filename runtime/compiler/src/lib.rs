@@ -21,6 +21,7 @@ mod lower;
 mod parse;
 pub mod source;
 mod symtable;
+mod syntax;
 mod unparse;
 
 pub use error::{CompileError, ErrorKind, Warning, WarningKind};

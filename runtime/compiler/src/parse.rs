@@ -8,7 +8,6 @@ use crate::lower::Lower;
 use crate::source::Source;
 use ruff_python_ast::{self as ruff, PythonVersion};
 use ruff_python_parser::{Mode as ParserMode, ParseOptions};
-use ruff_text_size::Ranged;
 
 /// Parses source to our tree.
 pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) -> Res<Mod> {
@@ -21,10 +20,14 @@ pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) ->
     // Trees can be as deep as the text is long, and dropping them recurses.
     depth::roomy(source.text.len(), || {
         let parsed = ruff_python_parser::parse_unchecked(&source.text, options);
-        if let Some(error) = parsed.errors().first() {
-            let range = error.range();
-            let loc = source.location(range.start().to_u32(), range.end().to_u32());
-            return Err(RawError::syntax(loc, "invalid syntax"));
+        let limits = crate::syntax::check_tokens(source, &parsed);
+        if let Some(error) = &limits
+            && (parsed.errors().is_empty() || error.kind != crate::ErrorKind::Syntax)
+        {
+            return Err(error.clone());
+        }
+        if let Some(error) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
+            return Err(error);
         }
         let mut lower = Lower::new(source, warnings);
         match parsed.syntax() {

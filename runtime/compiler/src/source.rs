@@ -47,15 +47,16 @@ impl Source {
         self.line_starts.len() as i32
     }
 
-    /// A column in bytes as an offset in characters, from 1; -1 as 0.
+    /// A column in bytes as an offset in characters, from 1; unknown ones stay below 1.
     fn char_offset(&self, line: i32, column: i32) -> i32 {
         if column < 0 {
-            return 0;
+            return column + 1;
         }
         let text = self.line(line);
+        let past = (column as usize).saturating_sub(text.len()) as i32;
         let column = (column as usize).min(text.len());
         let inside = text.as_bytes()[..column].iter().filter(|b| **b & 0xc0 != 0x80).count();
-        inside as i32 + 1
+        inside as i32 + past + 1
     }
 
     /// The public form of an error.

@@ -195,9 +195,6 @@ impl<'a> Codegen<'a> {
             }
             _ => return self.error(loc, "invalid node type for annotated assignment"),
         }
-        if !simple && evaluated && !self.options.future_annotations() {
-            self.expr_and_pop(annotation)?;
-        }
         Ok(())
     }
 

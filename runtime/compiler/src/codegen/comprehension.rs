@@ -273,6 +273,9 @@ impl<'a> Codegen<'a> {
     /// Adds an element to the collection, or yields it; returns its place.
     fn element(&mut self, parts: &Parts<'a>, depth: usize) -> Res<Location> {
         let mut loc = parts.elt.loc;
+        if matches!(parts.elt.kind, ExprKind::Starred { .. }) {
+            return self.error(loc, "iterable unpacking cannot be used in comprehension");
+        }
         self.expr(parts.elt)?;
         match parts.kind {
             CompKind::Generator => {

@@ -103,6 +103,8 @@ impl<'a> Codegen<'a> {
             if self.options.optimize < 2 {
                 let text = strings::clean_docstring(doc);
                 self.unit().consts.insert(Constant::Str(text));
+            } else if body.is_empty() {
+                self.op(f.body[0].loc, Op::NOP);
             }
         }
         let guarded = self.block().coroutine || self.block().generator;

@@ -91,7 +91,9 @@ impl<'a> Codegen<'a> {
     }
 
     fn module_body(&mut self, body: &'a [Stmt], interactive: bool) -> Res {
-        let loc = body.first().map_or(Location::new(1, 1, 0, 0), |s| s.loc);
+        let dropped = !interactive && self.options.optimize >= 2 && crate::symtable::docstring(body).is_some();
+        let first = if dropped && body.len() > 1 { body.get(1) } else { body.first() };
+        let loc = first.map_or(Location::new(1, 1, 0, 0), |s| s.loc);
         if self.block().has_conditional_annotations {
             self.op_i(loc, Op::BUILD_SET, 0);
             self.op_name(loc, Op::STORE_NAME, "__conditional_annotations__");
@@ -115,6 +117,8 @@ impl<'a> Codegen<'a> {
                 let StmtKind::Expr(value) = &body[0].kind else { unreachable!("a docstring is an expression") };
                 self.konst(value.loc, Constant::Str(text));
                 self.name_op(Location::NONE, &"__doc__".into(), Ctx::Store)?;
+            } else if rest.is_empty() {
+                self.op(body[0].loc, Op::NOP);
             }
         }
         self.stmts(rest)?;

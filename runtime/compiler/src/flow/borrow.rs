@@ -173,6 +173,10 @@ impl Cfg {
                 walk.pop();
                 walk.stack.push(top);
             }
+            Op::END_ASYNC_FOR => {
+                walk.pop();
+                walk.pop();
+            }
             Op::CHECK_EXC_MATCH => {
                 walk.pop();
                 walk.push(at, 1);

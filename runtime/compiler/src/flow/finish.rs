@@ -103,7 +103,8 @@ impl Cfg {
                 let (pops, pushes) = instr.op.effect(instr.arg);
                 let after = (depth + pushes as usize).saturating_sub(pops as usize);
                 max = max.max(after);
-                if let Some(target) = instr.target {
+                // `END_ASYNC_FOR` only names the send that it belongs to.
+                if let Some(target) = instr.target.filter(|_| instr.op != Op::END_ASYNC_FOR) {
                     self.note_depth(target, after, &mut todo);
                 }
                 if !instr.op.is_block_push() {

@@ -103,7 +103,8 @@ impl Lower<'_> {
             }
             R::DictComp(e) => {
                 let Some(key) = &e.key else {
-                    let loc = self.loc(e.value.range());
+                    let start = e.value.range().start().to_u32().saturating_sub(2);
+                    let loc = self.source.location(start, start + 2);
                     return Err(RawError::syntax(loc, "dict unpacking cannot be used in dict comprehension"));
                 };
                 ExprKind::DictComp {

@@ -209,7 +209,9 @@ fn inline_comprehension(
         let special = matches!(&*name, "__class__" | "__classdict__" | "__conditional_annotations__");
         if scope == Scope::Free && in_class && special {
             scope = Scope::GlobalImplicit;
-            comp_free.remove(&name);
+            if !free_in_child(table, comp, &name) {
+                comp_free.remove(&name);
+            }
             table.blocks[comp].symbols.shift_remove(&name);
         }
         match table.blocks[id].symbols.get(&name).map(|s| s.flags) {

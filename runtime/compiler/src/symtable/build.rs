@@ -136,7 +136,7 @@ impl Builder {
         let block = &mut self.table.blocks[id];
         let old = block.symbol(&mangled).flags;
         if flag & def::PARAM != 0 && old & def::PARAM != 0 {
-            return Err(RawError::syntax(loc, format!("duplicate parameter '{name}' in function definition")));
+            return Err(RawError::syntax(loc, format!("duplicate argument '{name}' in function definition")));
         }
         if flag & def::TYPE_PARAM != 0 && old & def::TYPE_PARAM != 0 {
             return Err(RawError::syntax(loc, format!("duplicate type parameter '{name}'")));

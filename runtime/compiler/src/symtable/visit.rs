@@ -390,7 +390,7 @@ impl Builder {
                 if let E::Name { id, .. } = &target.kind
                     && self.cur().comprehension != CompKind::None
                 {
-                    self.extend_namedexpr(id, e.loc)?;
+                    self.extend_namedexpr(id, target.loc)?;
                 }
                 self.expr(value)?;
                 self.expr(target)
