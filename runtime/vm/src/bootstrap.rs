@@ -44,6 +44,12 @@ pub fn fill(py: Attached<'_>, interpreter: &Interpreter) -> PyResult<()> {
         krait_object::Tuple::type_object(),
         Dict::type_object(),
         krait_object::Set::type_object(),
+        krait_object::property::Property::type_object(),
+        krait_object::superobject::Super::type_object(),
+        krait_object::rangeobject::Range::type_object(),
+        krait_object::classmethod::ClassMethod::type_object(),
+        krait_object::classmethod::StaticMethod::type_object(),
+        krait_object::enumobject::Enumerate::type_object(),
     ];
     for ty in types {
         builtins.set_str(py, &ty.name(), ty.as_object())?;

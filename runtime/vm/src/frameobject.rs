@@ -68,6 +68,8 @@ impl Frame {
         let made = mem::alloc_instance(py, FrameObject::type_object(), words)?;
         // SAFETY: fresh zeroed memory of this type.
         let made = unsafe { Ref::<FrameObject>::from_raw(made.as_ptr()) };
+        // The item count was stored where this layout has another field.
+        made.0.f_back.set(null_mut());
         made.0.f_frame.set(std::ptr::from_ref(self).cast_mut().cast());
         made.0.f_trace_lines.set(1);
         self.0.frame_obj.set(made.clone().into_raw().cast());

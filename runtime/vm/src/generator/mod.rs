@@ -46,6 +46,8 @@ pub fn from_frame(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
     // SAFETY: fresh zeroed memory of this layout.
     let made = unsafe { Ref::<Generator>::from_raw(made.as_ptr()) };
     let this = made.raw();
+    // The item count was stored where this layout has another field.
+    this.gi_weakreflist.set(null_mut());
     // SAFETY: the frame runs a function.
     let function: &krait_object::Function = unsafe { frame.function().object().cast_unchecked() };
     this.gi_name.set(function.name_slot().get().map_or(null_mut(), Ref::into_raw));
