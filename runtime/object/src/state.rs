@@ -22,6 +22,8 @@ unsafe impl Send for Region {}
 pub struct ObjectState {
     /// Direct subclasses of static types: address of the base to the subclasses' addresses.
     pub static_subclasses: Mutex<HashMap<usize, Vec<usize>>>,
+    /// Callbacks for changed types (`PyType_AddWatcher`), by id.
+    pub type_watchers: [Field<Option<crate::layout::PyType_WatchCallback>>; 8],
     /// Its critical section is held while types of the interpreter change.
     type_lock: PyObject,
     /// Objects too large for a page, by address.
@@ -47,6 +49,7 @@ impl ObjectState {
     pub fn new() -> Self {
         ObjectState {
             static_subclasses: Mutex::default(),
+            type_watchers: [const { Field::new(None) }; 8],
             type_lock: PyObject::immortal(ptr::null_mut()),
             large: Mutex::default(),
             heaps: Mutex::default(),

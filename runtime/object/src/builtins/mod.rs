@@ -107,6 +107,7 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<templateobject::Interpolation>,
     link_static::<templateobject::TemplateIter>,
     link_static::<Module>,
+    link_static::<typeobject::BufferWrapper>,
     link_static::<genericaliasobject::GenericAlias>,
     link_static::<genericaliasobject::AliasIter>,
     link_static::<unionobject::Union>,

@@ -138,6 +138,24 @@ impl MemoryView {
         Self::of_managed(py, &managed, unsafe { buffer_field(&managed.0.master) })
     }
 
+    /// A view of the memory that `object` lends through `proc`, whatever its type's slot is.
+    pub(crate) fn from_proc(
+        py: Attached<'_>,
+        object: &Object,
+        flags: c_int,
+        proc: crate::layout::getbufferproc,
+    ) -> PyResult<Ref<MemoryView>> {
+        let managed = ManagedBuffer::empty(py)?;
+        // SAFETY: fresh, so nobody else uses it.
+        let master = unsafe { buffer_field(&managed.0.master) };
+        // SAFETY: [slot-contract].
+        if unsafe { proc(object.as_ptr(), master, flags) } != 0 {
+            managed.0.flags.set(crate::layout::_Py_MANAGED_BUFFER_RELEASED);
+            return Err(crate::Raised::assume());
+        }
+        Self::of_managed(py, &managed, master)
+    }
+
     /// A view of memory that the caller vouches for (`PyMemoryView_FromBuffer`, `PyMemoryView_FromMemory`).
     ///
     /// # Safety

@@ -1,7 +1,8 @@
 //! `__class__` assignment.
+use crate::builtins::dictobject;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::Py_TPFLAGS_IMMUTABLETYPE;
-use crate::typeobject::check_compatible_base;
+use crate::typeobject::{check_compatible_base, flags};
 use crate::{Module, Object, PyResult, Type, raise};
 use std::sync::atomic::Ordering::AcqRel;
 
@@ -24,6 +25,11 @@ pub(super) fn set_class(py: Attached<'_>, this: &Object, value: Option<&Object>)
         ));
     }
     check_compatible_base(py, old, new, "__class__")?;
+    if old.has_feature(flags::INLINE_VALUES) {
+        // The values are keyed by the old class's table: they move into a dict of their own.
+        let dict = dictobject::materialize_dict(py, this)?;
+        dictobject::set_instance_dict(py, this, Some(dict))?;
+    }
     let _section = this.lock(py);
     if new.is_heap() {
         let _ = new.to_ref().into_raw();

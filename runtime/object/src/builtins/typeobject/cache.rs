@@ -190,26 +190,31 @@ impl Type {
         version
     }
 
-    /// The type was changed: drops its version and those of its subclasses (`PyType_Modified`).
-    pub fn modified(&self, _py: Attached<'_>) {
+    /// The type was changed: drops its version and those of its subclasses (`PyType_Modified`), and tells watchers.
+    pub fn modified(&self, py: Attached<'_>) {
         if self.0.tp_version_tag.load(Acquire) == 0 {
             return;
         }
+        let mut watched = Vec::new();
         let guard = versions();
-        self.drop_version();
+        self.drop_version(&mut watched);
         drop(guard);
+        for ty in watched {
+            ty.tell_watchers(py);
+        }
     }
 
     /// Never gives this type and its subclasses a version again: its MRO is not that of its bases.
     pub(crate) fn forbid_version(&self) {
+        let mut watched = Vec::new();
         let guard = versions();
-        self.drop_version();
+        self.drop_version(&mut watched);
         self.0.tp_versions_used.set(u16::MAX);
         drop(guard);
     }
 
-    /// The caller holds [`VERSIONS`].
-    fn drop_version(&self) {
+    /// The caller holds [`VERSIONS`]. Types that somebody watches are added to `watched`.
+    fn drop_version(&self, watched: &mut Vec<Ref<Type>>) {
         if self.0.tp_version_tag.get() == 0 {
             return;
         }
@@ -217,6 +222,39 @@ impl Type {
         if let Some(heap) = self.as_heap() {
             heap._spec_cache.getitem_version.set(0);
         }
-        self.for_each_subclass(&mut |subclass| subclass.drop_version());
+        // SAFETY: a type in a list of subclasses is live memory; it may be dying.
+        if self.0.tp_watched.get() != 0 && unsafe { mode::try_incref(self.as_ptr()) } {
+            // SAFETY: the reference just made.
+            watched.push(unsafe { Ref::from_raw(self.as_ptr()) });
+        }
+        self.for_each_subclass(&mut |subclass| subclass.drop_version(watched));
+    }
+
+    #[cold]
+    fn tell_watchers(&self, py: Attached<'_>) {
+        let bits = self.0.tp_watched.get();
+        for (id, watcher) in py.state().type_watchers.iter().enumerate() {
+            if bits & 1 << id == 0 {
+                continue;
+            }
+            // SAFETY: the callback is a C function of this type; [slot-contract].
+            if let Some(watcher) = watcher.get()
+                && unsafe { watcher(self.as_type_ptr()) } < 0
+            {
+                (crate::hooks::hooks().unraisable)(py, None, Some(self.as_object()));
+            }
+        }
+    }
+
+    /// Sets and clears flags of this class and of the subclasses that have other values, as `abc` does for patterns.
+    pub fn set_flags_recursive(&self, py: Attached<'_>, mask: std::ffi::c_ulong, flags: std::ffi::c_ulong) {
+        if self.is_immutable() || self.0.tp_flags.get() & mask == flags {
+            return;
+        }
+        self.0.tp_flags.set(self.0.tp_flags.get() & !mask | flags);
+        self.modified(py);
+        for subclass in self.subclasses(py) {
+            subclass.set_flags_recursive(py, mask, flags);
+        }
     }
 }

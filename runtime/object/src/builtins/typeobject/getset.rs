@@ -13,7 +13,13 @@ pub(super) fn type_repr(py: Attached<'_>, this: &Type) -> PyResult<Ref<Str>> {
     if this.0.tp_name.get().is_null() {
         return Str::new(py, &format!("<class at {:p}>", this));
     }
-    let module = module_of(py, this)?;
+    let module = match module_of(py, this) {
+        Ok(module) => module,
+        Err(raised) => {
+            raised.clear(py);
+            crate::none()
+        }
+    };
     let qualname = get_qualname(py, this)?;
     match module.as_object().downcast::<Str>() {
         Some(module) if !module.eq_str("builtins") => {

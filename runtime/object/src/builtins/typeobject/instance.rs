@@ -338,5 +338,9 @@ pub(super) fn type_clear(py: Attached<'_>, this: &Type) {
         // SAFETY: the heap type owns it.
         drop(unsafe { Slot::<Object>::of(&heap.ht_module) }.take());
     }
-    // The MRO stays: instances that are finalized later in the same collection still look methods up.
+    // The MRO contains the type itself. Nobody else can reach the type any more.
+    for field in [&this.0.tp_mro, &this.0.tp_cache] {
+        // SAFETY: the heap type owns it.
+        drop(unsafe { Slot::<Object>::of(field) }.take());
+    }
 }

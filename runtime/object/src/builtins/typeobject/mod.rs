@@ -7,6 +7,7 @@
 //! [`Type::ready`].
 mod annotations;
 mod attrs;
+mod buffer_slots;
 mod cache;
 mod call;
 mod getset;
@@ -26,6 +27,7 @@ mod update;
 pub mod wrappers;
 
 pub use attrs::{has_plain_getattro, type_getattr_opt, type_getattro, type_setattro};
+pub use buffer_slots::BufferWrapper;
 pub use call::type_call;
 pub(crate) use getset::merge_class_dict;
 pub use instance::{PyType_GenericAlloc, PyType_GenericNew};

@@ -1,4 +1,5 @@
 //! Slot functions of classes: each calls the special method of its name.
+pub use super::buffer_slots::{slot_bf_getbuffer, slot_bf_releasebuffer};
 use super::{Type, slots};
 use crate::args::{Args, ArgsBuf};
 use crate::handle::{Attached, Layout, Ref};

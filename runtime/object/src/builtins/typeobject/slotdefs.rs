@@ -162,6 +162,8 @@ slotdefs! {
     "__contains__" sq sq_contains slot_sq_contains wrap_objobjproc 0 "($self, key, /)" "Return bool(key in self).";
     "__iadd__" sq sq_inplace_concat - wrap_binaryfunc 0 "($self, value, /)" "Implement self+=value.";
     "__imul__" sq sq_inplace_repeat - wrap_indexargfunc 0 "($self, value, /)" "Implement self*=value.";
+    "__buffer__" bf bf_getbuffer slot_bf_getbuffer wrap_buffer 0 "($self, flags, /)" "Return a buffer object that exposes the underlying memory of the object.";
+    "__release_buffer__" bf bf_releasebuffer slot_bf_releasebuffer wrap_releasebuffer 0 "($self, buffer, /)" "Release the buffer object that exposes the underlying memory of the object.";
 }
 
 /// All rows.

@@ -1,4 +1,5 @@
 //! Slot wrappers: what `int.__add__(1, 2)` runs. Each takes the object, an argument tuple and the slot function.
+pub use super::buffer_slots::{wrap_buffer, wrap_releasebuffer};
 use crate::args::check_positional;
 use crate::error::PyResult;
 use crate::handle::{Attached, Layout};
