@@ -6,8 +6,10 @@ use crate::depth;
 use crate::error::{RawError, Res, Warning};
 use crate::lower::Lower;
 use crate::source::Source;
+use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{self as ruff, PythonVersion};
-use ruff_python_parser::{Mode as ParserMode, ParseOptions};
+use ruff_python_parser::{Mode as ParserMode, ParseOptions, Parsed};
+use ruff_text_size::Ranged;
 
 /// Parses source to our tree.
 pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) -> Res<Mod> {
@@ -31,8 +33,35 @@ pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) ->
         }
         let mut lower = Lower::new(source, warnings);
         match parsed.syntax() {
-            ruff::Mod::Module(module) => lower.module(module, mode == Mode::Single),
+            ruff::Mod::Module(module) => {
+                if mode == Mode::Single {
+                    check_single(source, module, &parsed)?;
+                }
+                lower.module(module, mode == Mode::Single)
+            }
             ruff::Mod::Expression(expression) => lower.expression(expression),
         }
     })
+}
+
+/// Interactive input is one compound statement or one line of simple ones.
+fn check_single(source: &Source, module: &ruff::ModModule, parsed: &Parsed<ruff::Mod>) -> Res {
+    use ruff::Stmt as S;
+    let Some(first) = module.body.first() else {
+        let nowhere = krait_bytecode::Location::new(0, 0, -1, -1);
+        return Err(RawError::syntax(nowhere, "invalid syntax"));
+    };
+    let compound = matches!(
+        first,
+        S::FunctionDef(_) | S::ClassDef(_) | S::If(_) | S::While(_) | S::For(_) | S::With(_) | S::Try(_) | S::Match(_)
+    );
+    let mut after = parsed.tokens().iter().skip_while(|t| t.start() < first.end());
+    let line_end = after.find(|t| t.kind() == TokenKind::Newline).map(|t| t.end());
+    let second = module.body.iter().skip(1).find(|s| compound || line_end.is_some_and(|end| s.start() >= end));
+    let Some(second) = second else { return Ok(()) };
+    let (start, text) = (second.start(), &source.text[second.range()]);
+    let word = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len()).max(1);
+    let loc = source.location(start.to_u32(), start.to_u32() + word as u32);
+    let msg = if compound { "invalid syntax" } else { "multiple statements found while compiling a single statement" };
+    Err(RawError::syntax(loc, msg))
 }

@@ -216,6 +216,9 @@ impl<'a> Codegen<'a> {
         body: &'a [Stmt],
         orelse: &'a [Stmt],
     ) -> Res {
+        if !self.allows_async() {
+            return self.error(loc, "'async for' outside async function");
+        }
         let (start, except, end, sent) = (self.label(), self.label(), self.label(), self.label());
         self.expr(iter)?;
         self.op(iter.loc, Op::GET_AITER);
@@ -392,6 +395,15 @@ impl<'a> Codegen<'a> {
         }
         self.place(end);
         Ok(())
+    }
+
+    /// Whether `async for` and `async with` may stand here.
+    pub(super) fn allows_async(&self) -> bool {
+        match self.unit_ref().kind {
+            ScopeKind::AsyncFunction => true,
+            ScopeKind::Module => self.options.top_level_await,
+            _ => false,
+        }
     }
 
     /// Whether the current unit is a function's.

@@ -233,6 +233,9 @@ impl<'a> Codegen<'a> {
     }
 
     pub(super) fn with(&mut self, stmt: Location, items: &'a [WithItem], body: &'a [Stmt], is_async: bool) -> Res {
+        if is_async && !self.allows_async() {
+            return self.error(stmt, "'async with' outside async function");
+        }
         let Some((item, rest)) = items.split_first() else { return Ok(()) };
         let loc = item.context_expr.loc;
         let (start, handler, exit, cleanup) = (self.label(), self.label(), self.label(), self.label());
@@ -254,7 +257,6 @@ impl<'a> Codegen<'a> {
         self.jump(loc, Op::SETUP_WITH, handler);
         self.place(start);
         let kind = if is_async { FrameBlockKind::AsyncWith(loc) } else { FrameBlockKind::With(loc) };
-        let _ = stmt;
         self.push_block(kind, Some(start), Some(handler))?;
         match &item.optional_vars {
             Some(target) => self.expr(target)?,

@@ -229,7 +229,7 @@ impl Builder {
                 BlockKind::TypeParameters => "the definition of a generic",
                 BlockKind::TypeAlias => "a type alias",
                 BlockKind::TypeVariable => "a TypeVar bound",
-                BlockKind::Annotation => "an annotation",
+                BlockKind::Annotation => continue,
             };
             let msg = format!("assignment expression within a comprehension cannot be used in {word}");
             return Err(RawError::syntax(loc, msg));
