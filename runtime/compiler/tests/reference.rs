@@ -43,7 +43,8 @@ fn library_is_identical() {
         .expect("the reference runs");
     let mut input = child.stdin.take().expect("piped");
     for path in String::from_utf8_lossy(&listed.stdout).lines() {
-        let bytes = std::fs::read(path).expect("listed files can be read");
+        // Distributions leave dangling links.
+        let Ok(bytes) = std::fs::read(path) else { continue };
         let done = compile_bytes(&bytes, path, Mode::Exec, Flags::default());
         let code = marshal::dump_code(&done.unwrap_or_else(|e| panic!("{path}: {e:?}")).code);
         let hex: String = code.iter().map(|b| format!("{b:02x}")).collect();
