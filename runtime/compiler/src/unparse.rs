@@ -316,6 +316,14 @@ impl Unparser {
                 self.put(")");
                 Ok(())
             }
+            _ => self.expr_rest(e, level),
+        }
+    }
+
+    /// Comparisons, calls, atoms and what follows them.
+    fn expr_rest(&mut self, e: &Expr, level: Level) -> Res {
+        use ExprKind as E;
+        match &e.kind {
             E::Compare { left, ops, comparators } => {
                 self.open(level > Level::Cmp);
                 self.expr(left, Level::Cmp.tighter())?;
@@ -388,6 +396,8 @@ impl Unparser {
                 }
                 Ok(())
             }
+            // The others are above.
+            _ => Ok(()),
         }
     }
 
