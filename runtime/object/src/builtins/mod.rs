@@ -97,6 +97,7 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<FrozenSet>,
     link_static::<Slice>,
     link_static::<MemoryView>,
+    link_static::<codecs::charmap::EncodingMap>,
     link_static::<memoryobject::ManagedBuffer>,
     link_static::<memoryobject::MemoryIter>,
     link_static::<unicode::StrIter>,

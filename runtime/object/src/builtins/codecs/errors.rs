@@ -89,52 +89,45 @@ pub struct EncodeErrors<'py, 'a> {
     /// The codec's name.
     pub encoding: &'a str,
     pub text: &'a Str,
-    pub reason: &'a str,
     errors: Option<&'a str>,
     mode: Mode,
     handler: Option<(Ref<Object>, Ref<Object>)>,
 }
 
 impl<'py, 'a> EncodeErrors<'py, 'a> {
-    pub fn new(
-        py: Attached<'py>,
-        encoding: &'a str,
-        text: &'a Str,
-        reason: &'a str,
-        errors: Option<&'a str>,
-    ) -> EncodeErrors<'py, 'a> {
-        EncodeErrors { py, encoding, text, reason, errors, mode: Mode::parse(errors), handler: None }
+    pub fn new(py: Attached<'py>, encoding: &'a str, text: &'a Str, errors: Option<&'a str>) -> EncodeErrors<'py, 'a> {
+        EncodeErrors { py, encoding, text, errors, mode: Mode::parse(errors), handler: None }
     }
 
     /// The error for the characters `start..end`.
     #[cold]
-    pub fn fail(&self, start: usize, end: usize) -> crate::Raised {
-        encode_error(self.py, self.encoding, self.text, start, end, self.reason)
+    pub fn fail(&self, start: usize, end: usize, reason: &str) -> crate::Raised {
+        encode_error(self.py, self.encoding, self.text, start, end, reason)
     }
 
     /// The replacement of the characters `start..end`, and where to go on.
-    pub fn handle(&mut self, start: usize, end: usize) -> PyResult<(Replacement, usize)> {
+    pub fn handle(&mut self, start: usize, end: usize, reason: &str) -> PyResult<(Replacement, usize)> {
         if self.mode == Mode::Custom {
-            return self.call_handler(start, end);
+            return self.call_handler(start, end, reason);
         }
         match encode_replacement(self.mode, self.encoding, self.text, start, end) {
             Some((Made::Text(text), next)) => Ok((Replacement::Text(text.finish(self.py)?), next)),
             Some((Made::Bytes(bytes), next)) => Ok((Replacement::Bytes(bytes), next)),
-            None => Err(self.fail(start, end)),
+            None => Err(self.fail(start, end, reason)),
         }
     }
 
-    fn call_handler(&mut self, start: usize, end: usize) -> PyResult<(Replacement, usize)> {
+    fn call_handler(&mut self, start: usize, end: usize, reason: &str) -> PyResult<(Replacement, usize)> {
         let py = self.py;
         if self.handler.is_none() {
             let handler = registry::lookup_error(py, self.errors.unwrap_or("strict"))?;
-            let error = new_encode_error(py, self.encoding, self.text, start, end, self.reason)?;
+            let error = new_encode_error(py, self.encoding, self.text, start, end, reason)?;
             self.handler = Some((handler, error));
         }
         let Some((handler, error)) = &self.handler else { return Err(py.bad_internal_call()) };
         if let Some(error) = error.as_object().downcast::<UnicodeEncodeError>() {
             error.set_range(start as isize, end as isize);
-            error.set_reason(&*Str::new(py, self.reason)?);
+            error.set_reason(&*Str::new(py, reason)?);
         }
         let result = handler.call_pos(py, &[error])?;
         let wrong = "encoding error handler must return (str/bytes, int) tuple";

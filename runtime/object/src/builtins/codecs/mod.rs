@@ -2,6 +2,7 @@
 //!
 //! [`encode`] and [`decode`] take any encoding name; UTF-8, ASCII, Latin-1, UTF-16 and UTF-32 never touch the
 //! registry.
+pub mod charmap;
 mod errors;
 pub mod registry;
 mod unicode;
@@ -9,7 +10,11 @@ mod unicode;
 pub use errors::{
     DecodeErrors, EncodeErrors, Mode, Replacement, handle_error_natively, new_decode_error, new_encode_error,
 };
-pub use unicode::{ByteOrder, decode_ascii, decode_utf8, decode_utf16, decode_utf32, encode_native};
+pub use unicode::{
+    ByteOrder, decode_ascii, decode_raw_unicode_escape, decode_unicode_escape, decode_utf7, decode_utf8, decode_utf16,
+    decode_utf32, decode_with, encode_native, encode_raw_unicode_escape, encode_unicode_escape, encode_utf7,
+    warn_invalid_escape,
+};
 
 use crate::handle::{Attached, Layout, Ref};
 use crate::protocols::buffer::{Buffer, stable_bytes};

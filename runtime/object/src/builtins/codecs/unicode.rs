@@ -1,8 +1,9 @@
-//! The built-in codecs: UTF-8, ASCII, Latin-1, UTF-16 and UTF-32.
+//! The built-in codecs: the kernels of `krait_text` run with error handlers.
 use super::{DecodeErrors, EncodeErrors, Native, Replacement};
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Ref};
-use crate::{Bytes, PyResult, Str, StrBuilder, StrData, with_units};
+use crate::{Bytes, PyResult, Str, StrBuilder, StrData, exc, with_units};
+use krait_text::codecs::{self as kernels, Endian, InvalidEscape, Problem};
 
 /// The order of bytes in UTF-16 and UTF-32.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -22,8 +23,48 @@ impl ByteOrder {
         }
     }
 
-    fn is_big(self) -> bool {
-        self.pick(cfg!(target_endian = "big"), false, true)
+    fn endian(self) -> Endian {
+        self.pick(Endian::NATIVE, Endian::Little, Endian::Big)
+    }
+}
+
+impl From<Endian> for ByteOrder {
+    fn from(endian: Endian) -> Self {
+        match endian {
+            Endian::Little => ByteOrder::Little,
+            Endian::Big => ByteOrder::Big,
+        }
+    }
+}
+
+impl kernels::Sink for StrBuilder {
+    fn push(&mut self, point: u32) {
+        StrBuilder::push(self, point);
+    }
+    fn push_latin1(&mut self, bytes: &[u8]) {
+        StrBuilder::push_latin1(self, bytes);
+    }
+    fn push_str(&mut self, text: &str) {
+        StrBuilder::push_str(self, text);
+    }
+    fn len(&self) -> usize {
+        StrBuilder::len(self)
+    }
+    fn truncate(&mut self, len: usize) {
+        StrBuilder::truncate(self, len);
+    }
+}
+
+impl Native {
+    /// Encodes units from `*at` on.
+    fn encode<T: Unit + Into<u32>>(self, units: &[T], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Problem> {
+        match self {
+            Native::Utf8 => kernels::utf8_encode(units, at, out),
+            Native::Ascii => kernels::narrow_encode(units, at, out, 128),
+            Native::Latin1 => kernels::narrow_encode(units, at, out, 256),
+            Native::Utf16(order) => kernels::utf16_encode(units, at, out, order.endian()),
+            Native::Utf32(order) => kernels::utf32_encode(units, at, out, order.endian()),
+        }
     }
 }
 
@@ -41,108 +82,63 @@ pub fn encode_native(py: Attached<'_>, text: &Str, native: Native, errors: Optio
         _ => {}
     }
     let mut out = Vec::with_capacity(text.len() + text.len() / 8);
-    match native {
-        Native::Utf8 => {
-            encode_with(py, text, native, errors, &mut out, "surrogates not allowed", |point, out| {
-                let Some(ch) = char::from_u32(point) else { return false };
-                out.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes());
-                true
-            })?;
-        }
-        Native::Ascii => {
-            encode_with(py, text, native, errors, &mut out, "ordinal not in range(128)", |point, out| {
-                let fits = point < 128;
-                out.extend(fits.then_some(point as u8));
-                fits
-            })?;
-        }
-        Native::Latin1 => {
-            encode_with(py, text, native, errors, &mut out, "ordinal not in range(256)", |point, out| {
-                let fits = point < 256;
-                out.extend(fits.then_some(point as u8));
-                fits
-            })?;
-        }
-        Native::Utf16(order) => {
-            let big = order.is_big();
-            let put = move |unit: u16, out: &mut Vec<u8>| {
-                out.extend(if big { unit.to_be_bytes() } else { unit.to_le_bytes() });
-            };
-            if order == ByteOrder::Mark {
-                put(0xFEFF, &mut out);
-            }
-            encode_with(py, text, native, errors, &mut out, "surrogates not allowed", |point, out| {
-                let Some(ch) = char::from_u32(point) else { return false };
-                ch.encode_utf16(&mut [0; 2]).iter().for_each(|&unit| put(unit, out));
-                true
-            })?;
-        }
-        Native::Utf32(order) => {
-            let big = order.is_big();
-            let put = move |unit: u32, out: &mut Vec<u8>| {
-                out.extend(if big { unit.to_be_bytes() } else { unit.to_le_bytes() });
-            };
-            if order == ByteOrder::Mark {
-                put(0xFEFF, &mut out);
-            }
-            encode_with(py, text, native, errors, &mut out, "surrogates not allowed", |point, out| {
-                let fits = char::from_u32(point).is_some();
-                if fits {
-                    put(point, out);
-                }
-                fits
-            })?;
-        }
+    let mut at = 0;
+    // The mark is a character like any other.
+    if matches!(native, Native::Utf16(ByteOrder::Mark) | Native::Utf32(ByteOrder::Mark)) {
+        let _ = native.encode(&[0xFEFFu32], &mut 0, &mut out);
     }
-    Bytes::new(py, &out)
-}
-
-/// Encodes character by character; `put` appends one character, or refuses it and appends nothing.
-fn encode_with(
-    py: Attached<'_>,
-    text: &Str,
-    native: Native,
-    errors: Option<&str>,
-    out: &mut Vec<u8>,
-    reason: &str,
-    put: impl Fn(u32, &mut Vec<u8>) -> bool,
-) -> PyResult<()> {
     let unit = match native {
         Native::Utf16(_) => 2,
         Native::Utf32(_) => 4,
         _ => 1,
     };
     let only_ascii = !matches!(native, Native::Ascii | Native::Latin1);
-    let mut handler = EncodeErrors::new(py, native.name(), text, reason, errors);
-    let mut scratch = Vec::new();
-    let mut at = 0;
-    while at < text.len() {
-        with_units!(text, |units| {
-            while at < units.len() && put(units[at].to_u32(), out) {
-                at += 1;
+    let mut handler = EncodeErrors::new(py, native.name(), text, errors);
+    while let Err(problem) = with_units!(text, |units| native.encode(units, &mut at, &mut out)) {
+        // Surrogates side by side are one problem.
+        let is_surrogate = |at: &usize| (0xD800..0xE000).contains(&text.char_at(*at));
+        let end = match native {
+            Native::Utf16(_) | Native::Utf32(_) => {
+                problem.start + (problem.start..text.len()).take_while(is_surrogate).count()
             }
-        });
-        if at == text.len() {
-            break;
-        }
-        let mut end = at + 1;
-        while end < text.len() && !put(text.char_at(end), &mut scratch) {
-            end += 1;
-        }
-        scratch.clear();
-        let (replacement, next) = handler.handle(at, end)?;
+            _ => problem.end,
+        };
+        let (replacement, next) = handler.handle(problem.start, end, problem.reason)?;
         match replacement {
             Replacement::Bytes(bytes) if bytes.len() % unit == 0 => out.extend(bytes),
-            Replacement::Bytes(_) => return Err(handler.fail(at, end)),
-            Replacement::Text(made) => {
-                if only_ascii && !made.is_ascii() || !made.code_points().all(|point| put(point, out)) {
-                    return Err(handler.fail(at, end));
-                }
-            }
+            Replacement::Text(made)
+                if (made.is_ascii() || !only_ascii)
+                    && native.encode(&made.to_code_points(), &mut 0, &mut out).is_ok() => {}
+            _ => return Err(handler.fail(problem.start, end, problem.reason)),
         }
         at = next;
     }
-    Ok(())
+    Bytes::new(py, &out)
+}
+
+/// Runs a decoding kernel with an error handler: the text and how many bytes were used.
+pub fn decode_with(
+    py: Attached<'_>,
+    data: &[u8],
+    name: &str,
+    errors: Option<&str>,
+    start: usize,
+    mut kernel: impl FnMut(&[u8], &mut usize, &mut StrBuilder) -> Result<(), Problem>,
+) -> PyResult<(Ref<Str>, usize)> {
+    let mut changed: Option<Vec<u8>> = None;
+    let mut handler = DecodeErrors::new(py, name, errors);
+    let (mut out, mut at) = (StrBuilder::with_capacity(data.len()), start);
+    loop {
+        let input = changed.as_deref().unwrap_or(data);
+        match kernel(input, &mut at, &mut out) {
+            Ok(()) => return Ok((out.finish(py)?, at)),
+            Err(problem) => {
+                let (next, new) = handler.handle(input, problem.start, problem.end, problem.reason, &mut out)?;
+                at = next;
+                changed = new.or(changed);
+            }
+        }
+    }
 }
 
 /// Decodes ASCII.
@@ -150,68 +146,15 @@ pub fn decode_ascii(py: Attached<'_>, data: &[u8], errors: Option<&str>) -> PyRe
     if data.is_ascii() {
         return Str::from_units_max(py, data, 0x7F);
     }
-    let mut changed: Option<Vec<u8>> = None;
-    let mut handler = DecodeErrors::new(py, "ascii", errors);
-    let (mut out, mut at) = (StrBuilder::with_capacity(data.len()), 0);
-    loop {
-        let input = changed.as_deref().unwrap_or(data);
-        let good = input[at..].iter().position(|byte| !byte.is_ascii()).unwrap_or(input.len() - at);
-        out.push_latin1(&input[at..at + good]);
-        at += good;
-        if at == input.len() {
-            return out.finish(py);
-        }
-        let (next, new) = handler.handle(input, at, at + 1, "ordinal not in range(128)", &mut out)?;
-        at = next;
-        changed = new.or(changed);
-    }
+    Ok(decode_with(py, data, "ascii", errors, 0, |input, at, out| kernels::ascii_decode(input, at, out))?.0)
 }
 
 /// Decodes UTF-8. Unless `last`, an incomplete character at the end is left; also gives how many bytes were used.
 pub fn decode_utf8(py: Attached<'_>, data: &[u8], errors: Option<&str>, last: bool) -> PyResult<(Ref<Str>, usize)> {
-    let mut error = match std::str::from_utf8(data) {
-        Ok(text) => return Ok((Str::new(py, text)?, data.len())),
-        Err(error) => error,
-    };
-    let mut changed: Option<Vec<u8>> = None;
-    let mut handler = DecodeErrors::new(py, "utf-8", errors);
-    let (mut out, mut at) = (StrBuilder::with_capacity(data.len()), 0);
-    loop {
-        let input = changed.as_deref().unwrap_or(data);
-        let bad = at + error.valid_up_to();
-        // SAFETY: the decoder vouches for what comes before the error.
-        out.push_str(unsafe { std::str::from_utf8_unchecked(&input[at..bad]) });
-        let (len, reason) = match error.error_len() {
-            None if !last => return Ok((out.finish(py)?, bad)),
-            None => (input.len() - bad, "unexpected end of data"),
-            Some(len) if matches!(input[bad], 0xC2..=0xF4) => (len, "invalid continuation byte"),
-            Some(len) => (len, "invalid start byte"),
-        };
-        let (next, new) = handler.handle(input, bad, bad + len, reason, &mut out)?;
-        at = next;
-        changed = new.or(changed);
-        let input = changed.as_deref().unwrap_or(data);
-        match std::str::from_utf8(&input[at..]) {
-            Ok(rest) => {
-                out.push_str(rest);
-                return Ok((out.finish(py)?, input.len()));
-            }
-            Err(next_error) => error = next_error,
-        }
+    if let Ok(text) = std::str::from_utf8(data) {
+        return Ok((Str::new(py, text)?, data.len()));
     }
-}
-
-/// The byte order that a mark gives, and the length of the mark.
-fn read_mark(data: &[u8], order: ByteOrder, width: usize) -> (ByteOrder, usize) {
-    let native = if cfg!(target_endian = "big") { ByteOrder::Big } else { ByteOrder::Little };
-    if order != ByteOrder::Mark {
-        return (order, 0);
-    }
-    match (width, data) {
-        (2, [0xFF, 0xFE, ..]) | (4, [0xFF, 0xFE, 0, 0, ..]) => (ByteOrder::Little, width),
-        (2, [0xFE, 0xFF, ..]) | (4, [0, 0, 0xFE, 0xFF, ..]) => (ByteOrder::Big, width),
-        _ => (native, 0),
-    }
+    decode_with(py, data, "utf-8", errors, 0, |input, at, out| kernels::utf8_decode(input, at, out, last))
 }
 
 /// Decodes UTF-16; results as [`decode_utf8`], and the byte order that was found.
@@ -221,43 +164,15 @@ pub fn decode_utf16(
     errors: Option<&str>,
     order: ByteOrder,
     last: bool,
-) -> PyResult<(Ref<Str>, usize, ByteOrder)> {
-    let (order, mut at) = read_mark(data, order, 2);
-    let big = order.is_big();
-    let name = if big { "utf-16-be" } else { "utf-16-le" };
-    let mut changed: Option<Vec<u8>> = None;
-    let mut handler = DecodeErrors::new(py, name, errors);
-    let mut out = StrBuilder::with_capacity(data.len() / 2);
-    loop {
-        let input = changed.as_deref().unwrap_or(data);
-        let unit = |at: usize| {
-            let bytes = [*input.get(at)?, *input.get(at + 1)?];
-            Some(u32::from(if big { u16::from_be_bytes(bytes) } else { u16::from_le_bytes(bytes) }))
-        };
-        let (end, reason) = match (unit(at), unit(at + 2)) {
-            (None, _) if at >= input.len() => return Ok((out.finish(py)?, at, order)),
-            (None, _) => (input.len(), "truncated data"),
-            (Some(high @ 0xD800..=0xDBFF), Some(low @ 0xDC00..=0xDFFF)) => {
-                out.push(0x10000 + ((high - 0xD800) << 10) + (low - 0xDC00));
-                at += 4;
-                continue;
-            }
-            (Some(0xD800..=0xDBFF), None) => (input.len(), "unexpected end of data"),
-            (Some(0xD800..=0xDBFF), Some(_)) => (at + 2, "illegal UTF-16 surrogate"),
-            (Some(0xDC00..=0xDFFF), _) => (at + 2, "illegal encoding"),
-            (Some(point), _) => {
-                out.push(point);
-                at += 2;
-                continue;
-            }
-        };
-        if !last && end == input.len() && !reason.starts_with("illegal") {
-            return Ok((out.finish(py)?, at, order));
-        }
-        let (next, new) = handler.handle(input, at, end, reason, &mut out)?;
-        at = next;
-        changed = new.or(changed);
-    }
+) -> PyResult<(Ref<Str>, usize, Option<ByteOrder>)> {
+    let mark = if order == ByteOrder::Mark { kernels::utf16_bom(data) } else { None };
+    let endian = mark.unwrap_or(order.endian());
+    let name = if endian == Endian::Big { "utf-16-be" } else { "utf-16-le" };
+    let start = if mark.is_some() { 2 } else { 0 };
+    let (text, used) = decode_with(py, data, name, errors, start, |input, at, out| {
+        kernels::utf16_decode(input, at, out, endian, last)
+    })?;
+    Ok((text, used, mark.map(ByteOrder::from)))
 }
 
 /// Decodes UTF-32; results as [`decode_utf16`].
@@ -267,31 +182,78 @@ pub fn decode_utf32(
     errors: Option<&str>,
     order: ByteOrder,
     last: bool,
-) -> PyResult<(Ref<Str>, usize, ByteOrder)> {
-    let (order, mut at) = read_mark(data, order, 4);
-    let big = order.is_big();
-    let name = if big { "utf-32-be" } else { "utf-32-le" };
-    let mut changed: Option<Vec<u8>> = None;
-    let mut handler = DecodeErrors::new(py, name, errors);
-    let mut out = StrBuilder::with_capacity(data.len() / 4);
-    loop {
-        let input = changed.as_deref().unwrap_or(data);
-        let point = input.get(at..at + 4).and_then(|bytes| <[u8; 4]>::try_from(bytes).ok());
-        let point = point.map(|bytes| if big { u32::from_be_bytes(bytes) } else { u32::from_le_bytes(bytes) });
-        let (end, reason) = match point {
-            None if at >= input.len() => return Ok((out.finish(py)?, at, order)),
-            None if !last => return Ok((out.finish(py)?, at, order)),
-            None => (input.len(), "truncated data"),
-            Some(0xD800..=0xDFFF) => (at + 4, "code point in surrogate code point range(0xd800, 0xe000)"),
-            Some(point @ 0..=0x10_FFFF) => {
-                out.push(point);
-                at += 4;
-                continue;
-            }
-            Some(_) => (at + 4, "code point not in range(0x110000)"),
-        };
-        let (next, new) = handler.handle(input, at, end, reason, &mut out)?;
-        at = next;
-        changed = new.or(changed);
-    }
+) -> PyResult<(Ref<Str>, usize, Option<ByteOrder>)> {
+    let mark = if order == ByteOrder::Mark { kernels::utf32_bom(data) } else { None };
+    let endian = mark.unwrap_or(order.endian());
+    let name = if endian == Endian::Big { "utf-32-be" } else { "utf-32-le" };
+    let start = if mark.is_some() { 4 } else { 0 };
+    let (text, used) = decode_with(py, data, name, errors, start, |input, at, out| {
+        kernels::utf32_decode(input, at, out, endian, last)
+    })?;
+    Ok((text, used, mark.map(ByteOrder::from)))
+}
+
+/// Decodes UTF-7.
+pub fn decode_utf7(py: Attached<'_>, data: &[u8], errors: Option<&str>, last: bool) -> PyResult<(Ref<Str>, usize)> {
+    decode_with(py, data, "utf7", errors, 0, |input, at, out| kernels::utf7_decode(input, at, out, last))
+}
+
+/// Encodes UTF-7, which cannot fail.
+pub fn encode_utf7(py: Attached<'_>, text: &Str) -> PyResult<Ref<Bytes>> {
+    let bytes = with_units!(text, |units| kernels::utf7_encode(units));
+    Bytes::new(py, &bytes)
+}
+
+/// Warns about an escape that means nothing, as the reference does.
+pub fn warn_invalid_escape(py: Attached<'_>, data: &[u8], invalid: Option<InvalidEscape>, quote: &str) -> PyResult<()> {
+    let shown = |at: usize, len: usize| {
+        let end = data.len().min(at + len);
+        data[at.min(end)..end].iter().map(|&byte| char::from(byte)).collect::<String>()
+    };
+    let what = match invalid {
+        None => return Ok(()),
+        Some(InvalidEscape::Char(at)) => format!("{quote}\\{}\" is an invalid escape sequence", shown(at, 1)),
+        Some(InvalidEscape::Octal(at)) => format!("{quote}\\{}\" is an invalid octal escape sequence", shown(at, 3)),
+    };
+    let message = format!("{what}. Such sequences will not work in the future. ");
+    (crate::hooks::hooks().warn)(py, exc::DeprecationWarning(), &message, 1)
+}
+
+/// Decodes `unicode_escape`.
+pub fn decode_unicode_escape(
+    py: Attached<'_>,
+    data: &[u8],
+    errors: Option<&str>,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize)> {
+    let mut invalid = None;
+    let result = decode_with(py, data, "unicodeescape", errors, 0, |input, at, out| {
+        kernels::unicode_escape_decode(input, at, out, last, &mut invalid)
+    })?;
+    warn_invalid_escape(py, data, invalid, "\"")?;
+    Ok(result)
+}
+
+/// Encodes `unicode_escape`, which cannot fail.
+pub fn encode_unicode_escape(py: Attached<'_>, text: &Str) -> PyResult<Ref<Bytes>> {
+    let bytes = with_units!(text, |units| kernels::unicode_escape_encode(units));
+    Bytes::new(py, &bytes)
+}
+
+/// Decodes `raw_unicode_escape`.
+pub fn decode_raw_unicode_escape(
+    py: Attached<'_>,
+    data: &[u8],
+    errors: Option<&str>,
+    last: bool,
+) -> PyResult<(Ref<Str>, usize)> {
+    decode_with(py, data, "rawunicodeescape", errors, 0, |input, at, out| {
+        kernels::raw_unicode_escape_decode(input, at, out, last)
+    })
+}
+
+/// Encodes `raw_unicode_escape`, which cannot fail.
+pub fn encode_raw_unicode_escape(py: Attached<'_>, text: &Str) -> PyResult<Ref<Bytes>> {
+    let bytes = with_units!(text, |units| kernels::raw_unicode_escape_encode(units));
+    Bytes::new(py, &bytes)
 }
