@@ -21,6 +21,20 @@
 //! Each module's page has its states, transitions and invariants, its memory orderings and why, what may block, and the
 //! model that checks it. Models, and the bugs that each of them has been shown to catch, are in `loom-tests/`.
 
+//!
+//! # Checking your own code
+//!
+//! The features `loom` and `shuttle` put the whole crate on a model checker, so code that is built on it can be checked
+//! with it. Use [`prim::UnsafeCell`] for what the primitives protect and [`prim`]'s atomics for the rest, and run a small
+//! program with a few threads:
+//!
+//! ```no_run
+#![doc = include_str!("../examples/mailbox.rs")]
+//! ```
+//!
+//! In a workspace, Cargo turns a feature on for everything that one command builds. Run the check with a command of its
+//! own, as above, or give it a package of its own, as `loom-tests/checked` does.
+
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("krait-sync is for 64-bit machines");
 

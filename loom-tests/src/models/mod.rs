@@ -37,4 +37,5 @@ models!(
     pending,
     xqueue,
     random,
+    outside,
 );
