@@ -1,20 +1,11 @@
-//! krait-cli
+//! `python3.14t` (or `python3.14`): the command line of the runtime.
+use std::process::ExitCode;
 
 // Nothing here calls the C API, but the extensions that the program loads do.
 extern crate krait_abi as _;
 
-use std::process::ExitCode;
-
 fn main() -> ExitCode {
-    let Some(path) = std::env::args().nth(1) else {
-        eprintln!("usage: krait script.py");
-        return ExitCode::from(2);
-    };
-    match std::fs::read(&path) {
-        Ok(bytes) => krait::vm::runtime::run_file(&path, &bytes),
-        Err(error) => {
-            eprintln!("krait: can't open file '{path}': {error}");
-            ExitCode::from(2)
-        }
-    }
+    krait::register_modules();
+    let status = krait::vm::program::main(&krait::vm::program::process_arguments());
+    ExitCode::from(status as u8)
 }

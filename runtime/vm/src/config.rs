@@ -14,6 +14,8 @@ pub struct Config {
     pub interactive: bool,
     pub optimization_level: i32,
     pub parser_debug: bool,
+    /// `-x`: the first line of the script is not Python.
+    pub skip_first_line: bool,
     pub write_bytecode: bool,
     pub verbose: i32,
     pub quiet: bool,
@@ -69,6 +71,7 @@ impl Default for Config {
             interactive: false,
             optimization_level: 0,
             parser_debug: false,
+            skip_first_line: false,
             write_bytecode: true,
             verbose: 0,
             quiet: false,

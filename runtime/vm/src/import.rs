@@ -11,7 +11,7 @@ use krait_object::{
 use krait_sync::recursive::RecursiveMutex;
 use std::borrow::Cow;
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 /// A native module of the standard library.
 pub struct BuiltinModule {
@@ -328,7 +328,7 @@ pub fn install_importlib(py: Attached<'_>) -> PyResult<()> {
     let builtins = interpreter.builtins.get().ok_or_else(|| py.bad_internal_call())?;
     module.add(py, "__builtins__", builtins.as_object())?;
     modules(py)?.set(py, name.as_object(), module.as_object())?;
-    crate::eval::eval_code(py, &code, module.dict().as_object(), module.dict().as_object())?;
+    crate::eval::eval_code(py, &code, module.dict().as_object(), None, None)?;
     drop(interpreter.importlib.replace(Some(module.clone().upcast())));
     let imp = Module::new(py, "_imp")?;
     fill_imp(py, &imp)?;
@@ -350,12 +350,10 @@ fn acquire_lock(py: Attached<'_>, _: &Object) {
 
 fn release_lock(py: Attached<'_>, _: &Object) -> PyResult<()> {
     let lock = &current(py).import.lock;
-    if !lock.is_held_by(thread_ident()) {
-        return Err(raise!(py, RuntimeError, "not holding the import lock"));
+    if lock.try_unlock(thread_ident()) {
+        return Ok(());
     }
-    // SAFETY: the calling thread holds it.
-    unsafe { lock.unlock(thread_ident()) };
-    Ok(())
+    Err(raise!(py, RuntimeError, "not holding the import lock"))
 }
 
 fn lock_held(py: Attached<'_>, _: &Object) -> bool {
@@ -489,12 +487,25 @@ pub fn set_extension_loader(loader: ExtensionLoader) {
     let _ = EXTENSIONS.set(loader);
 }
 
+/// Gives code, and the code among its constants, another file name.
+fn fix_filename(py: Attached<'_>, code: &Code, path: &Str) {
+    // SAFETY: the field owns a string. Readers see the old or the new one.
+    let slot = unsafe { krait_object::Slot::<Object>::of(&code.raw().co_filename) };
+    drop(slot.replace(Some(path.as_object().to_ref())));
+    for constant in code.consts().as_slice() {
+        if let Some(inner) = constant.downcast::<Code>() {
+            fix_filename(py, inner, path);
+        }
+    }
+}
+
 fn fix_co_filename(py: Attached<'_>, _: &Object, [code, path]: [Option<&Object>; 2]) -> PyResult<()> {
     let (Some(code), Some(path)) = (code, path) else { return Err(py.bad_internal_call()) };
     let Some(code) = code.downcast::<Code>() else {
         return Err(raise!(py, TypeError, "_fix_co_filename() argument 1 must be code, not {}", code.ty().name()));
     };
-    code.fix_filename(py, want_str(py, "_fix_co_filename", path)?)
+    fix_filename(py, code, want_str(py, "_fix_co_filename", path)?);
+    Ok(())
 }
 
 /// Hash of a source file for hash-based `.pyc` files: SipHash-1-3 with the magic number as key.
@@ -502,7 +513,7 @@ fn source_hash(py: Attached<'_>, _: &Object, [key, source]: [Option<&Object>; 2]
     let (Some(key), Some(source)) = (key, source) else { return Err(py.bad_internal_call()) };
     let key = key.as_u64_mask(py)?;
     let source = source.bytes(py)?;
-    Bytes::new(py, &krait_text::hash::siphash13(key, 0, source.as_slice()).to_le_bytes())
+    Bytes::new(py, &krait_object::hash::siphash13(key, 0, source.as_slice()).to_le_bytes())
 }
 
 fn override_nothing(_: Attached<'_>, _: &Object, _: &Object) -> i64 {

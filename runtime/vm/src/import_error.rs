@@ -58,7 +58,7 @@ pub fn cannot_import(py: Attached<'_>, module: &Object, package: Option<&Object>
 
 /// Whether a script beside the main program hides a standard module.
 fn shadows_stdlib(py: Attached<'_>, module: &str, file: &str) -> bool {
-    let Some(names) = crate::runtime::sys_attr(py, "stdlib_module_names") else { return false };
+    let Some(names) = crate::sysmodule::get(py, "stdlib_module_names") else { return false };
     let Ok(module) = Str::new(py, module) else { return false };
     let standard = names.contains(py, module.as_object()).unwrap_or_else(|raised| {
         raised.clear(py);
@@ -67,7 +67,7 @@ fn shadows_stdlib(py: Attached<'_>, module: &str, file: &str) -> bool {
     if !standard {
         return false;
     }
-    let path = crate::runtime::sys_attr(py, "path");
+    let path = crate::sysmodule::get(py, "path");
     let first = path.as_ref().and_then(|path| path.as_object().downcast::<List>()).and_then(|path| path.get(py, 0));
     let first = first.as_ref().and_then(|first| first.as_object().downcast::<Str>());
     let Some(first) = first.map(|first| first.to_string_lossy().into_owned()) else { return false };

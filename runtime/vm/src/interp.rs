@@ -71,6 +71,12 @@ pub struct Interpreter {
     pub config: crate::config::Config,
     pub finalizing: AtomicBool,
     pub import: crate::import::ImportState,
+    /// Threads that the end of the interpreter waits for.
+    pub joinable: crate::threadmodule::Joinable,
+    /// Threads that `_thread` started and that still run.
+    pub running_threads: AtomicUsize,
+    /// Flags of `dlopen` for extension modules.
+    pub dlopen_flags: std::sync::atomic::AtomicI32,
     pub audit_hooks: Slot,
     pub before_forkers: Slot,
     pub after_forkers_parent: Slot,
@@ -103,6 +109,9 @@ impl Interpreter {
             config,
             finalizing: AtomicBool::new(false),
             import: crate::import::ImportState::new(),
+            joinable: crate::threadmodule::Joinable::default(),
+            running_threads: AtomicUsize::new(0),
+            dlopen_flags: std::sync::atomic::AtomicI32::new(libc::RTLD_NOW),
             audit_hooks: Slot::NULL,
             before_forkers: Slot::NULL,
             after_forkers_parent: Slot::NULL,
@@ -215,6 +224,15 @@ impl Interpreter {
 pub fn current(py: Attached<'_>) -> &Interpreter {
     // SAFETY: `interp` points to an `Interpreter`, which outlives its attached threads.
     unsafe { &*py.tstate().interp.get().cast::<Interpreter>() }
+}
+
+/// An object of the `builtins` module.
+///
+/// # Errors
+/// `RuntimeError` when it is gone.
+pub fn builtin(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
+    let found = current(py).builtins.get().and_then(|dict| dict.get_str(py, name));
+    found.ok_or_else(|| krait_object::raise!(py, RuntimeError, "lost builtins.{name}"))
 }
 
 /// The interpreter of any thread state.

@@ -1,6 +1,6 @@
 //! Krait's virtual machine: frames, evaluation, generators, import, interpreters.
-mod bootstrap;
-pub mod breaker;
+pub mod ast;
+pub mod bltinmodule;
 pub mod build_class;
 pub mod call;
 pub mod codegen_glue;
@@ -15,7 +15,21 @@ mod import_error;
 pub mod locals_proxy;
 pub mod marshal;
 pub mod native_stack;
-pub mod runtime;
+pub mod config;
+pub mod compile;
+pub mod errors;
+pub mod gcmodule;
+pub mod import;
+pub mod interp;
+pub mod lifecycle;
+pub mod paths;
+pub mod platform;
+pub mod program;
+pub mod signals;
+pub mod sys_frames;
+pub mod sysmodule;
+pub mod threadmodule;
+pub mod warnings;
 pub mod stackref;
 pub mod suggestions;
 pub mod templates;
@@ -56,4 +70,14 @@ pub fn init_static_types(py: krait_object::Attached<'_>) {
             fatal("a static type cannot be made ready");
         }
     }
+}
+
+/// The native modules of this crate.
+pub fn modules() -> Vec<import::BuiltinModule> {
+    use import::BuiltinModule;
+    vec![
+        import::IMP,
+        BuiltinModule { name: "_thread", doc: "Threads and locks.", exec: threadmodule::exec },
+        BuiltinModule { name: "gc", doc: "The cycle collector.", exec: gcmodule::exec },
+    ]
 }

@@ -117,7 +117,7 @@ pub fn run_handlers(py: Attached<'_>) -> PyResult<()> {
         if !handler.is_callable() {
             continue;
         }
-        let frame = crate::frame_of_caller(py)?;
+        let frame = crate::frameobject::current(py)?.map(Ref::upcast);
         let result = Int::from_i64(py, number as i64)
             .and_then(|number| handler.call_pos(py, &[&number.upcast(), frame.as_deref().unwrap_or(&krait_object::none())]));
         if let Err(raised) = result {

@@ -169,6 +169,20 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
     link_static::<weakrefobject::CallableProxy>,
 ];
 
+/// The types that `builtins` names, exceptions apart.
+pub fn builtin_types() -> Vec<(&'static str, &'static Type)> {
+    const NAMES: &[&str] = &[
+        "object", "type", "int", "bool", "float", "complex", "str", "bytes", "bytearray", "memoryview", "list", "tuple", "dict",
+        "set", "frozenset", "slice", "range", "enumerate", "reversed", "map", "filter", "zip", "property", "classmethod",
+        "staticmethod", "super",
+    ];
+    let found = STATIC_TYPES.iter().filter_map(|link| {
+        let ty = link();
+        NAMES.iter().find(|name| **name == ty.name()).map(|name| (*name, ty))
+    });
+    found.collect()
+}
+
 /// Makes the types of this crate ready. All are linked to their bases first, so that readiness can go in any order.
 pub(crate) fn init_types(py: Attached<'_>) {
     for link in STATIC_TYPES {

@@ -336,3 +336,11 @@ impl CallIter {
         Tuple::from_slice(py, &[&iter, args.as_object()])
     }
 }
+
+impl crate::Type {
+    /// The type's slots of asynchronous protocols, if it has any.
+    pub fn async_methods(&self) -> Option<&crate::layout::PyAsyncMethods> {
+        // SAFETY: a type's tables live as long as the type.
+        unsafe { self.as_type().tp_as_async.get().as_ref() }
+    }
+}

@@ -35,7 +35,7 @@ fn import_from(py: Attached<'_>, module: &Object, name: &Str) -> PyResult<Ref<Ob
     let package = module.get_attr_opt(py, id!(py, __name__))?;
     if let Some(package) = package.as_ref().and_then(|package| package.as_object().downcast::<Str>()) {
         let full = Str::new(py, &format!("{}.{}", package.to_string_lossy(), name.to_string_lossy()))?;
-        let modules = crate::runtime::sys_attr(py, "modules");
+        let modules = crate::sysmodule::get(py, "modules");
         if let Some(modules) = modules {
             if let Some(found) = modules.get_item_opt(py, full.as_object())? {
                 return Ok(found);

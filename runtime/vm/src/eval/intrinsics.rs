@@ -10,7 +10,7 @@ impl Eval<'_> {
         let (py, value) = (self.py, self.object(1));
         let result = match Intrinsic1::from_u32(self.arg() as u32) {
             Some(Intrinsic1::Print) => {
-                let Some(hook) = crate::runtime::sys_attr(py, "displayhook") else {
+                let Some(hook) = crate::sysmodule::get(py, "displayhook") else {
                     return Err(raise!(py, RuntimeError, "lost sys.displayhook").into());
                 };
                 hook.call_pos(py, &[value])?

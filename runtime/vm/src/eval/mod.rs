@@ -288,10 +288,10 @@ impl<'py> Eval<'py> {
     /// Runs what another thread, a signal handler or the collector asked this thread to do.
     #[inline(always)]
     pub fn check_breaker(&mut self) -> PyResult<()> {
-        if self.py.tstate().eval_breaker.get() & crate::breaker::EVENTS == 0 {
+        if self.py.tstate().eval_breaker.get() & krait_sync::breaker::EVENTS == 0 {
             return Ok(());
         }
         self.save();
-        crate::breaker::handle(self.py)
+        crate::interp::serve_breaker(self.py)
     }
 }

@@ -22,7 +22,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn RESUME(&mut self) -> Step {
-        if self.py.tstate().eval_breaker.get() & crate::breaker::EVENTS != 0 {
+        if self.py.tstate().eval_breaker.get() & krait_sync::breaker::EVENTS != 0 {
             self.resume_events()?;
         }
         Ok(1)
@@ -189,7 +189,7 @@ impl Eval<'_> {
 
     /// Pushes a function of the pristine `builtins` module.
     fn push_builtin(&mut self, name: &str) -> Step {
-        let found = crate::runtime::builtin(self.py, name)?;
+        let found = crate::interp::builtin(self.py, name)?;
         self.push_ref(found);
         Ok(1)
     }

@@ -54,6 +54,11 @@ fn shard(hash: usize) -> MutexGuard<'static, Shard> {
     TABLE[hash % SHARDS].lock().unwrap_or_else(|poisoned| poisoned.into_inner())
 }
 
+/// How many strings are interned.
+pub fn interned_count() -> usize {
+    (0..SHARDS).map(|at| shard(at).used).sum()
+}
+
 impl Str {
     /// The interned string equal to a literal; immortal.
     ///

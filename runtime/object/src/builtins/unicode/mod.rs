@@ -6,6 +6,7 @@
 mod base;
 mod builder;
 mod intern;
+pub use intern::interned_count;
 mod iter;
 mod markup;
 mod new;

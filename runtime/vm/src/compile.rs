@@ -1,0 +1,247 @@
+//! From source objects to code objects: what `compile`, `exec`, `eval`, import and the command line share.
+use crate::codegen_glue::code_object;
+use krait_bytecode::flags;
+pub use krait_compiler::Mode;
+use krait_compiler::{CompileError, ErrorKind, Flags, Warning, WarningKind};
+use krait_object::exceptions::{SyntaxDetails, raise_syntax_error};
+use krait_object::{Attached, ByteArray, Bytes, Code, Layout, Object, PyResult, Raised, Ref, Str, exc, id, raise};
+
+
+/// Options of a compilation.
+#[derive(Clone, Copy, Default)]
+pub struct CompileFlags {
+    /// `CO_FUTURE_*` bits that are on from the start.
+    pub future: u32,
+    /// The calling code's future features count too.
+    pub inherit: bool,
+    /// 0 to 2; `None` for the interpreter's level.
+    pub optimize: Option<u8>,
+    /// Further `PyCF_*` bits.
+    pub cf_flags: u32,
+}
+
+impl CompileFlags {
+    fn resolve(&self, py: Attached<'_>) -> Flags {
+        let mut future = self.future;
+        if self.inherit
+            && let Some(frame) = crate::frame::Frame::current(py)
+        {
+            future |= frame.code().raw().co_flags.get() as u32 & flags::FUTURE_MASK;
+        }
+        let level = crate::interp::current(py).config.optimization_level.clamp(0, 2) as u8;
+        Flags {
+            optimize: self.optimize.unwrap_or(level),
+            future,
+            top_level_await: self.cf_flags & flags::PYCF_ALLOW_TOP_LEVEL_AWAIT != 0,
+            dont_imply_dedent: self.cf_flags & flags::PYCF_DONT_IMPLY_DEDENT != 0,
+            allow_incomplete_input: self.cf_flags & flags::PYCF_ALLOW_INCOMPLETE_INPUT != 0,
+            ignore_cookie: self.cf_flags & flags::PYCF_IGNORE_COOKIE != 0,
+        }
+    }
+}
+
+/// Compiles the bytes of a file: byte order mark and encoding cookie are honoured.
+///
+/// # Errors
+/// `SyntaxError` and what else `compile()` raises.
+pub fn compile_source(py: Attached<'_>, source: &[u8], filename: &Str, mode: Mode, flags: &CompileFlags) -> PyResult<Ref<Code>> {
+    let name = filename.to_string_lossy();
+    let options = flags.resolve(py);
+    finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename)
+}
+
+fn finish(py: Attached<'_>, result: Result<krait_compiler::Compiled, CompileError>, filename: &Str) -> PyResult<Ref<Code>> {
+    match result {
+        Ok(compiled) => {
+            for warning in &compiled.warnings {
+                issue(py, warning, filename)?;
+            }
+            code_object(py, &compiled.code)
+        }
+        Err(error) => Err(raise_compile_error(py, &error, filename)),
+    }
+}
+
+/// Issues a compiler warning; one that the filters turn into an error is a `SyntaxError` at its place.
+fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
+    let category = match warning.kind {
+        WarningKind::Syntax => exc::SyntaxWarning(),
+        WarningKind::Deprecation => exc::DeprecationWarning(),
+    };
+    let Err(raised) = crate::warnings::warn_explicit(py, category, &warning.msg, filename, warning.loc.line, None) else {
+        return Ok(());
+    };
+    if !raised.matches(py, category) {
+        return Err(raised);
+    }
+    raised.clear(py);
+    let details = SyntaxDetails {
+        filename: Some(filename.as_object()),
+        lineno: warning.loc.line.max(0) as usize,
+        offset: (warning.loc.column + 1).max(0) as usize,
+        text: None,
+        end_lineno: warning.loc.end_line.max(0) as usize,
+        end_offset: (warning.loc.end_column + 1).max(0) as usize,
+    };
+    Err(raise_syntax_error(py, exc::SyntaxError(), &warning.msg, &details))
+}
+
+/// Raises what a failed compilation stands for.
+pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &Str) -> Raised {
+    let class = match error.kind {
+        ErrorKind::Syntax => exc::SyntaxError(),
+        ErrorKind::Indentation => exc::IndentationError(),
+        ErrorKind::Tab => exc::TabError(),
+        ErrorKind::IncompleteInput => exc::_IncompleteInputError(),
+        ErrorKind::Value => return raise!(py, ValueError, "{}", error.msg),
+        ErrorKind::Overflow => return raise!(py, OverflowError, "{}", error.msg),
+        ErrorKind::Recursion => return raise!(py, RecursionError, "{}", error.msg),
+        ErrorKind::Memory => return py.no_memory(),
+        ErrorKind::System => return raise!(py, SystemError, "{}", error.msg),
+    };
+    let Some(lineno) = error.lineno else { return py.raise(class, &error.msg) };
+    let text = error.text.as_ref().map(|text| match text.as_str() {
+        Some(text) => text.to_owned(),
+        None => text.code_points().map(|point| char::from_u32(point).unwrap_or('\u{fffd}')).collect(),
+    });
+    let number = |value: Option<i32>, default: i32| value.unwrap_or(default).max(0) as usize;
+    let details = SyntaxDetails {
+        filename: Some(filename.as_object()),
+        lineno: lineno.max(0) as usize,
+        offset: number(error.offset, 0),
+        text: text.as_deref(),
+        end_lineno: number(error.end_lineno, lineno),
+        end_offset: number(error.end_offset, 0),
+    };
+    raise_syntax_error(py, class, &error.msg, &details)
+}
+
+/// Compiles a source argument: text, bytes, or anything with a buffer.
+///
+/// # Errors
+/// `TypeError` for other objects, and what `compile()` raises.
+pub fn compile_object(
+    py: Attached<'_>,
+    source: &Object,
+    function: &str,
+    filename: &Str,
+    mode: Mode,
+    flags: &CompileFlags,
+) -> PyResult<Ref<Code>> {
+    if let Some(text) = source.downcast::<Str>() {
+        let utf8 = text.to_utf8(py)?;
+        // A text is what it is: a coding cookie in it means nothing.
+        let utf8 = trim_eval(utf8, mode);
+        let options = flags.resolve(py);
+        return finish(py, krait_compiler::compile(utf8, &filename.to_string_lossy(), mode, options), filename);
+    }
+    let bytes = if let Some(bytes) = source.downcast::<Bytes>() {
+        bytes.as_slice().to_vec()
+    } else if let Some(bytes) = source.downcast::<ByteArray>() {
+        bytes.to_vec(py)
+    } else {
+        let view = krait_object::MemoryView::new(py, source);
+        match view {
+            Ok(view) => view.as_object().bytes(py)?.as_slice().to_vec(),
+            Err(raised) => {
+                raised.clear(py);
+                let (number, kinds) = match function {
+                    "compile" => ("compile() arg 1", "a string, bytes or AST object"),
+                    "eval" => ("eval() arg 1", "a string, bytes or code object"),
+                    _ => ("exec() arg 1", "a string, bytes or code object"),
+                };
+                return Err(raise!(py, TypeError, "{number} must be {kinds}"));
+            }
+        }
+    };
+    if bytes.contains(&0) {
+        return Err(raise!(py, SyntaxError, "source code string cannot contain null bytes"));
+    }
+    compile_source(py, &bytes, filename, mode, flags)
+}
+
+/// `eval` ignores blanks before an expression.
+fn trim_eval(text: &str, mode: Mode) -> &str {
+    if mode == Mode::Eval { text.trim_start_matches([' ', '\t']) } else { text }
+}
+
+/// A file name argument: text, bytes or a path object, as text (`PyUnicode_FSDecoder`).
+///
+/// # Errors
+/// `TypeError` for other objects, `ValueError` for embedded null characters.
+pub fn filename(py: Attached<'_>, object: &Object) -> PyResult<Ref<Str>> {
+    let path = match object.downcast::<Str>().is_some() || object.downcast::<Bytes>().is_some() {
+        true => object.to_ref(),
+        false => match object.lookup_special(py, id!(py, __fspath__))? {
+            Some(method) => method.call0(py)?,
+            None => {
+                return Err(raise!(py, TypeError, "expected str, bytes or os.PathLike object, not {}", object.ty().name()));
+            }
+        },
+    };
+    let text = match (*path).downcast::<Bytes>() {
+        Some(bytes) => Str::from_fs_bytes(py, bytes.as_slice())?,
+        None => path.downcast::<Str>().map_err(|path| {
+            raise!(py, TypeError, "expected str, bytes or os.PathLike object, not {}", path.ty().name())
+        })?,
+    };
+    if text.code_points().any(|point| point == 0) {
+        return Err(raise!(py, ValueError, "embedded null character"));
+    }
+    Ok(text)
+}
+
+/// `compile()`.
+///
+/// # Errors
+/// `ValueError` for unknown modes, flags and levels, and what the compilation raises.
+pub fn compile_builtin(
+    py: Attached<'_>,
+    source: &Object,
+    filename: &Str,
+    mode: &Str,
+    cf_flags: i32,
+    dont_inherit: bool,
+    optimize: i32,
+) -> PyResult<Ref<Object>> {
+    let cf_flags = cf_flags as u32;
+    let known = flags::FUTURE_MASK
+        | flags::PYCF_SOURCE_IS_UTF8
+        | flags::PYCF_DONT_IMPLY_DEDENT
+        | flags::PYCF_IGNORE_COOKIE
+        | flags::PYCF_TYPE_COMMENTS
+        | flags::PYCF_ALLOW_TOP_LEVEL_AWAIT
+        | flags::PYCF_ALLOW_INCOMPLETE_INPUT
+        | flags::PYCF_OPTIMIZED_AST
+        | 0x10;
+    if cf_flags & !known != 0 {
+        return Err(raise!(py, ValueError, "compile(): unrecognised flags"));
+    }
+    if !(-1..=2).contains(&optimize) {
+        return Err(raise!(py, ValueError, "compile(): invalid optimize value"));
+    }
+    let only_ast = cf_flags & flags::PYCF_ONLY_AST != 0;
+    let kind = match &*mode.to_string_lossy() {
+        "exec" => Mode::Exec,
+        "eval" => Mode::Eval,
+        "single" => Mode::Single,
+        "func_type" if only_ast => Mode::FuncType,
+        "func_type" => return Err(raise!(py, ValueError, "compile() mode 'func_type' requires flag PyCF_ONLY_AST")),
+        _ => {
+            let kinds = if only_ast { "'exec', 'eval', 'single' or 'func_type'" } else { "'exec', 'eval' or 'single'" };
+            return Err(raise!(py, ValueError, "compile() mode must be {kinds}"));
+        }
+    };
+    crate::sysmodule::audit_event(py, "compile", &[source, filename.as_object()])?;
+    if only_ast || crate::ast::is_tree(py, source)? {
+        return crate::ast::compile_or_parse(py, source, filename, kind, cf_flags, optimize);
+    }
+    let options = CompileFlags {
+        future: cf_flags & flags::FUTURE_MASK,
+        inherit: !dont_inherit,
+        optimize: u8::try_from(optimize).ok(),
+        cf_flags,
+    };
+    Ok(compile_object(py, source, "compile", filename, kind, &options)?.upcast())
+}
+

@@ -1,0 +1,394 @@
+//! The life of the runtime: start-up of the main interpreter, the streams, running a program, and the end.
+use crate::config::Config;
+use crate::interp::{self, Interpreter, RUNTIME, current};
+use crate::{bltinmodule, import, signals, sysmodule};
+use krait_object::args::Args;
+use krait_object::hooks::{self, Hooks};
+use krait_object::{Attached, Dict, Int, Layout, Module, Object, PyResult, Ref, Str, gc, id, mode, none, raise, state};
+use std::sync::Once;
+use std::sync::atomic::Ordering;
+
+/// A function that `Py_AtExit` registered, or an `atexit` callback.
+pub enum ExitCall {
+    Native(unsafe extern "C" fn()),
+}
+
+static TYPES: Once = Once::new();
+
+/// Starts the main interpreter and attaches the calling thread to it. `sys`, `builtins`, import and the streams work
+/// afterwards; `site` has run if the configuration wants it.
+///
+/// # Errors
+/// The indicator is set; the interpreter cannot be used and should be finalised.
+pub fn start(config: Config) -> Result<Attached<'static>, String> {
+    RUNTIME.main_thread.store(interp::thread_ident(), Ordering::Relaxed);
+    RUNTIME.finalizing.store(false, Ordering::Relaxed);
+    seed_hash(config.hash_seed);
+    interp::install_block_hooks();
+    install_hooks();
+    let interpreter = Interpreter::create(config);
+    let thread = interpreter.new_thread();
+    // SAFETY: a fresh thread state.
+    let py: Attached<'static> = unsafe {
+        interp::bind(thread);
+        interp::attach(thread)
+    };
+    TYPES.call_once(|| {
+        state::init_types(py);
+        crate::init_static_types(py);
+    });
+    signals::set_main_thread(Some(mode::breaker(py.tstate())));
+    match boot(py) {
+        Ok(()) => Ok(py),
+        Err(raised) => {
+            let exception = raised.take(py);
+            crate::errors::display(py, &exception);
+            Err(crate::errors::summary(py, &exception))
+        }
+    }
+}
+
+/// Sets the key of string hashes: from a seed (0 for none), or random.
+fn seed_hash(seed: Option<u32>) {
+    match seed {
+        Some(seed) => krait_object::hash::set_seed(seed),
+        None => {
+            let mut key = [0u8; 16];
+            // SAFETY: the buffer is as long as stated; a short or failed read leaves a weaker key, not a wrong one.
+            unsafe { libc::getrandom(key.as_mut_ptr().cast(), key.len(), 0) };
+            let half = |at: usize| u64::from_le_bytes(key[at..at + 8].try_into().expect("eight bytes"));
+            krait_object::hash::set_secret(half(0), half(8));
+        }
+    }
+}
+
+/// Starts a further interpreter in the calling thread, which stays attached to it.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_sub(config: Config) -> Result<Attached<'static>, String> {
+    let interpreter = Interpreter::create(config);
+    let thread = interpreter.new_thread();
+    // SAFETY: a fresh thread state; the caller detached its own.
+    let py: Attached<'static> = unsafe {
+        interp::bind(thread);
+        interp::attach(thread)
+    };
+    boot(py).map(|()| py).map_err(|raised| crate::errors::summary(py, &raised.take(py)))
+}
+
+/// Fills a new interpreter.
+fn boot(py: Attached<'_>) -> PyResult<()> {
+    let interpreter = current(py);
+    let modules = Dict::new(py)?;
+    drop(interpreter.modules.replace(Some(modules.clone())));
+    let builtins = bltinmodule::create(py)?;
+    drop(interpreter.builtins.replace(Some(builtins.dict().to_ref())));
+    modules.set_str(py, "builtins", builtins.as_object())?;
+    let import_func = builtins.as_object().get_attr(py, id!(py, __import__))?;
+    drop(interpreter.import_func.replace(Some(import_func)));
+    let sys = sysmodule::create(py)?;
+    drop(interpreter.sys_dict.replace(Some(sys.dict().to_ref())));
+    sys.add(py, "modules", modules.as_object())?;
+    modules.set_str(py, "sys", sys.as_object())?;
+    if !import::builtin_names().contains(&"posix") {
+        return bare_streams(py);
+    }
+    import::install_importlib(py)?;
+    if interpreter.config.install_signal_handlers && interpreter.is_main() {
+        install_signal_handlers(py)?;
+    }
+    import::import_module(py, "encodings")?;
+    open_streams(py)?;
+    let main = Module::new(py, "__main__")?;
+    main.add(py, "__builtins__", builtins.as_object())?;
+    let loader = import::import_module(py, "_frozen_importlib")?.get_attr(py, id!(py, BuiltinImporter))?;
+    main.add(py, "__loader__", &loader)?;
+    modules.set_str(py, "__main__", main.as_object())?;
+    if !interpreter.config.warn_options.is_empty() || interpreter.config.dev_mode {
+        import::import_module(py, "warnings")?;
+    }
+    if interpreter.config.import_site {
+        import::import_module(py, "site")?;
+    }
+    Ok(())
+}
+
+fn install_signal_handlers(py: Attached<'_>) -> PyResult<()> {
+    for ignored in [libc::SIGPIPE, libc::SIGXFSZ] {
+        let _ = signals::install(ignored, libc::SIG_IGN);
+    }
+    import::import_module(py, "_signal").map(drop).or_else(|raised| {
+        raised.clear(py);
+        Ok(())
+    })
+}
+
+/// Standard output and error for a build without the `io` modules: `write` and `flush` only.
+fn bare_streams(py: Attached<'_>) -> PyResult<()> {
+    fn write(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<()> {
+        use std::io::Write;
+        let text = text.str(py)?;
+        let _ = std::io::stdout().write_all(text.to_string_lossy().as_bytes());
+        Ok(())
+    }
+    fn flush(_: Attached<'_>, _: &Object) {}
+    let stream = Module::new(py, "bare_stream")?;
+    stream.add_functions(py, krait_object::functions! {
+        o "write" => write, "", "Writes text.";
+        noargs "flush" => flush, "", "Does nothing.";
+    })?;
+    sysmodule::set(py, "stdout", stream.as_object())?;
+    let main = Module::new(py, "__main__")?;
+    if let Some(builtins) = current(py).builtins.get() {
+        main.add(py, "__builtins__", builtins.as_object())?;
+    }
+    import::modules(py)?.set_str(py, "__main__", main.as_object())
+}
+
+/// Makes `sys.stdin`, `sys.stdout` and `sys.stderr`.
+fn open_streams(py: Attached<'_>) -> PyResult<()> {
+    let io = import::import_module(py, "io")?;
+    let builtins = current(py).builtins.get().ok_or_else(|| py.bad_internal_call())?;
+    builtins.set_str(py, "open", &*io.get_attr(py, id!(py, open))?)?;
+    for (fd, name, label) in [(0, "stdin", "<stdin>"), (1, "stdout", "<stdout>"), (2, "stderr", "<stderr>")] {
+        let stream = match open_stream(py, &io, fd, label) {
+            Ok(stream) => stream,
+            Err(raised) if raised.matches(py, krait_object::exc::OSError()) => {
+                raised.clear(py);
+                none()
+            }
+            Err(raised) => return Err(raised),
+        };
+        sysmodule::set(py, name, &stream)?;
+        sysmodule::set(py, &format!("__{name}__"), &stream)?;
+    }
+    Ok(())
+}
+
+/// One text stream over a file descriptor; `None` when that is closed.
+fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<Ref<Object>> {
+    // SAFETY: only asks for the descriptor's flags.
+    if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
+        return Ok(none());
+    }
+    let config = &current(py).config;
+    let buffered = config.buffered_stdio || fd == 0;
+    let mode = if fd == 0 { "rb" } else { "wb" };
+    let number = Int::from_i64(py, i64::from(fd))?;
+    let (mode_text, buffering) = (Str::new(py, mode)?, Int::from_i64(py, if buffered { -1 } else { 0 })?);
+    let (none, false_) = (none(), krait_object::Bool::of(false));
+    let open = io.get_attr(py, id!(py, open))?;
+    let buffer = open.call(py, Args {
+        pos: &[number.as_object(), mode_text.as_object(), buffering.as_object(), &none, &none, &none, false_.as_object()],
+        names: &[],
+        values: &[],
+    })?;
+    let raw = if buffered { buffer.get_attr(py, id!(py, raw))? } else { buffer.clone() };
+    let label = Str::new(py, label)?;
+    raw.set_attr(py, id!(py, name), Some(label.as_object()))?;
+    let is_tty = raw.call_method(py, id!(py, isatty), &[])?.is_true(py)?;
+    let line_buffering = krait_object::Bool::of(fd != 0 && (is_tty || fd == 2) && buffered || fd == 2);
+    let write_through = krait_object::Bool::of(!config.buffered_stdio && fd != 0);
+    let encoding = Str::new(py, &config.stdio_encoding)?;
+    let errors = Str::new(py, if fd == 2 { "backslashreplace" } else { &config.stdio_errors })?;
+    let newline = if fd == 0 { none.clone() } else { Str::new(py, "\n")?.upcast() };
+    let wrapper = io.get_attr(py, id!(py, TextIOWrapper))?;
+    let stream = wrapper.call_pos(py, &[
+        &buffer,
+        encoding.as_object(),
+        errors.as_object(),
+        &newline,
+        line_buffering.as_object(),
+        write_through.as_object(),
+    ])?;
+    let mode = Str::new(py, if fd == 0 { "r" } else { "w" })?;
+    stream.set_attr(py, id!(py, mode), Some(mode.as_object()))?;
+    Ok(stream)
+}
+
+/// Flushes the standard streams; whether that worked.
+pub fn flush_streams(py: Attached<'_>) -> bool {
+    let mut fine = true;
+    for name in ["stdout", "stderr"] {
+        let Some(stream) = sysmodule::get(py, name).filter(|stream| !stream.is_none()) else { continue };
+        let closed = match stream.get_attr_opt(py, id!(py, closed)) {
+            Ok(closed) => closed.is_some_and(|closed| closed.is_true(py).unwrap_or(false)),
+            Err(raised) => {
+                raised.clear(py);
+                false
+            }
+        };
+        if closed {
+            continue;
+        }
+        if let Err(raised) = stream.call_method(py, id!(py, flush), &[]) {
+            if name == "stdout" {
+                fine = false;
+                let _ = raised;
+                sysmodule::report_unraisable(py, None, Some(&stream));
+            } else {
+                raised.clear(py);
+            }
+        }
+    }
+    fine
+}
+
+/// Runs what a program left for its end: non-daemon threads, `atexit` callbacks.
+fn run_exit_calls(py: Attached<'_>) {
+    let threading = current(py).modules.get().and_then(|modules| modules.get_str(py, "threading"));
+    if let Some(threading) = threading
+        && let Err(raised) = threading.call_method(py, id!(py, _shutdown), &[])
+    {
+        let _ = raised;
+        sysmodule::report_unraisable(py, Some("Exception ignored on threading shutdown"), Some(&threading));
+    }
+    let atexit = current(py).modules.get().and_then(|modules| modules.get_str(py, "atexit"));
+    if let Some(atexit) = atexit
+        && let Err(raised) = atexit.call_method(py, id!(py, _run_exitfuncs), &[])
+    {
+        let _ = raised;
+        sysmodule::report_unraisable(py, None, Some(&atexit));
+    }
+    let native = std::mem::take(&mut *current(py).atexit.lock().expect("no panic under this lock"));
+    for call in native.into_iter().rev() {
+        match call {
+            // SAFETY: registered to be called once, now.
+            ExitCall::Native(function) => unsafe { function() },
+        }
+    }
+}
+
+/// Ends the main interpreter: returns 0, or 120 when the standard streams could not be flushed.
+///
+/// Threads that come back afterwards sleep until the process ends.
+pub fn finish(py: Attached<'_>) -> i32 {
+    let interpreter = current(py);
+    run_exit_calls(py);
+    let flushed = flush_streams(py);
+    interpreter.import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
+    interpreter.finalizing.store(true, Ordering::Release);
+    RUNTIME.finalizing.store(true, Ordering::Release);
+    clear_modules(py);
+    gc::collect(py, gc::Generation::Full);
+    flush_streams(py);
+    drop_interpreter(py, interpreter);
+    signals::set_main_thread(None);
+    if flushed { 0 } else { 120 }
+}
+
+/// Drops what an interpreter owns and its calling thread's state. Thread states of daemon threads stay, asleep.
+fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
+    for slot in [&interpreter.importlib, &interpreter.import_func, &interpreter.audit_hooks] {
+        drop(slot.take());
+    }
+    for slot in [&interpreter.modules, &interpreter.sys_dict, &interpreter.builtins, &interpreter.dict] {
+        drop(slot.take());
+    }
+    for handler in &interpreter.signals.handlers {
+        drop(handler.take());
+    }
+    gc::collect(py, gc::Generation::Full);
+    interp::end_thread(py);
+}
+
+/// Empties the modules in the order that lets finalizers still use what they need: programs' modules first, `sys` and
+/// `builtins` last.
+fn clear_modules(py: Attached<'_>) {
+    let Some(modules) = current(py).modules.get() else { return };
+    let entries = modules.items_snapshot(py);
+    for name in ["path", "argv", "ps1", "ps2", "last_exc", "last_type", "last_value", "last_traceback", "path_hooks", "path_importer_cache", "meta_path"] {
+        if let Err(raised) = sysmodule::set(py, name, &none()) {
+            raised.clear(py);
+        }
+    }
+    for name in ["stdin", "stdout", "stderr"] {
+        if let Some(original) = sysmodule::get(py, &format!("__{name}__"))
+            && let Err(raised) = sysmodule::set(py, name, &original)
+        {
+            raised.clear(py);
+        }
+    }
+    modules.clear(py);
+    let mut kept = Vec::new();
+    for (name, module) in entries {
+        let last = (*name).downcast::<Str>().is_some_and(|name| name.eq_str("sys") || name.eq_str("builtins"));
+        if last || (*module).downcast::<Module>().is_none() {
+            continue;
+        }
+        kept.push(module);
+    }
+    gc::collect(py, gc::Generation::Full);
+    for module in kept {
+        if let Some(module) = (*module).downcast::<Module>() {
+            clear_module_dict(py, module.dict());
+        }
+    }
+}
+
+/// Sets a module's globals to `None`: names with one leading underscore first, `__builtins__` not at all.
+pub fn clear_module_dict(py: Attached<'_>, dict: &Dict) {
+    for private in [true, false] {
+        for (name, value) in dict.items_snapshot(py) {
+            let Some(text) = (*name).downcast::<Str>() else { continue };
+            let text = text.to_string_lossy();
+            let is_private = text.starts_with('_') && !text.starts_with("__");
+            if value.is_none() || is_private != private || text == "__builtins__" {
+                continue;
+            }
+            if let Err(raised) = dict.set(py, &name, &none()) {
+                raised.clear(py);
+            }
+        }
+    }
+}
+
+fn install_hooks() {
+    hooks::install(Hooks {
+        import: import::import_module,
+        warn: crate::warnings::warn,
+        unraisable: sysmodule::report_unraisable,
+        function_vectorcall: crate::eval::function_vectorcall,
+        free_executable: crate::exec::Exec::free,
+        generator_send: |py, generator, value, raise| {
+            // SAFETY: the caller passes an object of one of the generator types.
+            crate::generator::resume(py, unsafe { generator.cast_unchecked() }, value, raise, false)
+        },
+        super_context: crate::frame_context::super_context,
+        handled_exception: |py| krait_object::exceptions::handled_exception(py).map(|exception| exception.as_object().to_ref()),
+        sys_attr: sysmodule::get,
+        stop_the_world: |py, body| current(py).stop_the_world(py, body),
+        check_signals: signals::check,
+        current_globals: |py| crate::frame::Frame::current(py).map(|frame| frame.globals().to_ref()),
+        current_builtins: |py| match crate::frame::Frame::current(py) {
+            Some(frame) => frame.builtins().to_ref(),
+            None => current(py).builtins.get().map_or_else(none, Ref::upcast),
+        },
+        codec: |py, encode, object, encoding, errors| {
+            let module = import::import_module(py, "_codecs")?;
+            let name = if encode { id!(py, encode) } else { id!(py, decode) };
+            let encoding = Str::new(py, encoding)?;
+            match errors {
+                Some(errors) => module.call_method(py, name, &[object, encoding.as_object(), Str::new(py, errors)?.as_object()]),
+                None => module.call_method(py, name, &[object, encoding.as_object()]),
+            }
+        },
+        codec_error_handler: |py, name| {
+            let module = import::import_module(py, "_codecs")?;
+            module.call_method(py, id!(py, lookup_error), &[name.as_object()])
+        },
+    });
+}
+
+/// The `__main__` module's dict.
+///
+/// # Errors
+/// `RuntimeError` when it is gone.
+pub fn main_dict(py: Attached<'_>) -> PyResult<Ref<Dict>> {
+    let main = import::modules(py)?.get_str(py, "__main__").ok_or_else(|| raise!(py, RuntimeError, "lost __main__"))?;
+    match (*main).downcast::<Module>() {
+        Some(main) => Ok(main.dict().to_ref()),
+        None => Err(raise!(py, RuntimeError, "__main__ is no module")),
+    }
+}

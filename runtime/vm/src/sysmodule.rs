@@ -1,0 +1,695 @@
+//! `sys`.
+use crate::interp::{RUNTIME, current};
+use crate::platform;
+use krait_object::args::Args;
+use krait_object::structseq::StructSeq;
+
+use krait_object::{
+    Attached, BaseException, Bool, Dict, FREE_THREADED, IntoObject, Layout, List, Module, Object, PyResult,
+    Ref, Slot, Str, Tuple, functions, gc, id, mode, none, raise,
+};
+use std::sync::atomic::Ordering::Relaxed;
+
+static FLAGS: StructSeq = StructSeq::new(
+    "sys.flags",
+    "Flags given on the command line or in the environment.",
+    &[
+        ("debug", "-d"),
+        ("inspect", "-i"),
+        ("interactive", "-i"),
+        ("optimize", "-O or -OO"),
+        ("dont_write_bytecode", "-B"),
+        ("no_user_site", "-s"),
+        ("no_site", "-S"),
+        ("ignore_environment", "-E"),
+        ("verbose", "-v"),
+        ("bytes_warning", "-b"),
+        ("quiet", "-q"),
+        ("hash_randomization", "-R"),
+        ("isolated", "-I"),
+        ("dev_mode", "-X dev"),
+        ("utf8_mode", "-X utf8"),
+        ("warn_default_encoding", "-X warn_default_encoding"),
+        ("safe_path", "-P"),
+        ("int_max_str_digits", "-X int_max_str_digits"),
+        ("gil", "-X gil"),
+        ("thread_inherit_context", "-X thread_inherit_context"),
+        ("context_aware_warnings", "-X context_aware_warnings"),
+    ],
+)
+.visible(18)
+.not_constructible();
+
+static FLOAT_INFO: StructSeq = StructSeq::new(
+    "sys.float_info",
+    "What doubles can represent; see `float.h`.",
+    &[
+        ("max", "DBL_MAX -- maximum representable finite float"),
+        ("max_exp", "DBL_MAX_EXP"),
+        ("max_10_exp", "DBL_MAX_10_EXP"),
+        ("min", "DBL_MIN -- minimum positive normalized float"),
+        ("min_exp", "DBL_MIN_EXP"),
+        ("min_10_exp", "DBL_MIN_10_EXP"),
+        ("dig", "DBL_DIG"),
+        ("mant_dig", "DBL_MANT_DIG"),
+        ("epsilon", "DBL_EPSILON"),
+        ("radix", "FLT_RADIX"),
+        ("rounds", "FLT_ROUNDS"),
+    ],
+);
+
+static HASH_INFO: StructSeq = StructSeq::new(
+    "sys.hash_info",
+    "Parameters of hashing.",
+    &[
+        ("width", "bits of a hash value"),
+        ("modulus", "prime of numeric hashes"),
+        ("inf", "hash of positive infinity"),
+        ("nan", "not used any more"),
+        ("imag", "multiplier for imaginary parts"),
+        ("algorithm", "algorithm for text and bytes"),
+        ("hash_bits", "internal output size of the algorithm"),
+        ("seed_bits", "seed size of the algorithm"),
+        ("cutoff", "small string optimisation cutoff"),
+    ],
+);
+
+static INT_INFO: StructSeq = StructSeq::new(
+    "sys.int_info",
+    "How integers are represented.",
+    &[
+        ("bits_per_digit", "bits of a digit"),
+        ("sizeof_digit", "bytes of a digit"),
+        ("default_max_str_digits", "default limit of text conversion"),
+        ("str_digits_check_threshold", "least limit of text conversion"),
+    ],
+);
+
+static THREAD_INFO: StructSeq = StructSeq::new(
+    "sys.thread_info",
+    "The thread implementation.",
+    &[("name", "name of the implementation"), ("lock", "kind of lock"), ("version", "name and version of the library")],
+);
+
+static VERSION_INFO: StructSeq = StructSeq::new(
+    "sys.version_info",
+    "The version as parts.",
+    &[
+        ("major", "Major release number"),
+        ("minor", "Minor release number"),
+        ("micro", "Patch release number"),
+        ("releaselevel", "'alpha', 'beta', 'candidate', or 'final'"),
+        ("serial", "Serial release number"),
+    ],
+)
+.not_constructible();
+
+static ASYNCGEN_HOOKS: StructSeq = StructSeq::new(
+    "sys.asyncgen_hooks",
+    "The hooks of asynchronous generators.",
+    &[("firstiter", "called before a generator is first iterated"), ("finalizer", "called when a generator is to be finalized")],
+);
+
+static UNRAISABLE_ARGS: StructSeq = StructSeq::new(
+    "UnraisableHookArgs",
+    "What `sys.unraisablehook` gets.",
+    &[
+        ("exc_type", "Exception type"),
+        ("exc_value", "Exception value"),
+        ("exc_traceback", "Exception traceback"),
+        ("err_msg", "Error message"),
+        ("object", "Object causing the exception"),
+    ],
+);
+
+/// Values of mixed Rust types as new references.
+macro_rules! values {
+    ($py:ident; $($value:expr),* $(,)?) => { vec![$(IntoObject::into_object($value, $py)?),*] };
+}
+
+/// Makes `sys` with what needs no import. `sys.path`, the streams and `sys.implementation` follow during start-up.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
+    let module = Module::new(py, "sys")?;
+    let config = &current(py).config;
+    module.add_functions(py, methods())?;
+    crate::sys_frames::add(py, &module)?;
+    let add = |name: &str, value: PyResult<Ref<Object>>| -> PyResult<()> {
+        let value = value?;
+        module.add(py, name, &value)
+    };
+    let strings = |items: &[String]| -> PyResult<Ref<Object>> {
+        let items = items.iter().map(|item| Ok(Str::from_fs_bytes(py, item.as_bytes())?.upcast())).collect::<PyResult<Vec<_>>>()?;
+        Ok(List::from_vec(py, items)?.upcast())
+    };
+    add("version", platform::version_text().into_object(py))?;
+    add("hexversion", platform::HEX_VERSION.into_object(py))?;
+    add("api_version", platform::API_VERSION.into_object(py))?;
+    add("copyright", "Copyright (c) The Krait authors. The standard library: Copyright (c) Python Software Foundation.".into_object(py))?;
+    add("platform", "linux".into_object(py))?;
+    add("byteorder", if cfg!(target_endian = "little") { "little" } else { "big" }.into_object(py))?;
+    add("maxsize", isize::MAX.into_object(py))?;
+    add("maxunicode", 0x10ffff.into_object(py))?;
+    add("float_repr_style", "short".into_object(py))?;
+    add("abiflags", platform::ABIFLAGS.into_object(py))?;
+    add("platlibdir", config.platlibdir.as_str().into_object(py))?;
+    add("_git", git(py))?;
+    add("_framework", "".into_object(py))?;
+    add("executable", config.executable.as_str().into_object(py))?;
+    add("_base_executable", config.base_executable.as_str().into_object(py))?;
+    add("prefix", config.prefix.as_str().into_object(py))?;
+    add("base_prefix", config.base_prefix.as_str().into_object(py))?;
+    add("exec_prefix", config.exec_prefix.as_str().into_object(py))?;
+    add("base_exec_prefix", config.base_exec_prefix.as_str().into_object(py))?;
+    add("_stdlib_dir", config.stdlib_dir.as_deref().into_object(py))?;
+    add("pycache_prefix", config.pycache_prefix.as_deref().into_object(py))?;
+    add("dont_write_bytecode", (!config.write_bytecode).into_object(py))?;
+    add("argv", strings(&config.argv))?;
+    add("orig_argv", strings(&config.orig_argv))?;
+    add("path", strings(&config.module_search_paths))?;
+    add("warnoptions", strings(&config.warn_options))?;
+    add("_xoptions", x_options(py))?;
+    for name in ["meta_path", "path_hooks"] {
+        add(name, List::new(py).map(Ref::upcast))?;
+    }
+    add("path_importer_cache", Dict::new(py).map(Ref::upcast))?;
+    add("flags", flags(py))?;
+    add("float_info", float_info(py))?;
+    add("hash_info", HASH_INFO.make(py, values![py; 64, (1i64 << 61) - 1, 314159, 0, 1_000_003, "siphash13", 64, 128, 0]).map(Ref::upcast))?;
+    add("int_info", INT_INFO.make(py, values![py; 30, 4, krait_object::longobject::DEFAULT_MAX_STR_DIGITS, krait_object::longobject::MIN_MAX_STR_DIGITS]).map(Ref::upcast))?;
+    add("thread_info", THREAD_INFO.make(py, values![py; "pthread", "pymutex", none()]).map(Ref::upcast))?;
+    let version_info = version_info(py)?;
+    add("version_info", Ok(version_info.clone()))?;
+    add("implementation", implementation(py, &version_info))?;
+    add("krait", krait(py))?;
+    let names = crate::import::builtin_names();
+    add("builtin_module_names", str_tuple(py, names.iter().copied()))?;
+    add("stdlib_module_names", stdlib_names(py))?;
+    for name in ["displayhook", "excepthook", "breakpointhook", "unraisablehook"] {
+        let hook = module.as_object().get_attr(py, &*Str::new(py, name)?)?;
+        add(&format!("__{name}__"), Ok(hook))?;
+    }
+    py.state().int_max_str_digits.store(config.int_max_str_digits, Relaxed);
+    Ok(module)
+}
+
+fn git(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    Ok(Tuple::from_vec(py, values![py; "CPython", "", ""])?.upcast())
+}
+
+fn str_tuple<'a>(py: Attached<'_>, names: impl Iterator<Item = &'a str>) -> PyResult<Ref<Object>> {
+    let names = names.map(|name| Ok(Str::new(py, name)?.upcast())).collect::<PyResult<Vec<_>>>()?;
+    Ok(Tuple::from_vec(py, names)?.upcast())
+}
+
+/// `sys.stdlib_module_names`: top-level modules of the library and the native ones.
+fn stdlib_names(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let mut names: Vec<String> = krait_lib::paths()
+        .filter_map(|path| {
+            let top = path.split('/').next()?;
+            let name = top.strip_suffix(".py").unwrap_or(top);
+            (name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')).then(|| name.to_owned())
+        })
+        .chain(crate::import::builtin_names().into_iter().map(str::to_owned))
+        .collect();
+    names.sort_unstable();
+    names.dedup();
+    let names = names.iter().map(|name| Ok(Str::new(py, name)?.upcast())).collect::<PyResult<Vec<Ref<Object>>>>()?;
+    Ok(krait_object::FrozenSet::from_items(py, krait_object::args::as_borrowed(&names))?.upcast())
+}
+
+fn x_options(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let dict = Dict::new(py)?;
+    for (name, value) in &current(py).config.x_options {
+        let value = match value {
+            Some(value) => Str::new(py, value)?.upcast(),
+            None => Bool::of(true).to_ref().upcast(),
+        };
+        dict.set_str(py, name, &value)?;
+    }
+    Ok(dict.upcast())
+}
+
+fn flags(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let config = &current(py).config;
+    let fields = values![py;
+        i64::from(config.parser_debug), i64::from(config.inspect), i64::from(config.interactive), config.optimization_level,
+        i64::from(!config.write_bytecode), i64::from(!config.user_site_directory), i64::from(!config.import_site),
+        i64::from(!config.use_environment), config.verbose, config.bytes_warning, i64::from(config.quiet),
+        i64::from(config.hash_seed != Some(0)), i64::from(config.isolated), config.dev_mode, i64::from(config.utf8_mode),
+        i64::from(config.warn_default_encoding), config.safe_path, config.int_max_str_digits,
+        i64::from(!FREE_THREADED), i64::from(config.thread_inherit_context), i64::from(config.context_aware_warnings)];
+    Ok(FLAGS.make(py, fields)?.upcast())
+}
+
+fn float_info(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let fields = values![py; f64::MAX, f64::MAX_EXP, f64::MAX_10_EXP, f64::MIN_POSITIVE, f64::MIN_EXP, f64::MIN_10_EXP, 15, 53, f64::EPSILON, 2, 1];
+    Ok(FLOAT_INFO.make(py, fields)?.upcast())
+}
+
+fn version_info(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let (major, minor, micro) = platform::VERSION;
+    Ok(VERSION_INFO.make(py, values![py; major, minor, micro, "final", 0])?.upcast())
+}
+
+/// A namespace with these attributes.
+fn namespace(py: Attached<'_>, items: &[(&str, Ref<Object>)]) -> PyResult<Ref<Object>> {
+    let dict = Dict::new(py)?;
+    for (name, value) in items {
+        dict.set_str(py, name, value)?;
+    }
+    Ok(krait_object::namespaceobject::Namespace::new(py, Some(&dict))?.upcast())
+}
+
+fn implementation(py: Attached<'_>, version: &Object) -> PyResult<Ref<Object>> {
+    namespace(py, &[
+        ("name", "cpython".into_object(py)?),
+        ("cache_tag", platform::CACHE_TAG.into_object(py)?),
+        ("version", version.to_ref()),
+        ("hexversion", platform::HEX_VERSION.into_object(py)?),
+        ("_multiarch", platform::MULTIARCH.into_object(py)?),
+        ("supports_isolated_interpreters", true.into_object(py)?),
+        ("krait_version", platform::KRAIT_VERSION.into_object(py)?),
+    ])
+}
+
+fn krait(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    namespace(py, &[
+        ("version", platform::KRAIT_VERSION.into_object(py)?),
+        ("mode", if FREE_THREADED { "nogil" } else { "gil" }.into_object(py)?),
+    ])
+}
+
+fn methods() -> &'static [krait_object::layout::PyMethodDef] {
+    functions! {
+        raw "addaudithook" => addaudithook, "", "Add a hook that is called for every audit event.";
+        raw "audit" => audit, "", "audit(event, *args)\n\nPass an event to the audit hooks.";
+        raw "breakpointhook" => breakpointhook, "", "breakpointhook(*args, **kws)\n\nWhat breakpoint() calls: the debugger that PYTHONBREAKPOINT names.";
+        noargs "_clear_type_cache" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
+        noargs "_clear_internal_caches" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
+        noargs "_clear_type_descriptors" => nothing_o, "($module, /)", "Does nothing.";
+        o "displayhook" => displayhook, "($module, object, /)", "Prints an object to sys.stdout and keeps it as builtins._";
+        sig "excepthook" => excepthook, "($module, exctype, value, traceback, /)", "Prints an exception to sys.stderr.";
+        noargs "exception" => exception, "($module, /)", "The exception being handled, or None.";
+        noargs "exc_info" => exc_info, "($module, /)", "Type, value and traceback of the exception being handled.";
+        sig "exit" => exit, "($module, status=None, /)", "Ends the program by raising SystemExit.";
+        noargs "getdefaultencoding" => getdefaultencoding, "($module, /)", "The encoding of str by default: utf-8.";
+        noargs "getdlopenflags" => getdlopenflags, "($module, /)", "Flags of dlopen() for extension modules.";
+        o "setdlopenflags" => setdlopenflags, "($module, flags, /)", "Sets the flags of dlopen() for extension modules.";
+        noargs "getallocatedblocks" => getallocatedblocks, "($module, /)", "How many blocks of object memory are in use.";
+        noargs "getfilesystemencoding" => getfilesystemencoding, "($module, /)", "The encoding of file names.";
+        noargs "getfilesystemencodeerrors" => getfilesystemencodeerrors, "($module, /)", "The error handler of file names.";
+        noargs "getrecursionlimit" => getrecursionlimit, "($module, /)", "How deep calls may nest.";
+        o "setrecursionlimit" => setrecursionlimit, "($module, limit, /)", "Sets how deep calls may nest.";
+        o "getrefcount" => getrefcount, "($module, object, /)", "The reference count of an object, with the argument's.";
+        sig "getsizeof" => getsizeof, "($module, object, default=None, /)", "Bytes of memory that an object takes.";
+        noargs "getswitchinterval" => getswitchinterval, "($module, /)", "Seconds after which a waiting thread asks for the GIL.";
+        o "setswitchinterval" => setswitchinterval, "($module, interval, /)", "Sets after how many seconds a waiting thread asks for the GIL.";
+        noargs "getunicodeinternedsize" => getunicodeinternedsize, "($module, /)", "How many strings are interned.";
+        noargs "get_int_max_str_digits" => get_int_max_str_digits, "($module, /)", "The digit limit of conversions between int and text.";
+        sig "set_int_max_str_digits" => set_int_max_str_digits, "($module, /, maxdigits)", "Sets the digit limit of conversions between int and text.";
+        sig "set_asyncgen_hooks" => set_asyncgen_hooks, "($module, /, firstiter=None, finalizer=None)", "Sets the hooks of asynchronous generators.";
+        noargs "get_asyncgen_hooks" => get_asyncgen_hooks, "($module, /)", "The hooks of asynchronous generators.";
+        sig "set_coroutine_origin_tracking_depth" => set_origin_depth, "($module, /, depth)", "Sets how many frames coroutines remember of where they were made.";
+        noargs "get_coroutine_origin_tracking_depth" => get_origin_depth, "($module, /)", "How many frames coroutines remember of where they were made.";
+        o "intern" => intern, "($module, string, /)", "The one string of all equal ones.";
+        o "_is_interned" => is_interned, "($module, string, /)", "Whether a string is interned.";
+        o "_is_immortal" => is_immortal, "($module, op, /)", "Whether an object is immortal.";
+        noargs "is_finalizing" => is_finalizing, "($module, /)", "Whether the interpreter shuts down.";
+        noargs "_is_gil_enabled" => is_gil_enabled, "($module, /)", "Whether the GIL is on.";
+        noargs "is_remote_debug_enabled" => no, "($module, /)", "Whether scripts can be injected.";
+        noargs "is_stack_trampoline_active" => no, "($module, /)", "Whether a stack profiler trampoline is active.";
+        noargs "deactivate_stack_trampoline" => nothing, "($module, /)", "Does nothing: there is no trampoline.";
+        o "unraisablehook" => unraisablehook, "($module, unraisable, /)", "Prints an exception that nobody can catch.";
+        noargs "_get_cpu_count_config" => get_cpu_count_config, "($module, /)", "The CPU count given by -X cpu_count, or -1.";
+    }
+}
+
+fn nothing(_: Attached<'_>, _: &Object) {}
+fn nothing_o(_: Attached<'_>, _: &Object) {}
+fn no(_: Attached<'_>, _: &Object) -> bool {
+    false
+}
+
+/// Whether the interpreter has audit hooks.
+pub fn has_audit_hooks(py: Attached<'_>) -> bool {
+    !current(py).audit_hooks.is_null()
+}
+
+/// Raises an audit event with arguments.
+///
+/// # Errors
+/// What a hook raises.
+pub fn audit_event(py: Attached<'_>, event: &str, args: &[&Object]) -> PyResult<()> {
+    let Some(hooks) = current(py).audit_hooks.get() else { return Ok(()) };
+    let event = Str::new(py, event)?;
+    let args = Tuple::from_slice(py, args)?;
+    for hook in hooks.collect(py)? {
+        hook.call_pos(py, &[event.as_object(), args.as_object()])?;
+    }
+    Ok(())
+}
+
+fn addaudithook(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
+    const SIG: krait_object::args::Signature = krait_object::args::Signature::parse("addaudithook", "(hook)");
+    let [hook]: [Option<&Object>; 1] = SIG.bind(py, args)?;
+    let hook = hook.ok_or_else(|| py.bad_internal_call())?;
+    if let Err(raised) = audit_event(py, "sys.addaudithook", &[]) {
+        if raised.matches(py, krait_object::exc::RuntimeError()) {
+            raised.clear(py);
+            return Ok(());
+        }
+        return Err(raised);
+    }
+    let slot = &current(py).audit_hooks;
+    match slot.get().map(Ref::downcast::<List>) {
+        Some(Ok(hooks)) => hooks.push(py, hook.to_ref()),
+        _ => {
+            drop(slot.replace(Some(List::from_vec(py, vec![hook.to_ref()])?.upcast())));
+            Ok(())
+        }
+    }
+}
+
+fn audit(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
+    args.no_keywords(py, "audit")?;
+    let [event, rest @ ..] = args.pos else {
+        return Err(raise!(py, TypeError, "audit() missing 1 required positional argument: 'event'"));
+    };
+    let Some(event) = event.downcast::<Str>() else {
+        return Err(raise!(py, TypeError, "expected str for argument 'event', not {}", event.ty().name()));
+    };
+    audit_event(py, &event.to_string_lossy(), rest)
+}
+
+fn breakpointhook(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
+    let name = std::env::var("PYTHONBREAKPOINT").ok().filter(|_| current(py).config.use_environment);
+    let name = name.as_deref().filter(|name| !name.is_empty()).unwrap_or("pdb.set_trace");
+    if name == "0" {
+        return Ok(none());
+    }
+    let (module, attribute) = name.rsplit_once('.').unwrap_or(("builtins", name));
+    let hook = crate::import::import_module(py, module).and_then(|module| module.get_attr(py, &*Str::new(py, attribute)?));
+    match hook {
+        Ok(hook) => hook.call(py, args),
+        Err(raised) if raised.matches(py, krait_object::exc::ImportError()) || raised.matches(py, krait_object::exc::AttributeError()) => {
+            raised.clear(py);
+            let message = format!("Ignoring unimportable $PYTHONBREAKPOINT: \"{name}\"");
+            (krait_object::hooks::hooks().warn)(py, krait_object::exc::RuntimeWarning(), &message, 1)?;
+            Ok(none())
+        }
+        Err(raised) => Err(raised),
+    }
+}
+
+/// An attribute of `sys`, if it is there.
+pub fn get(py: Attached<'_>, name: &str) -> Option<Ref<Object>> {
+    current(py).sys_dict.get()?.get_str(py, name)
+}
+
+/// Sets an attribute of `sys`.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
+    match current(py).sys_dict.get() {
+        Some(dict) => dict.set_str(py, name, value),
+        None => Err(raise!(py, RuntimeError, "lost sys module")),
+    }
+}
+
+fn displayhook(py: Attached<'_>, _: &Object, object: &Object) -> PyResult<()> {
+    let Some(builtins) = current(py).builtins.get() else {
+        return Err(raise!(py, RuntimeError, "lost builtins module"));
+    };
+    if object.is_none() {
+        return Ok(());
+    }
+    builtins.set_str(py, "_", &none())?;
+    let Some(stdout) = get(py, "stdout").filter(|stdout| !stdout.is_none()) else {
+        return Err(raise!(py, RuntimeError, "lost sys.stdout"));
+    };
+    let text = object.repr(py)?;
+    if let Err(raised) = stdout.call_method(py, id!(py, write), &[text.as_object()]) {
+        if !raised.matches(py, krait_object::exc::UnicodeEncodeError()) {
+            return Err(raised);
+        }
+        raised.clear(py);
+        let encoding = stdout.get_attr(py, id!(py, encoding))?;
+        let encoded = text.as_object().call_method(py, id!(py, encode), &[&encoding, id!(py, backslashreplace).as_object()])?;
+        let decoded = encoded.call_method(py, id!(py, decode), &[&encoding])?;
+        stdout.call_method(py, id!(py, write), &[&decoded])?;
+    }
+    stdout.call_method(py, id!(py, write), &[id!(py, "\n").as_object()])?;
+    builtins.set_str(py, "_", object)
+}
+
+fn excepthook(py: Attached<'_>, _: &Object, [_, value, traceback]: [Option<&Object>; 3]) -> PyResult<()> {
+    let Some(value) = value.and_then(|value| value.downcast::<BaseException>()) else { return Ok(()) };
+    if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none())
+        && value.traceback().is_none()
+    {
+        value.replace_traceback(Some(traceback.to_ref()));
+    }
+    crate::errors::display(py, value);
+    Ok(())
+}
+
+fn exception(py: Attached<'_>, _: &Object) -> Option<Ref<BaseException>> {
+    krait_object::exceptions::handled_exception(py).map(Layout::to_ref)
+}
+
+fn exc_info(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
+    match krait_object::exceptions::handled_exception(py) {
+        None => Tuple::from_vec(py, vec![none(), none(), none()]),
+        Some(exception) => {
+            let traceback = exception.traceback().unwrap_or_else(none);
+            Tuple::from_slice(py, &[exception.as_object().ty().as_object(), exception.as_object(), &traceback])
+        }
+    }
+}
+
+fn exit(py: Attached<'_>, _: &Object, [status]: [Option<&Object>; 1]) -> PyResult<()> {
+    Err(py.raise_value(krait_object::exc::SystemExit(), status.unwrap_or(&none())))
+}
+
+fn getdefaultencoding(_: Attached<'_>, _: &Object) -> &'static str {
+    "utf-8"
+}
+
+fn getdlopenflags(py: Attached<'_>, _: &Object) -> i32 {
+    current(py).dlopen_flags.load(Relaxed)
+}
+
+fn setdlopenflags(py: Attached<'_>, _: &Object, value: &Object) -> PyResult<()> {
+    current(py).dlopen_flags.store(value.as_i32(py)?, Relaxed);
+    Ok(())
+}
+
+fn getallocatedblocks(py: Attached<'_>, _: &Object) -> usize {
+    gc::objects(py).len()
+}
+
+fn getfilesystemencoding(_: Attached<'_>, _: &Object) -> &'static str {
+    "utf-8"
+}
+
+fn getfilesystemencodeerrors(_: Attached<'_>, _: &Object) -> &'static str {
+    "surrogateescape"
+}
+
+fn getrecursionlimit(py: Attached<'_>, _: &Object) -> i32 {
+    current(py).config.recursion_limit.load(Relaxed)
+}
+
+fn setrecursionlimit(py: Attached<'_>, _: &Object, limit: &Object) -> PyResult<()> {
+    let limit = limit.as_i32(py)?;
+    if limit < 1 {
+        return Err(raise!(py, ValueError, "recursion limit must be greater or equal than 1"));
+    }
+    let public = py.tstate();
+    let depth = public.py_recursion_limit.get() - public.py_recursion_remaining.get();
+    if depth >= limit {
+        return Err(raise!(
+            py,
+            RecursionError,
+            "cannot set the recursion limit to {limit} at the recursion depth {depth}: the limit is too low"
+        ));
+    }
+    let interpreter = current(py);
+    interpreter.config.recursion_limit.store(limit, Relaxed);
+    for thread in interpreter.threads() {
+        // SAFETY: listed thread states are live; a racing call counts on the old or the new limit.
+        let public = unsafe { &thread.as_ref().public };
+        let depth = public.py_recursion_limit.get() - public.py_recursion_remaining.get();
+        public.py_recursion_limit.set(limit);
+        public.py_recursion_remaining.set(limit - depth);
+    }
+    Ok(())
+}
+
+fn getrefcount(_: Attached<'_>, _: &Object, object: &Object) -> isize {
+    mode::refcount(object)
+}
+
+fn getsizeof(py: Attached<'_>, _: &Object, [object, default]: [Option<&Object>; 2]) -> PyResult<Ref<Object>> {
+    let Some(object) = object else { return Err(py.bad_internal_call()) };
+    let size = || -> PyResult<isize> {
+        let Some(method) = object.lookup_special(py, id!(py, __sizeof__))? else {
+            return Err(raise!(py, TypeError, "Type {} doesn't define __sizeof__", object.ty().name()));
+        };
+        let size = method.call0(py)?.as_isize(py)?;
+        if size < 0 {
+            return Err(raise!(py, ValueError, "__sizeof__() should return >= 0"));
+        }
+        Ok(size)
+    };
+    match (size(), default) {
+        (Ok(size), _) => {
+            // The reference counts the words that it keeps in front of an object.
+            let gc_head = if !FREE_THREADED && gc::is_collectable(object) { 16 } else { 0 };
+            (size + gc_head + krait_object::mem::pre_header_size(object.ty()) as isize).into_object(py)
+        }
+        (Err(raised), Some(default)) if raised.matches(py, krait_object::exc::TypeError()) => {
+            raised.clear(py);
+            Ok(default.to_ref())
+        }
+        (Err(raised), _) => Err(raised),
+    }
+}
+
+fn getswitchinterval(py: Attached<'_>, _: &Object) -> f64 {
+    current(py).gil.interval().as_secs_f64()
+}
+
+fn setswitchinterval(py: Attached<'_>, _: &Object, interval: &Object) -> PyResult<()> {
+    let interval = interval.as_f64(py)?;
+    if interval <= 0.0 || interval.is_nan() {
+        return Err(raise!(py, ValueError, "switch interval must be strictly positive"));
+    }
+    current(py).gil.set_interval(std::time::Duration::try_from_secs_f64(interval).unwrap_or(std::time::Duration::MAX));
+    Ok(())
+}
+
+fn getunicodeinternedsize(_: Attached<'_>, _: &Object) -> usize {
+    krait_object::unicode::interned_count()
+}
+
+fn get_int_max_str_digits(py: Attached<'_>, _: &Object) -> usize {
+    py.state().int_max_str_digits.load(Relaxed)
+}
+
+fn set_int_max_str_digits(py: Attached<'_>, _: &Object, [limit]: [Option<&Object>; 1]) -> PyResult<()> {
+    let limit = limit.ok_or_else(|| py.bad_internal_call())?.as_i32(py)?;
+    let least = krait_object::longobject::MIN_MAX_STR_DIGITS;
+    match usize::try_from(limit) {
+        Ok(limit) if limit == 0 || limit >= least => {
+            py.state().int_max_str_digits.store(limit, Relaxed);
+            Ok(())
+        }
+        _ => Err(raise!(py, ValueError, "maxdigits must be 0 or larger than {least}")),
+    }
+}
+
+/// A slot of the thread state that holds a hook of asynchronous generators.
+fn hook_slot(field: &krait_object::Field<*mut krait_object::layout::PyObject>) -> &Slot {
+    // SAFETY: the field owns its object and only its thread uses it.
+    unsafe { Slot::of(field) }
+}
+
+fn set_asyncgen_hooks(py: Attached<'_>, _: &Object, [firstiter, finalizer]: [Option<&Object>; 2]) -> PyResult<()> {
+    for (name, hook) in [("finalizer", finalizer), ("firstiter", firstiter)] {
+        if let Some(hook) = hook
+            && !hook.is_none()
+            && !hook.is_callable()
+        {
+            return Err(raise!(py, TypeError, "callable {name} expected, got {}", hook.ty().name()));
+        }
+    }
+    let fields = [(&py.tstate().async_gen_firstiter, firstiter), (&py.tstate().async_gen_finalizer, finalizer)];
+    for (field, hook) in fields {
+        if let Some(hook) = hook {
+            drop(hook_slot(field).replace((!hook.is_none()).then(|| hook.to_ref())));
+        }
+    }
+    Ok(())
+}
+
+fn get_asyncgen_hooks(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
+    let get = |field| hook_slot(field).get().unwrap_or_else(none);
+    ASYNCGEN_HOOKS.make(py, vec![get(&py.tstate().async_gen_firstiter), get(&py.tstate().async_gen_finalizer)])
+}
+
+fn set_origin_depth(py: Attached<'_>, _: &Object, [depth]: [Option<&Object>; 1]) -> PyResult<()> {
+    let depth = depth.ok_or_else(|| py.bad_internal_call())?.as_i32(py)?;
+    if depth < 0 {
+        return Err(raise!(py, ValueError, "depth must be >= 0"));
+    }
+    py.tstate().coroutine_origin_tracking_depth.set(depth);
+    Ok(())
+}
+
+fn get_origin_depth(py: Attached<'_>, _: &Object) -> i32 {
+    py.tstate().coroutine_origin_tracking_depth.get()
+}
+
+fn intern(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<&'static Str> {
+    match text.downcast_exact::<Str>() {
+        Some(text) => Ok(Str::intern(py, text.to_ref())),
+        None if text.downcast::<Str>().is_some() => Err(raise!(py, TypeError, "can't intern {}", text.ty().name())),
+        None => Err(raise!(py, TypeError, "intern() argument must be str, not {}", text.ty().name())),
+    }
+}
+
+fn is_interned(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<bool> {
+    match text.downcast::<Str>() {
+        Some(text) => Ok(text.is_interned()),
+        None => Err(raise!(py, TypeError, "_is_interned() argument must be str, not {}", text.ty().name())),
+    }
+}
+
+fn is_immortal(_: Attached<'_>, _: &Object, object: &Object) -> bool {
+    mode::is_immortal(object)
+}
+
+fn is_finalizing(py: Attached<'_>, _: &Object) -> bool {
+    current(py).finalizing.load(Relaxed) || RUNTIME.finalizing.load(Relaxed)
+}
+
+fn is_gil_enabled(_: Attached<'_>, _: &Object) -> bool {
+    !FREE_THREADED
+}
+
+fn get_cpu_count_config(py: Attached<'_>, _: &Object) -> i32 {
+    current(py).config.cpu_count.load(Relaxed)
+}
+
+fn unraisablehook(py: Attached<'_>, _: &Object, unraisable: &Object) -> PyResult<()> {
+    let [value, message, object] = [id!(py, exc_value), id!(py, err_msg), id!(py, object)].map(|name| unraisable.get_attr(py, name));
+    let (value, message, object) = (value?, message?, object?);
+    let message = if message.is_none() { None } else { Some(message.str(py)?.to_string()) };
+    crate::errors::display_unraisable(py, &value, message.as_deref(), (!object.is_none()).then_some(&*object));
+    Ok(())
+}
+
+/// Reports the pending exception through `sys.unraisablehook`. `message` is a whole first line without colon.
+pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option<&Object>) {
+    let Some(exception) = py.take_raised() else { return };
+    let report = || -> PyResult<()> {
+        let hook = get(py, "unraisablehook");
+        let Some(hook) = hook.filter(|hook| !hook.is_none()) else {
+            crate::errors::display_unraisable(py, exception.as_object(), message, object);
+            return Ok(());
+        };
+        let fields = values![py; exception.as_object().ty(), &*exception, exception.traceback(), message, object];
+        let args = UNRAISABLE_ARGS.make(py, fields)?;
+        hook.call_pos(py, &[args.as_object()]).map(drop)
+    };
+    if report().is_err()
+        && let Some(second) = py.take_raised()
+    {
+        crate::errors::display_unraisable(py, second.as_object(), Some("Exception ignored in sys.unraisablehook"), None);
+    }
+}

@@ -1,0 +1,45 @@
+//! Issuing warnings: the native half of `warnings`.
+//!
+//! The filters live in the `warnings` module of the standard library; while that is not imported, warnings are dropped,
+//! as during start-up nobody could have asked for them.
+use crate::interp::current;
+use krait_object::{Attached, Int, Layout, Object, PyResult, Ref, Str, Type, id};
+
+fn module(py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
+    match current(py).modules.get() {
+        Some(modules) => Ok(modules.get_str(py, "warnings")),
+        None => Ok(None),
+    }
+}
+
+/// Issues a warning of class `category` for the code `stack_level` frames up.
+///
+/// # Errors
+/// The warning as an exception if a filter says so.
+pub fn warn(py: Attached<'_>, category: &Type, message: &str, stack_level: isize) -> PyResult<()> {
+    let Some(module) = module(py)? else { return Ok(()) };
+    let message = Str::new(py, message)?;
+    let level = Int::from_i64(py, stack_level as i64)?;
+    module.call_method(py, id!(py, warn), &[message.as_object(), category.as_object(), level.as_object()]).map(drop)
+}
+
+/// Issues a warning for a place in a file.
+///
+/// # Errors
+/// The warning as an exception if a filter says so.
+pub fn warn_explicit(
+    py: Attached<'_>,
+    category: &Type,
+    message: &str,
+    filename: &Str,
+    line: i32,
+    module_name: Option<&Str>,
+) -> PyResult<()> {
+    let Some(module) = module(py)? else { return Ok(()) };
+    let message = Str::new(py, message)?;
+    let line = Int::from_i64(py, i64::from(line))?;
+    let none = krait_object::none();
+    let module_name = module_name.map_or(&*none, |name| name.as_object());
+    let args = [message.as_object(), category.as_object(), filename.as_object(), line.as_object(), module_name];
+    module.call_method(py, id!(py, warn_explicit), &args).map(drop)
+}
