@@ -23,8 +23,9 @@
 //!   `HAS_PARKED` set, which makes the holder take that lock before it releases. Between two holders the pointer is
 //!   null. So a thread state may be freed as soon as it has released the GIL (gh-104341).
 //!
-//! Orderings: acquiring is Acquire, releasing Release. The holder pointer is Relaxed: it is nulled before the release and
-//! read under the bucket's lock after an Acquire of the byte.
+//! Orderings: acquiring is Acquire, releasing Release. The holder pointer is stored Release and loaded Acquire, since it
+//! leads to a breaker that may be new (ThreadSanitizer saw that); it is nulled before the release of the byte, and read
+//! under the bucket's lock after an Acquire of the byte.
 //!
 //! May block: `acquire`. It never detaches; it is part of attaching.
 //! Checked by the models `gil` (M41).
@@ -111,7 +112,8 @@ impl Gil {
 
     fn taken(&self, me: &Breaker) {
         let address = ptr::from_ref(me).cast_mut();
-        self.holder.store(address, Relaxed);
+        // Release: whoever sets the request sees the breaker made.
+        self.holder.store(address, Release);
         if self.last.load(Relaxed) != address as usize {
             self.last.store(address as usize, Relaxed);
             self.switches.store(self.switches.load(Relaxed).wrapping_add(1), Relaxed);
@@ -170,7 +172,7 @@ impl Gil {
             return;
         }
         // SAFETY: [GL4] a holder's breaker lives until it releases, and it cannot release while we hold the bucket.
-        if let Some(holder) = unsafe { self.holder.load(Relaxed).as_ref() } {
+        if let Some(holder) = unsafe { self.holder.load(Acquire).as_ref() } {
             holder.set(GIL_DROP_REQUEST);
         }
     }

@@ -20,7 +20,7 @@ use krait_sync::snapshot::Snapshot;
 use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
 use krait_sync::thread_state::{DETACHED, Pauses, StateWord};
 use krait_sync::xqueue::{CrossQueue, NotDone, Received, Unbind};
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, AtomicUsize, Ordering::*};
 use std::thread;
@@ -30,10 +30,32 @@ fn rounds(n: usize) -> usize {
     n * std::env::var("KRAIT_STRESS").ok().and_then(|factor| factor.parse().ok()).unwrap_or(1)
 }
 
+/// As `thread::scope`, with every thread joined by its handle: ThreadSanitizer sees that, but not what the precompiled
+/// standard library does at the end of a scope.
+fn scope<'env, T>(f: impl for<'scope> FnOnce(&Joining<'scope, 'env>) -> T) -> T {
+    thread::scope(|s| {
+        let joining = Joining { scope: s, handles: RefCell::new(Vec::new()) };
+        let result = f(&joining);
+        joining.handles.into_inner().into_iter().for_each(|handle| handle.join().unwrap());
+        result
+    })
+}
+
+struct Joining<'scope, 'env> {
+    scope: &'scope thread::Scope<'scope, 'env>,
+    handles: RefCell<Vec<thread::ScopedJoinHandle<'scope, ()>>>,
+}
+
+impl<'scope> Joining<'scope, '_> {
+    fn spawn(&self, f: impl FnOnce() + Send + 'scope) {
+        self.handles.borrow_mut().push(self.scope.spawn(f));
+    }
+}
+
 #[test]
 fn mutex_excludes() {
     let total = Mutex::new(0usize);
-    thread::scope(|s| {
+    scope(|s| {
         for _ in 0..4 {
             s.spawn(|| {
                 for _ in 0..rounds(20_000) {
@@ -51,7 +73,7 @@ fn a_waiter_is_handed_the_lock() {
     // One thread takes the lock again at once after each unlock; without hand-over the other may starve.
     let mutex = ByteMutex::new();
     let done = AtomicBool::new(false);
-    thread::scope(|s| {
+    scope(|s| {
         s.spawn(|| {
             while !done.load(Relaxed) {
                 let guard = mutex.guard();
@@ -85,7 +107,7 @@ fn timed_lock_gives_up_and_leaves_no_trace() {
 fn timed_locks_among_others() {
     let mutex = ByteMutex::new();
     let (got, gave_up) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    thread::scope(|s| {
+    scope(|s| {
         for n in 0..4u64 {
             let (mutex, got, gave_up) = (&mutex, &got, &gave_up);
             s.spawn(move || {
@@ -113,7 +135,7 @@ fn event_once_semaphore_rwlock_recursive() {
     let (value, inside, attempts) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
     let (mut plain, cell) = (0usize, AtomicUsize::new(0));
     let plain = &Plain(&raw mut plain);
-    thread::scope(|s| {
+    scope(|s| {
         for _ in 0..4 {
             s.spawn(|| {
                 event.wait();
@@ -171,7 +193,7 @@ impl Plain {
 fn seqlock_reads_are_whole() {
     let lock = SeqLock::new();
     let (a, b, done) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
-    thread::scope(|s| {
+    scope(|s| {
         s.spawn(|| {
             for i in 1..=rounds(50_000) {
                 let guard = lock.write();
@@ -210,7 +232,7 @@ fn snapshots_are_dropped_late_and_once() {
     let domain = Domain::new();
     let snapshot = Snapshot::new(Value::new(0));
     let done = AtomicBool::new(false);
-    thread::scope(|s| {
+    scope(|s| {
         for _ in 0..2 {
             s.spawn(|| {
                 // SAFETY: the domain outlives the scope.
@@ -309,24 +331,25 @@ fn every_object_dies_once() {
     const THREADS: usize = 4;
     for round in 0..rounds(30) {
         let table = BrcTable::new();
-        let ready = std::sync::Barrier::new(THREADS);
-        let heaps: Vec<std::sync::OnceLock<Vec<Object>>> = (0..THREADS).map(|_| std::sync::OnceLock::new()).collect();
-        thread::scope(|s| {
+        let (ready, finished): (Vec<Event>, Vec<Event>) = (0..THREADS).map(|_| (Event::new(), Event::new())).unzip();
+        // One reference for each thread, all counted by the owner, who enters when it runs.
+        let heaps: Vec<Vec<Object>> =
+            (0..THREADS).map(|_| (0..OBJECTS).map(|_| Object::new(0, THREADS as u32)).collect()).collect();
+        scope(|s| {
             for n in 0..THREADS {
-                let (table, ready, heaps) = (&table, &ready, &heaps);
+                let (table, ready, finished, heaps) = (&table, &ready, &finished, &heaps);
                 s.spawn(move || {
                     let me = thread_id();
                     let (breaker, state) = (Breaker::new(), StateWord::new(DETACHED));
                     assert!(state.try_attach());
                     // SAFETY: before it owns objects; both outlive `unregister`.
                     unsafe { table.register(me, &breaker, &state) };
-                    // One reference for each thread, all counted by the owner.
-                    let mine = (0..OBJECTS).map(|_| Object::new(me, THREADS as u32)).collect();
-                    assert!(heaps[n].set(mine).is_ok());
-                    ready.wait();
+                    heaps[n].iter().for_each(|object| object.tid.store(me, Relaxed));
+                    ready[n].set();
+                    ready.iter().for_each(Event::wait);
                     for i in 0..OBJECTS {
                         for heap in heaps {
-                            let object = &heap.get().unwrap()[(i * 7 + n * 13) % OBJECTS];
+                            let object = &heap[(i * 7 + n * 13) % OBJECTS];
                             brc::incref(object.counts(), me);
                             drop_reference(table, object, me);
                             drop_reference(table, object, me);
@@ -337,7 +360,8 @@ fn every_object_dies_once() {
                         }
                     }
                     if round % 2 == 0 {
-                        ready.wait();
+                        finished[n].set();
+                        finished.iter().for_each(Event::wait);
                     }
                     // SAFETY: it owns nothing it still uses.
                     unsafe { table.unregister(&Heap, me, &breaker, &state) };
@@ -345,7 +369,7 @@ fn every_object_dies_once() {
             }
         });
         for heap in &heaps {
-            for object in heap.get().unwrap() {
+            for object in heap {
                 assert_eq!(object.deaths.load(Acquire), 1);
             }
         }
@@ -369,7 +393,7 @@ fn nobody_runs_in_a_pause() {
         threads: (0..=THREADS).map(|_| (StateWord::new(DETACHED), Breaker::new(), AtomicUsize::new(0))).collect(),
     };
     let done = AtomicBool::new(false);
-    thread::scope(|s| {
+    scope(|s| {
         for n in 1..=THREADS {
             let (world, done) = (&world, &done);
             s.spawn(move || {
@@ -413,7 +437,7 @@ fn critical_sections_do_not_deadlock_or_lose() {
     let mutexes: Vec<ByteMutex> = (0..4).map(|_| ByteMutex::new()).collect();
     let mut counts = [0usize; 4];
     let plain: Vec<Plain> = counts.iter_mut().map(|n| Plain(n)).collect();
-    thread::scope(|s| {
+    scope(|s| {
         for n in 0..4usize {
             let (mutexes, plain) = (&mutexes, &plain);
             s.spawn(move || {
@@ -447,7 +471,7 @@ fn the_gil_goes_round() {
     let total = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
     let mut shares = [0usize; 4];
-    thread::scope(|s| {
+    scope(|s| {
         for share in &mut shares {
             let (gil, total, stop) = (&gil, &total, &stop);
             s.spawn(move || {
@@ -481,7 +505,7 @@ fn pending_calls_run_once_and_in_order() {
     let received = Mutex::new([0usize; 3]);
     let count = AtomicUsize::new(0);
     let n = rounds(3_000);
-    thread::scope(|s| {
+    scope(|s| {
         for producer in 0..3usize {
             let queue = &queue;
             s.spawn(move || {
@@ -519,7 +543,7 @@ fn cross_queue_blocks_wakes_unbinds_and_closes() {
     let queue = CrossQueue::new(4);
     let n = rounds(5_000);
     let sum = AtomicUsize::new(0);
-    thread::scope(|s| {
+    scope(|s| {
         for _ in 0..2 {
             s.spawn(|| {
                 loop {
@@ -532,7 +556,7 @@ fn cross_queue_blocks_wakes_unbinds_and_closes() {
                 }
             });
         }
-        thread::scope(|s| {
+        scope(|s| {
             for _ in 0..2 {
                 s.spawn(|| (1..=n).for_each(|i| queue.send(1, Unbind::Drop, i, Wait::DETACH).unwrap()));
             }
