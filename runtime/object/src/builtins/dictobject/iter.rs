@@ -134,10 +134,7 @@ impl DictIter {
             return Err(raise!(py, RuntimeError, "dictionary changed size during iteration"));
         }
         let mut pos = self.pos.get().max(0) as usize;
-        let pair = {
-            let this = dict.lock(py);
-            if reverse { this.step_back(&mut pos) } else { this.step(&mut pos).map(|(_, key, value)| (key, value)) }
-        };
+        let pair = if reverse { dict.lock(py).step_back(&mut pos) } else { dict.step_pair(py, &mut pos) };
         let Some((key, value)) = pair else {
             self.exhaust();
             return Ok(None);

@@ -334,9 +334,77 @@ impl Dict {
         items
     }
 
+    /// The pair at or after `*pos` for iterators: without a lock where that is possible.
+    #[inline]
+    fn step_pair(&self, py: Attached<'_>, pos: &mut usize) -> Option<(Ref<Object>, Ref<Object>)> {
+        if FREE_THREADED
+            && mode::readable_unlocked(self.as_object())
+            && let Ok(pair) = self.try_step(pos)
+        {
+            return pair;
+        }
+        let this = self.lock(py);
+        if FREE_THREADED {
+            mode::set_shared(self.as_object());
+        }
+        let pair = this.step(pos).map(|(_, key, value)| (key, value));
+        if FREE_THREADED && let Some((key, value)) = &pair {
+            // SAFETY: we have references.
+            unsafe {
+                mode::publish(key.as_ptr());
+                mode::publish(value.as_ptr());
+            }
+        }
+        pair
+    }
+
+    /// The optimistic step of `nogil` mode; `Err` when it needs the lock.
+    #[inline]
+    fn try_step(&self, pos: &mut usize) -> Result<Option<(Ref<Object>, Ref<Object>)>, ()> {
+        let table = self.table();
+        if table.kind() == keys::Kind::Shared || !self.0.ma_values.load(Acquire).is_null() {
+            return Err(());
+        }
+        let count = table.count();
+        let mut at = *pos;
+        while at < count {
+            let entry = table.entry(at);
+            at += 1;
+            let value = entry.value.load(Acquire);
+            if value.is_null() {
+                continue;
+            }
+            let key = entry.key.load(Acquire);
+            // SAFETY: [quiescent]: the heads of key and value outlive this read.
+            let (key, value) = unsafe {
+                if key.is_null() || !mode::try_incref(key) {
+                    return Err(());
+                }
+                let key = Ref::<Object>::from_raw(key);
+                if !mode::try_incref(value) {
+                    return Err(());
+                }
+                (key, Ref::<Object>::from_raw(value))
+            };
+            let same = ptr::eq(entry.key.load(Acquire), key.as_ptr())
+                && ptr::eq(entry.value.load(Acquire), value.as_ptr())
+                && ptr::eq(self.0.ma_keys.load(Acquire), table.as_raw());
+            if !same {
+                return Err(());
+            }
+            *pos = at;
+            return Ok(Some((key, value)));
+        }
+        if !ptr::eq(self.0.ma_keys.load(Acquire), table.as_raw()) {
+            return Err(());
+        }
+        *pos = at;
+        Ok(None)
+    }
+
     /// `PyDict_Next`: the entry at or after `*pos`, and moves `*pos` on.
     pub fn next(&self, py: Attached<'_>, pos: &mut usize) -> Option<(Ref<Object>, Ref<Object>)> {
-        self.lock(py).step(pos).map(|(_, key, value)| (key, value))
+        self.step_pair(py, pos)
     }
 
     /// The position of a name in the table, for inline caches.
