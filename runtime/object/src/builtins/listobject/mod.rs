@@ -252,6 +252,9 @@ impl List {
     pub fn clear(&self, py: Attached<'_>) {
         let (items, len, capacity, at_once) = {
             let this = self.lock(py);
+            if this.items().is_null() {
+                return;
+            }
             let old = (this.items(), this.len(), this.0.allocated.get(), mode::frees_at_once(self.as_object()));
             this.0.ob_base.ob_size.set(0);
             this.0.ob_item.store(ptr::null_mut(), Release);
@@ -324,8 +327,8 @@ impl Locked<'_, List> {
     ///
     /// The growth leaves an eighth spare, so that appending takes constant time on average.
     pub(crate) fn reserve(&self, py: Attached<'_>, len: usize) -> PyResult<()> {
-        let allocated = self.0.allocated.get() as usize;
-        if allocated >= len {
+        // During a sort the capacity is -1.
+        if self.0.allocated.get() >= len as isize {
             return Ok(());
         }
         let old_len = self.len();
@@ -338,7 +341,7 @@ impl Locked<'_, List> {
 
     /// Moves the items to an array of `capacity` cells, no fewer than there are items.
     pub(crate) fn reallocate(&self, py: Attached<'_>, capacity: usize) -> PyResult<()> {
-        let (old, old_capacity) = (self.items(), self.0.allocated.get() as usize);
+        let (old, old_capacity) = (self.items(), self.0.allocated.get().max(0) as usize);
         let len = self.len();
         let at_once = mode::frees_at_once(self.as_object());
         // SAFETY: [locked]; with `at_once` nobody reads the old array, else it is left as it is and retired.
@@ -437,7 +440,7 @@ impl Locked<'_, List> {
 
     /// Gives memory back when less than half of it is used.
     pub(crate) fn shrink(&self, py: Attached<'_>) {
-        let (len, allocated) = (self.len(), self.0.allocated.get() as usize);
+        let (len, allocated) = (self.len(), self.0.allocated.get().max(0) as usize);
         if len >= allocated >> 1 {
             return;
         }
