@@ -220,7 +220,7 @@ impl Bytes {
     }
 }
 
-const _: () = assert!(size_of::<StaticBytes>() >= HEADER + 1 && offset_of!(StaticBytes, data) == HEADER - 1);
+const _: () = assert!(size_of::<StaticBytes>() > HEADER && offset_of!(StaticBytes, data) == HEADER - 1);
 const _: () = assert!(size_of::<PyObject>() <= HEADER);
 
 impl ByteString for Bytes {

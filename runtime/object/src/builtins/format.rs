@@ -1,6 +1,6 @@
 //! The format mini-language on strings, and what f-strings need.
 use crate::handle::{Attached, Layout, Ref};
-use crate::{Int, Object, PyResult, Raised, Str, exc, with_units};
+use crate::{Object, PyResult, Raised, Str, exc, with_units};
 use krait_text::format::{self, Align, Locale, Spec, SpecError};
 use krait_text::textbuf::TextBuf;
 use std::ffi::CStr;
@@ -58,26 +58,6 @@ pub fn locale_of(spec: &Spec) -> Option<Locale> {
             grouping: CStr::from_ptr((*conv).grouping).to_bytes().to_vec(),
         })
     }
-}
-
-/// The digits of the magnitude in a base, in lower case.
-pub fn int_digits(py: Attached<'_>, value: &Int, base: u32) -> PyResult<String> {
-    if base == 10 {
-        let mut text = value.to_decimal(py)?;
-        if text.starts_with('-') {
-            text.remove(0);
-        }
-        return Ok(text);
-    }
-    if value.is_compact() {
-        let value = value.compact_value().unsigned_abs();
-        return Ok(match base {
-            2 => format!("{value:b}"),
-            8 => format!("{value:o}"),
-            _ => format!("{value:x}"),
-        });
-    }
-    Ok(value.to_bigint().magnitude().to_str_radix(base))
 }
 
 /// `format(value)` of an f-string field without a specification (`FORMAT_SIMPLE`).

@@ -1,8 +1,8 @@
 //! What the number types share: formatting by specification and the acceptance of subclass results.
+use super::format::{locale_of, spec_error};
 use crate::handle::{Attached, Layout, Ref};
-use crate::{Float, Int, Object, PyResult, Raised, Str, raise};
-use krait_text::format::{self, Align, Spec, SpecError};
-use krait_text::textbuf::TextBuf;
+use crate::{Float, Int, Object, PyResult, Str, raise};
+use krait_text::format::{self, Align, Spec};
 
 /// The specification argument of `__format__`.
 pub(crate) fn spec_text<'a>(py: Attached<'_>, spec: &'a Object) -> PyResult<&'a Str> {
@@ -10,28 +10,8 @@ pub(crate) fn spec_text<'a>(py: Attached<'_>, spec: &'a Object) -> PyResult<&'a 
         .ok_or_else(|| crate::builtins::textargs::bad_argument(py, "__format__", "argument", "str", spec))
 }
 
-/// Raises what is wrong with a specification.
-pub(crate) fn spec_error(py: Attached<'_>, error: &SpecError, type_name: &str) -> Raised {
-    if *error == SpecError::NoMemory {
-        return py.no_memory();
-    }
-    match into_str(py, error.message(type_name)) {
-        Ok(message) => py.raise_value(crate::exc::ValueError(), message.as_object()),
-        Err(raised) => raised,
-    }
-}
-
-/// A text as a `str`.
-pub(crate) fn into_str(py: Attached<'_>, text: TextBuf) -> PyResult<Ref<Str>> {
-    match text {
-        TextBuf::Ascii(text) => Str::new(py, &text),
-        TextBuf::Wide(points) => Str::from_code_points(py, &points),
-    }
-}
-
 fn parse(py: Attached<'_>, spec: &Str, kind: char, type_name: &str) -> PyResult<Spec> {
-    let points: Vec<u32> = spec.code_points().collect();
-    format::parse_spec(&points, kind, Align::Right).map_err(|error| spec_error(py, &error, type_name))
+    super::format::parse(spec, kind, Align::Right).map_err(|error| spec_error(py, &error, type_name))
 }
 
 /// `format(int, spec)`.
@@ -43,7 +23,7 @@ pub fn format_int(py: Attached<'_>, value: &Int, spec: &Str) -> PyResult<Ref<Str
     let parsed = parse(py, spec, 'd', &type_name)?;
     let text = if let Some(base) = parsed.int_base() {
         let digits = value.magnitude_text(py, base)?;
-        format::format_int(&parsed, value.is_negative(), &digits, None)
+        format::format_int(&parsed, value.is_negative(), &digits, locale_of(&parsed).as_ref())
     } else if parsed.is_float() {
         format::format_float(&parsed, value.to_f64(py)?, None)
     } else if parsed.is_char() {
@@ -54,7 +34,7 @@ pub fn format_int(py: Attached<'_>, value: &Int, spec: &Str) -> PyResult<Ref<Str
     } else {
         Err(parsed.unknown())
     };
-    into_str(py, text.map_err(|error| spec_error(py, &error, &type_name))?)
+    Str::from_text(py, text.map_err(|error| spec_error(py, &error, &type_name))?)
 }
 
 /// `format(float, spec)`.
@@ -64,8 +44,8 @@ pub fn format_float(py: Attached<'_>, value: &Float, spec: &Str) -> PyResult<Ref
         return value.as_object().str(py);
     }
     let parsed = parse(py, spec, '\0', &type_name)?;
-    let text = format::format_float(&parsed, value.value(), None);
-    into_str(py, text.map_err(|error| spec_error(py, &error, &type_name))?)
+    let text = format::format_float(&parsed, value.value(), locale_of(&parsed).as_ref());
+    Str::from_text(py, text.map_err(|error| spec_error(py, &error, &type_name))?)
 }
 
 /// `format(complex, spec)`.
@@ -76,8 +56,8 @@ pub fn format_complex(py: Attached<'_>, value: &crate::Complex, spec: &Str) -> P
     }
     let parsed = parse(py, spec, '\0', &type_name)?;
     let (real, imag) = value.value();
-    let text = format::format_complex(&parsed, real, imag, None);
-    into_str(py, text.map_err(|error| spec_error(py, &error, &type_name))?)
+    let text = format::format_complex(&parsed, real, imag, locale_of(&parsed).as_ref());
+    Str::from_text(py, text.map_err(|error| spec_error(py, &error, &type_name))?)
 }
 
 /// Warns that a conversion method returned an instance of a strict subclass.

@@ -1,5 +1,4 @@
 //! `%` formatting of `str` and `bytes`.
-use crate::builtins::format::int_digits;
 use crate::builtins::stringlib::Unit;
 use crate::builtins::unicode::StrBuilder;
 use crate::handle::{Attached, Layout, Ref};
@@ -140,7 +139,7 @@ fn number(
                 'x' | 'X' => 16,
                 _ => 10,
             };
-            let digits = int_digits(py, &int, base)?;
+            let digits = int.magnitude_text(py, base)?;
             printf::format_int(conversion, flags, width, precision, int.is_negative(), &digits)
         }
         'e' | 'E' | 'f' | 'F' | 'g' | 'G' => {

@@ -146,7 +146,7 @@ pub fn decode_ascii(py: Attached<'_>, data: &[u8], errors: Option<&str>) -> PyRe
     if data.is_ascii() {
         return Str::from_units_max(py, data, 0x7F);
     }
-    Ok(decode_with(py, data, "ascii", errors, 0, |input, at, out| kernels::ascii_decode(input, at, out))?.0)
+    Ok(decode_with(py, data, "ascii", errors, 0, kernels::ascii_decode)?.0)
 }
 
 /// Decodes UTF-8. Unless `last`, an incomplete character at the end is left; also gives how many bytes were used.

@@ -223,20 +223,19 @@ pub fn tolist(py: Attached<'_>, this: &MemoryView) -> PyResult<Ref<Object>> {
     this.check_released(py)?;
     let code = format::code(py, this.format())?;
     let items = this.to_vec(py, false)?;
-    let size = this.view().itemsize as usize;
-    nested(py, code, &items, size, &shape(this))
+    nested(py, code, &items, &shape(this))
 }
 
-fn nested(py: Attached<'_>, code: u8, items: &[u8], size: usize, shape: &[isize]) -> PyResult<Ref<Object>> {
+fn nested(py: Attached<'_>, code: u8, items: &[u8], shape: &[isize]) -> PyResult<Ref<Object>> {
     let Some((&len, inner)) = shape.split_first() else {
         return format::unpack(py, code, items);
     };
     let len = len as usize;
-    let each = if len == 0 { 0 } else { items.len() / len };
+    let each = items.len().checked_div(len).unwrap_or(0);
     let mut out = Vec::with_capacity(len);
     for at in 0..len {
         let part = &items[at * each..(at + 1) * each];
-        out.push(nested(py, code, part, size, inner)?);
+        out.push(nested(py, code, part, inner)?);
     }
     Ok(List::from_vec(py, out)?.upcast())
 }

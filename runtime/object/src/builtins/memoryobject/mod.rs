@@ -14,7 +14,7 @@ pub use managed::ManagedBuffer;
 
 use crate::args::{Args, Signature};
 use crate::builtins::bytes_methods::to_hex;
-use crate::builtins::textargs::{slice_index, str_arg};
+use crate::builtins::textargs::{bad_argument, slice_index, str_arg};
 use crate::handle::{Attached, Layout, Ref, Visit};
 use crate::layout::{
     _Py_MEMORYVIEW_C, _Py_MEMORYVIEW_FORTRAN, _Py_MEMORYVIEW_PIL, _Py_MEMORYVIEW_RELEASED, _Py_MEMORYVIEW_RESTRICTED,
@@ -219,7 +219,11 @@ impl MemoryView {
             to.suboffsets = if suboffsets.is_some() { array.add(2 * ndim) } else { ptr::null_mut() };
             let mut flags = 0;
             for (order, flag) in [(b'C', _Py_MEMORYVIEW_C), (b'F', _Py_MEMORYVIEW_FORTRAN)] {
-                if buffer::is_contiguous(to, order) {
+                let gapless = match (shape, strides) {
+                    ([extent], [stride]) => suboffsets.is_none() && (*extent == 1 || *stride == to.itemsize),
+                    _ => buffer::is_contiguous(to, order),
+                };
+                if gapless {
                     flags |= flag;
                 }
             }
@@ -426,6 +430,9 @@ impl MemoryView {
         this.check_released(py)?;
         let fortran = match order.filter(|order| !order.is_none()) {
             None => false,
+            Some(order) if order.downcast::<Str>().is_none() => {
+                return Err(bad_argument(py, "tobytes", "argument 'order'", "str or None", order));
+            }
             Some(order) => match &*str_arg(py, "tobytes", "argument 'order'", order)?.to_string_lossy() {
                 "C" => false,
                 "F" => true,
@@ -465,6 +472,9 @@ impl MemoryView {
             return Err(raise!(py, TypeError, "memoryview: casts are restricted to C-contiguous views"));
         }
         let view = this.view();
+        if (shape.is_some() || view.ndim != 1) && view.len == 0 {
+            return Err(raise!(py, TypeError, "memoryview: cannot cast view with zeros in shape or strides"));
+        }
         let dims = match shape {
             None => None,
             Some(shape) => {

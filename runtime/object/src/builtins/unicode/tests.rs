@@ -2,7 +2,8 @@
 use crate::args::{Args, as_borrowed};
 use crate::testing::with_runtime;
 use crate::{
-    Attached, ByteArray, Bytes, Dict, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, Tuple,
+    Attached, ByteArray, Bytes, Dict, Float, Int, IntoObject, Layout, List, MemoryView, Object, PyResult, Ref, Slice,
+    Str, Tuple,
 };
 
 /// Reads the literals that `ascii()` writes.
@@ -83,6 +84,18 @@ impl Reader<'_, '_> {
         let py = self.py;
         if self.eat("None") {
             return Ok(crate::none());
+        }
+        if self.eat("Ellipsis") {
+            return Ok(crate::ellipsis());
+        }
+        if self.eat("slice(") {
+            let parts = self.items(b')')?;
+            return Ok(Slice::new(py, Some(&parts[0]), Some(&parts[1]), Some(&parts[2]))?.upcast());
+        }
+        if self.eat("memoryview(") {
+            let inner = self.value()?;
+            self.at += 1;
+            return Ok(MemoryView::new(py, &inner)?.upcast());
         }
         if self.eat("bytearray(") {
             let inner = self.value()?;
@@ -178,37 +191,115 @@ fn methods_agree_with_the_reference() {
     with_runtime(compare_all);
 }
 
+/// A result or error as the data files show it.
+fn shown(py: Attached<'_>, result: PyResult<Ref<Str>>) -> String {
+    match result {
+        Ok(text) => text.to_string(),
+        Err(raised) => {
+            let error = raised.take(py);
+            let name = error.as_object().ty().name().into_owned();
+            match error.as_object().str(py).and_then(|text| text.as_object().ascii(py)) {
+                Ok(text) => format!("!{name}: {text}"),
+                Err(raised) => {
+                    raised.clear(py);
+                    format!("!{name}: ?")
+                }
+            }
+        }
+    }
+}
+
+/// Counts and shows differences.
+#[derive(Default)]
+struct Tally {
+    total: usize,
+    failed: usize,
+    /// Differences already shown.
+    kinds: std::collections::HashSet<(String, String)>,
+}
+
+impl Tally {
+    fn check(&mut self, what: &str, expected: &str, result: &str) {
+        self.total += 1;
+        // The two sides quote messages differently.
+        let plain = |text: &str| text.replace(['\'', '"', '\\'], "");
+        let same = if expected.starts_with('!') { plain(result) == plain(expected) } else { result == expected };
+        if !same {
+            self.failed += 1;
+            if self.kinds.insert((expected.to_owned(), result.to_owned())) && self.kinds.len() <= 60 {
+                println!("{what}\n  expected {expected}\n  got      {result}");
+            }
+        }
+    }
+
+    fn finish(self) {
+        assert_eq!(self.failed, 0, "of {}", self.total);
+    }
+}
+
 fn compare_all(py: Attached<'_>) {
-    let mut failed = 0;
-    let mut total = 0;
+    let mut tally = Tally::default();
     for line in include_str!("../../../tests/data/strings.txt").lines() {
         let [receiver, method, args, kwargs, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
             panic!("five fields: {line}");
         };
-        total += 1;
-        let result = match call(py, receiver, method, args, kwargs) {
-            Ok(text) => text.to_string(),
-            Err(raised) => {
-                let error = raised.take(py);
-                let name = error.as_object().ty().name().into_owned();
-                match error.as_object().str(py).and_then(|text| text.as_object().ascii(py)) {
-                    Ok(text) => format!("!{name}: {text}"),
-                    Err(raised) => {
-                        raised.clear(py);
-                        format!("!{name}: ?")
-                    }
-                }
-            }
-        };
-        // The two sides quote messages differently.
-        let plain = |text: &str| text.replace(['\'', '"', '\\'], "");
-        let same = if expected.starts_with('!') { plain(&result) == plain(expected) } else { result == expected };
-        if !same {
-            failed += 1;
-            if failed <= 60 {
-                println!("{receiver}.{method}{args}{kwargs}\n  expected {expected}\n  got      {result}");
-            }
+        let result = shown(py, call(py, receiver, method, args, kwargs));
+        tally.check(&format!("{receiver}.{method}{args}{kwargs}"), expected, &result);
+    }
+    tally.finish();
+}
+
+fn chain(py: Attached<'_>, receiver: &str, steps: &str) -> PyResult<Ref<Str>> {
+    let mut value = read(py, receiver)?;
+    for step in steps.split(" ; ") {
+        let (name, args) = step.split_once('|').unwrap();
+        value = value.get_attr(py, &*Str::new(py, name)?)?;
+        if args != "-" {
+            let args = read(py, args)?.downcast::<Tuple>().ok().unwrap();
+            value = value.call(py, Args::positional(args.as_slice()))?;
         }
     }
-    assert_eq!(failed, 0, "of {total}");
+    if value.as_object().downcast::<MemoryView>().is_some() {
+        let list = List::new(py)?;
+        for name in ["format", "shape", "strides", "readonly", "c_contiguous", "f_contiguous"] {
+            list.push(py, value.get_attr(py, &*Str::new(py, name)?)?)?;
+        }
+        list.push(py, value.call_method(py, &*Str::new(py, "tobytes")?, &[])?)?;
+        return list.as_object().ascii(py);
+    }
+    value.ascii(py)
+}
+
+#[test]
+fn views_agree_with_the_reference() {
+    with_runtime(|py| {
+        let mut tally = Tally::default();
+        for line in include_str!("../../../tests/data/views.txt").lines() {
+            let [receiver, steps, expected] = line.split('\t').collect::<Vec<_>>()[..] else {
+                panic!("three fields: {line}");
+            };
+            tally.check(&format!("{receiver}  {steps}"), expected, &shown(py, chain(py, receiver, steps)));
+        }
+        tally.finish();
+    });
+}
+
+#[test]
+fn appending_gives_the_concatenation() {
+    with_runtime(|py| {
+        let pieces = ["a", "bc", "é", "\u{1234}", "x", "\u{1F600}", "tail"];
+        let (mut text, mut expected) = (Str::new(py, "start").ok().unwrap(), String::from("start"));
+        for round in 0..400 {
+            let piece = pieces[if round < 100 { round % 2 } else { round % pieces.len() }];
+            text = Str::append_in_place(py, text, &Str::new(py, piece).ok().unwrap()).ok().unwrap();
+            expected.push_str(piece);
+            assert!(text.eq_str(&expected));
+            if round % 7 == 0 {
+                let fresh = Str::new(py, &expected).ok().unwrap();
+                assert_eq!(text.hash(), fresh.hash());
+                assert_eq!(text.to_utf8(py).ok(), Some(expected.as_str()));
+                assert!(Str::eq(&text, &fresh));
+            }
+        }
+    });
 }
