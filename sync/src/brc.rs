@@ -193,7 +193,7 @@ pub fn decref_shared(c: CountRef<'_>) -> Outcome {
 /// `_Py_ExplicitMergeRefcount`.
 ///
 /// # Safety
-/// The caller may act for the owner [RC4].
+/// The caller may act for the owner (RC4).
 #[cold]
 pub unsafe fn explicit_merge(c: CountRef<'_>, extra: isize) -> isize {
     let local = c.local.load(Relaxed);
@@ -331,7 +331,7 @@ pub fn is_immortal(c: CountRef<'_>) -> bool {
 /// reference, which is now nobody's, keeps the count above zero.
 ///
 /// # Safety
-/// The caller owns the object or acts for its owner [RC4], and leaves a reference behind for ever.
+/// The caller owns the object or acts for its owner (RC4), and leaves a reference behind for ever.
 pub unsafe fn make_immortal(c: CountRef<'_>) {
     c.local.store(IMMORTAL, Relaxed);
     // Release: who sees that there is no owner (and then counts again) sees the immortal count.
@@ -459,7 +459,7 @@ impl BrcTable {
     /// Enters a thread state of the thread `tid`.
     ///
     /// # Safety
-    /// [RC6] Before the thread owns objects of this interpreter through this state.
+    /// RC6: Before the thread owns objects of this interpreter through this state.
     /// Both references stay valid until [`unregister`](Self::unregister).
     pub unsafe fn register(&self, tid: usize, breaker: &Breaker, state: &StateWord) {
         let registration = Registration { breaker: breaker.into(), state: state.into() };

@@ -12,7 +12,7 @@
 //! | [`thread_state`], [`stop_the_world`] | attached, detached, suspended; pauses |
 //! | [`brc`] | biased reference counts, and the queue that merges them |
 //! | [`qsbr`], [`snapshot`] | freeing memory under lock-free readers |
-//! | [`seqlock`], [`version`], [`array`] | reads that are tried again; cached facts; an array read without a lock |
+//! | [`seqlock`], [`version`], [`array`](mod@array) | reads that are tried again; cached facts; an array read without a lock |
 //! | [`gil`], [`breaker`], [`pending`] | one thread at a time, and how to get its attention |
 //! | [`xqueue`] | a queue between interpreters |
 //! | [`stats`] | how long threads waited, and for what |

@@ -363,7 +363,7 @@ impl Participant {
     /// True if enough has gathered for [`process`](Self::process) to be called at the next quiescent state.
     ///
     /// # Safety
-    /// [QS3] The block has been made unreachable for threads that do not hold a pointer to it yet.
+    /// QS3: The block has been made unreachable for threads that do not hold a pointer to it yet.
     /// `free` may be called with it on any thread, once.
     pub unsafe fn retire(&self, block: *mut (), size: usize, free: FreeFn) -> bool {
         let blocks = self.blocks_since_step.get() + 1;

@@ -49,7 +49,7 @@ impl VersionAllocator {
         }
     }
 
-    /// A number that nothing has had; [`NO_VERSION`] when there are none left. [VE2]
+    /// A number that nothing has had; [`NO_VERSION`] when there are none left. (VE2)
     pub fn allocate(&self) -> u32 {
         let mut next = self.next.pre_load(Relaxed);
         while next != NO_VERSION {

@@ -574,3 +574,74 @@ fn cross_queue_blocks_wakes_unbinds_and_closes() {
     assert_eq!(queue.recv(Wait::POLL), Ok(Received::Item('b')));
     assert_eq!(queue.recv(Wait::DETACH.at_most(Duration::from_millis(5))), Err(NotDone::TimedOut));
 }
+
+/// What other threads held when the process forked is free in the child, after the resets.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_forked_child_starts_afresh() {
+    use krait_sync::parking_lot::lot;
+    let (mutex, recursive, rw, gil, seq) =
+        (ByteMutex::new(), RecursiveMutex::new(), RwLock::new(), Gil::new(), SeqLock::new());
+    let (held, breaker, over) = (Event::new(), Breaker::new(), AtomicBool::new(false));
+    let table = BrcTable::new();
+    let domain = Domain::new();
+    // SAFETY: the domain outlives it.
+    let me = unsafe { domain.register() };
+    scope(|s| {
+        s.spawn(|| {
+            // Held, with a waiter, at the moment of the fork.
+            let _guard = mutex.guard();
+            recursive.lock(thread_id());
+            rw.write();
+            let write = seq.write();
+            // SAFETY: the domain outlives it.
+            let other = unsafe { domain.register() };
+            other.attach();
+            held.set();
+            while !over.load(Relaxed) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            drop(write);
+            other.detach();
+            // SAFETY: entered above.
+            unsafe { rw.unwrite() };
+            assert!(recursive.try_unlock(thread_id()));
+        });
+        held.wait();
+        s.spawn(|| drop(mutex.guard()));
+        thread::sleep(Duration::from_millis(20));
+        // SAFETY: the child calls nothing but what follows, which allocates nothing that another thread may have locked.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            let me_tid = thread_id();
+            // SAFETY: the child has one thread.
+            let fine = unsafe {
+                lot().reset_after_fork();
+                mutex.reset_after_fork();
+                recursive.reset_after_fork(me_tid, me_tid);
+                rw.reset_after_fork();
+                gil.reset_after_fork(&breaker);
+                table.reset_after_fork(me_tid, me_tid);
+                domain.reset_after_fork(&me);
+                let writer = seq.reset_after_fork();
+                me.attach();
+                let goal = domain.advance();
+                me.quiescent();
+                writer
+                    && mutex.try_lock()
+                    && recursive.lock_timed(me_tid, Wait::POLL).ok()
+                    && rw.try_write()
+                    && gil.is_held_by(&breaker)
+                    && seq.try_read_begin().is_some()
+                    && domain.poll(goal)
+            };
+            // SAFETY: ends the child without running anything of the parent's.
+            unsafe { libc::_exit(if fine { 0 } else { 1 }) };
+        }
+        let mut status = -1;
+        // SAFETY: waits for our child.
+        unsafe { libc::waitpid(child, &raw mut status, 0) };
+        over.store(true, Relaxed);
+        assert_eq!(status, 0);
+    });
+}
