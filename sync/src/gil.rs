@@ -7,7 +7,7 @@
 //!
 //! A waiter parks for one *switch interval* (5 ms) at a time, without leaving its place in the queue.
 //! When an interval passes in which the holder did not change, the waiter sets
-//! [`GIL_DROP_REQUEST`](crate::breaker::GIL_DROP_REQUEST) in the holder's eval breaker.
+//! [`GIL_DROP_REQUEST`] in the holder's eval breaker.
 //! The holder then drops the GIL *by hand-over*: the longest waiter owns it before the holder can try again.
 //! A drop that nobody asked for (the thread is about to block) frees the byte and wakes a waiter, and whoever comes first
 //! gets it.
