@@ -14,7 +14,11 @@ use krait_object::{
 /// `MemoryError`.
 pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     let module = Module::new(py, "builtins")?;
-    module.add(py, "__doc__", Str::new(py, "The functions, types and exceptions that every program sees.")?.as_object())?;
+    module.add(
+        py,
+        "__doc__",
+        Str::new(py, "The functions, types and exceptions that every program sees.")?.as_object(),
+    )?;
     module.add_functions(py, methods())?;
     for (name, value) in [
         ("None", none()),
@@ -90,7 +94,8 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
 
 /// The attribute name argument of `getattr` and its kin.
 fn attribute_name<'a>(py: Attached<'_>, name: &'a Object) -> PyResult<&'a Str> {
-    name.downcast::<Str>().ok_or_else(|| raise!(py, TypeError, "attribute name must be string, not '{}'", name.ty().name()))
+    name.downcast::<Str>()
+        .ok_or_else(|| raise!(py, TypeError, "attribute name must be string, not '{}'", name.ty().name()))
 }
 
 fn build_class(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
@@ -110,7 +115,8 @@ fn get_aiter(py: Attached<'_>, object: &Object) -> PyResult<Ref<Object>> {
         return Err(raise!(py, TypeError, "'{}' object is not an async iterable", object.ty().name()));
     };
     // SAFETY: [slot-contract].
-    let iterator = unsafe { Ref::<Object>::from_raw_opt(slot(object.as_ptr())) }.ok_or_else(krait_object::Raised::assume)?;
+    let iterator =
+        unsafe { Ref::<Object>::from_raw_opt(slot(object.as_ptr())) }.ok_or_else(krait_object::Raised::assume)?;
     if iterator.ty().async_methods().is_none_or(|methods| methods.am_anext.get().is_none()) {
         return Err(raise!(py, TypeError, "aiter() returned not an async iterator of type '{}'", iterator.ty().name()));
     }
@@ -118,8 +124,15 @@ fn get_aiter(py: Attached<'_>, object: &Object) -> PyResult<Ref<Object>> {
 }
 
 /// Calls with a dict of keywords.
-pub fn call_with(py: Attached<'_>, callable: &Object, positional: &[&Object], keywords: Option<&Dict>) -> PyResult<Ref<Object>> {
-    let Some(keywords) = keywords.filter(|keywords| !keywords.is_empty()) else { return callable.call_pos(py, positional) };
+pub fn call_with(
+    py: Attached<'_>,
+    callable: &Object,
+    positional: &[&Object],
+    keywords: Option<&Dict>,
+) -> PyResult<Ref<Object>> {
+    let Some(keywords) = keywords.filter(|keywords| !keywords.is_empty()) else {
+        return callable.call_pos(py, positional);
+    };
     let items = keywords.items_snapshot(py);
     let names: Vec<&Object> = items.iter().map(|(name, _)| &**name).collect();
     let values: Vec<&Object> = items.iter().map(|(_, value)| &**value).collect();
@@ -172,7 +185,8 @@ fn anext(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> 
         return Err(raise!(py, TypeError, "'{}' object is not an async iterator", pos[0].ty().name()));
     };
     // SAFETY: [slot-contract].
-    let awaitable = unsafe { Ref::<Object>::from_raw_opt(slot(pos[0].as_ptr())) }.ok_or_else(krait_object::Raised::assume)?;
+    let awaitable =
+        unsafe { Ref::<Object>::from_raw_opt(slot(pos[0].as_ptr())) }.ok_or_else(krait_object::Raised::assume)?;
     match pos.get(1) {
         None => Ok(awaitable),
         Some(default) => Ok(crate::generator::AnextAwaitable::new(py, &awaitable, default)?.upcast()),
@@ -246,7 +260,9 @@ fn compile(
     _: &Object,
     [source, filename, mode, flags, dont_inherit, optimize, _version]: [Option<&Object>; 7],
 ) -> PyResult<Ref<Object>> {
-    let (Some(source), Some(filename), Some(mode)) = (source, filename, mode) else { return Err(py.bad_internal_call()) };
+    let (Some(source), Some(filename), Some(mode)) = (source, filename, mode) else {
+        return Err(py.bad_internal_call());
+    };
     let filename = crate::compile::filename(py, filename)?;
     let Some(mode_text) = mode.downcast::<Str>() else {
         return Err(raise!(py, TypeError, "compile() argument 'mode' must be str, not {}", mode.ty().name()));
@@ -280,7 +296,12 @@ fn divmod(py: Attached<'_>, _: &Object, [x, y]: [Option<&Object>; 2]) -> PyResul
 }
 
 /// The namespaces of `eval` and `exec`.
-fn namespaces(py: Attached<'_>, function: &str, globals: Option<&Object>, locals: Option<&Object>) -> PyResult<(Ref<Object>, Ref<Object>)> {
+fn namespaces(
+    py: Attached<'_>,
+    function: &str,
+    globals: Option<&Object>,
+    locals: Option<&Object>,
+) -> PyResult<(Ref<Object>, Ref<Object>)> {
     let given = |object: Option<&Object>| object.filter(|object| !object.is_none()).map(Layout::to_ref);
     let (globals, locals) = (given(globals), given(locals));
     if let Some(locals) = &locals
@@ -482,7 +503,11 @@ fn extreme(py: Attached<'_>, name: &'static str, args: Args<'_>, op: CompareOp) 
         [iterable] => iterable.iter(py)?,
         items => {
             if default.is_some() {
-                return Err(raise!(py, TypeError, "Cannot specify a default for {name}() with multiple positional arguments"));
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "Cannot specify a default for {name}() with multiple positional arguments"
+                ));
             }
             Tuple::from_slice(py, items)?.as_object().iter(py)?
         }
@@ -550,7 +575,9 @@ fn pow(py: Attached<'_>, _: &Object, [base, exponent, modulus]: [Option<&Object>
 fn print(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
     let (mut sep, mut end, mut file, mut flush) = (None, None, None, None);
     for (keyword, value) in args.names.iter().zip(args.values) {
-        let Some(name) = keyword.downcast::<Str>() else { return Err(raise!(py, TypeError, "keywords must be strings")) };
+        let Some(name) = keyword.downcast::<Str>() else {
+            return Err(raise!(py, TypeError, "keywords must be strings"));
+        };
         match &*name.to_string_lossy() {
             "sep" => sep = Some(*value),
             "end" => end = Some(*value),

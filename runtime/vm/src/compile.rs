@@ -6,7 +6,6 @@ use krait_compiler::{CompileError, ErrorKind, Flags, Warning, WarningKind};
 use krait_object::exceptions::{SyntaxDetails, raise_syntax_error};
 use krait_object::{Attached, ByteArray, Bytes, Code, Layout, Object, PyResult, Raised, Ref, Str, exc, id, raise};
 
-
 /// Options of a compilation.
 #[derive(Clone, Copy, Default)]
 pub struct CompileFlags {
@@ -44,13 +43,23 @@ impl CompileFlags {
 ///
 /// # Errors
 /// `SyntaxError` and what else `compile()` raises.
-pub fn compile_source(py: Attached<'_>, source: &[u8], filename: &Str, mode: Mode, flags: &CompileFlags) -> PyResult<Ref<Code>> {
+pub fn compile_source(
+    py: Attached<'_>,
+    source: &[u8],
+    filename: &Str,
+    mode: Mode,
+    flags: &CompileFlags,
+) -> PyResult<Ref<Code>> {
     let name = filename.to_string_lossy();
     let options = flags.resolve(py);
     finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename)
 }
 
-fn finish(py: Attached<'_>, result: Result<krait_compiler::Compiled, CompileError>, filename: &Str) -> PyResult<Ref<Code>> {
+fn finish(
+    py: Attached<'_>,
+    result: Result<krait_compiler::Compiled, CompileError>,
+    filename: &Str,
+) -> PyResult<Ref<Code>> {
     match result {
         Ok(compiled) => {
             for warning in &compiled.warnings {
@@ -68,7 +77,8 @@ fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
         WarningKind::Syntax => exc::SyntaxWarning(),
         WarningKind::Deprecation => exc::DeprecationWarning(),
     };
-    let Err(raised) = crate::warnings::warn_explicit(py, category, &warning.msg, filename, warning.loc.line, None) else {
+    let Err(raised) = crate::warnings::warn_explicit(py, category, &warning.msg, filename, warning.loc.line, None)
+    else {
         return Ok(());
     };
     if !raised.matches(py, category) {
@@ -175,7 +185,12 @@ pub fn filename(py: Attached<'_>, object: &Object) -> PyResult<Ref<Str>> {
         false => match object.lookup_special(py, id!(py, __fspath__))? {
             Some(method) => method.call0(py)?,
             None => {
-                return Err(raise!(py, TypeError, "expected str, bytes or os.PathLike object, not {}", object.ty().name()));
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "expected str, bytes or os.PathLike object, not {}",
+                    object.ty().name()
+                ));
             }
         },
     };
@@ -244,4 +259,3 @@ pub fn compile_builtin(
     };
     Ok(compile_object(py, source, "compile", filename, kind, &options)?.upcast())
 }
-

@@ -72,7 +72,8 @@ fn plain(py: Attached<'_>, exception: &BaseException) {
 fn describe_entry(py: Attached<'_>, entry: &Object) -> PyResult<Option<Ref<Object>>> {
     let frame = entry.get_attr(py, id!(py, tb_frame))?;
     let code = frame.get_attr(py, id!(py, f_code))?;
-    let (file, name) = (code.get_attr(py, id!(py, co_filename))?.str(py)?, code.get_attr(py, id!(py, co_name))?.str(py)?);
+    let (file, name) =
+        (code.get_attr(py, id!(py, co_filename))?.str(py)?, code.get_attr(py, id!(py, co_name))?.str(py)?);
     let line = entry.get_attr(py, id!(py, tb_lineno))?.str(py)?;
     write_stderr(py, &format!("  File \"{file}\", line {line}, in {name}\n"));
     let next = entry.get_attr(py, id!(py, tb_next))?;
@@ -118,7 +119,9 @@ pub fn report_pending(py: Attached<'_>) -> i32 {
         return exit_status(py, &exit.code());
     }
     let hook = sysmodule::get(py, "excepthook").filter(|hook| !hook.is_none());
-    for (name, value) in [("last_exc", Some(exception.as_object().to_ref())), ("last_value", Some(exception.as_object().to_ref()))] {
+    for (name, value) in
+        [("last_exc", Some(exception.as_object().to_ref())), ("last_value", Some(exception.as_object().to_ref()))]
+    {
         if let Some(value) = value
             && let Err(raised) = sysmodule::set(py, name, &value)
         {

@@ -35,7 +35,9 @@ fn callbacks(py: Attached<'_>, phase: &str, generation: Generation, found: gc::C
         return Ok(());
     }
     let info = Dict::new(py)?;
-    for (name, value) in [("generation", generation as usize), ("collected", found.collected), ("uncollectable", found.uncollectable)] {
+    for (name, value) in
+        [("generation", generation as usize), ("collected", found.collected), ("uncollectable", found.uncollectable)]
+    {
         let value = value.into_object(py)?;
         info.set_str(py, name, &value)?;
     }
@@ -51,7 +53,10 @@ fn callbacks(py: Attached<'_>, phase: &str, generation: Generation, found: gc::C
 fn get_count(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
     let state = &py.state().gc;
     let young = state.count.load(Relaxed).max(0) + py.ext().gc_allocations.get() as isize;
-    Tuple::from_vec(py, vec![young.into_object(py)?, state.young_collections.load(Relaxed).into_object(py)?, 0.into_object(py)?])
+    Tuple::from_vec(
+        py,
+        vec![young.into_object(py)?, state.young_collections.load(Relaxed).into_object(py)?, 0.into_object(py)?],
+    )
 }
 
 fn get_threshold(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
@@ -82,7 +87,13 @@ fn get_objects(py: Attached<'_>, _: &Object, [generation]: [Option<&Object>; 1])
         match generation.as_isize(py)? {
             0..=2 => {}
             negative if negative < 0 => return Err(raise!(py, ValueError, "generation parameter cannot be negative")),
-            _ => return Err(raise!(py, ValueError, "generation parameter must be less than the number of available generations (3)")),
+            _ => {
+                return Err(raise!(
+                    py,
+                    ValueError,
+                    "generation parameter must be less than the number of available generations (3)"
+                ));
+            }
         }
     }
     List::from_vec(py, gc::objects(py))
@@ -123,7 +134,9 @@ fn get_stats(py: Attached<'_>, _: &Object) -> PyResult<Ref<List>> {
     let mut list = Vec::new();
     for one in stats {
         let dict = Dict::new(py)?;
-        for (name, value) in [("collections", one.collections), ("collected", one.collected), ("uncollectable", one.uncollectable)] {
+        for (name, value) in
+            [("collections", one.collections), ("collected", one.collected), ("uncollectable", one.uncollectable)]
+        {
             let value = value.into_object(py)?;
             dict.set_str(py, name, &value)?;
         }
@@ -163,7 +176,13 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         drop(slot.replace(Some(list.clone().upcast())));
         module.add(py, name, krait_object::Layout::as_object(&*list))?;
     }
-    for (name, value) in [("DEBUG_STATS", 1), ("DEBUG_COLLECTABLE", 2), ("DEBUG_UNCOLLECTABLE", 4), ("DEBUG_SAVEALL", 32), ("DEBUG_LEAK", 38)] {
+    for (name, value) in [
+        ("DEBUG_STATS", 1),
+        ("DEBUG_COLLECTABLE", 2),
+        ("DEBUG_UNCOLLECTABLE", 4),
+        ("DEBUG_SAVEALL", 32),
+        ("DEBUG_LEAK", 38),
+    ] {
         module.add(py, name, krait_object::Layout::as_object(&*Int::from_i64(py, value)?))?;
     }
     Ok(())

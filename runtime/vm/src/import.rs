@@ -165,12 +165,15 @@ fn resolve(py: Attached<'_>, name: &Str, globals: Option<&Object>, level: isize)
     }
     let importlib = importlib(py)?;
     let package = importlib.call_method(py, id!(py, _calc___package__), &[globals])?;
-    let Some(text) = (*package).downcast::<Str>() else { return Err(raise!(py, TypeError, "package must be a string")) };
+    let Some(text) = (*package).downcast::<Str>() else {
+        return Err(raise!(py, TypeError, "package must be a string"));
+    };
     if text.is_empty() {
         return Err(raise!(py, ImportError, "attempted relative import with no known parent package"));
     }
     let level = krait_object::Int::from_i64(py, level as i64)?;
-    let absolute = importlib.call_method(py, id!(py, _resolve_name), &[name.as_object(), &package, level.as_object()])?;
+    let absolute =
+        importlib.call_method(py, id!(py, _resolve_name), &[name.as_object(), &package, level.as_object()])?;
     absolute.downcast().map_err(|_| raise!(py, TypeError, "module name must be a string"))
 }
 

@@ -150,7 +150,13 @@ impl Interpreter {
     /// Every interpreter, in order of creation.
     pub fn all() -> Vec<&'static Interpreter> {
         // SAFETY: listed interpreters are live.
-        RUNTIME.interpreters.lock().expect("no panic under this lock").iter().map(|one| unsafe { one.as_ref() }).collect()
+        RUNTIME
+            .interpreters
+            .lock()
+            .expect("no panic under this lock")
+            .iter()
+            .map(|one| unsafe { one.as_ref() })
+            .collect()
     }
 
     /// Whether it is the main interpreter.
@@ -208,7 +214,9 @@ impl Interpreter {
             return body();
         }
         let this = ptr::from_ref(py.ext());
-        let pause = self.world.stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| self.visit_others(this, visit));
+        let pause = self
+            .world
+            .stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| self.visit_others(this, visit));
         body();
         pause.start();
     }
@@ -470,7 +478,8 @@ fn switch_gil(py: Attached<'_>, interpreter: &Interpreter) {
     // SAFETY: an attached thread holds it with this breaker.
     unsafe { interpreter.gil.switch(breaker(public)) };
     Attached::set_current_raw(thread);
-    if state_word(public).attach().is_err() || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter) {
+    if state_word(public).attach().is_err() || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter)
+    {
         // SAFETY: acquired again above.
         unsafe { interpreter.gil.release(breaker(public)) };
         hang();

@@ -134,10 +134,13 @@ fn bare_streams(py: Attached<'_>) -> PyResult<()> {
     }
     fn flush(_: Attached<'_>, _: &Object) {}
     let stream = Module::new(py, "bare_stream")?;
-    stream.add_functions(py, krait_object::functions! {
-        o "write" => write, "", "Writes text.";
-        noargs "flush" => flush, "", "Does nothing.";
-    })?;
+    stream.add_functions(
+        py,
+        krait_object::functions! {
+            o "write" => write, "", "Writes text.";
+            noargs "flush" => flush, "", "Does nothing.";
+        },
+    )?;
     sysmodule::set(py, "stdout", stream.as_object())?;
     let main = Module::new(py, "__main__")?;
     if let Some(builtins) = current(py).builtins.get() {
@@ -179,11 +182,22 @@ fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<
     let (mode_text, buffering) = (Str::new(py, mode)?, Int::from_i64(py, if buffered { -1 } else { 0 })?);
     let (none, false_) = (none(), krait_object::Bool::of(false));
     let open = io.get_attr(py, id!(py, open))?;
-    let buffer = open.call(py, Args {
-        pos: &[number.as_object(), mode_text.as_object(), buffering.as_object(), &none, &none, &none, false_.as_object()],
-        names: &[],
-        values: &[],
-    })?;
+    let buffer = open.call(
+        py,
+        Args {
+            pos: &[
+                number.as_object(),
+                mode_text.as_object(),
+                buffering.as_object(),
+                &none,
+                &none,
+                &none,
+                false_.as_object(),
+            ],
+            names: &[],
+            values: &[],
+        },
+    )?;
     let raw = if buffered { buffer.get_attr(py, id!(py, raw))? } else { buffer.clone() };
     let label = Str::new(py, label)?;
     raw.set_attr(py, id!(py, name), Some(label.as_object()))?;
@@ -194,14 +208,17 @@ fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<
     let errors = Str::new(py, if fd == 2 { "backslashreplace" } else { &config.stdio_errors })?;
     let newline = if fd == 0 { none.clone() } else { Str::new(py, "\n")?.upcast() };
     let wrapper = io.get_attr(py, id!(py, TextIOWrapper))?;
-    let stream = wrapper.call_pos(py, &[
-        &buffer,
-        encoding.as_object(),
-        errors.as_object(),
-        &newline,
-        line_buffering.as_object(),
-        write_through.as_object(),
-    ])?;
+    let stream = wrapper.call_pos(
+        py,
+        &[
+            &buffer,
+            encoding.as_object(),
+            errors.as_object(),
+            &newline,
+            line_buffering.as_object(),
+            write_through.as_object(),
+        ],
+    )?;
     let mode = Str::new(py, if fd == 0 { "r" } else { "w" })?;
     stream.set_attr(py, id!(py, mode), Some(mode.as_object()))?;
     Ok(stream)
@@ -298,7 +315,19 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
 fn clear_modules(py: Attached<'_>) {
     let Some(modules) = current(py).modules.get() else { return };
     let entries = modules.items_snapshot(py);
-    for name in ["path", "argv", "ps1", "ps2", "last_exc", "last_type", "last_value", "last_traceback", "path_hooks", "path_importer_cache", "meta_path"] {
+    for name in [
+        "path",
+        "argv",
+        "ps1",
+        "ps2",
+        "last_exc",
+        "last_type",
+        "last_value",
+        "last_traceback",
+        "path_hooks",
+        "path_importer_cache",
+        "meta_path",
+    ] {
         if let Err(raised) = sysmodule::set(py, name, &none()) {
             raised.clear(py);
         }
@@ -356,7 +385,9 @@ fn install_hooks() {
             crate::generator::resume(py, unsafe { generator.cast_unchecked() }, value, raise, false)
         },
         super_context: crate::frame_context::super_context,
-        handled_exception: |py| krait_object::exceptions::handled_exception(py).map(|exception| exception.as_object().to_ref()),
+        handled_exception: |py| {
+            krait_object::exceptions::handled_exception(py).map(|exception| exception.as_object().to_ref())
+        },
         sys_attr: sysmodule::get,
         stop_the_world: |py, body| current(py).stop_the_world(py, body),
         check_signals: signals::check,
@@ -370,7 +401,9 @@ fn install_hooks() {
             let name = if encode { id!(py, encode) } else { id!(py, decode) };
             let encoding = Str::new(py, encoding)?;
             match errors {
-                Some(errors) => module.call_method(py, name, &[object, encoding.as_object(), Str::new(py, errors)?.as_object()]),
+                Some(errors) => {
+                    module.call_method(py, name, &[object, encoding.as_object(), Str::new(py, errors)?.as_object()])
+                }
                 None => module.call_method(py, name, &[object, encoding.as_object()]),
             }
         },

@@ -54,11 +54,6 @@ impl<'a> Reader<'a, '_> {
         }
     }
 
-    fn short(&mut self) -> PyResult<i16> {
-        let bytes = self.take(2)?;
-        Ok(i16::from_le_bytes([bytes[0], bytes[1]]))
-    }
-
     fn long(&mut self) -> PyResult<i32> {
         let bytes = self.take(4)?;
         Ok(i32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]]))

@@ -20,13 +20,21 @@ pub fn fill(config: &mut Config, program: &str) {
     // The directory whose parents are searched for the library: that of the real program.
     let real = match &venv {
         Some((_, home)) => Some(home.clone()),
-        None => executable.as_deref().and_then(|path| std::fs::canonicalize(path).ok()).and_then(|path| path.parent().map(Path::to_path_buf)),
+        None => executable
+            .as_deref()
+            .and_then(|path| std::fs::canonicalize(path).ok())
+            .and_then(|path| path.parent().map(Path::to_path_buf)),
     };
     let base_prefix = environment("PYTHONHOME")
         .or_else(|| real.as_deref().and_then(|start| search_up(start, &library)))
         .or_else(|| library_prefix(&library));
-    let stdlib = base_prefix.as_deref().map(|prefix| prefix.join("lib").join(&library)).filter(|dir| dir.join("os.py").is_file());
-    let base = base_prefix.unwrap_or_else(|| real.as_deref().and_then(Path::parent).map_or_else(|| PathBuf::from("/usr/local"), Path::to_path_buf));
+    let stdlib = base_prefix
+        .as_deref()
+        .map(|prefix| prefix.join("lib").join(&library))
+        .filter(|dir| dir.join("os.py").is_file());
+    let base = base_prefix.unwrap_or_else(|| {
+        real.as_deref().and_then(Path::parent).map_or_else(|| PathBuf::from("/usr/local"), Path::to_path_buf)
+    });
     let prefix = venv.map_or_else(|| base.clone(), |(root, _)| root);
     let fallback = |field: &mut String, value: &Path| {
         if field.is_empty() {

@@ -4,7 +4,9 @@
 use crate::config::Config;
 use crate::paths;
 use crate::{compile, errors, import, lifecycle, platform, signals, sysmodule};
-use krait_object::{Attached, Code, Dict, FREE_THREADED, Layout, Object, PyResult, Ref, Str, Tuple, exc, id, none, raise};
+use krait_object::{
+    Attached, Code, Dict, FREE_THREADED, Layout, Object, PyResult, Ref, Str, Tuple, exc, id, none, raise,
+};
 use std::ffi::OsString;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -94,7 +96,10 @@ pub fn parse(args: &[String]) -> Parsed {
             _ => {}
         }
         if arg.starts_with("--") {
-            return Parsed::Fail(format!("unknown option {arg}\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n"), 2);
+            return Parsed::Fail(
+                format!("unknown option {arg}\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n"),
+                2,
+            );
         }
         let mut letters = arg[1..].char_indices();
         while let Some((offset, letter)) = letters.next() {
@@ -132,7 +137,9 @@ pub fn parse(args: &[String]) -> Parsed {
                 'h' | '?' => return Parsed::Print(help(&name)),
                 'W' | 'X' | 'c' | 'm' => {
                     let Some(value) = value(&mut at) else {
-                        let usage = format!("Argument expected for the -{letter} option\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n");
+                        let usage = format!(
+                            "Argument expected for the -{letter} option\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n"
+                        );
                         return Parsed::Fail(usage, 2);
                     };
                     match letter {
@@ -156,7 +163,9 @@ pub fn parse(args: &[String]) -> Parsed {
                     break;
                 }
                 _ => {
-                    let usage = format!("Unknown option: -{letter}\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n");
+                    let usage = format!(
+                        "Unknown option: -{letter}\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n"
+                    );
                     return Parsed::Fail(usage, 2);
                 }
             }
@@ -195,7 +204,9 @@ pub fn parse(args: &[String]) -> Parsed {
 fn read_environment(config: &mut Config) -> Result<(), String> {
     let use_environment = config.use_environment;
     let variable = |name: &str| match use_environment {
-        true => std::env::var_os(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned()),
+        true => {
+            std::env::var_os(name).filter(|value| !value.is_empty()).map(|value| value.to_string_lossy().into_owned())
+        }
         false => None,
     };
     let level = |name: &str| variable(name).map(|value| value.parse::<i32>().unwrap_or(1).max(0));
@@ -215,8 +226,10 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
     config.verbose = config.verbose.max(level("PYTHONVERBOSE").unwrap_or(0));
     config.dev_mode = option(config, "dev").is_some() || variable("PYTHONDEVMODE").is_some();
     config.utf8_mode = true;
-    config.faulthandler = config.dev_mode || option(config, "faulthandler").is_some() || variable("PYTHONFAULTHANDLER").is_some();
-    config.warn_default_encoding = option(config, "warn_default_encoding").is_some() || variable("PYTHONWARNDEFAULTENCODING").is_some();
+    config.faulthandler =
+        config.dev_mode || option(config, "faulthandler").is_some() || variable("PYTHONFAULTHANDLER").is_some();
+    config.warn_default_encoding =
+        option(config, "warn_default_encoding").is_some() || variable("PYTHONWARNDEFAULTENCODING").is_some();
     config.code_debug_ranges = option(config, "no_debug_ranges").is_none() && variable("PYTHONNODEBUGRANGES").is_none();
     config.pycache_prefix = option(config, "pycache_prefix").flatten().or_else(|| variable("PYTHONPYCACHEPREFIX"));
     if let Some(seed) = variable("PYTHONHASHSEED").filter(|seed| seed != "random") {
@@ -242,7 +255,9 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
     }
     if let Some(gil) = option(config, "gil").flatten().or_else(|| variable("PYTHON_GIL")) {
         match gil.as_str() {
-            "0" if !FREE_THREADED => return Err("config_read_gil: Disabling the GIL is not supported by this build".to_owned()),
+            "0" if !FREE_THREADED => {
+                return Err("config_read_gil: Disabling the GIL is not supported by this build".to_owned());
+            }
             "0" | "1" => {}
             _ => return Err("config_read_gil: PYTHON_GIL / -X gil must be \"0\" or \"1\"".to_owned()),
         }
@@ -269,7 +284,10 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
         if !errors.is_empty() {
             config.stdio_errors = errors.to_owned();
         }
-    } else if matches!(std::env::var("LC_ALL").or_else(|_| std::env::var("LC_CTYPE")).or_else(|_| std::env::var("LANG")).as_deref(), Err(_) | Ok("C" | "POSIX" | "")) {
+    } else if matches!(
+        std::env::var("LC_ALL").or_else(|_| std::env::var("LC_CTYPE")).or_else(|_| std::env::var("LANG")).as_deref(),
+        Err(_) | Ok("C" | "POSIX" | "")
+    ) {
         config.stdio_errors = "surrogateescape".to_owned();
     }
     Ok(())
@@ -315,7 +333,8 @@ pub fn run(py: Attached<'_>, program: &Program) -> i32 {
             errors::report_pending(py)
         }
     };
-    let inspect = crate::interp::current(py).config.inspect || std::env::var_os("PYTHONINSPECT").is_some_and(|v| !v.is_empty());
+    let inspect =
+        crate::interp::current(py).config.inspect || std::env::var_os("PYTHONINSPECT").is_some_and(|v| !v.is_empty());
     if inspect && *program != Program::Input {
         status = interactive(py, false);
     }
@@ -337,7 +356,10 @@ fn run_program(py: Attached<'_>, program: &Program) -> PyResult<()> {
             run_source(py, source.as_bytes(), "<string>")
         }
         Program::Module(name) => {
-            prepend_path(py, &std::env::current_dir().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default())?;
+            prepend_path(
+                py,
+                &std::env::current_dir().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default(),
+            )?;
             run_module(py, name, true)
         }
         Program::Script(path) => run_script(py, path),
@@ -348,12 +370,16 @@ fn run_program(py: Attached<'_>, program: &Program) -> PyResult<()> {
             if tty || crate::interp::current(py).config.inspect {
                 match interactive(py, true) {
                     0 => Ok(()),
-                    status => Err(py.raise_value(exc::SystemExit(), krait_object::Int::from_i64(py, i64::from(status))?.as_object())),
+                    status => Err(py.raise_value(
+                        exc::SystemExit(),
+                        krait_object::Int::from_i64(py, i64::from(status))?.as_object(),
+                    )),
                 }
             } else {
                 let mut source = Vec::new();
-                std::io::Read::read_to_end(&mut std::io::stdin(), &mut source)
-                    .map_err(|error| krait_object::exceptions::raise_os_error(py, error.raw_os_error().unwrap_or(libc::EIO)))?;
+                std::io::Read::read_to_end(&mut std::io::stdin(), &mut source).map_err(|error| {
+                    krait_object::exceptions::raise_os_error(py, error.raw_os_error().unwrap_or(libc::EIO))
+                })?;
                 run_source(py, &source, "<stdin>")
             }
         }
@@ -406,7 +432,9 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
             let program = crate::interp::current(py).config.orig_argv.first().cloned().unwrap_or_default();
             let number = error.raw_os_error().unwrap_or(libc::EIO);
             let text = krait_object::exceptions::error_text(number);
-            let absolute = std::path::absolute(path).map(|path| path.to_string_lossy().into_owned()).unwrap_or_else(|_| path.to_owned());
+            let absolute = std::path::absolute(path)
+                .map(|path| path.to_string_lossy().into_owned())
+                .unwrap_or_else(|_| path.to_owned());
             errors::write_stderr(py, &format!("{program}: can't open file '{absolute}': [Errno {number}] {text}\n"));
             return Err(py.raise_value(exc::SystemExit(), krait_object::Int::from_i64(py, 2)?.as_object()));
         }
@@ -437,7 +465,13 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
             let end = source.iter().position(|byte| *byte == b'\n').unwrap_or(source.len());
             source.drain(..end);
         }
-        compile::compile_source(py, &source, &*Str::from_fs_bytes(py, path.as_bytes())?, compile::Mode::Exec, &Default::default())?
+        compile::compile_source(
+            py,
+            &source,
+            &*Str::from_fs_bytes(py, path.as_bytes())?,
+            compile::Mode::Exec,
+            &Default::default(),
+        )?
     };
     run_code(py, &code)
 }

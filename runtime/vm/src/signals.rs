@@ -118,8 +118,9 @@ pub fn run_handlers(py: Attached<'_>) -> PyResult<()> {
             continue;
         }
         let frame = crate::frameobject::current(py)?.map(Ref::upcast);
-        let result = Int::from_i64(py, number as i64)
-            .and_then(|number| handler.call_pos(py, &[&number.upcast(), frame.as_deref().unwrap_or(&krait_object::none())]));
+        let result = Int::from_i64(py, number as i64).and_then(|number| {
+            handler.call_pos(py, &[&number.upcast(), frame.as_deref().unwrap_or(&krait_object::none())])
+        });
         if let Err(raised) = result {
             ANY.store(true, Ordering::Release);
             breaker.set(SIGNALS_PENDING);

@@ -1,7 +1,9 @@
 //! The functions of `sys` that look at frames.
 use crate::frameobject::{self, FrameObject};
 use crate::interp::current;
-use krait_object::{Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, functions, id, none, raise};
+use krait_object::{
+    Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, functions, id, none, raise,
+};
 
 fn getframe(py: Attached<'_>, _: &Object, [depth]: [Option<&Object>; 1]) -> PyResult<Ref<Object>> {
     let depth = depth.map_or(Ok(0), |depth| depth.as_i32(py))?;
@@ -58,7 +60,8 @@ fn current_frames(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
 /// The exception that every thread handles, by thread identifier.
 fn current_exceptions(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
     let result = Dict::new(py)?;
-    let me = krait_object::exceptions::handled_exception(py).map_or_else(none, |exception| exception.as_object().to_ref());
+    let me =
+        krait_object::exceptions::handled_exception(py).map_or_else(none, |exception| exception.as_object().to_ref());
     let ident = py.tstate().thread_id.get().into_object(py)?;
     result.set(py, &ident, &me)?;
     Ok(result)

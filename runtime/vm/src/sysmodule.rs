@@ -5,8 +5,8 @@ use krait_object::args::Args;
 use krait_object::structseq::StructSeq;
 
 use krait_object::{
-    Attached, BaseException, Bool, Dict, FREE_THREADED, IntoObject, Layout, List, Module, Object, PyResult,
-    Ref, Slot, Str, Tuple, functions, gc, id, mode, none, raise,
+    Attached, BaseException, Bool, Dict, FREE_THREADED, IntoObject, Layout, List, Module, Object, PyResult, Ref, Slot,
+    Str, Tuple, functions, gc, id, mode, none, raise,
 };
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -107,7 +107,10 @@ static VERSION_INFO: StructSeq = StructSeq::new(
 static ASYNCGEN_HOOKS: StructSeq = StructSeq::new(
     "sys.asyncgen_hooks",
     "The hooks of asynchronous generators.",
-    &[("firstiter", "called before a generator is first iterated"), ("finalizer", "called when a generator is to be finalized")],
+    &[
+        ("firstiter", "called before a generator is first iterated"),
+        ("finalizer", "called when a generator is to be finalized"),
+    ],
 );
 
 static UNRAISABLE_ARGS: StructSeq = StructSeq::new(
@@ -141,13 +144,20 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
         module.add(py, name, &value)
     };
     let strings = |items: &[String]| -> PyResult<Ref<Object>> {
-        let items = items.iter().map(|item| Ok(Str::from_fs_bytes(py, item.as_bytes())?.upcast())).collect::<PyResult<Vec<_>>>()?;
+        let items = items
+            .iter()
+            .map(|item| Ok(Str::from_fs_bytes(py, item.as_bytes())?.upcast()))
+            .collect::<PyResult<Vec<_>>>()?;
         Ok(List::from_vec(py, items)?.upcast())
     };
     add("version", platform::version_text().into_object(py))?;
     add("hexversion", platform::HEX_VERSION.into_object(py))?;
     add("api_version", platform::API_VERSION.into_object(py))?;
-    add("copyright", "Copyright (c) The Krait authors. The standard library: Copyright (c) Python Software Foundation.".into_object(py))?;
+    add(
+        "copyright",
+        "Copyright (c) The Krait authors. The standard library: Copyright (c) Python Software Foundation."
+            .into_object(py),
+    )?;
     add("platform", "linux".into_object(py))?;
     add("byteorder", if cfg!(target_endian = "little") { "little" } else { "big" }.into_object(py))?;
     add("maxsize", isize::MAX.into_object(py))?;
@@ -177,7 +187,12 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     add("path_importer_cache", Dict::new(py).map(Ref::upcast))?;
     add("flags", flags(py))?;
     add("float_info", float_info(py))?;
-    add("hash_info", HASH_INFO.make(py, values![py; 64, (1i64 << 61) - 1, 314159, 0, 1_000_003, "siphash13", 64, 128, 0]).map(Ref::upcast))?;
+    add(
+        "hash_info",
+        HASH_INFO
+            .make(py, values![py; 64, (1i64 << 61) - 1, 314159, 0, 1_000_003, "siphash13", 64, 128, 0])
+            .map(Ref::upcast),
+    )?;
     add("int_info", INT_INFO.make(py, values![py; 30, 4, krait_object::longobject::DEFAULT_MAX_STR_DIGITS, krait_object::longobject::MIN_MAX_STR_DIGITS]).map(Ref::upcast))?;
     add("thread_info", THREAD_INFO.make(py, values![py; "pthread", "pymutex", none()]).map(Ref::upcast))?;
     let version_info = version_info(py)?;
@@ -264,22 +279,28 @@ fn namespace(py: Attached<'_>, items: &[(&str, Ref<Object>)]) -> PyResult<Ref<Ob
 }
 
 fn implementation(py: Attached<'_>, version: &Object) -> PyResult<Ref<Object>> {
-    namespace(py, &[
-        ("name", "cpython".into_object(py)?),
-        ("cache_tag", platform::CACHE_TAG.into_object(py)?),
-        ("version", version.to_ref()),
-        ("hexversion", platform::HEX_VERSION.into_object(py)?),
-        ("_multiarch", platform::MULTIARCH.into_object(py)?),
-        ("supports_isolated_interpreters", true.into_object(py)?),
-        ("krait_version", platform::KRAIT_VERSION.into_object(py)?),
-    ])
+    namespace(
+        py,
+        &[
+            ("name", "cpython".into_object(py)?),
+            ("cache_tag", platform::CACHE_TAG.into_object(py)?),
+            ("version", version.to_ref()),
+            ("hexversion", platform::HEX_VERSION.into_object(py)?),
+            ("_multiarch", platform::MULTIARCH.into_object(py)?),
+            ("supports_isolated_interpreters", true.into_object(py)?),
+            ("krait_version", platform::KRAIT_VERSION.into_object(py)?),
+        ],
+    )
 }
 
 fn krait(py: Attached<'_>) -> PyResult<Ref<Object>> {
-    namespace(py, &[
-        ("version", platform::KRAIT_VERSION.into_object(py)?),
-        ("mode", if FREE_THREADED { "nogil" } else { "gil" }.into_object(py)?),
-    ])
+    namespace(
+        py,
+        &[
+            ("version", platform::KRAIT_VERSION.into_object(py)?),
+            ("mode", if FREE_THREADED { "nogil" } else { "gil" }.into_object(py)?),
+        ],
+    )
 }
 
 fn methods() -> &'static [krait_object::layout::PyMethodDef] {
@@ -391,10 +412,14 @@ fn breakpointhook(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<
         return Ok(none());
     }
     let (module, attribute) = name.rsplit_once('.').unwrap_or(("builtins", name));
-    let hook = crate::import::import_module(py, module).and_then(|module| module.get_attr(py, &*Str::new(py, attribute)?));
+    let hook =
+        crate::import::import_module(py, module).and_then(|module| module.get_attr(py, &*Str::new(py, attribute)?));
     match hook {
         Ok(hook) => hook.call(py, args),
-        Err(raised) if raised.matches(py, krait_object::exc::ImportError()) || raised.matches(py, krait_object::exc::AttributeError()) => {
+        Err(raised)
+            if raised.matches(py, krait_object::exc::ImportError())
+                || raised.matches(py, krait_object::exc::AttributeError()) =>
+        {
             raised.clear(py);
             let message = format!("Ignoring unimportable $PYTHONBREAKPOINT: \"{name}\"");
             (krait_object::hooks::hooks().warn)(py, krait_object::exc::RuntimeWarning(), &message, 1)?;
@@ -438,7 +463,8 @@ fn displayhook(py: Attached<'_>, _: &Object, object: &Object) -> PyResult<()> {
         }
         raised.clear(py);
         let encoding = stdout.get_attr(py, id!(py, encoding))?;
-        let encoded = text.as_object().call_method(py, id!(py, encode), &[&encoding, id!(py, backslashreplace).as_object()])?;
+        let encoded =
+            text.as_object().call_method(py, id!(py, encode), &[&encoding, id!(py, backslashreplace).as_object()])?;
         let decoded = encoded.call_method(py, id!(py, decode), &[&encoding])?;
         stdout.call_method(py, id!(py, write), &[&decoded])?;
     }
@@ -667,7 +693,8 @@ fn get_cpu_count_config(py: Attached<'_>, _: &Object) -> i32 {
 }
 
 fn unraisablehook(py: Attached<'_>, _: &Object, unraisable: &Object) -> PyResult<()> {
-    let [value, message, object] = [id!(py, exc_value), id!(py, err_msg), id!(py, object)].map(|name| unraisable.get_attr(py, name));
+    let [value, message, object] =
+        [id!(py, exc_value), id!(py, err_msg), id!(py, object)].map(|name| unraisable.get_attr(py, name));
     let (value, message, object) = (value?, message?, object?);
     let message = if message.is_none() { None } else { Some(message.str(py)?.to_string()) };
     crate::errors::display_unraisable(py, &value, message.as_deref(), (!object.is_none()).then_some(&*object));
@@ -690,6 +717,11 @@ pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option
     if report().is_err()
         && let Some(second) = py.take_raised()
     {
-        crate::errors::display_unraisable(py, second.as_object(), Some("Exception ignored in sys.unraisablehook"), None);
+        crate::errors::display_unraisable(
+            py,
+            second.as_object(),
+            Some("Exception ignored in sys.unraisablehook"),
+            None,
+        );
     }
 }

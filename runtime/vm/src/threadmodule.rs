@@ -5,8 +5,8 @@ use krait_object::args::Args;
 use krait_object::layout::PyObject;
 use krait_object::structseq::StructSeq;
 use krait_object::{
-    Attached, BaseException, Dict, Float, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type,
-    Visit, exc, functions, id, mem, none, pytype, raise,
+    Attached, BaseException, Dict, Float, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple,
+    Type, Visit, exc, functions, id, mem, none, pytype, raise,
 };
 use krait_sync::block::{Acquired, Wait};
 use krait_sync::event::Event;
@@ -26,7 +26,9 @@ const DEFAULT_STACK: usize = 16 << 20;
 
 /// A timeout argument: `None` for ever, negative numbers for ever too if `negative_is_forever`.
 fn timeout_arg(py: Attached<'_>, timeout: Option<&Object>, blocking: bool) -> PyResult<Option<Duration>> {
-    let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else { return Ok(if blocking { None } else { Some(Duration::ZERO) }) };
+    let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else {
+        return Ok(if blocking { None } else { Some(Duration::ZERO) });
+    };
     let seconds = timeout.as_f64(py)?;
     if !blocking && seconds != -1.0 {
         return Err(raise!(py, ValueError, "can't specify a timeout for a non-blocking call"));
@@ -47,7 +49,11 @@ fn timeout_arg(py: Attached<'_>, timeout: Option<&Object>, blocking: bool) -> Py
 }
 
 /// Waits with `attempt` until it succeeds or time is up; signal handlers run in between.
-fn wait_interruptibly(py: Attached<'_>, timeout: Option<Duration>, mut attempt: impl FnMut(Wait) -> Acquired) -> PyResult<bool> {
+fn wait_interruptibly(
+    py: Attached<'_>,
+    timeout: Option<Duration>,
+    mut attempt: impl FnMut(Wait) -> Acquired,
+) -> PyResult<bool> {
     let end = timeout.map(|timeout| Instant::now() + timeout);
     loop {
         let wait = match end {
@@ -66,7 +72,8 @@ fn wait_interruptibly(py: Attached<'_>, timeout: Option<Duration>, mut attempt: 
 }
 
 /// Argument order of `acquire`.
-const ACQUIRE: krait_object::args::Signature = krait_object::args::Signature::parse("acquire", "(blocking=True, timeout=-1)");
+const ACQUIRE: krait_object::args::Signature =
+    krait_object::args::Signature::parse("acquire", "(blocking=True, timeout=-1)");
 
 fn acquire_args(py: Attached<'_>, args: Args<'_>) -> PyResult<Option<Duration>> {
     let [blocking, timeout]: [Option<&Object>; 2] = ACQUIRE.bind(py, args)?;
@@ -320,7 +327,9 @@ impl ThreadHandle {
             None => None,
             Some(timeout) => match timeout.as_f64(py)? {
                 seconds if seconds < 0.0 => None,
-                seconds if seconds > TIMEOUT_MAX => return Err(raise!(py, OverflowError, "timeout value is too large")),
+                seconds if seconds > TIMEOUT_MAX => {
+                    return Err(raise!(py, OverflowError, "timeout value is too large"));
+                }
                 seconds => Some(Duration::from_secs_f64(seconds)),
             },
         };
@@ -595,7 +604,14 @@ struct ThreadPointer(NonNull<krait_object::state::ThreadExt>);
 unsafe impl Send for ThreadPointer {}
 
 /// Starts a thread that calls `call`.
-fn spawn(py: Attached<'_>, shared: Arc<Shared>, daemon: bool, call: Ref<Object>, args: Ref<Object>, kwargs: Option<Ref<Object>>) -> PyResult<()> {
+fn spawn(
+    py: Attached<'_>,
+    shared: Arc<Shared>,
+    daemon: bool,
+    call: Ref<Object>,
+    args: Ref<Object>,
+    kwargs: Option<Ref<Object>>,
+) -> PyResult<()> {
     let interpreter: &'static Interpreter = interp::of_thread(py.ext());
     if interpreter.finalizing.load(Ordering::Acquire) {
         return Err(raise!(py, PythonFinalizationError, "can't create new thread at interpreter shutdown"));
@@ -635,7 +651,10 @@ fn spawn(py: Attached<'_>, shared: Arc<Shared>, daemon: bool, call: Ref<Object>,
 }
 
 /// The body of a new operating-system thread.
-fn run_thread(state: NonNull<krait_object::state::ThreadExt>, (call, args, kwargs): (Carried, Carried, Option<Carried>)) {
+fn run_thread(
+    state: NonNull<krait_object::state::ThreadExt>,
+    (call, args, kwargs): (Carried, Carried, Option<Carried>),
+) {
     // SAFETY: a fresh thread state, used by this thread only.
     let py = unsafe {
         interp::bind(state);
@@ -657,7 +676,13 @@ fn run_thread(state: NonNull<krait_object::state::ThreadExt>, (call, args, kwarg
     interp::end_thread(py);
 }
 
-fn start_args<'a>(py: Attached<'_>, name: &str, function: &'a Object, args: &'a Object, kwargs: Option<&'a Object>) -> PyResult<()> {
+fn start_args<'a>(
+    py: Attached<'_>,
+    name: &str,
+    function: &'a Object,
+    args: &'a Object,
+    kwargs: Option<&'a Object>,
+) -> PyResult<()> {
     if !function.is_callable() {
         return Err(raise!(py, TypeError, "first arg must be callable"));
     }
@@ -674,7 +699,14 @@ fn start_new_thread(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<us
     let pos = args.unpack(py, "start_new_thread", 2, 3)?;
     start_args(py, "_thread.start_new_thread", pos[0], pos[1], pos.get(2).copied())?;
     let handle = ThreadHandle::new(py)?;
-    spawn(py, handle.shared().clone(), true, pos[0].to_ref(), pos[1].to_ref(), pos.get(2).map(|kwargs| kwargs.to_ref()))?;
+    spawn(
+        py,
+        handle.shared().clone(),
+        true,
+        pos[0].to_ref(),
+        pos[1].to_ref(),
+        pos.get(2).map(|kwargs| kwargs.to_ref()),
+    )?;
     Ok(handle.shared().ident.load(Ordering::Relaxed))
 }
 
@@ -786,7 +818,8 @@ fn shutdown(py: Attached<'_>, _: &Object) -> PyResult<()> {
 
 /// Prints the end of a thread by an exception.
 fn excepthook(py: Attached<'_>, _: &Object, args: &Object) -> PyResult<()> {
-    let [class, value, thread] = [id!(py, exc_type), id!(py, exc_value), id!(py, thread)].map(|name| args.get_attr(py, name));
+    let [class, value, thread] =
+        [id!(py, exc_type), id!(py, exc_value), id!(py, thread)].map(|name| args.get_attr(py, name));
     let (class, value, thread) = (class?, value?, thread?);
     if class.is(exc::SystemExit()) {
         return Ok(());

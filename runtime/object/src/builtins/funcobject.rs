@@ -156,7 +156,10 @@ impl Function {
             raw.vectorcall.set(Some(vectorcall));
             raw.func_version.set(code.raw().co_version.get());
         })?;
-        crate::mode::set_deferred(function.as_object());
+        // Inner functions are often short-lived and hold variables, so they are freed promptly.
+        if code.raw().co_flags.get() as u32 & krait_bytecode::flags::CO_NESTED == 0 {
+            crate::mode::set_deferred(function.as_object());
+        }
         Ok(function)
     }
 

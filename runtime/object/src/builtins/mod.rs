@@ -172,9 +172,32 @@ const STATIC_TYPES: &[fn() -> &'static Type] = &[
 /// The types that `builtins` names, exceptions apart.
 pub fn builtin_types() -> Vec<(&'static str, &'static Type)> {
     const NAMES: &[&str] = &[
-        "object", "type", "int", "bool", "float", "complex", "str", "bytes", "bytearray", "memoryview", "list", "tuple", "dict",
-        "set", "frozenset", "slice", "range", "enumerate", "reversed", "map", "filter", "zip", "property", "classmethod",
-        "staticmethod", "super",
+        "object",
+        "type",
+        "int",
+        "bool",
+        "float",
+        "complex",
+        "str",
+        "bytes",
+        "bytearray",
+        "memoryview",
+        "list",
+        "tuple",
+        "dict",
+        "set",
+        "frozenset",
+        "slice",
+        "range",
+        "enumerate",
+        "reversed",
+        "map",
+        "filter",
+        "zip",
+        "property",
+        "classmethod",
+        "staticmethod",
+        "super",
     ];
     let found = STATIC_TYPES.iter().filter_map(|link| {
         let ty = link();

@@ -104,6 +104,16 @@ pub fn may_immortalize(_object: &Object) -> bool {
 /// Defers counting of a widely shared object: nothing to do under the GIL.
 pub fn set_deferred(_object: &Object) {}
 
+/// Whether references to the object need no count: it is immortal.
+///
+/// # Safety
+/// `object` is live.
+#[inline(always)]
+pub unsafe fn needs_no_count(object: *mut PyObject) -> bool {
+    // SAFETY: by the contract.
+    (unsafe { (*object).head.ob_refcnt() }.load(Relaxed) as i32) < 0
+}
+
 /// Gives a fresh object the count one.
 ///
 /// # Safety

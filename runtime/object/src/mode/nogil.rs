@@ -297,6 +297,18 @@ pub fn set_deferred(object: &Object) {
     brc::set_deferred(unsafe { counts(object.as_ptr()) });
 }
 
+/// Whether references to the object need no count while a frame holds them: it is immortal, or only the collector
+/// frees it, with the world stopped and the frames scanned.
+///
+/// # Safety
+/// [quiescent]: `object` points to memory that is still an object head.
+#[inline(always)]
+pub unsafe fn needs_no_count(object: *mut PyObject) -> bool {
+    // SAFETY: by the contract.
+    let head = unsafe { &(*object).head };
+    head.ob_ref_local.load(Relaxed) == IMMORTAL || head.ob_ref_shared.load(Relaxed) > brc::DEFERRED
+}
+
 /// Gives a fresh object the count one, owned by the calling thread.
 ///
 /// # Safety

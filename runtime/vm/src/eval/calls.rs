@@ -11,18 +11,18 @@ pub(super) const CALL_SKIP: isize = 1 + Opcode::CALL.cache_entries() as isize;
 const EX_SKIP: isize = 1;
 
 /// The argument words of a call as plain pointers, with one free word before them for the callee's use.
-struct Plain {
+pub(super) struct Plain {
     small: [*mut PyObject; 10],
     large: Vec<*mut PyObject>,
 }
 
 impl Plain {
-    const EMPTY: Self = Plain { small: [std::ptr::null_mut(); 10], large: Vec::new() };
+    pub(super) const EMPTY: Self = Plain { small: [std::ptr::null_mut(); 10], large: Vec::new() };
 
     /// # Safety
     /// `words` points to `count` words, none of them null.
     #[inline(always)]
-    unsafe fn fill(&mut self, words: *const StackRef, count: usize) -> *const *mut PyObject {
+    pub(super) unsafe fn fill(&mut self, words: *const StackRef, count: usize) -> *const *mut PyObject {
         if count < self.small.len() {
             for at in 0..count {
                 // SAFETY: by the contract.
@@ -79,7 +79,7 @@ pub(crate) fn vectorcall_function(callable: &Object) -> Option<vectorcallfunc> {
 
 /// A call returned null: the exception must be set.
 #[cold]
-fn check_raised(py: Attached<'_>, callable: &Object) -> Raised {
+pub(super) fn check_raised(py: Attached<'_>, callable: &Object) -> Raised {
     if py.pending().is_some() {
         return Raised::assume();
     }
@@ -138,7 +138,7 @@ impl Eval<'_> {
 
     /// Replaces a bound method and the null behind it by function and receiver.
     #[inline(always)]
-    fn unpack_method(&mut self, depth: usize) {
+    pub(super) fn unpack_method(&mut self, depth: usize) {
         if !self.peek(depth - 1).is_null() {
             return;
         }
@@ -303,10 +303,5 @@ impl Eval<'_> {
         }
         self.push(function);
         Ok(1)
-    }
-
-    #[cold]
-    pub(super) fn specialize_call(&mut self) {
-        self.unit().miss();
     }
 }

@@ -3,6 +3,9 @@ use super::{Eval, Step, Stop};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::layout::*;
+use krait_object::listobject::ListIter;
+use krait_object::rangeobject::RangeIter;
+use krait_object::tupleobject::TupleIter;
 use krait_object::{Bool, Layout, List, Object, PyResult, Ref, Tuple, raise};
 
 const POP_JUMP_SKIP: isize = 1 + Opcode::POP_JUMP_IF_TRUE.cache_entries() as isize;
@@ -122,10 +125,62 @@ impl Eval<'_> {
     #[cold]
     fn specialize_for_iter(&mut self) {
         let ty = self.object(1).ty();
-        if ty.as_object().is(crate::generator::Generator::type_object()) {
+        let is = |other: &krait_object::Type| ty.as_object().is(other);
+        if is(crate::generator::Generator::type_object()) {
             self.unit().specialize(Opcode::FOR_ITER_GEN);
+        } else if is(ListIter::type_object()) {
+            self.unit().specialize(Opcode::FOR_ITER_LIST);
+        } else if is(TupleIter::type_object()) {
+            self.unit().specialize(Opcode::FOR_ITER_TUPLE);
+        } else if is(RangeIter::type_object()) {
+            self.unit().specialize(Opcode::FOR_ITER_RANGE);
         } else {
             self.unit().miss();
+        }
+    }
+
+    #[cold]
+    fn for_iter_deopt(&mut self) -> Step {
+        self.unit().deoptimize(Opcode::FOR_ITER);
+        self.save();
+        self.for_iter_generic()
+    }
+
+    #[inline(always)]
+    pub(super) fn FOR_ITER_LIST(&mut self) -> Step {
+        let Some(iterator) = self.object(1).downcast_exact::<ListIter>() else { return self.for_iter_deopt() };
+        self.save();
+        match ListIter::next(self.py, iterator)? {
+            Some(item) => {
+                self.push_ref(item);
+                Ok(FOR_ITER_SKIP)
+            }
+            None => Ok(self.for_iter_done()),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn FOR_ITER_TUPLE(&mut self) -> Step {
+        let Some(iterator) = self.object(1).downcast_exact::<TupleIter>() else { return self.for_iter_deopt() };
+        self.save();
+        match TupleIter::next(self.py, iterator)? {
+            Some(item) => {
+                self.push_ref(item);
+                Ok(FOR_ITER_SKIP)
+            }
+            None => Ok(self.for_iter_done()),
+        }
+    }
+
+    #[inline(always)]
+    pub(super) fn FOR_ITER_RANGE(&mut self) -> Step {
+        let Some(iterator) = self.object(1).downcast_exact::<RangeIter>() else { return self.for_iter_deopt() };
+        match RangeIter::next(self.py, iterator)? {
+            Some(item) => {
+                self.push(StackRef::owned(item));
+                Ok(FOR_ITER_SKIP)
+            }
+            None => Ok(self.for_iter_done()),
         }
     }
 

@@ -9,6 +9,7 @@ mod arith;
 mod attr_cache;
 mod attrs;
 mod build;
+mod call_cache;
 mod calls;
 mod except;
 mod flow;
@@ -99,6 +100,12 @@ impl<'py> Eval<'py> {
                 BINARY_OP_SUBSCR_DICT
                 BINARY_SLICE BUILD_INTERPOLATION BUILD_LIST BUILD_MAP BUILD_SET BUILD_SLICE BUILD_STRING
                 BUILD_TEMPLATE BUILD_TUPLE CALL CALL_FUNCTION_EX CALL_INTRINSIC_1 CALL_INTRINSIC_2 CALL_KW
+                CALL_PY_EXACT_ARGS CALL_BUILTIN_O CALL_BUILTIN_FAST CALL_METHOD_DESCRIPTOR_O
+                CALL_METHOD_DESCRIPTOR_NOARGS CALL_METHOD_DESCRIPTOR_FAST CALL_ALLOC_AND_ENTER_INIT CALL_TYPE_1
+                LOAD_ATTR_INSTANCE_VALUE LOAD_ATTR_SLOT LOAD_ATTR_METHOD_WITH_VALUES LOAD_ATTR_METHOD_NO_DICT
+                LOAD_ATTR_METHOD_LAZY_DICT LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES LOAD_ATTR_MODULE LOAD_ATTR_CLASS
+                LOAD_ATTR_PROPERTY LOAD_GLOBAL_MODULE LOAD_GLOBAL_BUILTIN STORE_ATTR_INSTANCE_VALUE STORE_ATTR_SLOT
+                FOR_ITER_LIST FOR_ITER_TUPLE FOR_ITER_RANGE
 
 
 
@@ -275,14 +282,6 @@ impl<'py> Eval<'py> {
     pub fn replace_word(&mut self, count: usize, result: StackRef) {
         self.drop_many(count);
         self.push(result);
-    }
-
-    /// The `count` top words as borrowed objects.
-    ///
-    /// # Safety
-    /// None of them is null, and they stay on the stack for `'a`.
-    pub unsafe fn objects<'a>(&self, count: usize) -> Vec<&'a Object> {
-        (1..=count).rev().map(|depth| self.object(depth)).collect()
     }
 
     /// Runs what another thread, a signal handler or the collector asked this thread to do.

@@ -113,7 +113,7 @@ impl Eval<'_> {
     }
 
     #[inline(never)]
-    fn load_global_generic(&mut self) -> Step {
+    pub(super) fn load_global_generic(&mut self) -> Step {
         let arg = self.arg();
         let found = self.global(self.name(arg >> 1))?;
         self.push_ref(found);

@@ -365,6 +365,20 @@ pub fn inline_index_of(ty: &Type, name: &Str) -> Option<usize> {
     shared_keys(ty)?.try_find_text(name, name.hash()).ok().flatten()
 }
 
+/// The version of the set of names that instances of a class keep inline, for inline caches; 0 when there is none.
+pub fn shared_keys_version(ty: &Type) -> u32 {
+    if !has_inline(ty) {
+        return 0;
+    }
+    shared_keys(ty).map_or(0, |keys| keys.version())
+}
+
+/// Whether the object keeps its attributes inline and its class's set of names has that version.
+#[inline(always)]
+pub fn inline_keys_unchanged(object: &Object, ty: &Type, version: u32) -> bool {
+    inline_values_of(object, ty).is_valid() && shared_keys(ty).is_some_and(|keys| keys.current_version() == version)
+}
+
 /// Reads inline value `index` if the object's values are valid: the fast path of attribute caches.
 #[inline(always)]
 pub fn inline_get(object: &Object, ty: &Type, index: usize) -> Option<Ref<Object>> {

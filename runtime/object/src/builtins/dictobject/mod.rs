@@ -3,7 +3,7 @@
 //! Concurrency in `nogil` mode: a lookup takes no lock unless it has to call a key's `__eq__`. Each single operation
 //! (lookup, assignment, deletion, `setdefault`, `pop`, `popitem`, `update` from a dict, `copy`, `clear`) is atomic
 //! as far as it runs no Python code. Iterators notice a change of size. Distinct keys written by distinct threads are never lost.
-mod attrs;
+pub mod attrs;
 mod iter;
 mod keys;
 mod methods;
@@ -447,6 +447,30 @@ impl Dict {
         // SAFETY: the reference just made.
         let value = unsafe { Ref::<Object>::from_raw(value) };
         (cell.load(Acquire) == value.as_ptr() && table.current_version() == version).then_some(value)
+    }
+
+    /// Whether the set of keys has that version.
+    #[inline(always)]
+    pub fn has_keys_version(&self, version: u32) -> bool {
+        self.table().current_version() == version
+    }
+
+    /// As [`Dict::value_at_version`], without a count for objects that need none while a frame holds them
+    /// ([`mode::needs_no_count`]): the pointer, and whether a reference was made.
+    #[inline(always)]
+    pub fn word_at_version(&self, version: u32, index: usize) -> Option<(*mut crate::layout::PyObject, bool)> {
+        let table = self.table();
+        if table.current_version() != version {
+            return None;
+        }
+        let cell = &table.entry(index).value;
+        let value = cell.load(Acquire);
+        // SAFETY: [quiescent]: the value's head outlives this read.
+        if !value.is_null() && unsafe { mode::needs_no_count(value) } {
+            let same = !FREE_THREADED || (cell.load(Acquire) == value && table.current_version() == version);
+            return same.then_some((value, false));
+        }
+        self.value_at_version(version, index).map(|value| (value.into_raw(), true))
     }
 
     /// # Safety
