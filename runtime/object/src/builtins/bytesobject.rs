@@ -177,12 +177,29 @@ impl Bytes {
         if let [byte] = bytes {
             return Ok(Self::one(*byte).to_ref());
         }
-        let new = Self::alloc(py, bytes.len())?;
-        if !bytes.is_empty() {
+        if bytes.is_empty() {
+            return Ok(Self::empty());
+        }
+        let size = HEADER + bytes.len();
+        if size > mem::MAX_SMALL {
+            let new = Self::alloc(py, bytes.len())?;
             // SAFETY: fresh.
             unsafe { new.as_mut_slice() }.copy_from_slice(bytes);
+            return Ok(new);
         }
-        Ok(new)
+        let Some(raw) = mem::alloc_raw(py, 0, size) else { return Err(py.no_memory()) };
+        let object = raw.cast::<PyObject>();
+        // SAFETY: [layout]: memory of an exact object that nobody else uses, large enough for header, bytes and NUL.
+        unsafe {
+            object.as_ref().ob_type.set(Self::type_object().as_type_ptr());
+            crate::mode::init_head(object.as_ptr());
+            let new = Ref::<Bytes>::from_raw(object.as_ptr());
+            new.0.ob_base.ob_size.set(bytes.len() as isize);
+            new.0.ob_shash.set(-1);
+            ptr::copy_nonoverlapping(bytes.as_ptr(), new.data_ptr(), bytes.len());
+            new.data_ptr().add(bytes.len()).write(0);
+            Ok(new)
+        }
     }
 
     /// The address of the first byte.

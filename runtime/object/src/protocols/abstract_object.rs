@@ -40,16 +40,7 @@ impl Object {
         if text.is_ascii() {
             return Ok(text);
         }
-        let mut out = String::with_capacity(text.len() + 16);
-        for point in text.code_points() {
-            match point {
-                0..0x80 => out.push(point as u8 as char),
-                0x80..0x100 => out.push_str(&format!("\\x{point:02x}")),
-                0x100..0x1_0000 => out.push_str(&format!("\\u{point:04x}")),
-                _ => out.push_str(&format!("\\U{point:08x}")),
-            }
-        }
-        Str::new(py, &out)
+        text.escape_non_ascii(py)
     }
 
     /// `bytes(self)` (`PyObject_Bytes`).
@@ -240,13 +231,14 @@ impl Object {
     /// `format(self, spec)`.
     pub fn format(&self, py: Attached<'_>, spec: Option<&Str>) -> PyResult<Ref<Str>> {
         let spec = spec.unwrap_or_else(|| Str::empty_static());
-        if spec.is_empty() {
-            if let Some(text) = self.downcast_exact::<Str>() {
-                return Ok(text.to_ref());
-            }
-            if self.downcast_exact::<crate::Int>().is_some() {
-                return self.str(py);
-            }
+        if let Some(text) = self.downcast_exact::<Str>() {
+            return text.format_spec(py, spec);
+        }
+        if let Some(int) = self.downcast_exact::<crate::Int>() {
+            return crate::builtins::numfmt::format_int(py, int, spec);
+        }
+        if let Some(float) = self.downcast_exact::<crate::Float>() {
+            return crate::builtins::numfmt::format_float(py, float, spec);
         }
         let Some(method) = self.ty().lookup(py, id!(py, __format__)) else {
             return Err(raise!(py, TypeError, "Type {} doesn't define __format__", self.ty().name()));

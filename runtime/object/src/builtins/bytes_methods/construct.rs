@@ -45,7 +45,15 @@ pub fn source<'a, S: ByteString>(py: Attached<'_>, args: Args<'a>, use_dunder: b
             None => Err(raise!(py, TypeError, "encoding without a string argument")),
         };
     }
-    if use_dunder && let Some(method) = source.lookup_special(py, crate::id!(py, __bytes__))? {
+    // Exact objects of these types have no `__bytes__`, or one that changes nothing.
+    let plain = source.downcast_exact::<Bytes>().is_some()
+        || source.downcast_exact::<Int>().is_some()
+        || source.downcast_exact::<List>().is_some()
+        || source.downcast_exact::<Tuple>().is_some();
+    if use_dunder
+        && !plain
+        && let Some(method) = source.lookup_special(py, crate::id!(py, __bytes__))?
+    {
         if errors.is_some() {
             return Err(raise!(py, TypeError, "errors without a string argument"));
         }

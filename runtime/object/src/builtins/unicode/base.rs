@@ -3,7 +3,7 @@ use super::{Str, StrBuilder, StrData, statics};
 use crate::builtins::codecs::encode_error;
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyUnicodeObject, UnicodeState};
+use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyObject, PyUnicodeObject, UnicodeState};
 use crate::{PyResult, mem, mode, raise};
 use std::alloc;
 use std::borrow::Cow;
@@ -51,6 +51,11 @@ pub fn kind_for(max: u32) -> usize {
 /// Copies characters, which all fit the target.
 #[inline]
 pub(super) fn copy_units<S: Unit, D: Unit>(from: &[S], to: &mut [D]) {
+    if S::SIZE == D::SIZE {
+        let len = from.len().min(to.len());
+        // SAFETY: units of one size are the same type.
+        return unsafe { ptr::copy_nonoverlapping(from.as_ptr().cast::<D>(), to.as_mut_ptr(), len) };
+    }
     for (to, from) in to.iter_mut().zip(from) {
         *to = D::truncate(from.to_u32());
     }
@@ -106,13 +111,39 @@ impl Str {
         let Some(size) = size.filter(|&size| size <= isize::MAX as usize) else {
             return Err(py.no_memory());
         };
-        let raw = mem::alloc_sized(py, Self::type_object(), size)?;
-        // SAFETY: [layout]: fresh zeroed memory of an exact string, large enough for its header and characters.
-        let text = unsafe { Ref::<Str>::from_raw(raw.as_ptr()) };
+        let text = Self::alloc_block(py, size)?;
         text.0.length.set(len as isize);
         text.0.hash.set(-1);
         text.0.state.set(UnicodeState::new(kind as u32, true, ascii));
+        // SAFETY: [exact-size]: the block has room for a longer header, and for the end mark, which begins here.
+        unsafe {
+            if !ascii {
+                let head = &*text.as_ptr().cast::<PyCompactUnicodeObject>();
+                head.utf8_length.set(0);
+                head.utf8.set(ptr::null_mut());
+            }
+            ptr::write_bytes(text.data_ptr().cast::<u8>().add(len * kind), 0, kind);
+        }
         Ok(text)
+    }
+
+    /// A block for an exact string; only the object head is set.
+    #[inline]
+    fn alloc_block(py: Attached<'_>, size: usize) -> PyResult<Ref<Str>> {
+        if size > mem::MAX_SMALL {
+            let raw = mem::alloc_sized(py, Self::type_object(), size)?;
+            // SAFETY: [layout]: fresh zeroed memory of an exact string.
+            return Ok(unsafe { Ref::<Str>::from_raw(raw.as_ptr()) });
+        }
+        // Small blocks are initialised memory, whatever was in them before.
+        let Some(raw) = mem::alloc_raw(py, 0, size) else { return Err(py.no_memory()) };
+        let object = raw.cast::<PyObject>();
+        // SAFETY: [layout]: memory of an exact string that nobody else uses.
+        unsafe {
+            object.as_ref().ob_type.set(Self::type_object().as_type_ptr());
+            mode::init_head(object.as_ptr());
+            Ok(Ref::<Str>::from_raw(object.as_ptr()))
+        }
     }
 
     /// The address of the characters.
