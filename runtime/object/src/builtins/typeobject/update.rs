@@ -255,6 +255,6 @@ pub(super) fn checked_set<'a>(
     }
     match value {
         Some(value) => Ok(value),
-        None => Err(raise!(py, TypeError, "cannot delete '{name}' attribute of type '{}'", ty.name())),
+        None => Err(raise!(py, TypeError, "cannot delete '{name}' attribute of immutable type '{}'", ty.name())),
     }
 }
