@@ -302,7 +302,7 @@ fn subclasshook(_py: Attached<'_>, _class: &Type, _args: Args<'_>) -> Ref<Object
 }
 
 fn init_subclass(py: Attached<'_>, class: &Type, args: Args<'_>) -> PyResult<()> {
-    let name = class.short_name();
+    let name = class.qualified_name(py)?;
     args.no_keywords(py, &format!("{name}.__init_subclass__"))?;
     if !args.pos.is_empty() {
         return Err(raise!(py, TypeError, "{name}.__init_subclass__() takes no arguments ({} given)", args.pos.len()));

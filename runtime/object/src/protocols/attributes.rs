@@ -1,11 +1,12 @@
 //! Attribute access on ordinary objects: type lookup, descriptors and the instance dict.
+use crate::builtins::exceptions::AttributeError;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject};
 use crate::protocols::call::{check_status, steal_result};
 use crate::typeobject::flags;
 use crate::typeobject::instance;
 use crate::typeobject::slots::{PyObject_GenericGetAttr, PyObject_GenericSetAttr};
-use crate::{Dict, Object, PyResult, Raised, Str, Type, exc, id, raise};
+use crate::{Dict, Object, PyResult, Raised, Str, Type, exc, raise};
 use std::ptr;
 
 /// An attribute name as a `str`, else `TypeError`.
@@ -20,28 +21,14 @@ pub fn checked_name<'a>(py: Attached<'_>, name: &'a Object) -> PyResult<&'a Str>
 /// Raises `AttributeError` with `name` and `obj` set.
 #[cold]
 pub fn attribute_error(py: Attached<'_>, object: &Object, name: &Str, message: std::fmt::Arguments<'_>) -> Raised {
-    let raised = py.raise(exc::AttributeError(), message);
-    add_context(py, object, name);
-    raised
+    crate::builtins::exceptions::raise_attribute_error(py, object, name, message)
 }
 
 /// Gives a pending `AttributeError` without `name` and `obj` these attributes.
 pub fn add_context(py: Attached<'_>, object: &Object, name: &Str) {
-    if !py.pending().is_some_and(|error| error.as_object().ty().is_subtype_of(exc::AttributeError())) {
-        return;
+    if let Some(error) = py.pending().and_then(|error| error.as_object().downcast::<AttributeError>()) {
+        error.set_subject(object, name);
     }
-    let Some(error) = py.take_raised() else { return };
-    let unset = |what: &Str| matches!(error.as_object().get_attr_opt(py, what), Ok(Some(value)) if value.is_none());
-    if unset(id!(py, name)) && unset(id!(py, obj)) {
-        let stored = error
-            .as_object()
-            .set_attr(py, id!(py, name), Some(name.as_object()))
-            .and_then(|()| error.as_object().set_attr(py, id!(py, obj), Some(object)));
-        if let Err(raised) = stored {
-            raised.clear(py);
-        }
-    }
-    let _ = py.restore(error);
 }
 
 #[cold]

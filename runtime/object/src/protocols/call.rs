@@ -3,8 +3,11 @@
 //! Every call ends in a vectorcall function when the callable has one (its address is in the object, at the type's
 //! `tp_vectorcall_offset`), else in `tp_call` with a tuple and a dict made for it.
 use crate::args::{Args, ArgsBuf, as_borrowed};
+use crate::builtins::descrobject::WrapperDescr;
 use crate::handle::{Attached, Layout, Ref};
+use crate::layout::ternaryfunc;
 use crate::layout::{Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject, vectorcallfunc};
+use crate::typeobject::slot_functions;
 use crate::{Dict, Object, PyResult, Raised, Str, Tuple, exc, raise};
 use std::ffi::c_int;
 use std::ptr;
@@ -124,8 +127,13 @@ impl Object {
 
     /// Calls through `tp_call`.
     fn call_slot(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<Object>> {
-        if self.ty().as_type().tp_call.get().is_none() {
-            return Err(self.not_callable(py));
+        let Some(slot) = self.ty().as_type().tp_call.get() else { return Err(self.not_callable(py)) };
+        if ptr::fn_addr_eq(slot, slot_functions::slot_tp_call as ternaryfunc) {
+            let _depth = py.enter_recursive(" while calling a Python object")?;
+            return slot_functions::call_dunder_call(py, self, args);
+        }
+        if let Some(wrapper) = self.downcast_exact::<WrapperDescr>() {
+            return WrapperDescr::call_args(py, wrapper, args);
         }
         if let Some(ty) = self.downcast::<crate::Type>()
             && ty.has_plain_call()

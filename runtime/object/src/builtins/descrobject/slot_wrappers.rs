@@ -123,7 +123,8 @@ impl WrapperDescr {
         unsafe { steal_result(py, wrapper(this.as_ptr(), args.as_ptr(), self.wrapped())) }
     }
 
-    fn call_args(py: Attached<'_>, this: &WrapperDescr, args: Args<'_>) -> PyResult<Ref<Object>> {
+    /// `descr(receiver, *args, **kwargs)`.
+    pub(crate) fn call_args(py: Attached<'_>, this: &WrapperDescr, args: Args<'_>) -> PyResult<Ref<Object>> {
         let Some((receiver, rest)) = args.pos.split_first() else {
             return Err(raise!(
                 py,

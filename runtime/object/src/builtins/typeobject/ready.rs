@@ -21,7 +21,9 @@ impl Type {
         if self.is_ready() {
             return Ok(());
         }
-        if self.has_feature(Py_TPFLAGS_READYING) {
+        // Two threads may import the extension that owns a static type.
+        let _lock = (!self.is_heap()).then(|| super::lock_types(py));
+        if self.is_ready() || self.has_feature(Py_TPFLAGS_READYING) {
             return Ok(());
         }
         self.add_flags(Py_TPFLAGS_READYING);
@@ -45,6 +47,10 @@ impl Type {
             self.add_flags(Py_TPFLAGS_IMMUTABLETYPE);
         }
         self.set_base_and_type(py)?;
+        self.set_new(py)?;
+        if !self.is_heap() && self.0.tp_richcompare.get().is_some() && self.0.tp_hash.get().is_none() {
+            self.0.tp_hash.set(Some(super::slots::PyObject_HashNotImplemented));
+        }
         self.fill_dict(py)?;
         mro::install(py, self)?;
         if !self.is_heap()
@@ -52,7 +58,6 @@ impl Type {
         {
             immortalise(mro.as_object());
         }
-        self.set_new(py)?;
         self.inherit_all(py)?;
         self.set_preheader(py)?;
         self.set_hash(py)?;

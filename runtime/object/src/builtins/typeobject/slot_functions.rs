@@ -243,7 +243,13 @@ fn checked_length(py: Attached<'_>, result: &Object) -> PyResult<usize> {
     if index.is_negative() {
         return Err(raise!(py, ValueError, "__len__() should return >= 0"));
     }
-    Ok(index.as_object().as_isize(py)? as usize)
+    match index.to_i64() {
+        Some(len) => Ok(len as usize),
+        None => {
+            let given = index.as_object().ty().name();
+            Err(raise!(py, OverflowError, "cannot fit '{given}' into an index-sized integer"))
+        }
+    }
 }
 
 fn length(py: Attached<'_>, this: &Object) -> PyResult<usize> {
@@ -386,11 +392,15 @@ pub unsafe extern "C" fn slot_tp_call(
     unsafe {
         let (py, this) = (Attached::from_tls(), arg::<Object>(this));
         let buf = ArgsBuf::new(py, arg(args), arg_opt(kwargs));
-        let result = match this.ty().lookup(py, id!(py, __call__)) {
-            Some(method) => call_found_args(py, this, &method, buf.args()),
-            None => Err(raise!(py, AttributeError, "__call__")),
-        };
-        ret_object(py, result)
+        ret_object(py, call_dunder_call(py, this, buf.args()))
+    }
+}
+
+/// Calls the `__call__` method of an instance.
+pub fn call_dunder_call(py: Attached<'_>, this: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
+    match this.ty().lookup(py, id!(py, __call__)) {
+        Some(method) => call_found_args(py, this, &method, args),
+        None => Err(raise!(py, AttributeError, "__call__")),
     }
 }
 

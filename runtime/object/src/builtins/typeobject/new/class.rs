@@ -80,6 +80,11 @@ pub fn type_new(
     dict: &Dict,
     kwargs: Option<&Dict>,
 ) -> PyResult<Ref<Type>> {
+    for base in bases.as_slice() {
+        if base.downcast::<Type>().is_none() && base.get_attr_opt(py, id!(py, __mro_entries__))?.is_some() {
+            return Err(raise!(py, TypeError, "type() doesn't support MRO entry resolution; use types.new_class()"));
+        }
+    }
     let winner = calculate_metaclass(py, metatype, bases)?;
     if !ptr::eq(winner, metatype)
         && let Some(new) = winner.as_type().tp_new.get()
@@ -91,20 +96,8 @@ pub fn type_new(
         let made = unsafe { steal_result(py, new(winner.as_type_ptr(), args.as_ptr(), kwargs))? };
         return made.downcast::<Type>().map_err(|_| py.bad_internal_call());
     }
-    let bases = if bases.is_empty() {
-        Tuple::from_slice(py, &[Object::type_object().as_object()])?
-    } else {
-        for base in bases.as_slice() {
-            if base.downcast::<Type>().is_none() && base.get_attr_opt(py, id!(py, __mro_entries__))?.is_some() {
-                return Err(raise!(
-                    py,
-                    TypeError,
-                    "type() doesn't support MRO entry resolution; use types.new_class()"
-                ));
-            }
-        }
-        bases.to_ref()
-    };
+    let bases =
+        if bases.is_empty() { Tuple::from_slice(py, &[Object::type_object().as_object()])? } else { bases.to_ref() };
     let base = super::best_base(py, &bases)?;
     let dict = dict.copy(py)?;
     let plan = plan_slots(py, name, base, &bases, &dict)?;
