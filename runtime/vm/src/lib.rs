@@ -21,6 +21,7 @@ pub mod interp;
 pub mod lifecycle;
 pub mod locals_proxy;
 pub mod marshal;
+pub mod marshalmodule;
 pub mod native_stack;
 pub mod paths;
 pub mod platform;
@@ -78,6 +79,8 @@ pub fn modules() -> Vec<import::BuiltinModule> {
     vec![
         import::IMP,
         BuiltinModule { name: "_thread", doc: "Threads and locks.", exec: threadmodule::exec },
+        BuiltinModule { name: "marshal", doc: "Reading and writing of values in the format of .pyc files.", exec: marshalmodule::exec },
+        BuiltinModule { name: "_warnings", doc: "The native entry to warnings.", exec: warnings::exec },
         BuiltinModule { name: "gc", doc: "The cycle collector.", exec: gcmodule::exec },
     ]
 }

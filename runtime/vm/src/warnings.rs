@@ -1,13 +1,14 @@
 //! Issuing warnings: the native half of `warnings`.
 //!
-//! The filters live in the `warnings` module of the standard library; while that is not imported, warnings are dropped,
-//! as during start-up nobody could have asked for them.
+//! The filters live in the `_py_warnings` module of the standard library; while that is not imported, warnings are
+//! dropped, as during start-up nobody could have asked for them.
 use crate::interp::current;
-use krait_object::{Attached, Int, Layout, Object, PyResult, Ref, Str, Type, id};
+use krait_object::args::Args;
+use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, functions, id};
 
 fn module(py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
     match current(py).modules.get() {
-        Some(modules) => Ok(modules.get_str(py, "warnings")),
+        Some(modules) => Ok(modules.get_str(py, "_py_warnings")),
         None => Ok(None),
     }
 }
@@ -42,4 +43,32 @@ pub fn warn_explicit(
     let module_name = module_name.map_or(&*none, |name| name.as_object());
     let args = [message.as_object(), category.as_object(), filename.as_object(), line.as_object(), module_name];
     module.call_method(py, id!(py, warn_explicit), &args).map(drop)
+}
+
+/// Forwards a call to the module that has the filters; dropped while that is not imported.
+fn forward(py: Attached<'_>, name: &'static Str, args: Args<'_>) -> PyResult<Ref<Object>> {
+    match module(py)? {
+        Some(module) => module.get_attr(py, name)?.call(py, args),
+        None => Ok(krait_object::none()),
+    }
+}
+
+fn warn_function(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
+    forward(py, id!(py, warn), args)
+}
+
+fn warn_explicit_function(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
+    forward(py, id!(py, warn_explicit), args)
+}
+
+/// Fills `_warnings`: the two functions that importlib needs before `warnings` can be imported. The filters and their
+/// state are the Python half's.
+///
+/// # Errors
+/// `MemoryError`.
+pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    module.add_functions(py, functions! {
+        raw "warn" => warn_function, "", "warn(message, category=None, stacklevel=1, source=None)\n\nIssues a warning.";
+        raw "warn_explicit" => warn_explicit_function, "", "warn_explicit(message, category, filename, lineno, module=None, registry=None)\n\nIssues a warning for a place.";
+    })
 }
