@@ -1,7 +1,23 @@
-//! Native modules of the standard library.
-use krait_vm::import::BuiltinModule;
+//! Native modules of the standard library that are close to the operating system.
+mod fork;
+mod linux;
+mod posix;
+mod resource;
+mod util;
+mod vm;
+
+pub use vm::BuiltinModule;
+
+macro_rules! module {
+    ($name:literal, $module:ident, $doc:literal) => {
+        BuiltinModule { name: $name, doc: $doc, exec: $module::exec }
+    };
+}
 
 /// The modules of this crate.
 pub fn modules() -> Vec<BuiltinModule> {
-    Vec::new()
+    vec![
+        module!("posix", posix, "The interface to the operating system that os builds on."),
+        module!("resource", resource, "Limits and use of system resources."),
+    ]
 }
