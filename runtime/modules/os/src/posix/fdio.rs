@@ -483,7 +483,7 @@ fn openpty(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
     let (mut main, mut other) = (0, 0);
     let null = std::ptr::null_mut;
     // SAFETY: local variables; the other arguments may be null.
-    quick(py, || unsafe { libc::openpty(&raw mut main, &raw mut other, null(), null(), null()) })?;
+    quick(py, || unsafe { libc::openpty(&raw mut main, &raw mut other, null(), std::ptr::null(), std::ptr::null()) })?;
     set_inheritable_fd(main, false);
     set_inheritable_fd(other, false);
     tuple(py, objects!(py; main, other))

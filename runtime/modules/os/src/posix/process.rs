@@ -165,9 +165,12 @@ fn getgrouplist(py: Attached<'_>, _: &Object, [user, group]: [Opt<'_>; 2]) -> Py
 
 fn getlogin(py: Attached<'_>, _: &Object) -> PyResult<Ref<Object>> {
     let mut name = [0 as c_char; 256];
+    unsafe extern "C" {
+        fn getlogin_r(name: *mut c_char, size: usize) -> c_int;
+    }
     // SAFETY: the buffer is as long as stated and gets a C string.
     unsafe {
-        match libc::getlogin_r(name.as_mut_ptr(), name.len()) {
+        match getlogin_r(name.as_mut_ptr(), name.len()) {
             0 => c_text(py, name.as_ptr()),
             errno => Err(raise_os_error(py, errno)),
         }
@@ -707,7 +710,7 @@ fn forkpty(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
     let null = std::ptr::null_mut;
     let pid = crate::fork::fork(py, || {
         // SAFETY: a local variable; the other arguments may be null.
-        unsafe { libc::forkpty(&raw mut main, null(), null(), null()) }
+        unsafe { libc::forkpty(&raw mut main, null(), std::ptr::null(), std::ptr::null()) }
     })?;
     tuple(py, objects!(py; pid, main))
 }

@@ -139,7 +139,7 @@ fn fstat(py: Attached<'_>, _: &Object, [fd]: [Option<&Object>; 1]) -> PyResult<R
     // SAFETY: the struct is as large as the call expects, and filled when it succeeds.
     sys(py, || unsafe { libc::fstat(fd, st.as_mut_ptr()) })?;
     // SAFETY: as above.
-    make(py, unsafe { &st.assume_init() })
+    make(py, &unsafe { st.assume_init() })
 }
 
 fn make_vfs(py: Attached<'_>, st: &libc::statvfs) -> PyResult<Ref<Tuple>> {
@@ -162,7 +162,7 @@ fn statvfs_of(py: Attached<'_>, path: &Path<'_>) -> PyResult<Ref<Tuple>> {
         }
     })?;
     // SAFETY: filled by the successful call.
-    make_vfs(py, unsafe { &st.assume_init() })
+    make_vfs(py, &unsafe { st.assume_init() })
 }
 
 fn statvfs(py: Attached<'_>, _: &Object, [path]: [Option<&Object>; 1]) -> PyResult<Ref<Tuple>> {
@@ -175,7 +175,7 @@ fn fstatvfs(py: Attached<'_>, _: &Object, fd: &Object) -> PyResult<Ref<Tuple>> {
     // SAFETY: as for stat.
     sys(py, || unsafe { libc::fstatvfs(fd, st.as_mut_ptr()) })?;
     // SAFETY: filled by the successful call.
-    make_vfs(py, unsafe { &st.assume_init() })
+    make_vfs(py, &unsafe { st.assume_init() })
 }
 
 /// The functions of this file.
