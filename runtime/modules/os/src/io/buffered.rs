@@ -1151,3 +1151,15 @@ impl BufferedRWPair {
         this.part(py, true)?.get_attr(py, id!(py, closed))
     }
 }
+
+/// Whether a binary stream is closed, with a short way for the types of this file.
+pub fn buffer_closed(py: Attached<'_>, buffer: &Object) -> PyResult<bool> {
+    let ty = buffer.ty();
+    for known in [BufferedWriter::type_object(), BufferedReader::type_object(), BufferedRandom::type_object()] {
+        if std::ptr::eq(ty, known) {
+            // SAFETY: [layout]: these types begin with `Buffered`.
+            return unsafe { &*buffer.as_ptr().cast::<Buffered>() }.raw_closed(py);
+        }
+    }
+    base::is_closed(py, buffer)
+}
