@@ -83,7 +83,8 @@ fn find_or_load(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
         }
         return Ok(module);
     }
-    let found = importlib(py)?.call_method(py, id!(py, _find_and_load), &[name.as_object()])?;
+    let import = current(py).import_func.get().unwrap_or_else(none);
+    let found = importlib(py)?.call_method(py, id!(py, _find_and_load), &[name.as_object(), &import])?;
     Ok(found)
 }
 
