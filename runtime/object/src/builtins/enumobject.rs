@@ -33,7 +33,7 @@ pytype! {
         },
         methods: {
             noargs "__reduce__" => Enumerate::reduce, "($self, /)", "What pickle needs to build it again.";
-            class o "__class_getitem__" => generic_alias, "", "See PEP 585";
+            class o "__class_getitem__" => generic_alias, "($type, object, /)", "See PEP 585";
         },
     }
 }

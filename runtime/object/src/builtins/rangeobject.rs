@@ -365,7 +365,7 @@ pytype! {
         methods: {
             noargs "__length_hint__" => |_, this: &RangeIter| Ok::<_, crate::Raised>(this.left.get().max(0)), "($self, /)", "Estimate how many numbers are left.";
             noargs "__reduce__" => RangeIter::reduce, "($self, /)", "What pickle needs to build it again.";
-            o "__setstate__" => RangeIter::setstate, "($self, state, /)", "Restore the position for pickle.";
+            o "__setstate__" => RangeIter::setstate, "($self, object, /)", "Restore the position for pickle.";
         },
     }
 }
@@ -442,7 +442,7 @@ pytype! {
         methods: {
             noargs "__length_hint__" => |py: Attached<'_>, this: &LongRangeIter| this.part(py, &this.left), "($self, /)", "Estimate how many numbers are left.";
             noargs "__reduce__" => LongRangeIter::reduce, "($self, /)", "What pickle needs to build it again.";
-            o "__setstate__" => LongRangeIter::setstate, "($self, state, /)", "Restore the position for pickle.";
+            o "__setstate__" => LongRangeIter::setstate, "($self, object, /)", "Restore the position for pickle.";
         },
     }
 }

@@ -28,10 +28,8 @@ pytype! {
             constructor = Slice::construct,
         },
         methods: {
-            o "indices" => Slice::py_indices, "($self, len, /)", "Return start, stop and step for a sequence of len items.\n\nThey are clipped to the sequence as subscription clips them.";
+            o "indices" => Slice::py_indices, "($self, object, /)", "Return start, stop and step for a sequence of len items.\n\nThey are clipped to the sequence as subscription clips them.";
             noargs "__reduce__" => Slice::reduce, "($self, /)", "What pickle needs to build it again.";
-            noargs "__copy__" => |_, this: &Slice| this.to_ref(), "($self, /)", "Return the slice itself.";
-            o "__deepcopy__" => Slice::deepcopy, "($self, memo, /)", "Return a slice of deep copies.";
         },
         members: [
             crate::typedef::member("start\0", crate::layout::_Py_T_OBJECT, std::mem::offset_of!(PySliceObject, start), crate::layout::Py_READONLY, c"First position."),
@@ -208,13 +206,6 @@ impl Slice {
     fn reduce(py: Attached<'_>, this: &Slice) -> PyResult<Ref<Tuple>> {
         let parts = this.as_tuple(py)?;
         Tuple::from_slice(py, &[this.as_object().ty().as_object(), parts.as_object()])
-    }
-
-    fn deepcopy(py: Attached<'_>, this: &Slice, memo: &Object) -> PyResult<Ref<Slice>> {
-        let copy = (crate::hooks::hooks().import)(py, "copy")?;
-        let deep = |part: &Object| copy.call_method(py, crate::id!(py, deepcopy), &[part, memo]);
-        let (start, stop, step) = (deep(this.start())?, deep(this.stop())?, deep(this.step())?);
-        Slice::new(py, Some(&start), Some(&stop), Some(&step))
     }
 
     /// `slice.indices(len)` in arbitrary precision.

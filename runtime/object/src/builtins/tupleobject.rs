@@ -42,7 +42,7 @@ pytype! {
             noargs "__getnewargs__" => Tuple::getnewargs, "($self, /)", "Arguments that let copy and pickle build it again.";
             sig "index" => Tuple::index, "($self, value, start=0, stop=sys.maxsize, /)", "Return the position of the first item equal to value.\n\nRaises ValueError if there is none.";
             o "count" => Tuple::count, "($self, value, /)", "Return how many items equal value.";
-            class o "__class_getitem__" => crate::builtins::container::generic_alias, "", "See PEP 585";
+            class o "__class_getitem__" => crate::builtins::container::generic_alias, "($type, object, /)", "See PEP 585";
         },
     }
 }

@@ -71,7 +71,7 @@ pytype! {
             noargs "__sizeof__" => Dict::sizeof, "($self, /)", "Return how many bytes the dict takes.";
             sig "get" => Dict::py_get, "($self, key, default=None, /)", "Return the value of key, or default if there is none.";
             sig "setdefault" => Dict::py_setdefault, "($self, key, default=None, /)", "Return the value of key; if there is none, store default first.";
-            raw "pop" => Dict::py_pop, "", "D.pop(k[,d]) -> v, remove the key and return its value.\n\nWithout the key, d is returned if given, else KeyError is raised.";
+            raw "pop" => Dict::py_pop, "($self, key, default=<unrepresentable>, /)", "D.pop(k[,d]) -> v, remove the key and return its value.\n\nWithout the key, d is returned if given, else KeyError is raised.";
             noargs "popitem" => Dict::popitem, "($self, /)", "Remove the pair that was added last and return it.\n\nRaises KeyError if the dict is empty.";
             noargs "keys" => Dict::keys_view, "($self, /)", "Return a set-like view of the keys.";
             noargs "items" => Dict::items_view, "($self, /)", "Return a set-like view of the (key, value) pairs.";
@@ -81,7 +81,7 @@ pytype! {
             noargs "clear" => |py: Attached<'_>, this: &Dict| this.clear(py), "($self, /)", "Remove all pairs.";
             noargs "copy" => |py: Attached<'_>, this: &Dict| this.copy(py), "($self, /)", "Return a new dict of the same pairs.";
             noargs "__reversed__" => Dict::reversed, "($self, /)", "Return an iterator over the keys, last added first.";
-            class o "__class_getitem__" => crate::builtins::container::generic_alias, "", "See PEP 585";
+            class o "__class_getitem__" => crate::builtins::container::generic_alias, "($type, object, /)", "See PEP 585";
         },
     }
 }

@@ -46,7 +46,7 @@ macro_rules! set_like_view {
                     nb_or = union,
                 },
                 methods: {
-                    o "isdisjoint" => |py: Attached<'_>, this: &$rust, other: &Object| is_disjoint(py, this.as_object(), other), "($self, other, /)", "Return whether the view and an iterable have nothing in common.";
+                    o "isdisjoint" => |py: Attached<'_>, this: &$rust, other: &Object| is_disjoint(py, this.as_object(), other), "($self, object, /)", "Return whether the view and an iterable have nothing in common.";
                     noargs "__reversed__" => |py: Attached<'_>, this: &$rust| DictIter::make(py, this.0.dict(), DictIterKind::$kind, true), "($self, /)", "Return an iterator, last added first.";
                 },
                 getset: {

@@ -67,7 +67,7 @@ pytype! {
             o "count" => List::count, "($self, value, /)", "Return how many items equal value.";
             noargs "reverse" => |py: Attached<'_>, this: &List| this.reverse(py), "($self, /)", "Reverse the order of the items in place.";
             sig "sort" => List::py_sort, "($self, /, *, key=None, reverse=False)", "Sort the items in place, in ascending order.\n\nThe sort is stable. With key, items are ordered by key(item), which is\ncalled once for each item. With reverse, the order is descending.";
-            class o "__class_getitem__" => crate::builtins::container::generic_alias, "", "See PEP 585";
+            class o "__class_getitem__" => crate::builtins::container::generic_alias, "($type, object, /)", "See PEP 585";
         },
     }
 }

@@ -385,7 +385,7 @@ impl AnySet {
                 };
                 error.clear(py);
                 let frozen = alloc_set(py, FrozenSet::type_object())?;
-                frozen.lock(py).merge(py, set.snapshot(py))?;
+                frozen.lock(py).merge_from(py, set)?;
                 let hash = frozen.hash(py);
                 f(frozen.as_object(), hash)
             }
@@ -402,7 +402,7 @@ impl AnySet {
     /// A new set of type `ty` with the same items.
     pub(super) fn copy_as(&self, py: Attached<'_>, ty: &Type) -> PyResult<Ref<AnySet>> {
         let copy = alloc_set(py, ty)?;
-        copy.lock(py).merge(py, self.snapshot(py))?;
+        copy.lock(py).merge_from(py, self)?;
         Ok(copy)
     }
 
@@ -412,7 +412,7 @@ impl AnySet {
             if ptr::eq(self, other) {
                 return Ok(());
             }
-            return self.lock(py).merge(py, other.snapshot(py));
+            return self.lock(py).merge_from(py, other);
         }
         if let Some(dict) = iterable.downcast_exact::<Dict>() {
             let keys = dict.keys_with_hashes(py);

@@ -497,7 +497,38 @@ impl Locked<'_, AnySet> {
         items
     }
 
-    /// Adds the items of another set, which were taken at one moment. `clean` says that they had no removed slots.
+    /// Adds all items of another set, taken at one moment. An empty set of the same size gets the same layout.
+    pub(super) fn merge_from(&self, py: Attached<'_>, other: &AnySet) -> PyResult<()> {
+        let (items, places, mask) = {
+            let other = other.lock(py);
+            let clean = other.0.fill.get() == other.0.used.get();
+            let (mut items, mut places, mut pos) = (Vec::with_capacity(other.len()), Vec::new(), 0);
+            while let Some(item) = other.step(&mut pos) {
+                items.push(item);
+                if clean {
+                    places.push(pos - 1);
+                }
+            }
+            (items, places, other.mask())
+        };
+        let count = items.len();
+        if (self.0.fill.get() as usize + count) * 5 >= self.mask() * 3 {
+            self.resize(py, (self.len() + count) * 2)?;
+        }
+        if self.0.fill.get() != 0 || self.mask() != mask || places.len() != count {
+            return self.merge(py, items);
+        }
+        for ((item, hash), at) in items.into_iter().zip(places) {
+            let entry = self.entry(at);
+            entry.hash.set(hash);
+            entry.key.store(item.into_raw(), Release);
+        }
+        self.0.fill.set(count as isize);
+        self.0.used.set(count as isize);
+        Ok(())
+    }
+
+    /// Adds the items of another set, which were taken at one moment.
     pub(super) fn merge(&self, py: Attached<'_>, items: Items) -> PyResult<()> {
         let count = items.len();
         if (self.0.fill.get() as usize + count) * 5 >= self.mask() * 3 {
