@@ -10,6 +10,8 @@ const RESERVE: usize = 128 * 1024;
 thread_local! {
     /// Addresses below this are too close to the end of the stack. Zero until found.
     static LIMIT: Cell<usize> = const { Cell::new(0) };
+    /// Where the stack begins: its highest address. Zero while unknown.
+    static TOP: Cell<usize> = const { Cell::new(0) };
 }
 
 /// Whether the calling thread's stack is nearly used up.
@@ -48,15 +50,26 @@ pub fn set_limit(lowest: usize) {
     LIMIT.set(lowest + RESERVE);
 }
 
+/// How much of the stack is in use, in KiB; `None` where its bounds are unknown.
+pub fn used_kib() -> Option<usize> {
+    match TOP.get() {
+        0 => None,
+        top => Some(top.saturating_sub(pointer()) / 1024),
+    }
+}
+
 #[cold]
 fn find_limit() -> usize {
-    let limit = lowest_address().map_or(1, |lowest| lowest + RESERVE);
+    let limit = bounds().map_or(1, |(lowest, size)| {
+        TOP.set(lowest + size);
+        lowest + RESERVE.min(size / 4)
+    });
     LIMIT.set(limit);
     limit
 }
 
 #[cfg(target_os = "linux")]
-fn lowest_address() -> Option<usize> {
+fn bounds() -> Option<(usize, usize)> {
     // SAFETY: plain queries of the calling thread's attributes; the struct is initialised by the first call and
     // destroyed by the last.
     unsafe {
@@ -67,11 +80,11 @@ fn lowest_address() -> Option<usize> {
         let (mut start, mut size) = (std::ptr::null_mut(), 0);
         let status = libc::pthread_attr_getstack(&attributes, &mut start, &mut size);
         libc::pthread_attr_destroy(&mut attributes);
-        (status == 0).then_some(start as usize)
+        (status == 0).then_some((start.addr(), size))
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn lowest_address() -> Option<usize> {
+fn bounds() -> Option<(usize, usize)> {
     None
 }

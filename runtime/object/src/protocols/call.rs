@@ -273,7 +273,10 @@ impl<'py> Attached<'py> {
             std::process::abort();
         }
         headroom.set(headroom.get() + 1);
-        let raised = self.raise(exc::RecursionError(), format_args!("Stack overflow{place}"));
+        let raised = match crate::stack::used_kib() {
+            Some(used) => self.raise(exc::RecursionError(), format_args!("Stack overflow (used {used} kB){place}")),
+            None => self.raise(exc::RecursionError(), format_args!("Stack overflow{place}")),
+        };
         headroom.set(headroom.get() - 1);
         raised
     }
