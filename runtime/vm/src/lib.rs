@@ -59,6 +59,15 @@ const STATIC_TYPES: &[fn() -> &'static krait_object::Type] = &[
     link_static::<generator::AsyncAsend>,
     link_static::<generator::AsyncAthrow>,
     link_static::<generator::AnextAwaitable>,
+    link_static::<typing::TypeVar>,
+    link_static::<typing::ParamSpec>,
+    link_static::<typing::ParamSpecArgs>,
+    link_static::<typing::ParamSpecKwargs>,
+    link_static::<typing::TypeVarTuple>,
+    link_static::<typing::TypeAliasType>,
+    link_static::<typing::Generic>,
+    link_static::<typing::ConstEvaluator>,
+    link_static::<typing::NoDefaultObject>,
 ];
 
 /// Makes this crate's types ready, after those of the object crate.
@@ -81,6 +90,7 @@ pub fn modules() -> Vec<import::BuiltinModule> {
         BuiltinModule { name: "_thread", doc: "Threads and locks.", exec: threadmodule::exec },
         BuiltinModule { name: "marshal", doc: "Reading and writing of values in the format of .pyc files.", exec: marshalmodule::exec },
         BuiltinModule { name: "_warnings", doc: "The native entry to warnings.", exec: warnings::exec },
+        BuiltinModule { name: "_typing", doc: "The native half of typing.", exec: typing::fill_module },
         BuiltinModule { name: "gc", doc: "The cycle collector.", exec: gcmodule::exec },
     ]
 }

@@ -1,5 +1,7 @@
 //! Template strings: the objects of `string.templatelib`.
-use krait_object::{Attached, Object, PyResult, Ref, raise};
+use krait_object::format::Conversion;
+use krait_object::templateobject::{Interpolation, Template};
+use krait_object::{Attached, Layout, Object, PyResult, Ref, Str, Tuple};
 
 /// `string.templatelib.Interpolation`.
 pub fn interpolation(
@@ -9,12 +11,21 @@ pub fn interpolation(
     conversion: Option<char>,
     spec: Option<&Object>,
 ) -> PyResult<Ref<Object>> {
-    let _ = (value, text, conversion, spec);
-    Err(raise!(py, NotImplementedError, "template strings"))
+    let conversion = match conversion {
+        Some('s') => Some(Conversion::Str),
+        Some('r') => Some(Conversion::Repr),
+        Some(_) => Some(Conversion::Ascii),
+        None => None,
+    };
+    let empty = Str::new(py, "")?;
+    Ok(Interpolation::new(py, value, text, conversion, spec.unwrap_or(empty.as_object()))?.upcast())
 }
 
 /// `string.templatelib.Template` from its strings and its interpolations.
 pub fn template(py: Attached<'_>, strings: &Object, interpolations: &Object) -> PyResult<Ref<Object>> {
-    let _ = (strings, interpolations);
-    Err(raise!(py, NotImplementedError, "template strings"))
+    let (Some(strings), Some(interpolations)) = (strings.downcast::<Tuple>(), interpolations.downcast::<Tuple>())
+    else {
+        return Err(py.bad_internal_call());
+    };
+    Ok(Template::new(py, strings.to_ref(), interpolations.to_ref())?.upcast())
 }
