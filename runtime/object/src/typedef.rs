@@ -832,7 +832,7 @@ macro_rules! pytype {
             $(
                 #[inline(always)]
                 fn is_type_of(ty: &$crate::Type) -> bool {
-                    ty.has_feature($crate::typedef::type_flag(stringify!($fast)))
+                    ty.has_feature(const { $crate::typedef::type_flag(stringify!($fast)) })
                 }
             )?
         }

@@ -130,9 +130,21 @@ impl Eval<'_> {
         (left.is_compact() && right.is_compact()).then(|| (left.compact_value(), right.compact_value()))
     }
 
+    /// Integers of two digits: still machine words.
+    #[inline(never)]
+    fn int_op_wide(&mut self, op: fn(i64, i64) -> Option<i64>) -> Step {
+        let wide = |depth: usize| self.object(depth).downcast_exact::<Int>().and_then(Int::to_i64);
+        let Some(value) = wide(2).zip(wide(1)).and_then(|(a, b)| op(a, b)) else { return self.binary_int_slow() };
+        let result = Int::from_i64(self.py, value)?;
+        self.pop().close();
+        self.pop().close();
+        self.push(StackRef::owned(result));
+        Ok(BINARY_SKIP)
+    }
+
     #[inline(always)]
-    fn int_op(&mut self, op: impl FnOnce(isize, isize) -> isize) -> Step {
-        let Some((a, b)) = self.small_ints() else { return self.binary_int_slow() };
+    fn int_op(&mut self, op: impl FnOnce(isize, isize) -> isize, wide: fn(i64, i64) -> Option<i64>) -> Step {
+        let Some((a, b)) = self.small_ints() else { return self.int_op_wide(wide) };
         let result = Int::from_i64(self.py, op(a, b) as i64)?;
         // Small integers free no other object.
         self.pop().close();
@@ -156,17 +168,17 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn BINARY_OP_ADD_INT(&mut self) -> Step {
-        self.int_op(|a, b| a + b)
+        self.int_op(|a, b| a + b, i64::checked_add)
     }
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBTRACT_INT(&mut self) -> Step {
-        self.int_op(|a, b| a - b)
+        self.int_op(|a, b| a - b, i64::checked_sub)
     }
 
     #[inline(always)]
     pub(super) fn BINARY_OP_MULTIPLY_INT(&mut self) -> Step {
-        self.int_op(|a, b| a * b)
+        self.int_op(|a, b| a * b, i64::checked_mul)
     }
 
     #[inline(always)]
