@@ -421,7 +421,12 @@ fn traverse(object: NonNull<PyObject>, visit: crate::layout::visitproc, arg: *mu
 }
 
 /// Which of `objects` only reach each other. Counts are as large as a `u32` allows.
-fn unreachable(objects: &[NonNull<PyObject>], counts: &mut Counts, extra: u32) -> Vec<NonNull<PyObject>> {
+fn unreachable(
+    py: Attached<'_>,
+    objects: &[NonNull<PyObject>],
+    counts: &mut Counts,
+    extra: u32,
+) -> Vec<NonNull<PyObject>> {
     for &object in objects {
         // SAFETY: live.
         let count = mode::refcount(unsafe { Object::from_ptr(object.as_ptr()) });
@@ -429,6 +434,16 @@ fn unreachable(objects: &[NonNull<PyObject>], counts: &mut Counts, extra: u32) -
     }
     for &object in objects {
         traverse(object, visit_subtract, ptr::null_mut());
+    }
+    if FREE_THREADED {
+        // Frames hold objects that are counted late without a count.
+        (crate::hooks::hooks().visit_frames)(py, &mut |object| {
+            if let Some(count) = visited_entry(object)
+                && *count == 0
+            {
+                *count = 1;
+            }
+        });
     }
     let mut work = Vec::new();
     for &object in objects {
@@ -475,7 +490,7 @@ fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
         }
     }
     let mut counts = Counts { pages: Vec::new() };
-    let garbage = unreachable(&objects, &mut counts, 0);
+    let garbage = unreachable(py, &objects, &mut counts, 0);
     let survivors = objects.len() - garbage.len();
     match generation {
         Generation::Young => drop(gc.pending.fetch_add(survivors, Relaxed)),
@@ -505,7 +520,7 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
             unsafe { mode::merge_all(py) };
         }
         // Our own reference to each does not count.
-        still = unreachable(&raw, &mut Counts { pages: Vec::new() }, 1);
+        still = unreachable(py, &raw, &mut Counts { pages: Vec::new() }, 1);
     };
     if FREE_THREADED {
         (crate::hooks::hooks().stop_the_world)(py, &mut find)
@@ -520,6 +535,7 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     let save = py.state().gc.debug.load(Relaxed) & 32 != 0;
     for object in &garbage {
         result.collected += 1;
+        mode::end_deferred(object);
         if save {
             keep(py, object);
             continue;

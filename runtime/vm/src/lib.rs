@@ -88,7 +88,11 @@ pub fn modules() -> Vec<import::BuiltinModule> {
     vec![
         import::IMP,
         BuiltinModule { name: "_thread", doc: "Threads and locks.", exec: threadmodule::exec },
-        BuiltinModule { name: "marshal", doc: "Reading and writing of values in the format of .pyc files.", exec: marshalmodule::exec },
+        BuiltinModule {
+            name: "marshal",
+            doc: "Reading and writing of values in the format of .pyc files.",
+            exec: marshalmodule::exec,
+        },
         BuiltinModule { name: "_warnings", doc: "The native entry to warnings.", exec: warnings::exec },
         BuiltinModule { name: "_typing", doc: "The native half of typing.", exec: typing::fill_module },
         BuiltinModule { name: "gc", doc: "The cycle collector.", exec: gcmodule::exec },

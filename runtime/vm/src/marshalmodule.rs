@@ -13,13 +13,21 @@ fn version_arg(py: Attached<'_>, version: Option<&Object>) -> PyResult<i32> {
     version.map_or(Ok(VERSION), |version| version.as_i32(py))
 }
 
-fn dumps_function(py: Attached<'_>, _: &Object, [value, version, allow_code]: [Option<&Object>; 3]) -> PyResult<Ref<Bytes>> {
+fn dumps_function(
+    py: Attached<'_>,
+    _: &Object,
+    [value, version, allow_code]: [Option<&Object>; 3],
+) -> PyResult<Ref<Bytes>> {
     let value = value.ok_or_else(|| py.bad_internal_call())?;
     let bytes = dumps(py, value, version_arg(py, version)?, flag(py, allow_code)?)?;
     Bytes::new(py, &bytes)
 }
 
-fn dump(py: Attached<'_>, _: &Object, [value, file, version, allow_code]: [Option<&Object>; 4]) -> PyResult<Ref<Object>> {
+fn dump(
+    py: Attached<'_>,
+    _: &Object,
+    [value, file, version, allow_code]: [Option<&Object>; 4],
+) -> PyResult<Ref<Object>> {
     let (Some(value), Some(file)) = (value, file) else { return Err(py.bad_internal_call()) };
     let bytes = dumps(py, value, version_arg(py, version)?, flag(py, allow_code)?)?;
     file.call_method(py, id!(py, write), &[Bytes::new(py, &bytes)?.as_object()])

@@ -104,6 +104,9 @@ pub fn may_immortalize(_object: &Object) -> bool {
 /// Defers counting of a widely shared object: nothing to do under the GIL.
 pub fn set_deferred(_object: &Object) {}
 
+/// The collector found the object dead: nothing to do under the GIL.
+pub fn end_deferred(_object: &Object) {}
+
 /// Whether references to the object need no count: it is immortal.
 ///
 /// # Safety

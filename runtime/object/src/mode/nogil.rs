@@ -268,7 +268,11 @@ pub fn refcount(object: &Object) -> isize {
     let head = &object.raw().head;
     match head.ob_ref_local.load(Relaxed) {
         IMMORTAL => IMMORTAL as isize,
-        local => local as isize + (head.ob_ref_shared.load(Relaxed) >> 2),
+        local => {
+            let shared = head.ob_ref_shared.load(Relaxed);
+            let deferred = if shared > brc::DEFERRED { brc::DEFERRED } else { 0 };
+            local as isize + (shared >> 2) - deferred
+        }
     }
 }
 
@@ -295,6 +299,14 @@ pub fn may_immortalize(object: &Object) -> bool {
 pub fn set_deferred(object: &Object) {
     // SAFETY: the object is live.
     brc::set_deferred(unsafe { counts(object.as_ptr()) });
+}
+
+/// The collector found the object dead: its references count again. The caller has one.
+pub fn end_deferred(object: &Object) {
+    if object.raw().head.ob_ref_shared.load(Relaxed) > brc::DEFERRED {
+        // SAFETY: the object is live.
+        brc::clear_deferred(unsafe { counts(object.as_ptr()) });
+    }
 }
 
 /// Whether references to the object need no count while a frame holds them: it is immortal, or only the collector

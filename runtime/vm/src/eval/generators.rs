@@ -48,6 +48,9 @@ impl Eval<'_> {
         let this = generator::of_frame(frame);
         let delegated = self.arg() as i8;
         frame.set_sp(self.sp);
+        if krait_object::FREE_THREADED {
+            self.own_stack();
+        }
         frame.0.instr_ptr.set(frame.0.instr_ptr.get().wrapping_add(1));
         frame.0.return_offset.set(0);
         let state = &this.raw().gi_exc_state;
@@ -69,6 +72,18 @@ impl Eval<'_> {
         self.load_frame(previous, SEND_SKIP);
         self.push(value);
         Ok(0)
+    }
+
+    /// The collector does not scan suspended frames for words without a count.
+    #[inline(always)]
+    fn own_stack(&self) {
+        let floor = self.local(self.code().raw().co_nlocalsplus.get() as usize);
+        let mut at = floor;
+        while at < self.sp {
+            // SAFETY: below the stack pointer every word is initialised.
+            unsafe { at.write(at.read().into_owned()) };
+            at = at.wrapping_add(1);
+        }
     }
 
     /// Resumes a generator in this loop. On return the running frame goes on `done` units ahead.
