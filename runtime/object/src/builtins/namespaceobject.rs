@@ -5,7 +5,6 @@ use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::PyObject;
 use crate::typedef::{CompareOp, member};
 use crate::{Dict, Object, PyResult, Str, Tuple, Type, mem, pytype, raise};
-use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
@@ -157,6 +156,3 @@ impl Namespace {
         Ok(made)
     }
 }
-
-#[allow(dead_code)]
-fn unused(_: c_int) {}

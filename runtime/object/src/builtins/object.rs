@@ -9,11 +9,11 @@ use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Py_TPFLAGS_IS_ABSTRACT, PyObject, PyTypeObject};
 use crate::typedef::{CompareOp, arg, arg_opt, ret_object, ret_status};
+use crate::typeobject::PyType_GenericAlloc;
 use crate::typeobject::slots::{PyObject_GenericGetAttr, PyObject_GenericSetAttr};
-use crate::typeobject::{PyType_GenericAlloc, instance};
 use crate::{Dict, PyResult, Str, Tuple, Type, id, pytype, raise};
 use std::ffi::c_int;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 
 /// Any object.
 #[repr(transparent)]
@@ -348,9 +348,4 @@ fn object_dir(py: Attached<'_>, this: &Object) -> PyResult<Ref<Object>> {
 
 fn get_class(_py: Attached<'_>, this: &Object) -> Ref<Type> {
     this.ty().to_ref()
-}
-
-#[allow(dead_code)]
-fn unused() {
-    let _ = (ptr::null::<u8>(), instance::get_dict as *const ());
 }

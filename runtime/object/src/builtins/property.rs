@@ -7,7 +7,7 @@ use crate::builtins::classmethod::is_abstract;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::*;
 use crate::typedef::member;
-use crate::{Object, PyResult, Raised, Str, Type, id, mem, pytype, raise};
+use crate::{Object, PyResult, Raised, id, mem, pytype, raise};
 use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::NonNull;
@@ -240,6 +240,3 @@ impl Property {
         Ok(false)
     }
 }
-
-#[allow(dead_code)]
-fn unused(_: &Str, _: &Type) {}

@@ -1,7 +1,7 @@
 //! Attribute access on ordinary objects: type lookup, descriptors and the instance dict.
 use crate::builtins::exceptions::AttributeError;
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject};
+use crate::layout::Py_TPFLAGS_METHOD_DESCRIPTOR;
 use crate::protocols::call::{check_status, steal_result};
 use crate::typeobject::flags;
 use crate::typeobject::instance;
@@ -315,6 +315,3 @@ fn c_name(py: Attached<'_>, name: &Str) -> PyResult<std::ffi::CString> {
 pub fn has_instance_dict(ty: &Type) -> bool {
     ty.as_type().tp_dictoffset.get() != 0 || ty.has_feature(flags::MANAGED_DICT)
 }
-
-#[allow(dead_code)]
-fn unused(_: *mut PyObject) {}

@@ -3,8 +3,8 @@ use super::{Descr, c_text, doc_or_none, new_descr};
 use crate::handle::{Attached, Layout, Ref, Slot};
 use crate::layout::*;
 use crate::typedef::member;
-use crate::{Bool, Float, Int, IntoObject, Object, PyResult, Str, Type, exc, hooks, pytype, raise};
-use std::ffi::{CStr, c_char, c_int};
+use crate::{Bool, IntoObject, Object, PyResult, Str, Type, exc, hooks, pytype, raise};
+use std::ffi::{CStr, c_char};
 use std::mem::offset_of;
 
 /// An attribute at a fixed offset of a built-in or `__slots__` class.
@@ -245,6 +245,3 @@ unsafe fn write_value(py: Attached<'_>, at: *mut c_char, def: &PyMemberDef, valu
         Ok(())
     }
 }
-
-#[allow(dead_code)]
-fn unused(_: &Float, _: &Int, _: &Type, _: c_int) {}

@@ -4,7 +4,7 @@ use crate::args::Args;
 use crate::builtins::methodobject::{CFunction, call_method_def};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;
-use crate::typedef::{arg, member, ret_object};
+use crate::typedef::{arg, member};
 use crate::{Object, PyResult, Str, Type, pytype, raise};
 use std::mem::offset_of;
 
@@ -275,9 +275,4 @@ impl ClassMethodDescr {
         let bound = Self::bind(py, this, None, Some(class))?;
         bound.as_object().call(py, Args { pos: rest, ..args })
     }
-}
-
-#[allow(dead_code)]
-fn unused(py: Attached<'_>) -> *mut PyObject {
-    ret_object(py, ())
 }

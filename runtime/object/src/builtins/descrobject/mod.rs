@@ -16,7 +16,7 @@ pub use proxy::MappingProxy;
 pub use slot_wrappers::{MethodWrapper, WrapperDescr};
 
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
-use crate::layout::{Field, PyDescrObject, PyObject};
+use crate::layout::PyDescrObject;
 use crate::{Object, PyResult, Str, Tuple, Type, id, raise};
 use std::ffi::c_int;
 
@@ -157,6 +157,3 @@ fn doc_or_none(py: Attached<'_>, doc: *const std::ffi::c_char) -> PyResult<Ref<O
     }
     Ok(Str::new(py, &c_text(doc))?.upcast())
 }
-
-#[allow(dead_code)]
-fn unused(_: &Field<*mut PyObject>) {}

@@ -5,7 +5,6 @@ use crate::layout::PyObject;
 use crate::protocols::number::BinaryOp;
 use crate::typedef::CompareOp;
 use crate::{Object, PyResult, Str, Type, id, mem, pytype, raise};
-use std::ffi::c_int;
 use std::ptr::NonNull;
 
 /// The layout of a mapping proxy; opaque to C.
@@ -119,6 +118,3 @@ impl MappingProxy {
         this.mapping().call_method(py, id!(py, get), &[args[0], default])
     }
 }
-
-#[allow(dead_code)]
-fn unused(_: c_int) {}

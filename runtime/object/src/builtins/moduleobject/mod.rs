@@ -8,8 +8,8 @@ mod errors;
 pub use def::{ModuleDef, module_exec_def, module_from_def, module_from_def_and_spec};
 
 use crate::args::Args;
-use crate::handle::{Attached, Layout, Ref, Slot, Visit};
-use crate::layout::{PyMethodDef, PyModuleDef, PyObject};
+use crate::handle::{Attached, Layout, Ref, Visit};
+use crate::layout::{PyMethodDef, PyModuleDef};
 use crate::typedef::member;
 use crate::{Dict, Object, PyResult, Str, Type, id, mem, pytype, raise};
 use std::ffi::{c_int, c_void};
@@ -368,6 +368,3 @@ impl Module {
         Ok(())
     }
 }
-
-#[allow(dead_code)]
-fn unused(_: &Slot, _: *mut PyObject) {}

@@ -1,6 +1,6 @@
 //! `__reduce__`, `__reduce_ex__` and `__getstate__` of plain objects.
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{Py_T_OBJECT_EX, PyObject};
+use crate::layout::PyObject;
 use crate::{Dict, Int, List, Object, PyResult, Str, Tuple, Type, hooks, id, raise};
 
 fn copyreg(py: Attached<'_>) -> PyResult<Ref<Object>> {
@@ -69,7 +69,6 @@ fn default_state(py: Attached<'_>, this: &Object, required: bool) -> PyResult<Re
             state = Tuple::from_slice(py, &[&state, slots.as_object()])?.upcast();
         }
     }
-    let _ = Py_T_OBJECT_EX;
     Ok(state)
 }
 

@@ -1,9 +1,9 @@
 //! Calling a type: construction of instances.
-use super::{Type, instance, slot_functions};
-use crate::args::{Args, ArgsBuf};
+use super::{Type, slot_functions};
+use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;
-use crate::protocols::call::{check_status, steal_call_result, steal_result};
+use crate::protocols::call::{check_status, steal_call_result};
 use crate::typedef::{arg, arg_opt, ret_object};
 use crate::{Dict, Object, PyResult, Tuple, raise};
 use std::ptr;
@@ -121,11 +121,4 @@ impl Type {
         let kwargs = args.kw_dict(py)?;
         type_call(py, self, &pos, kwargs.as_deref())
     }
-}
-
-#[allow(dead_code)]
-fn unused(py: Attached<'_>, args: &Tuple) {
-    let _ = (ArgsBuf::new(py, args, None), instance::generic_alloc);
-    // SAFETY: null is allowed.
-    let _ = unsafe { steal_result(py, ptr::null_mut()) };
 }

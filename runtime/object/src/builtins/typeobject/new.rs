@@ -1,9 +1,8 @@
 //! `type.__new__`: the layout of a new class.
 use super::Type;
-use crate::args::Args;
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Layout};
 use crate::layout::*;
-use crate::{Dict, Object, PyResult, Tuple, raise};
+use crate::{Object, PyResult, Tuple, raise};
 
 mod class;
 pub(crate) mod slots;
@@ -150,11 +149,6 @@ pub(crate) fn check_compatible_base(py: Attached<'_>, old: &Type, new: &Type, wh
         ));
     }
     Ok(())
-}
-
-#[allow(dead_code)]
-fn unused(_: Args<'_>, _: &Dict) -> Option<Ref<Object>> {
-    None
 }
 
 /// The nearest ancestor (or `ty` itself) whose `tp_new` is not that of a Python class.

@@ -138,10 +138,9 @@ impl Type {
         self.add_methods(py, self.0.tp_methods.get())?;
         let mut member = self.0.tp_members.get();
         // SAFETY: the table ends with an entry without a name.
-        while let Some(def) = unsafe { member.as_ref() }.filter(|def| !def.name.is_null()) {
+        while let Some(_def) = unsafe { member.as_ref() }.filter(|def| !def.name.is_null()) {
             let descr = descrobject::MemberDescr::new(py, self, member)?;
             self.put(py, descr.name(), descr.as_object(), false)?;
-            let _ = def;
             // SAFETY: not the end yet.
             member = unsafe { member.add(1) };
         }

@@ -4,10 +4,9 @@ use super::{Type, slots};
 use crate::args::{Args, ArgsBuf};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;
-use crate::protocols::call::error_if;
 use crate::typedef::{self, CompareOp, arg, arg_opt, ret_object};
 use crate::{Bool, Int, Object, PyResult, Str, id, raise};
-use std::ffi::{c_int, c_void};
+use std::ffi::c_int;
 use std::ptr;
 
 /// Calls the special method `name` of `this`; `None` if its type has none.
@@ -606,9 +605,4 @@ unary_slots! {
     slot_am_await "__await__"
     slot_am_aiter "__aiter__"
     slot_am_anext "__anext__"
-}
-
-#[allow(dead_code)]
-fn unused(_: *mut c_void) {
-    let _ = error_if(false);
 }

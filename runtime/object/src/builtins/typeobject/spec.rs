@@ -1,5 +1,5 @@
 //! Types from specifications: `PyType_FromMetaclass`, `PyType_GetSlot` and their kin.
-use super::{Type, flags, instance};
+use super::{Type, instance};
 use crate::builtins::descrobject::c_text;
 use crate::handle::{Attached, Layout, Ref, Slot};
 use crate::layout::*;
@@ -363,7 +363,6 @@ unsafe fn fill(
     if heap.ht_token.get() == Py_TP_USE_SPEC.cast_mut() && has_token_slot(spec) {
         heap.ht_token.set(ptr::from_ref(spec).cast_mut().cast());
     }
-    let _ = flags::PREHEADER;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! A type leaves the lists of its bases before its memory goes, under the list's lock, so a pointer found in a list
 //! under that lock is live memory, and `try_incref` tells whether the type is.
 use super::Type;
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Ref};
 use crate::layout::PyTypeObject;
 use crate::mode;
 use std::ffi::c_void;
@@ -137,6 +137,5 @@ impl Type {
             // SAFETY: boxed by `subclass_list_or_new`; a type without references has no subclass that could use it.
             drop(unsafe { Box::from_raw(list.cast::<SubclassList>()) });
         }
-        let _ = self.as_object();
     }
 }

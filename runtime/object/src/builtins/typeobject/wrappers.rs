@@ -6,7 +6,7 @@ use crate::handle::{Attached, Layout};
 use crate::layout::*;
 use crate::protocols::call::{error_if, none_or_error};
 use crate::typedef::{self, CompareOp};
-use crate::{Object, Raised, Str, Tuple, Type, raise};
+use crate::{Object, Raised, Tuple, raise};
 use std::ffi::{c_int, c_void};
 use std::mem::transmute;
 use std::ptr;
@@ -237,6 +237,3 @@ pub unsafe extern "C" fn wrap_init(
 pub fn same_wrapper(a: &wrapperbase, b: &wrapperbase) -> bool {
     a.wrapper.get().map(|f| f as usize) == b.wrapper.get().map(|f| f as usize)
 }
-
-#[allow(dead_code)]
-fn unused(_: &Str, _: &Type) {}

@@ -10,7 +10,6 @@ use crate::typedef::{arg, arg_opt, ret_object};
 use crate::typeobject::{flags, instance, update};
 use crate::{Cell, Dict, Function, Object, PyResult, Str, Tuple, Type, hooks, id, raise};
 use std::ffi::CString;
-use std::mem::offset_of;
 use std::ptr;
 
 /// # Safety
@@ -222,7 +221,7 @@ fn get_weakref(_py: Attached<'_>, this: &Object) -> PyResult<Option<Ref<Object>>
     Ok(unsafe { &*this.as_ptr().byte_offset(offset).cast::<Slot>() }.get())
 }
 
-fn set_attributes(py: Attached<'_>, ty: &Type, name: &Str, base: &Type, dict: &Dict, plan: &SlotPlan) -> PyResult<()> {
+fn set_attributes(py: Attached<'_>, ty: &Type, _name: &Str, base: &Type, dict: &Dict, plan: &SlotPlan) -> PyResult<()> {
     set_module(py, dict)?;
     set_qualname(py, ty, dict)?;
     if let Some(doc) = dict.get(py, id!(py, __doc__).as_object())?
@@ -238,7 +237,6 @@ fn set_attributes(py: Attached<'_>, ty: &Type, name: &Str, base: &Type, dict: &D
     }
     add_members(py, ty, base, plan)?;
     set_cells(py, ty, dict)?;
-    let _ = name;
     Ok(())
 }
 
@@ -399,6 +397,5 @@ fn init_subclass(py: Attached<'_>, ty: &Type, kwargs: Option<&Dict>) -> PyResult
         drop(bound.call_with(py, &*Tuple::empty(py), kwargs)?);
         return Ok(());
     }
-    let _ = offset_of!(PyHeapTypeObject, ht_name);
     Ok(())
 }
