@@ -1,9 +1,39 @@
 //! Native modules of the standard library that need no other library.
+#[macro_use]
+pub mod util;
+
+pub mod abcmodule;
 pub mod codecsmodule;
+pub mod collectionsmodule;
+pub mod contextvarsmodule;
+pub mod functoolsmodule;
+pub mod itertoolsmodule;
+pub mod operatormodule;
+pub mod sremodule;
+pub mod stringmodule;
+pub mod typesmodule;
+pub mod weakrefmodule;
 
 use krait_vm::import::BuiltinModule;
 
 /// The modules of this crate.
 pub fn modules() -> Vec<BuiltinModule> {
-    vec![BuiltinModule { name: "_codecs", doc: "Codecs and their registry.", exec: codecsmodule::exec }]
+    macro_rules! modules {
+        ($($name:literal $module:ident $doc:literal;)*) => {
+            vec![$(BuiltinModule { name: $name, doc: $doc, exec: $module::exec }),*]
+        };
+    }
+    modules! {
+        "_abc" abcmodule "The caches behind abc.ABCMeta.";
+        "_codecs" codecsmodule "Codecs and their registry.";
+        "_collections" collectionsmodule "Deques, dicts with defaults and ordered dicts.";
+        "_contextvars" contextvarsmodule "Context variables.";
+        "_functools" functoolsmodule "Tools that work on functions.";
+        "_operator" operatormodule "Operators as functions.";
+        "_sre" sremodule "The engine of regular expressions.";
+        "_string" stringmodule "The parser of format strings.";
+        "_types" typesmodule "Classes without a name in builtins.";
+        "_weakref" weakrefmodule "Weak references.";
+        "itertools" itertoolsmodule "Functions creating iterators for efficient looping.";
+    }
 }

@@ -1,0 +1,579 @@
+//! `_functools`: `partial`, `reduce`, `cmp_to_key` and the wrapper of `lru_cache`.
+use crate::util::{Arg, State, Trace, add_type, alloc, part, ready, required};
+use krait_object::args::{Args, ArgsBuf, as_borrowed};
+use krait_object::builtins::classobject::Method;
+use krait_object::builtins::genericaliasobject::class_getitem;
+use krait_object::layout::{Field, PyObject};
+use krait_object::typedef::CompareOp;
+use krait_object::{
+    Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, functions,
+    id, none, pytype, raise,
+};
+use std::ffi::c_int;
+use std::mem::offset_of;
+
+native! {
+    /// The place of a positional argument of `partial` that the call fills.
+    pub struct Placeholder {}
+}
+pytype! {
+    static PLACEHOLDER: "functools._PlaceholderType" for Placeholder {
+        base: Object, flags: [],
+        doc: "The type of the Placeholder singleton.\n\nUsed as a placeholder for partial arguments.",
+        slots: {
+            tp_dealloc = Placeholder::dealloc,
+            tp_repr = |_: Attached<'_>, _: &Placeholder| "Placeholder",
+            tp_new = Placeholder::construct,
+        },
+        methods: {
+            noargs "__reduce__" => |_: Attached<'_>, _: &Placeholder| "Placeholder", "($self, /)", "The name that pickle stores.";
+        },
+    }
+}
+
+/// The only instance.
+static SINGLETON: PlaceholderCell =
+    PlaceholderCell(Placeholder { ob_base: PyObject::immortal((&raw const PLACEHOLDER).cast_mut()) });
+struct PlaceholderCell(Placeholder);
+// SAFETY: an immortal object without content.
+unsafe impl Sync for PlaceholderCell {}
+
+fn placeholder() -> &'static Object {
+    SINGLETON.0.as_object()
+}
+
+impl Placeholder {
+    fn construct(py: Attached<'_>, _: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
+        if !args.is_empty() {
+            return Err(raise!(py, TypeError, "PlaceholderType takes no arguments"));
+        }
+        Ok(placeholder().to_ref())
+    }
+}
+
+native! {
+    /// `partial`.
+    pub struct Partial {
+        func: Slot, args: Slot<Tuple>, kwargs: Slot<Dict>, dict: Slot<Dict>,
+        weaklist: Field<*mut PyObject>,
+        /// How many placeholders `args` has.
+        holes: Field<usize>,
+    }
+}
+pytype! {
+    static PARTIAL: "functools.partial" for Partial {
+        base: Object, flags: [HAVE_GC, BASETYPE],
+        doc: "partial(func, /, *args, **keywords)\n--\n\nA callable with some arguments given in advance.",
+        slots: {
+            tp_dealloc = Partial::dealloc,
+            tp_traverse = Partial::traverse,
+            tp_clear = |_: Attached<'_>, this: &Partial| { drop(this.dict.take()); drop(this.kwargs.replace(None)); },
+            tp_call = Partial::call,
+            tp_repr = Partial::repr,
+            tp_descr_get = Partial::get,
+            raw tp_dictoffset = offset_of!(Partial, dict) as isize,
+            raw tp_weaklistoffset = offset_of!(Partial, weaklist) as isize,
+            tp_new = Partial::construct,
+        },
+        methods: {
+            noargs "__reduce__" => Partial::reduce, "($self, /)", "What pickle needs to build it again.";
+            o "__setstate__" => Partial::set_state, "($self, state, /)", "Restore the state that __reduce__ gave.";
+            class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+        },
+        getset: {
+            "func" => |_: Attached<'_>, this: &Partial| this.func.get(), "function object to use in future partial calls";
+            "args" => |_: Attached<'_>, this: &Partial| this.args.get(), "tuple of arguments to future partial calls";
+            "keywords" => |_: Attached<'_>, this: &Partial| this.kwargs.get(), "dictionary of keyword arguments to future partial calls";
+            "__dict__" => |py: Attached<'_>, this: &Partial| krait_object::builtins::typeobject::instance::get_dict(py, this.as_object()),
+                |py: Attached<'_>, this: &Partial, value: Option<&Object>| krait_object::builtins::typeobject::instance::set_dict(py, this.as_object(), value), "";
+        },
+    }
+}
+
+fn count_holes(args: &[&Object]) -> usize {
+    args.iter().filter(|arg| arg.is(placeholder())).count()
+}
+
+impl Partial {
+    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Partial>> {
+        let [func, given @ ..] = args.pos else {
+            return Err(raise!(py, TypeError, "type 'partial' takes at least one argument"));
+        };
+        if !func.is_callable() {
+            return Err(raise!(py, TypeError, "the first argument must be callable"));
+        }
+        if given.last().is_some_and(|last| last.is(placeholder())) {
+            return Err(raise!(py, TypeError, "trailing Placeholders are not allowed"));
+        }
+        if args.values.iter().any(|value| value.is(placeholder())) {
+            return Err(raise!(py, TypeError, "Placeholder cannot be passed as a keyword argument"));
+        }
+        let mut kwargs = args.kw_dict(py)?;
+        let mut all: Vec<Ref<Object>> = given.iter().map(|arg| arg.to_ref()).collect();
+        let mut func = func.to_ref();
+        // A partial of a partial is made flat, unless either is something more.
+        let inner =
+            func.as_object().downcast::<Partial>().filter(|inner| inner.dict.is_null()).map(|inner| inner.to_ref());
+        if let Some(inner) = inner.filter(|_| std::ptr::eq(ty, Partial::type_object())) {
+            let (inner_func, inner_args) = (part(py, &inner.func)?, part(py, &inner.args)?);
+            let mut rest = given.iter();
+            let mut merged = Vec::new();
+            for arg in inner_args.as_slice() {
+                let filled = if arg.is(placeholder()) { rest.next() } else { None };
+                merged.push(filled.unwrap_or(arg).to_ref());
+            }
+            merged.extend(rest.map(|arg| arg.to_ref()));
+            while merged.last().is_some_and(|last| last.as_object().is(placeholder())) {
+                merged.pop();
+            }
+            all = merged;
+            func = inner_func;
+            if let Some(inner_kwargs) = inner.kwargs.get() {
+                let merged = inner_kwargs.copy(py)?;
+                if let Some(own) = &kwargs {
+                    merged.merge(py, own.as_object(), true)?;
+                }
+                kwargs = Some(merged);
+            }
+        }
+        let holes = count_holes(as_borrowed(&all));
+        let all = Tuple::from_vec(py, all)?;
+        let kwargs = kwargs.map_or_else(|| Dict::new(py), Ok)?;
+        let this = alloc::<Partial>(py, ty)?;
+        this.holes.set(holes);
+        drop(this.func.replace(Some(func)));
+        drop(this.args.replace(Some(all)));
+        drop(this.kwargs.replace(Some(kwargs)));
+        Ok(this)
+    }
+
+    fn call(py: Attached<'_>, this: &Partial, args: Args<'_>) -> PyResult<Ref<Object>> {
+        let (func, own) = (part(py, &this.func)?, part(py, &this.args)?);
+        let holes = this.holes.get();
+        if args.pos.len() < holes {
+            let given = args.pos.len();
+            return Err(raise!(
+                py,
+                TypeError,
+                "missing positional arguments in 'partial' call; expected at least {holes}, got {given}"
+            ));
+        }
+        let mut rest = args.pos.iter();
+        let mut pos: Vec<&Object> = Vec::with_capacity(own.len() + args.pos.len());
+        for arg in own.as_slice() {
+            match if holes != 0 && arg.is(placeholder()) { rest.next() } else { None } {
+                Some(filled) => pos.push(filled),
+                None => pos.push(arg),
+            }
+        }
+        pos.extend(rest);
+        let kwargs = this.kwargs.get().filter(|kwargs| !kwargs.is_empty());
+        let Some(kwargs) = kwargs else {
+            return func.call(py, Args { pos: &pos, ..args });
+        };
+        if args.names.is_empty() {
+            let empty = Tuple::empty(py);
+            let buf = ArgsBuf::new(py, &empty, Some(&kwargs));
+            return func.call(py, Args { pos: &pos, ..buf.args() });
+        }
+        let merged = kwargs.copy(py)?;
+        for (name, value) in args.names.iter().zip(args.values) {
+            merged.set(py, name, value)?;
+        }
+        let empty = Tuple::empty(py);
+        let buf = ArgsBuf::new(py, &empty, Some(&merged));
+        func.call(py, Args { pos: &pos, ..buf.args() })
+    }
+
+    fn get(py: Attached<'_>, this: &Partial, instance: Option<&Object>, _: Option<&Object>) -> PyResult<Ref<Object>> {
+        match instance.filter(|instance| !instance.is_none()) {
+            None => Ok(this.to_ref().upcast()),
+            Some(instance) => Ok(Method::new(py, this.as_object(), instance)?.upcast()),
+        }
+    }
+
+    fn repr(py: Attached<'_>, this: &Partial) -> PyResult<String> {
+        let name = this.as_object().ty().full_name();
+        let Some(_guard) = krait_object::builtins::container::ReprGuard::enter(py, this.as_object())? else {
+            return Ok(format!("{name}(...)"));
+        };
+        let mut text = format!("{name}({}", part(py, &this.func)?.repr(py)?.to_string_lossy());
+        for arg in part(py, &this.args)?.as_slice() {
+            text.push_str(&format!(", {}", arg.repr(py)?.to_string_lossy()));
+        }
+        for (name, value) in part(py, &this.kwargs)?.items_snapshot(py) {
+            text.push_str(&format!(", {}={}", name.str(py)?.to_string_lossy(), value.repr(py)?.to_string_lossy()));
+        }
+        Ok(text + ")")
+    }
+
+    fn reduce(py: Attached<'_>, this: &Partial) -> PyResult<Ref<Tuple>> {
+        let func = part(py, &this.func)?;
+        let dict = this.dict.get().map_or_else(none, Ref::upcast);
+        let state = vec![func.clone(), part(py, &this.args)?.upcast(), part(py, &this.kwargs)?.upcast(), dict];
+        let state = Tuple::from_vec(py, state)?.upcast();
+        let args = Tuple::from_vec(py, vec![func])?.upcast();
+        Tuple::from_vec(py, vec![this.as_object().ty().to_ref().upcast(), args, state])
+    }
+
+    fn set_state(py: Attached<'_>, this: &Partial, state: &Object) -> PyResult<()> {
+        let bad = || raise!(py, TypeError, "invalid partial state");
+        let Some(state) = state.downcast::<Tuple>() else { return Err(bad()) };
+        let [func, args, kwargs, dict] = state.as_slice() else { return Err(bad()) };
+        let (Some(args), true) = (args.downcast::<Tuple>(), func.is_callable()) else { return Err(bad()) };
+        if kwargs.downcast::<Dict>().is_none() && !kwargs.is_none() {
+            return Err(bad());
+        }
+        if args.as_slice().last().is_some_and(|last| last.is(placeholder())) {
+            return Err(raise!(py, TypeError, "trailing Placeholders are not allowed"));
+        }
+        let args = Tuple::from_vec(py, args.as_slice().iter().map(|arg| arg.to_ref()).collect())?;
+        let kwargs = match kwargs.downcast::<Dict>() {
+            Some(kwargs) if kwargs.as_object().downcast_exact::<Dict>().is_some() => kwargs.to_ref(),
+            Some(kwargs) => kwargs.copy(py)?,
+            None => Dict::new(py)?,
+        };
+        this.holes.set(count_holes(args.as_slice()));
+        drop(this.func.replace(Some(func.to_ref())));
+        drop(this.args.replace(Some(args)));
+        drop(this.kwargs.replace(Some(kwargs)));
+        drop(this.dict.replace(dict.downcast::<Dict>().map(|dict| dict.to_ref())));
+        Ok(())
+    }
+}
+
+native! {
+    /// What `cmp_to_key` makes: a key that compares through a function.
+    pub struct KeyObject { cmp: Slot, object: Slot }
+}
+pytype! {
+    static KEY_OBJECT: "functools.KeyWrapper" for KeyObject {
+        base: Object, flags: [HAVE_GC, DISALLOW_INSTANTIATION],
+        slots: {
+            tp_dealloc = KeyObject::dealloc,
+            tp_traverse = KeyObject::traverse,
+            tp_call = KeyObject::call,
+            tp_richcompare = KeyObject::compare,
+        },
+        getset: {
+            "obj" => |_: Attached<'_>, this: &KeyObject| this.object.get(),
+                |_: Attached<'_>, this: &KeyObject, value: Option<&Object>| -> PyResult<()> { drop(this.object.replace(value.map(|value| value.to_ref()))); Ok(()) },
+                "Value wrapped by a key function.";
+        },
+    }
+}
+
+impl KeyObject {
+    fn make(py: Attached<'_>, cmp: Ref<Object>, object: Option<&Object>) -> PyResult<Ref<KeyObject>> {
+        let this = alloc::<KeyObject>(py, KeyObject::type_object())?;
+        drop(this.cmp.replace(Some(cmp)));
+        drop(this.object.replace(object.map(|object| object.to_ref())));
+        Ok(this)
+    }
+    fn call(py: Attached<'_>, this: &KeyObject, args: Args<'_>) -> PyResult<Ref<KeyObject>> {
+        const SIG: krait_object::args::Signature = krait_object::args::Signature::parse("K", "(obj)");
+        let [object] = SIG.bind::<1>(py, args)?;
+        KeyObject::make(py, part(py, &this.cmp)?, object)
+    }
+    fn compare(py: Attached<'_>, this: &KeyObject, other: &Object, op: CompareOp) -> PyResult<Ref<Object>> {
+        let Some(other) = other.downcast_exact::<KeyObject>() else {
+            return Err(raise!(py, TypeError, "other argument must be K instance"));
+        };
+        let (Some(left), Some(right)) = (this.object.get(), other.object.get()) else {
+            return Err(raise!(py, AttributeError, "object"));
+        };
+        let answer = part(py, &this.cmp)?.call_pos(py, &[&left, &right])?;
+        answer.rich_compare(py, Int::from_i64(py, 0)?.as_object(), op)
+    }
+}
+
+fn cmp_to_key(py: Attached<'_>, _: &Object, [cmp]: [Arg<'_>; 1]) -> PyResult<Ref<KeyObject>> {
+    KeyObject::make(py, required(py, cmp)?.to_ref(), None)
+}
+
+fn reduce(py: Attached<'_>, _: &Object, [function, iterable, initial]: [Arg<'_>; 3]) -> PyResult<Ref<Object>> {
+    let (function, iterable) = (required(py, function)?, required(py, iterable)?);
+    let iter = iterable.iter(py).map_err(|raised| {
+        if !raised.matches(py, krait_object::exc::TypeError()) {
+            return raised;
+        }
+        raised.clear(py);
+        raise!(py, TypeError, "reduce() arg 2 must support iteration")
+    })?;
+    let mut result = initial.map(|initial| initial.to_ref());
+    while let Some(item) = iter.iter_next(py)? {
+        result = Some(match &result {
+            None => item,
+            Some(so_far) => function.call_pos(py, &[so_far, &item])?,
+        });
+    }
+    result.ok_or_else(|| raise!(py, TypeError, "reduce() of empty iterable with no initial value"))
+}
+
+/// One result of a bounded cache, in a ring by last use.
+struct Link {
+    key: Ref<Object>,
+    hash: isize,
+    value: Ref<Object>,
+    before: usize,
+    after: usize,
+}
+
+/// The order of a bounded cache: a doubly linked list in a slab; slot 0 is its head.
+#[derive(Default)]
+struct Lru {
+    links: Vec<Option<Link>>,
+    free: Vec<usize>,
+    oldest: usize,
+    newest: usize,
+    len: usize,
+}
+
+const NIL: usize = usize::MAX;
+
+impl Trace for Lru {
+    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.links.iter().flatten().try_for_each(|link| {
+            link.key.trace(visit)?;
+            link.value.trace(visit)
+        })
+    }
+}
+
+impl Lru {
+    fn new() -> Lru {
+        Lru { oldest: NIL, newest: NIL, ..Lru::default() }
+    }
+    fn link(&mut self, at: usize) -> Option<&mut Link> {
+        self.links.get_mut(at).and_then(Option::as_mut)
+    }
+    fn unlink(&mut self, at: usize) {
+        let Some((before, after)) = self.link(at).map(|link| (link.before, link.after)) else { return };
+        match self.link(before) {
+            Some(link) => link.after = after,
+            None => self.oldest = after,
+        }
+        match self.link(after) {
+            Some(link) => link.before = before,
+            None => self.newest = before,
+        }
+    }
+    fn append(&mut self, at: usize) {
+        let newest = self.newest;
+        if let Some(link) = self.link(at) {
+            (link.before, link.after) = (newest, NIL);
+        }
+        match self.link(newest) {
+            Some(link) => link.after = at,
+            None => self.oldest = at,
+        }
+        self.newest = at;
+    }
+    fn touch(&mut self, at: usize) -> Option<Ref<Object>> {
+        let value = self.link(at)?.value.clone();
+        self.unlink(at);
+        self.append(at);
+        Some(value)
+    }
+    fn insert(&mut self, key: Ref<Object>, hash: isize, value: Ref<Object>) -> usize {
+        let link = Some(Link { key, hash, value, before: NIL, after: NIL });
+        let at = match self.free.pop() {
+            Some(at) => {
+                self.links[at] = link;
+                at
+            }
+            None => {
+                self.links.push(link);
+                self.links.len() - 1
+            }
+        };
+        self.append(at);
+        self.len += 1;
+        at
+    }
+    fn evict(&mut self) -> Option<Link> {
+        let at = self.oldest;
+        self.unlink(at);
+        let link = self.links.get_mut(at)?.take();
+        self.free.push(at);
+        self.len -= 1;
+        link
+    }
+}
+
+native! {
+    /// `lru_cache`'s wrapper. `cache` maps keys to values, or to places in `order` when the size is bounded.
+    pub struct LruCache {
+        func: Slot, cache: Slot<Dict>, cache_info: Slot, dict: Slot<Dict>, kwd_mark: Slot, weaklist: Field<*mut PyObject>,
+        order: State<Lru>, maxsize: Field<isize>, hits: Field<isize>, misses: Field<isize>, typed: Field<bool>,
+    }
+}
+pytype! {
+    static LRU_CACHE: "functools._lru_cache_wrapper" for LruCache {
+        base: Object, flags: [HAVE_GC, BASETYPE, METHOD_DESCRIPTOR],
+        doc: "A callable that remembers the results of a function.\n\nuser_function: the function\ntyped: whether arguments of different types are kept apart\nmaxsize: how many results are kept, or None\ncache_info_type: the class of cache_info()'s result",
+        slots: {
+            tp_dealloc = LruCache::dealloc,
+            tp_traverse = LruCache::traverse,
+            tp_clear = |py: Attached<'_>, this: &LruCache| { let _ = LruCache::cache_clear(py, this); drop(this.dict.take()); },
+            tp_call = LruCache::call,
+            tp_descr_get = LruCache::get,
+            raw tp_dictoffset = offset_of!(LruCache, dict) as isize,
+            raw tp_weaklistoffset = offset_of!(LruCache, weaklist) as isize,
+            tp_new = LruCache::construct,
+        },
+        methods: {
+            noargs "cache_info" => LruCache::info, "($self, /)", "Report cache statistics";
+            noargs "cache_clear" => LruCache::cache_clear, "($self, /)", "Clear the cache and cache statistics";
+            noargs "__reduce__" => |py: Attached<'_>, this: &LruCache| this.as_object().get_attr(py, id!(py, __qualname__)), "($self, /)", "The name that pickle stores.";
+            noargs "__copy__" => |_: Attached<'_>, this: &LruCache| this.to_ref(), "($self, /)", "The wrapper itself.";
+            o "__deepcopy__" => |_: Attached<'_>, this: &LruCache, _: &Object| this.to_ref(), "($self, memo, /)", "The wrapper itself.";
+        },
+        getset: {
+            "__dict__" => |py: Attached<'_>, this: &LruCache| krait_object::builtins::typeobject::instance::get_dict(py, this.as_object()),
+                |py: Attached<'_>, this: &LruCache, value: Option<&Object>| krait_object::builtins::typeobject::instance::set_dict(py, this.as_object(), value), "";
+        },
+    }
+}
+
+impl LruCache {
+    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<LruCache>> {
+        const SIG: krait_object::args::Signature =
+            krait_object::args::Signature::parse("lru_cache", "(user_function, maxsize, typed, cache_info_type)");
+        let [func, maxsize, typed, info] = SIG.bind::<4>(py, args)?;
+        let (func, maxsize) = (required(py, func)?, required(py, maxsize)?);
+        if !func.is_callable() {
+            return Err(raise!(py, TypeError, "the first argument must be callable"));
+        }
+        let maxsize = if maxsize.is_none() {
+            -1
+        } else if maxsize.has_index() {
+            maxsize.as_isize(py)?.max(0)
+        } else {
+            return Err(raise!(py, TypeError, "maxsize should be integer or None"));
+        };
+        let typed = required(py, typed)?.is_true(py)?;
+        let cache = Dict::new(py)?;
+        let mark = krait_object::builtins::object::object_new(py, Object::type_object())?;
+        let this = alloc::<LruCache>(py, ty)?;
+        this.order.init(Lru::new());
+        this.maxsize.set(maxsize);
+        this.typed.set(typed);
+        drop(this.func.replace(Some(func.to_ref())));
+        drop(this.cache.replace(Some(cache)));
+        drop(this.kwd_mark.replace(Some(mark)));
+        drop(this.cache_info.replace(info.map(|info| info.to_ref())));
+        Ok(this)
+    }
+
+    fn key(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<Object>> {
+        let typed = self.typed.get();
+        if !typed && args.names.is_empty() && args.pos.len() == 1 {
+            let only = args.pos[0];
+            if only.downcast_exact::<Str>().is_some() || only.downcast_exact::<Int>().is_some() {
+                return Ok(only.to_ref());
+            }
+        }
+        let mut parts: Vec<Ref<Object>> = args.pos.iter().map(|arg| arg.to_ref()).collect();
+        if !args.names.is_empty() {
+            parts.push(part(py, &self.kwd_mark)?);
+            for (name, value) in args.names.iter().zip(args.values) {
+                parts.push(name.to_ref());
+                parts.push(value.to_ref());
+            }
+        }
+        if typed {
+            let types = args.pos.iter().chain(args.values).map(|arg| arg.ty().to_ref().upcast());
+            parts.extend(types);
+        }
+        Ok(Tuple::from_vec(py, parts)?.upcast())
+    }
+
+    fn count(field: &Field<isize>) {
+        field.set(field.get() + 1);
+    }
+
+    fn call(py: Attached<'_>, this: &LruCache, args: Args<'_>) -> PyResult<Ref<Object>> {
+        let (func, cache) = (part(py, &this.func)?, part(py, &this.cache)?);
+        let maxsize = this.maxsize.get();
+        if maxsize == 0 {
+            Self::count(&this.misses);
+            return func.call(py, args);
+        }
+        let key = this.key(py, args)?;
+        let hash = key.hash(py)?;
+        if let Some(found) = cache.get_known(py, &key, hash)? {
+            if maxsize < 0 {
+                Self::count(&this.hits);
+                return Ok(found);
+            }
+            let at = found.as_object().downcast_exact::<Int>().and_then(Int::to_i64).unwrap_or(0) as usize;
+            // Another thread may have dropped the entry meanwhile, and reused its place.
+            let mut order = this.order.lock();
+            let same = order.link(at).is_some_and(|link| link.hash == hash);
+            if same && let Some(value) = order.touch(at) {
+                drop(order);
+                Self::count(&this.hits);
+                return Ok(value);
+            }
+        }
+        Self::count(&this.misses);
+        let value = func.call(py, args)?;
+        if maxsize < 0 {
+            cache.set_known(py, &key, hash, &value)?;
+            return Ok(value);
+        }
+        // The call may have filled the entry.
+        if cache.get_known(py, &key, hash)?.is_some() {
+            return Ok(value);
+        }
+        let (at, evicted) = {
+            let mut order = this.order.lock();
+            let evicted = if order.len >= maxsize as usize { order.evict() } else { None };
+            (order.insert(key.clone(), hash, value.clone()), evicted)
+        };
+        if let Some(old) = &evicted {
+            cache.remove_known(py, &old.key, old.hash)?;
+        }
+        cache.set_known(py, &key, hash, Int::from_i64(py, at as i64)?.as_object())?;
+        Ok(value)
+    }
+
+    fn get(py: Attached<'_>, this: &LruCache, instance: Option<&Object>, _: Option<&Object>) -> PyResult<Ref<Object>> {
+        match instance.filter(|instance| !instance.is_none()) {
+            None => Ok(this.to_ref().upcast()),
+            Some(instance) => Ok(Method::new(py, this.as_object(), instance)?.upcast()),
+        }
+    }
+
+    fn info(py: Attached<'_>, this: &LruCache) -> PyResult<Ref<Object>> {
+        let maxsize = if this.maxsize.get() < 0 { none() } else { this.maxsize.get().into_object(py)? };
+        let len = part(py, &this.cache)?.len().into_object(py)?;
+        let (hits, misses) = (this.hits.get().into_object(py)?, this.misses.get().into_object(py)?);
+        part(py, &this.cache_info)?.call_pos(py, &[&hits, &misses, &maxsize, &len])
+    }
+
+    fn cache_clear(py: Attached<'_>, this: &LruCache) -> PyResult<()> {
+        this.hits.set(0);
+        this.misses.set(0);
+        part(py, &this.cache)?.clear(py);
+        let old = std::mem::replace(&mut *this.order.lock(), Lru::new());
+        drop(old);
+        Ok(())
+    }
+}
+
+pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    ready::<KeyObject>(py)?;
+    module.add_functions(
+        py,
+        functions! {
+            sig "reduce" => reduce, "($module, function, iterable, /, initial=<functools initial sentinel>)", "Combine the items of an iterable from left to right with a function of two arguments.";
+            sig "cmp_to_key" => cmp_to_key, "($module, mycmp)", "Convert a comparison function into a key function.";
+        },
+    )?;
+    add_type::<Placeholder>(py, module, "_PlaceholderType")?;
+    module.add(py, "Placeholder", placeholder())?;
+    add_type::<Partial>(py, module, "partial")?;
+    add_type::<LruCache>(py, module, "_lru_cache_wrapper")
+}
