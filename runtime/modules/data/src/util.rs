@@ -1,0 +1,205 @@
+//! What the modules of this crate share: declarations of native classes and state that lives in an object.
+use krait_object::layout::Field;
+use krait_object::typedef::{StaticType, link_static};
+use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Type, Visit, gc, mem};
+use std::collections::VecDeque;
+use std::ffi::c_int;
+use std::marker::PhantomData;
+use std::ptr;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+pub type Arg<'a> = Option<&'a Object>;
+
+/// A part of an object: what the collector visits and the deallocator drops.
+pub trait Part {
+    fn visit(&self, visit: Visit<'_>) -> Result<(), c_int>;
+    fn release(&self);
+}
+
+impl<T: Layout> Part for Slot<T> {
+    fn visit(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        visit.slot(self)
+    }
+    fn release(&self) {
+        drop(self.take());
+    }
+}
+
+impl<T: Copy> Part for Field<T> {
+    fn visit(&self, _: Visit<'_>) -> Result<(), c_int> {
+        Ok(())
+    }
+    fn release(&self) {}
+}
+
+/// Rust state that may hold references.
+pub trait Trace {
+    fn trace(&self, _visit: Visit<'_>) -> Result<(), c_int> {
+        Ok(())
+    }
+}
+
+impl<T: Layout> Trace for Ref<T> {
+    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        visit.raw(self.as_ptr())
+    }
+}
+impl<T: Trace> Trace for Option<T> {
+    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.as_ref().map_or(Ok(()), |value| value.trace(visit))
+    }
+}
+impl<T: Trace> Trace for Vec<T> {
+    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.iter().try_for_each(|item| item.trace(visit))
+    }
+}
+impl<T: Trace> Trace for VecDeque<T> {
+    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.iter().try_for_each(|item| item.trace(visit))
+    }
+}
+
+/// Boxed Rust state of an object, behind a short lock under which no Python code runs. Null until it is set.
+#[repr(transparent)]
+pub struct State<T>(Field<*mut Mutex<T>>, PhantomData<T>);
+
+// SAFETY: access goes through the mutex.
+unsafe impl<T> Sync for State<T> {}
+
+impl<T> State<T> {
+    /// Fills the field of a fresh object.
+    pub fn init(&self, value: T) {
+        self.0.set(Box::into_raw(Box::new(Mutex::new(value))));
+    }
+
+    /// The state. Its holder must not run Python code, and drops references after the guard.
+    #[inline]
+    pub fn lock(&self) -> MutexGuard<'_, T> {
+        // SAFETY: [frozen]: the constructor sets the field before the object can be reached.
+        unsafe { &*self.0.get() }.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub fn is_set(&self) -> bool {
+        !self.0.get().is_null()
+    }
+}
+
+impl<T: Trace> Part for State<T> {
+    fn visit(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        if !self.is_set() {
+            return Ok(());
+        }
+        self.lock().trace(visit)
+    }
+    fn release(&self) {
+        let raw = self.0.get();
+        self.0.set(ptr::null_mut());
+        if !raw.is_null() {
+            // SAFETY: made by `init`; the object dies, so nobody else has it.
+            drop(unsafe { Box::from_raw(raw) });
+        }
+    }
+}
+
+/// Constant Rust state of an object. Null until it is set.
+#[repr(transparent)]
+pub struct Fixed<T>(Field<*mut T>, PhantomData<T>);
+
+// SAFETY: shared references only, to `Sync` data by the users' care.
+unsafe impl<T> Sync for Fixed<T> {}
+
+impl<T> Fixed<T> {
+    pub fn init(&self, value: T) {
+        self.0.set(Box::into_raw(Box::new(value)));
+    }
+
+    pub fn get(&self) -> Option<&T> {
+        // SAFETY: [frozen]: set before the object can be reached, freed with it.
+        unsafe { self.0.get().as_ref() }
+    }
+}
+
+impl<T: Trace> Part for Fixed<T> {
+    fn visit(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.get().map_or(Ok(()), |value| value.trace(visit))
+    }
+    fn release(&self) {
+        let raw = self.0.get();
+        self.0.set(ptr::null_mut());
+        if !raw.is_null() {
+            // SAFETY: made by `init`; the object dies, so nobody else has it.
+            drop(unsafe { Box::from_raw(raw) });
+        }
+    }
+}
+
+/// Declares the struct of a native class with its `dealloc`, `traverse` and `clear`. Every field is a [`Part`].
+#[macro_export]
+macro_rules! native {
+    ($(#[$meta:meta])* $vis:vis struct $Ty:ident { $($(#[$fmeta:meta])* $field:ident: $ft:ty),* $(,)? }) => {
+        $(#[$meta])*
+        #[repr(C)]
+        $vis struct $Ty {
+            ob_base: krait_object::layout::PyObject,
+            $($(#[$fmeta])* $field: $ft,)*
+        }
+        #[allow(dead_code)]
+        impl $Ty {
+            /// # Safety
+            /// The `tp_dealloc` of the type.
+            unsafe fn dealloc(py: krait_object::Attached<'_>, this: ::std::ptr::NonNull<$Ty>) {
+                // SAFETY: by the contract.
+                unsafe { krait_object::mem::dealloc_with(py, this, |this| { let _ = this; $($crate::util::Part::release(&this.$field);)* }) }
+            }
+            fn traverse(&self, visit: krait_object::Visit<'_>) -> Result<(), ::std::ffi::c_int> {
+                let _ = visit;
+                $($crate::util::Part::visit(&self.$field, visit)?;)*
+                Ok(())
+            }
+        }
+    };
+}
+
+/// A fresh instance of `ty`, a subtype of `T`'s type.
+pub fn alloc<T: Layout>(py: Attached<'_>, ty: &Type) -> PyResult<Ref<T>> {
+    if ty.is_heap() {
+        // SAFETY: [layout]: a fresh instance of a subtype.
+        return Ok(unsafe { ty.alloc(py, 0)?.cast_unchecked() });
+    }
+    let raw = mem::alloc_instance(py, ty, 0)?;
+    // SAFETY: [layout]: a fresh instance.
+    let object = unsafe { Ref::<T>::from_raw(raw.as_ptr()) };
+    if ty.is_gc() {
+        gc::track(object.as_object());
+    }
+    Ok(object)
+}
+
+/// Makes a type ready and adds it to the module.
+pub fn add_type<T: StaticType>(py: Attached<'_>, module: &Module, name: &str) -> PyResult<()> {
+    let ty = ready::<T>(py)?;
+    module.add(py, name, ty.as_object())
+}
+
+/// Makes a type ready.
+pub fn ready<T: StaticType>(py: Attached<'_>) -> PyResult<&'static Type> {
+    let ty = link_static::<T>();
+    ty.ready(py)?;
+    Ok(ty)
+}
+
+/// `ty.__name__` for messages.
+pub fn type_name(object: &Object) -> String {
+    object.ty().name().into_owned()
+}
+
+/// A required argument of a bound signature.
+pub fn required<'a>(py: Attached<'_>, arg: Arg<'a>) -> PyResult<&'a Object> {
+    arg.ok_or_else(|| py.bad_internal_call())
+}
+
+/// The present value of a slot that the constructor fills.
+pub fn part<T: Layout>(py: Attached<'_>, slot: &Slot<T>) -> PyResult<Ref<T>> {
+    slot.get().ok_or_else(|| py.bad_internal_call())
+}
