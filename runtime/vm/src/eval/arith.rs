@@ -218,9 +218,38 @@ impl Eval<'_> {
             return self.binary_deopt();
         }
         self.save();
-        let result = left.binary_op(self.py, right, BinaryOp::Add)?;
-        self.replace(2, result);
+        // SAFETY: exact strings, just checked.
+        let (left, right) = unsafe { (left.cast_unchecked::<Str>(), right.cast_unchecked::<Str>()) };
+        let result = match self.take_stored_local(left) {
+            Some(left) => Str::append_in_place(self.py, left, right)?,
+            None => left.concat(self.py, right)?,
+        };
+        self.replace(2, result.upcast());
         Ok(BINARY_SKIP)
+    }
+
+    /// Takes `left` out of the local that the next instruction stores to, when it is the same object. The word on the
+    /// stack is left without a count.
+    fn take_stored_local(&mut self, left: &Str) -> Option<Ref<Str>> {
+        // SAFETY: an instruction with a result is followed by another.
+        let next = unsafe { &*self.ip.wrapping_offset(BINARY_SKIP) };
+        if next.opcode() != Opcode::STORE_FAST as u8 {
+            return None;
+        }
+        let local = self.local(next.arg.get() as usize);
+        // SAFETY: the compiler made the index.
+        let word = unsafe { local.read() };
+        if word.is_null() || word.is_int() || word.is_borrowed() || word.as_ptr() != left.as_ptr() {
+            return None;
+        }
+        let stacked = self.peek(2);
+        self.poke(2, StackRef::borrowed(left.as_ptr()));
+        stacked.close();
+        // SAFETY: the word owned its object, an exact string, and is not used any more.
+        unsafe {
+            local.write(StackRef::NULL);
+            Some(word.into_ref().cast_unchecked())
+        }
     }
 
     /// A subscript as an index into `len` items, if it is a small integer in range.

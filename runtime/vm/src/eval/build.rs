@@ -2,7 +2,7 @@
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::oparg::Conversion;
-use krait_object::{Attached, Dict, Layout, List, Object, PyResult, Raised, Ref, Set, Slice, Str, StrBuilder, Tuple};
+use krait_object::{Attached, Dict, Layout, List, Object, PyResult, Raised, Ref, Set, Slice, Str, Tuple};
 use krait_object::{exc, raise};
 
 impl Eval<'_> {
@@ -68,12 +68,10 @@ impl Eval<'_> {
     pub(super) fn BUILD_STRING(&mut self) -> Step {
         self.save();
         let count = self.arg();
-        let mut builder = StrBuilder::new();
-        for depth in (1..=count).rev() {
-            // SAFETY: the compiler puts only strings here.
-            builder.push_obj(unsafe { self.object(depth).cast_unchecked::<Str>() });
-        }
-        let text = builder.finish(self.py)?;
+        let words: *const StackRef = self.sp.wrapping_sub(count);
+        // SAFETY: the compiler puts only strings here, and the words stay on the stack until the text is made.
+        let parts = (0..count).map(|at| unsafe { (*words.add(at)).object().cast_unchecked::<Str>() });
+        let text = Str::concat_iter(self.py, parts)?;
         self.replace(count, text.upcast());
         Ok(1)
     }

@@ -342,10 +342,15 @@ impl Str {
         Self::concat_all(py, &[self, other])
     }
 
-    /// The concatenation of all parts (`BUILD_STRING`).
+    /// The concatenation of all parts.
     pub fn concat_all(py: Attached<'_>, parts: &[&Str]) -> PyResult<Ref<Str>> {
+        Self::concat_iter(py, parts.iter().copied())
+    }
+
+    /// The concatenation of all parts, which are gone through twice (`BUILD_STRING`).
+    pub fn concat_iter<'a>(py: Attached<'_>, parts: impl Iterator<Item = &'a Str> + Clone) -> PyResult<Ref<Str>> {
         let (mut len, mut max) = (0usize, 0);
-        for part in parts {
+        for part in parts.clone() {
             len = len.checked_add(part.len()).ok_or(()).map_err(|()| too_long(py))?;
             if !part.is_empty() {
                 max = max.max(part.max_char());
@@ -354,10 +359,14 @@ impl Str {
         if len > isize::MAX as usize {
             return Err(too_long(py));
         }
-        let text = Self::alloc(py, len, max)?;
-        if len == 0 {
-            return Ok(text);
+        if len <= 1 {
+            let mut parts = parts;
+            return match parts.find(|part| !part.is_empty()) {
+                Some(one) => Self::from_char(py, one.char_at(0)),
+                None => Ok(Self::empty()),
+            };
         }
+        let text = Self::alloc(py, len, max)?;
         // SAFETY: fresh, and of the kind just asked for.
         unsafe {
             match kind_for(max) {
@@ -640,7 +649,7 @@ impl Str {
     }
 }
 
-fn concat_into<T: Unit>(mut out: &mut [T], parts: &[&Str]) {
+fn concat_into<'a, T: Unit>(mut out: &mut [T], parts: impl Iterator<Item = &'a Str>) {
     for part in parts {
         let (here, rest) = out.split_at_mut(part.len());
         with_units!(part, |units| copy_units(units, here));
