@@ -1,6 +1,8 @@
 //! Native modules of the standard library that are close to the operating system.
 mod fork;
+mod io;
 mod linux;
+mod locale;
 mod posix;
 mod resource;
 mod util;
@@ -18,6 +20,8 @@ macro_rules! module {
 pub fn modules() -> Vec<BuiltinModule> {
     vec![
         module!("posix", posix, "The interface to the operating system that os builds on."),
+        module!("_io", io, "Streams."),
+        module!("_locale", locale, "Locales of the C library."),
         module!("resource", resource, "Limits and use of system resources."),
     ]
 }

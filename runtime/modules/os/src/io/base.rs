@@ -288,7 +288,7 @@ impl IOBase {
                     wanted = ahead.iter().position(|byte| *byte == b'\n').map_or(ahead.len(), |at| at + 1);
                 }
             }
-            let read = this.call_method(py, id!(py, read), &[&wanted.into_object(py)?])?;
+            let read = this.call_method(py, id!(py, read), &[&*wanted.into_object(py)?])?;
             let Some(bytes) = (*read).downcast::<Bytes>() else {
                 return Err(raise!(py, OSError, "read() should have returned a bytes object, not '{}'", read.ty().name()));
             };
@@ -497,7 +497,7 @@ impl BufferedIOBase {
     fn into_buffer(py: Attached<'_>, this: &Self, buffer: &Object, method: &Str) -> PyResult<usize> {
         let view = krait_object::protocols::buffer::Buffer::writable(py, buffer)?;
         let room = view.as_slice().len();
-        let data = this.as_object().call_method(py, method, &[&room.into_object(py)?])?;
+        let data = this.as_object().call_method(py, method, &[&*room.into_object(py)?])?;
         let Some(bytes) = (*data).downcast::<Bytes>() else {
             return Err(raise!(py, TypeError, "read() should return bytes"));
         };

@@ -190,7 +190,7 @@ impl Entered<'_> {
             Some(file) => file.seek_raw(py, target, how)?,
             None => {
                 let result =
-                    raw.call_method(py, id!(py, seek), &[&target.into_object(py)?, &how.into_object(py)?])?;
+                    raw.call_method(py, id!(py, seek), &[&*target.into_object(py)?, &*how.into_object(py)?])?;
                 result.as_i64(py)?
             }
         };

@@ -120,7 +120,7 @@ fn open(py: Attached<'_>, _: &Object, args: [Opt<'_>; 8]) -> PyResult<Ref<Object
         } else {
             BufferedWriter::type_object()
         };
-        let buffer = class.as_object().call_pos(py, &[&raw, &size.into_object(py)?])?;
+        let buffer = class.as_object().call_pos(py, &[&raw, &*size.into_object(py)?])?;
         if binary {
             return Ok(buffer);
         }

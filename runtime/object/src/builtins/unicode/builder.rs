@@ -4,12 +4,14 @@ use crate::PyResult;
 use crate::handle::{Attached, Ref};
 
 /// Text under construction; the basis of `PyUnicodeWriter`.
+#[derive(Clone)]
 pub struct StrBuilder {
     buffer: Buffer,
     /// The "or" of all characters, so that the result gets the narrowest kind.
     all: u32,
 }
 
+#[derive(Clone)]
 enum Buffer {
     One(Vec<u8>),
     Two(Vec<u16>),

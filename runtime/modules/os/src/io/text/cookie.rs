@@ -161,13 +161,13 @@ impl TextIOWrapper {
         }
         this.as_object().call_method(py, id!(py, flush), &[])?;
         let place = Cookie::unpack(py, &number)?;
-        buffer.call_method(py, id!(py, seek), &[&place.start.into_object(py)?])?;
+        buffer.call_method(py, id!(py, seek), &[&*place.start.into_object(py)?])?;
         this.forget_chars(py);
         if this.with(py, |st| st.readable) {
             this.set_decoder_state(py, &[], place.flags.into())?;
         }
         if place.skip > 0 {
-            let input = buffer.call_method(py, id!(py, read), &[&place.feed.into_object(py)?])?;
+            let input = buffer.call_method(py, id!(py, read), &[&*place.feed.into_object(py)?])?;
             let bytes = BytesArg::new(py, &input)?;
             let bytes = bytes.as_slice();
             let text = this.decode(py, bytes, place.eof)?;
