@@ -1,10 +1,15 @@
 //! Native modules of the standard library that are close to the operating system.
+mod atexit;
+mod errno;
 mod fork;
 mod io;
 mod linux;
 mod locale;
 mod posix;
 mod resource;
+mod signal;
+mod stat;
+mod time;
 mod util;
 mod vm;
 
@@ -19,6 +24,11 @@ macro_rules! module {
 /// The modules of this crate.
 pub fn modules() -> Vec<BuiltinModule> {
     vec![
+        module!("_signal", signal, "Signals."),
+        module!("_stat", stat, "File modes."),
+        module!("atexit", atexit, "Functions to call at the end."),
+        module!("errno", errno, "Error numbers."),
+        module!("time", time, "Clocks and calendar."),
         module!("posix", posix, "The interface to the operating system that os builds on."),
         module!("_io", io, "Streams."),
         module!("_locale", locale, "Locales of the C library."),

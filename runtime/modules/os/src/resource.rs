@@ -10,24 +10,28 @@ use std::ffi::c_int;
 type Opt<'a> = Option<&'a Object>;
 
 /// `resource.struct_rusage`.
-static USAGE: StructSeq = StructSeq::new("resource.struct_rusage", "Use of resources.", &[
-    ("ru_utime", "user time used"),
-    ("ru_stime", "system time used"),
-    ("ru_maxrss", "max. resident set size"),
-    ("ru_ixrss", "shared memory size"),
-    ("ru_idrss", "unshared data size"),
-    ("ru_isrss", "unshared stack size"),
-    ("ru_minflt", "page faults not requiring I/O"),
-    ("ru_majflt", "page faults requiring I/O"),
-    ("ru_nswap", "number of swap outs"),
-    ("ru_inblock", "block input operations"),
-    ("ru_oublock", "block output operations"),
-    ("ru_msgsnd", "IPC messages sent"),
-    ("ru_msgrcv", "IPC messages received"),
-    ("ru_nsignals", "signals received"),
-    ("ru_nvcsw", "voluntary context switches"),
-    ("ru_nivcsw", "involuntary context switches"),
-]);
+static USAGE: StructSeq = StructSeq::new(
+    "resource.struct_rusage",
+    "Use of resources.",
+    &[
+        ("ru_utime", "user time used"),
+        ("ru_stime", "system time used"),
+        ("ru_maxrss", "max. resident set size"),
+        ("ru_ixrss", "shared memory size"),
+        ("ru_idrss", "unshared data size"),
+        ("ru_isrss", "unshared stack size"),
+        ("ru_minflt", "page faults not requiring I/O"),
+        ("ru_majflt", "page faults requiring I/O"),
+        ("ru_nswap", "number of swap outs"),
+        ("ru_inblock", "block input operations"),
+        ("ru_oublock", "block output operations"),
+        ("ru_msgsnd", "IPC messages sent"),
+        ("ru_msgrcv", "IPC messages received"),
+        ("ru_nsignals", "signals received"),
+        ("ru_nvcsw", "voluntary context switches"),
+        ("ru_nivcsw", "involuntary context switches"),
+    ],
+);
 
 /// A `struct_rusage` of the system's struct.
 pub fn usage_result(py: Attached<'_>, usage: &libc::rusage) -> PyResult<Ref<Tuple>> {

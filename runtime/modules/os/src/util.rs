@@ -305,8 +305,8 @@ impl<'a> Path<'a> {
                 },
             }
         };
-        let text = CString::new(bytes)
-            .map_err(|_| raise!(py, ValueError, "{prefix}embedded null character in {argument}"))?;
+        let text =
+            CString::new(bytes).map_err(|_| raise!(py, ValueError, "{prefix}embedded null character in {argument}"))?;
         Ok(Path { object, text, fd: None, is_bytes })
     }
 
@@ -452,7 +452,11 @@ pub fn split_seconds(py: Attached<'_>, object: &Object) -> PyResult<(i64, i64)> 
             return Err(raise!(py, OverflowError, "timestamp out of range for platform time_t"));
         }
         let nanos = ((value - whole) * 1e9).floor() as i64;
-        return Ok(if nanos >= 1_000_000_000 { (whole as i64 + 1, nanos - 1_000_000_000) } else { (whole as i64, nanos) });
+        return Ok(if nanos >= 1_000_000_000 {
+            (whole as i64 + 1, nanos - 1_000_000_000)
+        } else {
+            (whole as i64, nanos)
+        });
     }
     if !object.has_index() {
         return Err(raise!(py, TypeError, "argument must be int or float, not {}", object.ty().name()));

@@ -2,8 +2,8 @@
 use krait_object::args::Args;
 use krait_object::layout::PyObject;
 use krait_object::{
-    Attached, Bytes, ByteArray, Dict, Field, Int, IntoObject, Layout, List, Object, PyResult, Raised, Ref, Slot, Str, Visit,
-    exc, id, mem, none, pytype, raise,
+    Attached, ByteArray, Bytes, Dict, Field, Int, IntoObject, Layout, List, Object, PyResult, Raised, Ref, Slot, Str,
+    Visit, exc, id, mem, none, pytype, raise,
 };
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -171,7 +171,8 @@ impl IOBase {
             }
         };
         if !closed {
-            if let Err(raised) = this.set_attr(py, id!(py, _finalizing), Some(krait_object::Bool::of(true).as_object())) {
+            if let Err(raised) = this.set_attr(py, id!(py, _finalizing), Some(krait_object::Bool::of(true).as_object()))
+            {
                 raised.clear(py);
             }
             if let Err(raised) = this.call_method(py, id!(py, close), &[]) {
@@ -290,7 +291,12 @@ impl IOBase {
             }
             let read = this.call_method(py, id!(py, read), &[&*wanted.into_object(py)?])?;
             let Some(bytes) = (*read).downcast::<Bytes>() else {
-                return Err(raise!(py, OSError, "read() should have returned a bytes object, not '{}'", read.ty().name()));
+                return Err(raise!(
+                    py,
+                    OSError,
+                    "read() should have returned a bytes object, not '{}'",
+                    read.ty().name()
+                ));
             };
             if bytes.is_empty() {
                 break;
@@ -406,12 +412,7 @@ impl RawIOBase {
         let count = count.as_index(py)?;
         let bytes = buffer.to_vec(py);
         if count < 0 || count as usize > bytes.len() {
-            return Err(raise!(
-                py,
-                ValueError,
-                "readinto returned {count} outside buffer size {}",
-                bytes.len()
-            ));
+            return Err(raise!(py, ValueError, "readinto returned {count} outside buffer size {}", bytes.len()));
         }
         Ok(Bytes::new(py, &bytes[..count as usize])?.upcast())
     }

@@ -9,8 +9,8 @@ use krait_object::args::{Args, Signature};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::typedef::member;
 use krait_object::{
-    Attached, ByteArray, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Type, Visit, exc, id, mem, none,
-    pytype, raise,
+    Attached, ByteArray, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Type, Visit, exc, id, mem,
+    none, pytype, raise,
 };
 use krait_sync::block::Wait;
 use krait_sync::mutex::ByteMutex;

@@ -4,8 +4,8 @@ use krait_object::args::{Args, Signature};
 use krait_object::layout::{Py_buffer, PyObject};
 use krait_object::protocols::buffer::{BytesArg, fill_info};
 use krait_object::{
-    Attached, Bytes, Dict, Field, Int, IntoObject, Layout, List, MemoryView, Object, PyResult, Raised, Ref, Slot, Tuple, Type,
-    Visit, mem, pytype, raise,
+    Attached, Bytes, Dict, Field, Int, IntoObject, Layout, List, MemoryView, Object, PyResult, Raised, Ref, Slot,
+    Tuple, Type, Visit, mem, pytype, raise,
 };
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -380,12 +380,7 @@ impl BytesIO {
         }
         let data = BytesArg::new(py, items[0])?.as_slice().to_vec();
         if items[1].downcast::<Int>().is_none() {
-            return Err(raise!(
-                py,
-                TypeError,
-                "second item of state must be an integer, got {}",
-                items[1].ty().name()
-            ));
+            return Err(raise!(py, TypeError, "second item of state must be an integer, got {}", items[1].ty().name()));
         }
         let position = items[1].as_isize(py)?;
         let Ok(position) = usize::try_from(position) else {
@@ -423,12 +418,7 @@ pub fn restore_dict(py: Attached<'_>, this: &IOBase, state: &Object, place: &str
         return Ok(());
     }
     let Some(state) = state.downcast::<Dict>() else {
-        return Err(raise!(
-            py,
-            TypeError,
-            "{place} item of state should be a dict, got a {}",
-            state.ty().name()
-        ));
+        return Err(raise!(py, TypeError, "{place} item of state should be a dict, got a {}", state.ty().name()));
     };
     base::get_dict(py, this)?.update(py, state.as_object())
 }
@@ -489,4 +479,3 @@ impl BytesIOBuffer {
         }
     }
 }
-

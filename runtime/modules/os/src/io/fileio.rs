@@ -7,8 +7,8 @@ use krait_object::exceptions::raise_os_error;
 use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::typedef::member;
 use krait_object::{
-    Attached, Bytes, Field, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Type, Visit, exc, id, mem, none, pytype,
-    raise,
+    Attached, Bytes, Field, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Type, Visit, exc, id, mem,
+    none, pytype, raise,
 };
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -150,7 +150,12 @@ impl FileIO {
             Some(mode) => match mode.downcast::<Str>() {
                 Some(mode) => mode.to_utf8(py)?.to_owned(),
                 None => {
-                    return Err(raise!(py, TypeError, "FileIO() argument 'mode' must be str, not {}", mode.ty().name()));
+                    return Err(raise!(
+                        py,
+                        TypeError,
+                        "FileIO() argument 'mode' must be str, not {}",
+                        mode.ty().name()
+                    ));
                 }
             },
         };
@@ -207,8 +212,10 @@ impl FileIO {
             let fd = match opener {
                 None => {
                     // SAFETY: a C string.
-                    let opened = retry(py, || unsafe { libc::open(path.as_ptr(), parsed.flags, 0o666 as libc::c_uint) })?;
-                    opened.map_err(|errno| krait_object::exceptions::raise_os_error_with(py, errno, Some(file), None))?
+                    let opened =
+                        retry(py, || unsafe { libc::open(path.as_ptr(), parsed.flags, 0o666 as libc::c_uint) })?;
+                    opened
+                        .map_err(|errno| krait_object::exceptions::raise_os_error_with(py, errno, Some(file), None))?
                 }
                 Some(opener) => {
                     let result = opener.call_pos(py, &[file, &flags])?;

@@ -2,8 +2,8 @@
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyObject;
 use krait_object::{
-    Attached, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, StrBuilder, StrData, Tuple, Type, Visit, id,
-    mem, pytype, raise,
+    Attached, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, StrBuilder, StrData, Tuple, Type,
+    Visit, id, mem, pytype, raise,
 };
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -159,8 +159,7 @@ impl IncrementalNewlineDecoder {
     }
 
     fn init(py: Attached<'_>, this: &Self, args: Args<'_>) -> PyResult<()> {
-        const SIG: Signature =
-            Signature::parse("IncrementalNewlineDecoder", "(decoder, translate, errors='strict')");
+        const SIG: Signature = Signature::parse("IncrementalNewlineDecoder", "(decoder, translate, errors='strict')");
         let [decoder, translate, errors]: [Option<&Object>; 3] = SIG.bind(py, args)?;
         let translate = crate::util::need(py, translate)?.is_true(py)?;
         let decoder = crate::util::need(py, decoder)?;
@@ -191,12 +190,7 @@ impl IncrementalNewlineDecoder {
             None => input.to_ref(),
         };
         let Ok(text) = output.clone().downcast::<Str>() else {
-            return Err(raise!(
-                py,
-                TypeError,
-                "decoder should return a string result, not '{}'",
-                output.ty().name()
-            ));
+            return Err(raise!(py, TypeError, "decoder should return a string result, not '{}'", output.ty().name()));
         };
         let mut newlines = Newlines { pending_cr: this.pending_cr.get(), seen: this.seen.get() };
         let result = newlines.feed(py, text, this.translate.get(), last)?;

@@ -15,12 +15,9 @@ fn text_arg<'a>(py: Attached<'_>, value: Opt<'a>, name: &str) -> PyResult<Option
         None => Ok(None),
         Some(value) => match value.downcast::<Str>() {
             Some(text) => Ok(Some(text)),
-            None => Err(raise!(
-                py,
-                TypeError,
-                "open() argument '{name}' must be str or None, not {}",
-                value.ty().name()
-            )),
+            None => {
+                Err(raise!(py, TypeError, "open() argument '{name}' must be str or None, not {}", value.ty().name()))
+            }
         },
     }
 }
@@ -79,20 +76,25 @@ fn open(py: Attached<'_>, _: &Object, args: [Opt<'_>; 8]) -> PyResult<Ref<Object
     if binary {
         for (name, value) in [("encoding", encoding), ("errors", errors), ("newline", newline)] {
             if value.is_some() {
-                return Err(raise!(py, ValueError, "binary mode doesn't take {} {name} argument", if name == "newline" { "a" } else { "an" }));
+                return Err(raise!(
+                    py,
+                    ValueError,
+                    "binary mode doesn't take {} {name} argument",
+                    if name == "newline" { "a" } else { "an" }
+                ));
             }
         }
         if buffering == 1 {
-            let message = "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used";
+            let message =
+                "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used";
             (hooks().warn)(py, exc::RuntimeWarning(), message, 1)?;
         }
     }
     let (raw_mode_object, closefd) = (Str::new(py, &raw_mode)?, krait_object::Bool::of(closefd));
     let none = none();
-    let raw = FileIO::type_object().as_object().call_pos(
-        py,
-        &[&path, raw_mode_object.as_object(), closefd.as_object(), opener.unwrap_or(&none)],
-    )?;
+    let raw = FileIO::type_object()
+        .as_object()
+        .call_pos(py, &[&path, raw_mode_object.as_object(), closefd.as_object(), opener.unwrap_or(&none)])?;
     let finish = || -> PyResult<Ref<Object>> {
         let mut line_buffering = buffering == 1 && !binary;
         let is_tty = buffering < 0 && raw.call_method(py, id!(py, _isatty_open_only), &[])?.is_true(py)?;

@@ -3,8 +3,8 @@ use super::base::{self, IOBase, TextIOBase};
 use super::newline::Newlines;
 use krait_object::args::{Args, Signature};
 use krait_object::{
-    Attached, Field, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Slot, Str, StrBuilder, Tuple, Type, Visit, id, mem,
-    pytype, raise,
+    Attached, Field, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Slot, Str, StrBuilder, Tuple, Type, Visit,
+    id, mem, pytype, raise,
 };
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -302,9 +302,10 @@ impl StringIO {
                 Some("\n") => rest.iter().position(|point| *point == 10).map(|at| at + 1),
                 Some("\r") => rest.iter().position(|point| *point == 13).map(|at| at + 1),
                 Some(_) => rest.windows(2).position(|pair| pair == [13, 10]).map(|at| at + 2),
-                None => rest.iter().position(|point| matches!(point, 10 | 13)).map(|at| {
-                    if rest[at] == 13 && rest.get(at + 1) == Some(&10) { at + 2 } else { at + 1 }
-                }),
+                None => rest
+                    .iter()
+                    .position(|point| matches!(point, 10 | 13))
+                    .map(|at| if rest[at] == 13 && rest.get(at + 1) == Some(&10) { at + 2 } else { at + 1 }),
             };
             let len = len.unwrap_or(rest.len());
             let len = usize::try_from(limit).map_or(len, |limit| len.min(limit));
@@ -435,12 +436,7 @@ impl StringIO {
         // The value is as `getvalue` gave it: its line ends were translated already.
         let value = points(value);
         if items[2].downcast::<Int>().is_none() {
-            return Err(raise!(
-                py,
-                TypeError,
-                "third item of state must be an integer, got {}",
-                items[2].ty().name()
-            ));
+            return Err(raise!(py, TypeError, "third item of state must be an integer, got {}", items[2].ty().name()));
         }
         let position = items[2].as_isize(py)?;
         let Ok(position) = usize::try_from(position) else {

@@ -14,8 +14,8 @@ use krait_object::layout::{_Py_T_OBJECT, Py_READONLY, Py_T_BOOL};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::typedef::member;
 use krait_object::{
-    Attached, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, StrBuilder, Tuple, Type, Visit, exc, id, mem,
-    none, pytype, raise,
+    Attached, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, StrBuilder, Tuple, Type, Visit, exc,
+    id, mem, none, pytype, raise,
 };
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -139,12 +139,9 @@ fn text_arg<'a>(py: Attached<'_>, function: &str, name: &str, value: Option<&'a 
     let Some(value) = given(value) else { return Ok(None) };
     match value.downcast::<Str>() {
         Some(text) => Ok(Some(text)),
-        None => Err(raise!(
-            py,
-            TypeError,
-            "{function}() argument '{name}' must be str or None, not {}",
-            value.ty().name()
-        )),
+        None => {
+            Err(raise!(py, TypeError, "{function}() argument '{name}' must be str or None, not {}", value.ty().name()))
+        }
     }
 }
 
@@ -809,7 +806,9 @@ impl TextIOWrapper {
             let new_encoding = match encoding {
                 Some(encoding) if encoding.eq_str("locale") => Str::new(py, &crate::locale::encoding())?,
                 Some(encoding) => encoding.to_ref(),
-                None => this.encoding.get().and_then(|old| old.downcast().ok()).ok_or_else(|| py.bad_internal_call())?,
+                None => {
+                    this.encoding.get().and_then(|old| old.downcast().ok()).ok_or_else(|| py.bad_internal_call())?
+                }
             };
             let new_errors = match (errors, encoding) {
                 (Some(errors), _) => errors.to_ref(),

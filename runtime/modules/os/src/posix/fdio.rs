@@ -4,9 +4,7 @@ use crate::{objects, vm};
 use krait_object::exceptions::raise_os_error;
 use krait_object::layout::{PyBUF_SIMPLE, PyBUF_WRITABLE, PyMethodDef};
 use krait_object::protocols::buffer::{Buffer, BytesArg};
-use krait_object::{
-    Attached, Bytes, Float, IntoObject, Object, PyResult, Ref, StructSeq, Tuple, functions, raise,
-};
+use krait_object::{Attached, Bytes, Float, IntoObject, Object, PyResult, Ref, StructSeq, Tuple, functions, raise};
 use std::ffi::c_int;
 
 type Opt<'a> = Option<&'a Object>;
@@ -15,10 +13,14 @@ type Opt<'a> = Option<&'a Object>;
 const MAX_IO: usize = 0x7fff_f000;
 
 /// `os.terminal_size`.
-pub static TERMINAL_SIZE: StructSeq = StructSeq::new("os.terminal_size", "Size of a terminal window.", &[
-    ("columns", "width of the terminal window in characters"),
-    ("lines", "height of the terminal window in characters"),
-]);
+pub static TERMINAL_SIZE: StructSeq = StructSeq::new(
+    "os.terminal_size",
+    "Size of a terminal window.",
+    &[
+        ("columns", "width of the terminal window in characters"),
+        ("lines", "height of the terminal window in characters"),
+    ],
+);
 
 fn open(py: Attached<'_>, _: &Object, [path, flags, mode, dir_fd]: [Opt<'_>; 4]) -> PyResult<c_int> {
     let path = Path::new(py, need(py, path)?, "open", "path")?;

@@ -57,12 +57,7 @@ fn remove(py: Attached<'_>, _: &Object, [path, dir_fd]: [Opt<'_>; 2]) -> PyResul
 }
 
 /// An error that names two files.
-fn two_paths<T: Status>(
-    py: Attached<'_>,
-    src: &Path<'_>,
-    dst: &Path<'_>,
-    call: impl FnOnce() -> T,
-) -> PyResult<()> {
+fn two_paths<T: Status>(py: Attached<'_>, src: &Path<'_>, dst: &Path<'_>, call: impl FnOnce() -> T) -> PyResult<()> {
     match once(py, call) {
         Ok(_) => Ok(()),
         Err(errno) => Err(raise_os_error_with(py, errno, src.object, dst.object)),
@@ -73,11 +68,16 @@ fn do_rename(py: Attached<'_>, function: &str, [src, dst, src_fd, dst_fd]: [Opt<
     let src = Path::new(py, need(py, src)?, function, "src")?;
     let dst = Path::new(py, need(py, dst)?, function, "dst")?;
     let (src_fd, dst_fd) = (dir_fd_arg(py, src_fd)?, dir_fd_arg(py, dst_fd)?);
-    audit_path(py, "os.rename", &src, &[
-        dst.object.map(|dst| krait_object::Layout::to_ref(dst)),
-        Some(dir_fd_object(py, src_fd)?),
-        Some(dir_fd_object(py, dst_fd)?),
-    ])?;
+    audit_path(
+        py,
+        "os.rename",
+        &src,
+        &[
+            dst.object.map(|dst| krait_object::Layout::to_ref(dst)),
+            Some(dir_fd_object(py, src_fd)?),
+            Some(dir_fd_object(py, dst_fd)?),
+        ],
+    )?;
     // SAFETY: C strings.
     two_paths(py, &src, &dst, || unsafe { libc::renameat(src_fd, src.ptr(), dst_fd, dst.ptr()) })
 }

@@ -6,21 +6,25 @@ mod process;
 mod spawn;
 mod stat;
 
-pub use fdio::{io_vectors, set_inheritable_fd};
-pub use process::{CArray, argv_arg, env_arg};
+pub use fdio::set_inheritable_fd;
+pub use spawn::signal_set;
 
 use crate::linux;
 use crate::util::*;
 use krait_object::{Attached, IntoObject, Layout, List, Module, PyResult, StructSeq, exc};
 
 /// `posix.uname_result`.
-pub static UNAME_RESULT: StructSeq = StructSeq::new("posix.uname_result", "Names of the system.", &[
-    ("sysname", "operating system name"),
-    ("nodename", "name of machine on network (implementation-defined)"),
-    ("release", "operating system release"),
-    ("version", "operating system version"),
-    ("machine", "hardware identifier"),
-]);
+pub static UNAME_RESULT: StructSeq = StructSeq::new(
+    "posix.uname_result",
+    "Names of the system.",
+    &[
+        ("sysname", "operating system name"),
+        ("nodename", "name of machine on network (implementation-defined)"),
+        ("release", "operating system release"),
+        ("version", "operating system version"),
+        ("machine", "hardware identifier"),
+    ],
+);
 
 /// What `os` finds out about the platform.
 const HAVE: &[&str] = &[

@@ -4,30 +4,32 @@ use crate::{objects, vm};
 use krait_object::exceptions::raise_os_error;
 use krait_object::layout::PyMethodDef;
 use krait_object::{
-    Attached, Bytes, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Set, Str, StructSeq, Tuple, functions, id,
-    raise,
+    Attached, Bytes, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Set, Str, StructSeq, Tuple,
+    functions, id, raise,
 };
 use std::ffi::{CString, c_char, c_int};
 
 type Opt<'a> = Option<&'a Object>;
 
 /// `posix.times_result`.
-pub static TIMES_RESULT: StructSeq = StructSeq::new("posix.times_result", "Times of a process, in seconds.", &[
-    ("user", "user time"),
-    ("system", "system time"),
-    ("children_user", "user time of children"),
-    ("children_system", "system time of children"),
-    ("elapsed", "elapsed time since an arbitrary point in the past"),
-]);
+pub static TIMES_RESULT: StructSeq = StructSeq::new(
+    "posix.times_result",
+    "Times of a process, in seconds.",
+    &[
+        ("user", "user time"),
+        ("system", "system time"),
+        ("children_user", "user time of children"),
+        ("children_system", "system time of children"),
+        ("elapsed", "elapsed time since an arbitrary point in the past"),
+    ],
+);
 
 /// `posix.waitid_result`.
-pub static WAITID_RESULT: StructSeq = StructSeq::new("posix.waitid_result", "What waitid() found.", &[
-    ("si_pid", ""),
-    ("si_uid", ""),
-    ("si_signo", ""),
-    ("si_status", ""),
-    ("si_code", ""),
-]);
+pub static WAITID_RESULT: StructSeq = StructSeq::new(
+    "posix.waitid_result",
+    "What waitid() found.",
+    &[("si_pid", ""), ("si_uid", ""), ("si_signo", ""), ("si_status", ""), ("si_code", "")],
+);
 
 /// `posix.sched_param`.
 pub static SCHED_PARAM: StructSeq =
@@ -455,7 +457,12 @@ fn sched_setaffinity(py: Attached<'_>, _: &Object, [pid, mask]: [Opt<'_>; 2]) ->
     let mut bits = vec![0u64; 16];
     for cpu in need(py, mask)?.collect(py)? {
         if (*cpu).downcast::<Int>().is_none() {
-            return Err(raise!(py, TypeError, "expected an iterator of ints, but iterator yielded {}", cpu.ty().full_name()));
+            return Err(raise!(
+                py,
+                TypeError,
+                "expected an iterator of ints, but iterator yielded {}",
+                cpu.ty().full_name()
+            ));
         }
         let cpu = cpu.as_i64(py)?;
         if cpu < 0 {
@@ -645,8 +652,7 @@ fn fill_random(py: Attached<'_>, size: usize, flags: libc::c_uint) -> PyResult<R
     let mut done = 0;
     while done < size {
         // SAFETY: fresh memory of `size` bytes.
-        let got =
-            sys(py, || unsafe { libc::getrandom(bytes.data_ptr().add(done).cast(), size - done, flags) })?;
+        let got = sys(py, || unsafe { libc::getrandom(bytes.data_ptr().add(done).cast(), size - done, flags) })?;
         done += got as usize;
     }
     Ok(bytes)
