@@ -328,9 +328,9 @@ impl Signature {
                 }
             }
         }
-        for at in 0..self.len {
+        for (at, slot) in bound.iter().enumerate().take(self.len) {
             let needed = at < self.required || self.required_kw & (1 << at) != 0;
-            if needed && bound[at].is_none() {
+            if needed && slot.is_none() {
                 if at < self.positional_only {
                     let bound_word = if self.required < self.positional { "at least" } else { "exactly" };
                     let plural = if self.required == 1 { "" } else { "s" };

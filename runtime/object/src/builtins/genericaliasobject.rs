@@ -406,6 +406,7 @@ pub fn substitute(
     Tuple::from_vec(py, made)
 }
 
+#[allow(clippy::only_used_in_recursion)]
 fn substitute_each(
     py: Attached<'_>,
     this: &Object,

@@ -352,6 +352,8 @@ fn mutex(object: &Object) -> &ByteMutex {
 /// Frames for critical sections, which must not move: one stack per thread.
 #[derive(Default)]
 pub struct SectionFrames {
+    // Boxed so that frames stay in place while the vector grows.
+    #[allow(clippy::vec_box)]
     chunks: RefCell<Vec<Box<[critical_section::CriticalSection2; 32]>>>,
     depth: Cell<usize>,
 }

@@ -73,7 +73,7 @@ impl Object {
     }
 
     /// A negative index counted from the end, where the type knows its length.
-    fn from_end(&self, index: isize) -> PyResult<isize> {
+    fn counted_from_end(&self, index: isize) -> PyResult<isize> {
         if index < 0
             && let Some(length) = sequence(self.ty()).and_then(|slots| slots.sq_length.get())
         {
@@ -87,7 +87,7 @@ impl Object {
     /// Item `index`; a negative one counts from the end (`PySequence_GetItem`).
     pub fn sequence_item(&self, py: Attached<'_>, index: isize) -> PyResult<Ref<Object>> {
         if let Some(item) = sequence(self.ty()).and_then(|slots| slots.sq_item.get()) {
-            let index = self.from_end(index)?;
+            let index = self.counted_from_end(index)?;
             // SAFETY: [slot-contract].
             return object_result(unsafe { item(self.as_ptr(), index) });
         }
@@ -109,7 +109,7 @@ impl Object {
 
     pub(super) fn sequence_assign(&self, py: Attached<'_>, index: isize, value: Option<&Object>) -> PyResult<()> {
         if let Some(assign) = sequence(self.ty()).and_then(|slots| slots.sq_ass_item.get()) {
-            let index = self.from_end(index)?;
+            let index = self.counted_from_end(index)?;
             let value = value.map_or(std::ptr::null_mut(), Layout::as_ptr);
             // SAFETY: [slot-contract].
             return status_result(unsafe { assign(self.as_ptr(), index, value) });

@@ -45,7 +45,6 @@ unsafe fn finish(base: *mut usize, capacity: usize) -> Items {
 /// `items` is a list's array, protected by [quiescent].
 #[inline(always)]
 pub(crate) unsafe fn capacity_of(items: Items) -> usize {
-    debug_assert!(FREE_THREADED);
     // SAFETY: the header precedes the items and never changes.
     unsafe { *items.cast::<usize>().sub(1) }
 }

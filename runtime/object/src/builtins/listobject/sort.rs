@@ -57,9 +57,9 @@ impl List {
             this.0.allocated.set(-1);
             taken
         };
-        // SAFETY: the array is out of the list; its first `len` cells own their items, none of them null.
         let items: &mut [Plain] = match len {
             0 => &mut [],
+            // SAFETY: the array is out of the list; its first `len` cells own their items, none of them null.
             _ => unsafe { std::slice::from_raw_parts_mut(array.cast::<Plain>(), len) },
         };
         let result = match key {

@@ -221,9 +221,11 @@ impl AnySet {
     #[inline]
     fn try_contains(&self, wanted: &Object, hash: isize) -> Result<bool, ()> {
         let table = self.0.table.load(Acquire);
-        // SAFETY: [quiescent]: a replaced table is retired; the mask before it never changes.
-        let mask =
-            if table == self.small() { MIN_MASK } else { unsafe { *table.cast::<u8>().sub(HEADER).cast::<usize>() } };
+        let mask = match table == self.small() {
+            true => MIN_MASK,
+            // SAFETY: [quiescent]: a replaced table is retired; the mask before it never changes.
+            false => unsafe { *table.cast::<u8>().sub(HEADER).cast::<usize>() },
+        };
         let same_table = || ptr::eq(self.0.table.load(Acquire), table);
         let mut probe = Probe::new(hash, mask);
         loop {

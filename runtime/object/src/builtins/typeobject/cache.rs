@@ -237,10 +237,9 @@ impl Type {
             if bits & 1 << id == 0 {
                 continue;
             }
+            let Some(watcher) = watcher.get() else { continue };
             // SAFETY: the callback is a C function of this type; [slot-contract].
-            if let Some(watcher) = watcher.get()
-                && unsafe { watcher(self.as_type_ptr()) } < 0
-            {
+            if unsafe { watcher(self.as_type_ptr()) } < 0 {
                 (crate::hooks::hooks().unraisable)(py, None, Some(self.as_object()));
             }
         }

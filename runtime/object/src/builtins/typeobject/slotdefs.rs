@@ -47,8 +47,8 @@ macro_rules! wrapper {
     (-) => {
         None
     };
-    // SAFETY: all wrappers are C functions; the KEYWORDS flag tells the caller the true signature.
     ($wrapper:ident) => {
+        // SAFETY: all wrappers are C functions; the KEYWORDS flag tells the caller the true signature.
         Some(unsafe { std::mem::transmute::<*const (), wrapperfunc>(w::$wrapper as *const ()) })
     };
 }
