@@ -91,7 +91,7 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     drop(interpreter.sys_dict.replace(Some(sys.dict().to_ref())));
     sys.add(py, "modules", modules.as_object())?;
     modules.set_str(py, "sys", sys.as_object())?;
-    if !import::builtin_names().contains(&"posix") {
+    if !import::builtin_names().contains(&"_io") {
         return bare_streams(py);
     }
     import::install_importlib(py)?;
