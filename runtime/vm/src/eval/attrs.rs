@@ -3,7 +3,8 @@ use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_bytecode::oparg::SpecialMethod;
-use krait_object::{Object, Str, id, raise};
+use krait_object::superobject::{self, Super};
+use krait_object::{Layout, Object, Str, Type, id, raise};
 
 pub(super) const ATTR_SKIP: isize = 1 + Opcode::LOAD_ATTR.cache_entries() as isize;
 const STORE_SKIP: isize = 1 + Opcode::STORE_ATTR.cache_entries() as isize;
@@ -74,6 +75,17 @@ impl Eval<'_> {
         let (arg, py) = (self.arg(), self.py);
         let name = self.name(arg >> 2);
         let (super_class, class, this) = (self.object(3), self.object(2), self.object(1));
+        if super_class.is(Super::type_object()) && !this.is_none() {
+            if let Some(class) = class.downcast::<Type>() {
+                let start = superobject::check(py, class, this)?;
+                let mut unbound = false;
+                let flag = (arg & 1 != 0).then_some(&mut unbound);
+                if let Some(found) = superobject::lookup_after(py, class, this, &start, name, flag)? {
+                    drop(start);
+                    return Ok(self.finish_super(found, unbound));
+                }
+            }
+        }
         let proxy = if arg & 2 != 0 { super_class.call_pos(py, &[class, this])? } else { super_class.call0(py)? };
         let found = proxy.get_attr(py, name)?;
         drop(proxy);
@@ -82,6 +94,23 @@ impl Eval<'_> {
             self.push(StackRef::NULL);
         }
         Ok(SUPER_SKIP)
+    }
+
+    /// Leaves the attribute, or the method and its receiver.
+    fn finish_super(&mut self, found: krait_object::Ref<Object>, unbound: bool) -> isize {
+        if unbound {
+            let receiver = self.pop();
+            self.drop_many(2);
+            self.push_ref(found);
+            self.push(receiver);
+        } else {
+            let call = self.arg() & 1 != 0;
+            self.replace(3, found);
+            if call {
+                self.push(StackRef::NULL);
+            }
+        }
+        SUPER_SKIP
     }
 
     /// Pushes a special method and its receiver.
