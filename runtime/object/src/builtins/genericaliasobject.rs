@@ -402,14 +402,13 @@ pub fn substitute(
         ));
     }
     let items: Vec<Ref<Object>> = items.as_slice().iter().map(|item| item.to_ref()).collect();
-    let made = substitute_each(py, this, args.as_slice(), parameters, &items)?;
+    let made = substitute_each(py, args.as_slice(), parameters, &items)?;
     Tuple::from_vec(py, made)
 }
 
 #[allow(clippy::only_used_in_recursion)]
 fn substitute_each(
     py: Attached<'_>,
-    this: &Object,
     args: &[&Object],
     parameters: &Tuple,
     items: &[Ref<Object>],
@@ -421,13 +420,13 @@ fn substitute_each(
             continue;
         }
         if let Some(nested) = arg.downcast::<Tuple>() {
-            let inner = substitute_each(py, this, nested.as_slice(), parameters, items)?;
+            let inner = substitute_each(py, nested.as_slice(), parameters, items)?;
             made.push(Tuple::from_vec(py, inner)?.upcast());
             continue;
         }
         if let Some(nested) = arg.downcast::<List>() {
             let nested = nested.to_vec(py);
-            let inner = substitute_each(py, this, crate::args::as_borrowed(&nested), parameters, items)?;
+            let inner = substitute_each(py, crate::args::as_borrowed(&nested), parameters, items)?;
             made.push(List::from_vec(py, inner)?.upcast());
             continue;
         }

@@ -197,7 +197,7 @@ impl Object {
     /// `issubclass(self, class)`.
     pub fn is_subclass(&self, py: Attached<'_>, class: &Object) -> PyResult<bool> {
         if class.downcast_exact::<Type>().is_some() {
-            return self.is(class).then_some(Ok(true)).unwrap_or_else(|| recursive_is_subclass(py, self, class));
+            return if self.is(class) { Ok(true) } else { recursive_is_subclass(py, self, class) };
         }
         if let Some(union) = class.downcast_exact::<crate::builtins::unionobject::Union>() {
             return self.is_subclass(py, union.args().as_object());

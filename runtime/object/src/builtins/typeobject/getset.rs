@@ -80,7 +80,7 @@ pub(crate) fn merge_class_dict(py: Attached<'_>, names: &Dict, class: &Object) -
 
 pub(super) fn type_sizeof(_py: Attached<'_>, this: &Type) -> usize {
     if this.is_heap() {
-        size_of::<PyHeapTypeObject>() + super::instance::slot_members(this).len() * size_of::<PyMemberDef>()
+        size_of::<PyHeapTypeObject>() + size_of_val(super::instance::slot_members(this))
     } else {
         size_of::<PyTypeObject>()
     }

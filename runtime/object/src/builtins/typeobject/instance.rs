@@ -150,7 +150,7 @@ fn slot_cells<'a>(ty: &'a Type, object: &'a Object) -> impl Iterator<Item = &'a 
 }
 
 /// The nearest base whose `tp_dealloc` is not [`subtype_dealloc`], after `visit` saw the classes before it.
-fn native_base<'a>(ty: &'a Type, mut visit: impl FnMut(&Type)) -> &'a Type {
+fn native_base(ty: &Type, mut visit: impl FnMut(&Type)) -> &Type {
     let mut at = ty;
     loop {
         let native = !at.0.tp_dealloc.get().is_some_and(|f| ptr::fn_addr_eq(f, subtype_dealloc as destructor));

@@ -6,6 +6,7 @@ use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;
 use crate::{Dict, Object, PyResult, Str, Tuple, id, raise};
 use std::ffi::CStr;
+use std::ptr;
 
 /// Makes an object that belongs to a static type immortal.
 pub(super) fn immortalise(object: &Object) {
@@ -172,7 +173,7 @@ impl Type {
             if self.dict().is_some_and(|dict| dict.contains(py, name.as_object()).unwrap_or(false)) {
                 continue;
             }
-            if function as usize == super::slots::PyObject_HashNotImplemented as *const () as usize {
+            if ptr::addr_eq(function, super::slots::PyObject_HashNotImplemented as *const ()) {
                 self.put(py, name, crate::none_borrowed(), false)?;
             } else {
                 let descr = WrapperDescr::new(py, self, def, function)?;
@@ -255,7 +256,7 @@ impl Type {
         let name = self.name();
         if self.has_feature(flags::MANAGED_DICT) {
             let offset = self.0.tp_dictoffset.get();
-            if offset > 0 || offset < -1 {
+            if !(-1..=0).contains(&offset) {
                 return Err(raise!(
                     py,
                     TypeError,

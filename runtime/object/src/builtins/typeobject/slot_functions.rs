@@ -419,7 +419,7 @@ pub unsafe extern "C" fn slot_tp_getattro(this: *mut PyObject, name: *mut PyObje
 fn is_generic_getattribute(method: &Object) -> bool {
     method
         .downcast_exact::<crate::builtins::descrobject::WrapperDescr>()
-        .is_some_and(|descr| descr.wrapped() as usize == slots::PyObject_GenericGetAttr as *const () as usize)
+        .is_some_and(|descr| ptr::addr_eq(descr.wrapped(), slots::PyObject_GenericGetAttr as *const ()))
 }
 
 fn getattr_hook(py: Attached<'_>, this: &Object, name: &Object) -> PyResult<Ref<Object>> {

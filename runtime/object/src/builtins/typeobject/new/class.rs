@@ -394,7 +394,7 @@ fn init_subclass(py: Attached<'_>, ty: &Type, kwargs: Option<&Dict>) -> PyResult
             Some(get) => unsafe { steal_result(py, get(found.as_ptr(), ty.as_ptr(), ty.as_ptr()))? },
             None => found,
         };
-        drop(bound.call_with(py, &*Tuple::empty(py), kwargs)?);
+        drop(bound.call_with(py, &Tuple::empty(py), kwargs)?);
         return Ok(());
     }
     Ok(())
