@@ -8,9 +8,12 @@ pub mod collectionsmodule;
 pub mod contextvarsmodule;
 pub mod functoolsmodule;
 pub mod itertoolsmodule;
+pub mod mathmodule;
 pub mod operatormodule;
+pub mod randommodule;
 pub mod sremodule;
 pub mod stringmodule;
+pub mod structmodule;
 pub mod typesmodule;
 pub mod weakrefmodule;
 
@@ -30,10 +33,13 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_contextvars" contextvarsmodule "Context variables.";
         "_functools" functoolsmodule "Tools that work on functions.";
         "_operator" operatormodule "Operators as functions.";
+        "_random" randommodule "The Mersenne Twister.";
         "_sre" sremodule "The engine of regular expressions.";
         "_string" stringmodule "The parser of format strings.";
+        "_struct" structmodule "Conversion between values and packed bytes.";
         "_types" typesmodule "Classes without a name in builtins.";
         "_weakref" weakrefmodule "Weak references.";
         "itertools" itertoolsmodule "Functions creating iterators for efficient looping.";
+        "math" mathmodule "Functions of real numbers and integers.";
     }
 }

@@ -203,3 +203,13 @@ pub fn required<'a>(py: Attached<'_>, arg: Arg<'a>) -> PyResult<&'a Object> {
 pub fn part<T: Layout>(py: Attached<'_>, slot: &Slot<T>) -> PyResult<Ref<T>> {
     slot.get().ok_or_else(|| py.bad_internal_call())
 }
+
+/// A new exception class, as a `class` statement in module `module` makes it.
+pub fn new_exception(py: Attached<'_>, module: &str, name: &str, base: &Type) -> PyResult<Ref<Object>> {
+    use krait_object::{Dict, IntoObject, Tuple};
+    let namespace = Dict::new(py)?;
+    namespace.set_str(py, "__module__", &*module.into_object(py)?)?;
+    let bases = Tuple::from_slice(py, &[base.as_object()])?;
+    let name = name.into_object(py)?;
+    Type::type_object().as_object().call_pos(py, &[&name, bases.as_object(), namespace.as_object()])
+}
