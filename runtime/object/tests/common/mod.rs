@@ -52,15 +52,7 @@ pub fn attached(body: impl FnOnce(Attached<'_>)) {
     let state = *STATE.get_or_init(|| Box::leak(Box::new(ObjectState::new())) as *const ObjectState as usize);
     // SAFETY: leaked.
     let state = unsafe { &*(state as *const ObjectState) };
-    let thread = Box::leak(ThreadExt::new(state));
-    thread.public.interp.set(ptr::from_ref(state).cast_mut().cast::<PyInterpreterState>());
-    thread.public.py_recursion_limit.set(1000);
-    thread.public.py_recursion_remaining.set(1000);
-    thread.public.exc_info.set(&raw const thread.public.exc_state as *mut _);
-    Attached::set_current_raw(ptr::from_ref(&thread.public).cast_mut().cast::<PyThreadState>());
-    // SAFETY: just set.
-    unsafe { mode::register_thread(state, &thread.public) };
-    let py = unsafe { Attached::from_tls() };
+    let py = enter(state);
     if fresh {
         hooks::install(test_hooks());
         init_types(py);
@@ -69,6 +61,39 @@ pub fn attached(body: impl FnOnce(Attached<'_>)) {
     if let Some(left) = py.take_raised() {
         panic!("an exception is left: {}", text(py, left.as_object().repr(py)));
     }
+}
+
+/// Runs `body` on several attached threads at once, each with its number; the caller is attached, too, and waits.
+#[allow(dead_code)]
+pub fn in_parallel(py: Attached<'_>, threads: usize, body: impl Fn(Attached<'_>, usize) + Sync) {
+    let state = ptr::from_ref(py.state()) as usize;
+    let body = &body;
+    std::thread::scope(|scope| {
+        for number in 0..threads {
+            scope.spawn(move || {
+                // SAFETY: the state is leaked.
+                let py = enter(unsafe { &*(state as *const ObjectState) });
+                body(py, number);
+            });
+        }
+    });
+}
+
+/// Makes a thread state for the calling thread and attaches it for good.
+fn enter<'py>(state: &'static ObjectState) -> Attached<'py> {
+    let thread = Box::leak(ThreadExt::new(state));
+    thread.public.interp.set(ptr::from_ref(state).cast_mut().cast::<PyInterpreterState>());
+    thread.public.py_recursion_limit.set(1000);
+    thread.public.py_recursion_remaining.set(1000);
+    thread.public.exc_info.set(&raw const thread.public.exc_state as *mut _);
+    Attached::set_current_raw(ptr::from_ref(&thread.public).cast_mut().cast::<PyThreadState>());
+    // SAFETY: just set.
+    unsafe { mode::register_thread(state, &thread.public) };
+    if mode::FREE_THREADED {
+        thread.qsbr.attach();
+    }
+    // SAFETY: as above.
+    unsafe { Attached::from_tls() }
 }
 
 /// A `str` result as Rust text.

@@ -268,7 +268,7 @@ pub fn instance_get_attr(py: Attached<'_>, object: &Object, name: &Str) -> PyRes
             }
             let _section = object.lock(py);
             if dict_slot(object).is_none_or(Slot::is_null) && values.is_valid() {
-                let at = keys.with_lock(|| keys.find_text(name, name.hash()));
+                let at = keys.find_text(name, name.hash());
                 // SAFETY: [locked]: the cell owns its value.
                 let value = at
                     .filter(|&at| at < values.capacity())
@@ -290,7 +290,7 @@ pub fn instance_get_attr(py: Attached<'_>, object: &Object, name: &Str) -> PyRes
 /// Reads an inline value without a lock; the caller holds a reference to the object.
 #[inline(always)]
 fn try_inline_get(keys: &Keys, values: &Values, name: &Str) -> Result<Option<Ref<Object>>, ()> {
-    let at = match keys.try_find_text(name, name.hash())? {
+    let at = match keys.find_text(name, name.hash()) {
         Some(at) if at < values.capacity() => at,
         _ => return Ok(None),
     };
@@ -332,9 +332,9 @@ pub fn instance_set_attr(py: Attached<'_>, object: &Object, name: &Str, value: &
 
 #[inline]
 fn inline_index(keys: &Keys, name: &Str) -> Option<usize> {
-    match keys.try_find_text(name, name.hash()) {
-        Ok(Some(at)) => Some(at),
-        _ => shared_index(keys, name, name.hash()),
+    match keys.find_text(name, name.hash()) {
+        Some(at) => Some(at),
+        None => shared_index(keys, name, name.hash()),
     }
 }
 
@@ -345,7 +345,7 @@ pub fn instance_del_attr(py: Attached<'_>, object: &Object, name: &Str) -> PyRes
     {
         let section = object.lock(py);
         if dict_slot(object).is_none_or(Slot::is_null) && values.is_valid() {
-            let at = keys.with_lock(|| keys.find_text(name, name.hash()));
+            let at = keys.find_text(name, name.hash());
             let old = at.filter(|&at| at < values.capacity()).and_then(|at| values.remove(at));
             drop(section);
             return Ok(old.is_some());
@@ -362,7 +362,7 @@ pub fn inline_index_of(ty: &Type, name: &Str) -> Option<usize> {
     if !has_inline(ty) {
         return None;
     }
-    shared_keys(ty)?.try_find_text(name, name.hash()).ok().flatten()
+    shared_keys(ty)?.find_text(name, name.hash())
 }
 
 /// The version of the set of names that instances of a class keep inline, for inline caches; 0 when there is none.

@@ -477,7 +477,8 @@ impl Keys {
         }
     }
 
-    /// Finds a string in a text or shared table. The caller holds the lock that guards it.
+    /// Finds a string in a text or shared table. The caller holds the dict's lock, or keeps a shared table alive: its
+    /// keys are never removed.
     #[inline]
     pub(crate) fn find_text(&self, key: &Str, hash: isize) -> Option<usize> {
         match self.width {

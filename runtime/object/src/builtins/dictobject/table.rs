@@ -55,11 +55,7 @@ impl Locked<'_, Dict> {
             if table.is_text()
                 && let Some(text) = key.downcast_exact::<Str>()
             {
-                return Ok(if table.kind() == Kind::Shared && FREE_THREADED {
-                    table.with_lock(|| table.find_text(text, hash))
-                } else {
-                    table.find_text(text, hash)
-                });
+                return Ok(table.find_text(text, hash));
             }
             if let Some(found) = self.find_slow(py, table, key, hash)? {
                 return Ok(found);

@@ -116,7 +116,8 @@ impl WeakRef {
             return Err(raise!(py, TypeError, "cannot create weak reference to '{name}' object"));
         };
         let callback = callback.filter(|callback| !callback.is_none());
-        let shareable = callback.is_none() && is_basic(ty);
+        // Static types belong to all interpreters, so references to them are not shared: those are one interpreter's.
+        let shareable = callback.is_none() && is_basic(ty) && object.downcast::<Type>().is_none_or(Type::is_heap);
         let lock = stripe(object.as_ptr());
         if shareable {
             let _guard = acquire(lock);
