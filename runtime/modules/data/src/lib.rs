@@ -2,12 +2,22 @@
 #[macro_use]
 pub mod util;
 
+pub mod bisect;
 pub mod contextvars;
+pub mod heapq;
+pub mod math;
+pub mod random;
 
 use krait_vm::import::BuiltinModule;
 
 /// The modules of this crate.
 pub fn modules() -> Vec<BuiltinModule> {
     let module = |name, doc, exec| BuiltinModule { name, doc, exec };
-    vec![module("_contextvars", "Variables whose values belong to a context.", contextvars::exec)]
+    vec![
+        module("_contextvars", "Variables whose values belong to a context.", contextvars::exec),
+        module("math", "Functions of real numbers.", math::exec),
+        module("_random", "The Mersenne Twister.", random::exec),
+        module("_bisect", "Search in sorted sequences.", bisect::exec),
+        module("_heapq", "Lists as priority queues.", heapq::exec),
+    ]
 }
