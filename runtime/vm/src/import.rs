@@ -56,6 +56,16 @@ impl ImportState {
     pub fn new() -> Self {
         ImportState { lock: RecursiveMutex::new(), finalizer: AtomicUsize::new(0) }
     }
+
+    /// Frees the import lock, unless the forking thread held it.
+    ///
+    /// # Safety
+    /// In the child of a fork, before anything else runs.
+    pub unsafe fn reset_after_fork(&self) {
+        let me = thread_ident();
+        // SAFETY: by the contract.
+        unsafe { self.lock.reset_after_fork(me, me) };
+    }
 }
 
 /// `sys.modules`.

@@ -227,6 +227,51 @@ impl Interpreter {
     }
 }
 
+/// Forks by `call` while the interpreter's other threads stand still, and repairs what they left in the child, where
+/// only the calling thread goes on. Returns what `call` returned.
+pub fn fork(py: Attached<'_>, call: &mut dyn FnMut() -> i32) -> i32 {
+    let interpreter = current(py);
+    let me = state_word(py.tstate());
+    let this = ptr::from_ref(py.ext());
+    let pause = (FREE_THREADED && !me.holds_pause()).then(|| {
+        interpreter
+            .world
+            .stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| interpreter.visit_others(this, visit))
+    });
+    // No other thread may be changing these lists at the moment of the fork.
+    let interpreters = RUNTIME.interpreters.lock().expect("no panic under this lock");
+    let threads = interpreter.threads.lock().expect("no panic under this lock");
+    let pid = call();
+    drop(threads);
+    drop(interpreters);
+    if pid != 0 {
+        if let Some(pause) = pause {
+            pause.start();
+        }
+        return pid;
+    }
+    std::mem::forget(pause);
+    let breaker = breaker(py.tstate());
+    // SAFETY: in the child of a fork only the calling thread exists; the pause is forgotten.
+    unsafe {
+        krait_sync::parking_lot::lot().reset_after_fork();
+        interpreter.world.reset_after_fork(&RUNTIME.scopes, me);
+        RUNTIME.world.reset_after_fork(&RUNTIME.scopes, me);
+        interpreter.object.qsbr.reset_after_fork(&py.ext().qsbr);
+        mode::reset_after_fork(&interpreter.object);
+        if !FREE_THREADED {
+            interpreter.gil.reset_after_fork(breaker);
+        }
+        interpreter.import.reset_after_fork();
+    }
+    // The states of the threads that are gone are not freed: their memory may hold objects that live on.
+    interpreter.threads.lock().expect("no panic under this lock").retain(|thread| ptr::eq(thread.as_ptr(), this));
+    py.tstate().native_thread_id.set(native_thread_id());
+    RUNTIME.main_thread.store(thread_ident(), Ordering::Relaxed);
+    crate::signals::after_fork(breaker);
+    0
+}
+
 /// The interpreter of an attached thread.
 #[inline(always)]
 pub fn current(py: Attached<'_>) -> &Interpreter {

@@ -62,6 +62,15 @@ pub fn set_main_thread(breaker: Option<&krait_sync::breaker::Breaker>) {
     MAIN_BREAKER.store(raw, Ordering::Release);
 }
 
+/// In the child of a fork: signals that came to the parent are not the child's, and the calling thread serves new ones.
+pub fn after_fork(breaker: &krait_sync::breaker::Breaker) {
+    for arrived in &ARRIVED {
+        arrived.store(false, Ordering::Relaxed);
+    }
+    ANY.store(false, Ordering::Relaxed);
+    set_main_thread(Some(breaker));
+}
+
 /// Sets a C handler. `SIG_DFL` and `SIG_IGN` are 0 and 1, as in C.
 ///
 /// # Errors

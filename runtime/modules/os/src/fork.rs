@@ -1,22 +1,90 @@
 //! The fork protocol: hooks run before and after, other threads stand still, and the child repairs what they held.
 use crate::util::errno;
 use krait_object::exceptions::raise_os_error;
-use krait_object::{Attached, Object, PyResult};
+use krait_object::hooks::hooks;
+use krait_object::{Attached, Layout, List, Object, PyResult, Ref, Slot};
+use krait_vm::interp::{self, current};
+
+/// The list in a slot, made when it is missing.
+fn list(py: Attached<'_>, slot: &Slot) -> PyResult<Ref<List>> {
+    if let Some(Ok(list)) = slot.get().map(Ref::downcast::<List>) {
+        return Ok(list);
+    }
+    let list = List::new(py)?;
+    drop(slot.replace(Some(list.clone().upcast())));
+    Ok(list)
+}
 
 /// Registers hooks of `os.register_at_fork`.
 pub fn register(
-    _py: Attached<'_>,
-    _before: Option<&Object>,
-    _child: Option<&Object>,
-    _parent: Option<&Object>,
+    py: Attached<'_>,
+    before: Option<&Object>,
+    child: Option<&Object>,
+    parent: Option<&Object>,
 ) -> PyResult<()> {
+    let interpreter = current(py);
+    for (slot, function) in [
+        (&interpreter.before_forkers, before),
+        (&interpreter.after_forkers_child, child),
+        (&interpreter.after_forkers_parent, parent),
+    ] {
+        if let Some(function) = function {
+            list(py, slot)?.push(py, function.to_ref())?;
+        }
+    }
     Ok(())
 }
 
-/// Forks by `call` with the whole protocol around it.
-pub fn fork(py: Attached<'_>, call: impl FnOnce() -> i32) -> PyResult<i32> {
-    match call() {
-        -1 => Err(raise_os_error(py, errno())),
-        pid => Ok(pid),
+fn run(py: Attached<'_>, slot: &Slot, backwards: bool) {
+    let Some(Ok(list)) = slot.get().map(Ref::downcast::<List>) else { return };
+    let mut calls = list.to_vec(py);
+    if backwards {
+        calls.reverse();
     }
+    for call in calls {
+        if call.call0(py).is_err() {
+            (hooks().unraisable)(py, Some("Exception ignored in fork hook"), Some(&call));
+        }
+    }
+}
+
+/// Runs the hooks that come before a fork.
+pub fn before(py: Attached<'_>) {
+    run(py, &current(py).before_forkers, true);
+}
+
+/// Runs the hooks of the parent.
+pub fn after_in_parent(py: Attached<'_>) {
+    run(py, &current(py).after_forkers_parent, false);
+}
+
+/// Runs the hooks of the child.
+pub fn after_in_child(py: Attached<'_>) {
+    run(py, &current(py).after_forkers_child, false);
+}
+
+/// Forks by `call` with the whole protocol around it.
+pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
+    before(py);
+    let mut error = 0;
+    let pid = interp::fork(py, &mut || {
+        let pid = call();
+        if pid < 0 {
+            error = errno();
+        }
+        pid
+    });
+    if pid == 0 {
+        after_in_child(py);
+        return Ok(0);
+    }
+    if pid > 0 && current(py).thread_count() > 1 {
+        // SAFETY: no memory is involved.
+        let own = unsafe { libc::getpid() };
+        let message =
+            format!("This process (pid={own}) is multi-threaded, use of fork() may lead to deadlocks in the child.");
+        (hooks().warn)(py, krait_object::exc::DeprecationWarning(), &message, 1)?;
+    }
+    after_in_parent(py);
+    if pid < 0 { Err(raise_os_error(py, error)) } else { Ok(pid) }
 }

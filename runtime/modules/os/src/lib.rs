@@ -1,12 +1,16 @@
 //! Native modules of the standard library that are close to the operating system.
 mod atexit;
 mod errno;
+mod fcntl;
 mod fork;
 mod io;
 mod linux;
 mod locale;
 mod posix;
+mod posixsubprocess;
+mod pwd;
 mod resource;
+mod select;
 mod signal;
 mod stat;
 mod time;
@@ -26,6 +30,11 @@ pub fn modules() -> Vec<BuiltinModule> {
     vec![
         module!("_signal", signal, "Signals."),
         module!("_stat", stat, "File modes."),
+        module!("_posixsubprocess", posixsubprocess, "Starts programs."),
+        module!("fcntl", fcntl, "Operations on descriptors."),
+        module!("select", select, "Waits for descriptors."),
+        module!("pwd", pwd, "Users."),
+        BuiltinModule { name: "grp", doc: "Groups.", exec: pwd::exec_grp },
         module!("atexit", atexit, "Functions to call at the end."),
         module!("errno", errno, "Error numbers."),
         module!("time", time, "Clocks and calendar."),

@@ -194,6 +194,12 @@ pub unsafe fn register_thread(_state: &crate::state::ObjectState, _tstate: &PyTh
 /// None.
 pub unsafe fn unregister_thread(_state: &crate::state::ObjectState, _tstate: &PyThreadState) {}
 
+/// In the child of a fork: forgets the other threads' queues.
+///
+/// # Safety
+/// The calling thread is the only one of the process.
+pub unsafe fn reset_after_fork(_state: &crate::state::ObjectState) {}
+
 /// Merges waiting counts: there are none.
 pub fn merge_own(_py: Attached<'_>) {}
 

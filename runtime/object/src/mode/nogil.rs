@@ -154,6 +154,15 @@ pub unsafe fn register_thread(state: &crate::state::ObjectState, tstate: &PyThre
     unsafe { state.mode.queues.register(thread_id(), breaker(tstate), state_word(tstate)) };
 }
 
+/// In the child of a fork: forgets the other threads' queues.
+///
+/// # Safety
+/// The calling thread is the only one of the process.
+pub unsafe fn reset_after_fork(state: &crate::state::ObjectState) {
+    // SAFETY: by the contract; a thread keeps its identifier over a fork.
+    unsafe { state.mode.queues.reset_after_fork(thread_id(), thread_id()) };
+}
+
 /// Removes a thread; what waits for it is merged.
 ///
 /// # Safety

@@ -7,6 +7,7 @@ mod spawn;
 mod stat;
 
 pub use fdio::set_inheritable_fd;
+pub use process::CArray;
 pub use spawn::signal_set;
 
 use crate::linux;
