@@ -1,4 +1,27 @@
-//! krait-abi
+//! The C API: one exported function per name of the 3.14 manual that is done, in a file named after its header.
+//!
+//! Functions here check and convert; the work is in `krait_object` and `krait_vm`. [`capi`] has the vocabulary.
+//! What is not done is not exported.
 
-// The types and singletons that extensions link against are defined where they belong.
-extern crate krait_object as _;
+// Exported functions take what C gives them; the contract of each is the manual's.
+#![allow(clippy::missing_safety_doc)]
+
+#[macro_use]
+pub mod capi;
+
+#[path = "abstract.rs"]
+mod abstract_;
+mod bytesobject;
+mod containers;
+mod import;
+mod initconfig;
+mod longobject;
+mod modsupport;
+mod moduleobject;
+mod object;
+mod objimpl;
+mod pyerrors;
+mod pystate;
+mod pythonrun;
+mod unicodeobject;
+mod varargs;

@@ -5,7 +5,7 @@
 //! never used after its release. What other holders of the memory write meanwhile may be seen in part.
 mod access;
 mod compare;
-mod format;
+pub mod format;
 mod iter;
 mod managed;
 

@@ -1,0 +1,222 @@
+//! `import.h`, and the loader of extension modules.
+use crate::capi::*;
+use crate::object::or_clear;
+use krait_layout::*;
+use krait_object::moduleobject::{ModuleDef, module_exec_def, module_from_def_and_spec};
+use krait_object::{Attached, Dict, Layout, Module, Object, PyResult, Ref, Str, exc, id, none, raise};
+use krait_vm::import as vm;
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::ptr;
+use std::sync::Once;
+
+thread_local! {
+    /// The full name of the extension module whose init function runs on this thread.
+    static PACKAGE: RefCell<Option<String>> = const { RefCell::new(None) };
+}
+
+/// The full name that a single-phase module gets when its definition has the last part only.
+pub(crate) fn package_context() -> Option<String> {
+    PACKAGE.with_borrow(Clone::clone)
+}
+
+/// Makes extension modules loadable. Repeating it is harmless.
+pub(crate) fn install() {
+    vm::set_extension_loader(vm::ExtensionLoader { create, exec });
+}
+
+/// The library's symbols become visible to the extensions that are loaded from now on, however the host loaded it.
+fn make_global() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        // SAFETY: asks the dynamic linker about our own address and opens the same object again.
+        unsafe {
+            let mut info: libc::Dl_info = std::mem::zeroed();
+            if libc::dladdr(make_global as *const c_void, &mut info) != 0 && !info.dli_fname.is_null() {
+                libc::dlopen(info.dli_fname, libc::RTLD_NOW | libc::RTLD_GLOBAL | libc::RTLD_NOLOAD);
+            }
+        }
+    });
+}
+
+/// The name of the init function: `PyInit_` and the last part, or `PyInitU_` and its punycode form.
+fn init_name(py: Attached<'_>, last: &str) -> PyResult<CString> {
+    let name = match last.is_ascii() {
+        true => format!("PyInit_{last}"),
+        false => {
+            let text = Str::new(py, last)?;
+            let coded = text.as_object().call_method(py, id!(py, encode), &[Str::new(py, "punycode")?.as_object()])?;
+            let coded = coded.bytes(py)?;
+            format!("PyInitU_{}", String::from_utf8_lossy(coded.as_slice()).replace('-', "_"))
+        }
+    };
+    CString::new(name).map_err(|_| raise!(py, ValueError, "embedded null character"))
+}
+
+fn import_error(py: Attached<'_>, text: &str, name: &Object, path: &Object) -> krait_object::Raised {
+    krait_object::exceptions::raise_import_error(py, exc::ImportError(), format_args!("{text}"), Some(name), Some(path), None)
+}
+
+fn create(py: Attached<'_>, spec: &Object, _file: Option<&Object>) -> PyResult<Ref<Object>> {
+    let name_object = spec.get_attr(py, id!(py, name))?;
+    let path_object = spec.get_attr(py, id!(py, origin))?;
+    let name = name_object.str(py)?.to_string();
+    let path_text = krait_vm::compile::filename(py, &path_object)?;
+    let path = CString::new(path_text.to_fs_bytes(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
+    let last = name.rsplit('.').next().unwrap_or(&name);
+    let symbol = init_name(py, last)?;
+    make_global();
+    let flags = krait_vm::interp::current(py).dlopen_flags.load(std::sync::atomic::Ordering::Relaxed);
+    // SAFETY: loading runs the object's constructors: the program asked for it.
+    let handle = unsafe { libc::dlopen(path.as_ptr(), flags) };
+    if handle.is_null() {
+        return Err(import_error(py, &dl_error(), &name_object, &path_object));
+    }
+    // SAFETY: a loaded object.
+    let init = unsafe { libc::dlsym(handle, symbol.as_ptr()) };
+    if init.is_null() {
+        let prefix = symbol.to_string_lossy();
+        let text = format!("dynamic module does not define module export function ({prefix})");
+        return Err(import_error(py, &text, &name_object, &path_object));
+    }
+    // SAFETY: a function of this name has this type.
+    let init: unsafe extern "C" fn() -> *mut PyObject = unsafe { std::mem::transmute(init) };
+    let outer = PACKAGE.replace(Some(name.clone()));
+    // SAFETY: [attached].
+    let made = unsafe { init() };
+    PACKAGE.set(outer);
+    finish(py, made, spec, &name, &name_object, &path_object)
+}
+
+fn finish(py: Attached<'_>, made: *mut PyObject, spec: &Object, name: &str, name_object: &Object, path: &Object) -> PyResult<Ref<Object>> {
+    if made.is_null() {
+        return Err(match py.pending() {
+            Some(_) => krait_object::Raised::assume(),
+            None => raise!(py, SystemError, "initialization of {name} failed without raising an exception"),
+        });
+    }
+    if py.pending().is_some() {
+        let cause = py.take_raised();
+        let raised = raise!(py, SystemError, "initialization of {name} raised unreported exception");
+        return Err(match cause {
+            Some(cause) => krait_vm::traceback::set_cause(py, raised, cause),
+            None => raised,
+        });
+    }
+    // SAFETY: a non-null result is an object; a definition is static.
+    unsafe {
+        let object = Object::from_ptr(made);
+        if object.ty().is_subtype_of(ModuleDef::type_object()) {
+            return module_from_def_and_spec(py, made.cast(), spec);
+        }
+        // Single-phase: the module is ready, and belongs into `sys.modules` by now or soon.
+        let module = Ref::<Object>::from_raw(made);
+        if (*module).downcast::<Module>().is_some() {
+            module.set_attr(py, id!(py, __file__), Some(path))?;
+            vm::modules(py)?.set(py, name_object, &module)?;
+        }
+        Ok(module)
+    }
+}
+
+fn dl_error() -> String {
+    // SAFETY: NULL or a C string.
+    unsafe {
+        let text = libc::dlerror();
+        if text.is_null() { "unknown dlopen() error".to_owned() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+    }
+}
+
+fn exec(py: Attached<'_>, module: &Object) -> PyResult<()> {
+    let Some(real) = module.downcast::<Module>() else { return Ok(()) };
+    let def = real.definition();
+    // SAFETY: the definition of a module outlives it.
+    if def.is_null() || unsafe { (*def).m_slots.get() }.is_null() {
+        return Ok(());
+    }
+    if !real.state().is_null() {
+        return Ok(());
+    }
+    // SAFETY: as above.
+    unsafe { module_exec_def(py, module, def) }
+}
+
+fn by_level(py: Attached<'_>, name: &Object, globals: Option<&Object>, from: Option<&Object>, level: c_int) -> PyResult<Ref<Object>> {
+    vm::import_name(py, name, globals, from, level as isize)
+}
+
+fn add_module(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
+    let modules = vm::modules(py)?;
+    if let Some(module) = modules.get(py, name.as_object())?
+        && (*module).downcast::<Module>().is_some()
+    {
+        return Ok(module);
+    }
+    let module = Module::with_name(py, name)?;
+    modules.set(py, name.as_object(), module.as_object())?;
+    Ok(module.upcast())
+}
+
+fn exec_code(py: Attached<'_>, name: &Str, code: &Object, path: Option<&Object>) -> PyResult<Ref<Object>> {
+    let Some(code) = code.downcast::<krait_object::Code>() else { return Err(py.bad_internal_call()) };
+    let module = add_module(py, name)?;
+    let Some(real) = (*module).downcast::<Module>() else { return Err(py.bad_internal_call()) };
+    if let Some(builtins) = vm::modules(py)?.get_str(py, "builtins") {
+        real.dict().set_str(py, "__builtins__", &builtins)?;
+    }
+    let file = path.map_or_else(|| code.filename().as_object().to_ref(), Layout::to_ref);
+    real.dict().set_str(py, "__file__", &file)?;
+    krait_vm::eval::eval_code(py, code, real.dict().as_object(), None, None)?;
+    vm::modules(py)?.get(py, name.as_object())?.ok_or_else(|| raise!(py, ImportError, "Loaded module {name} not found in sys.modules"))
+}
+
+/// An entry of the table of built-in modules that a host extends.
+#[repr(C)]
+pub struct Inittab {
+    name: *const c_char,
+    init: Option<unsafe extern "C" fn() -> *mut PyObject>,
+}
+
+capi! {
+    fn PyImport_ImportModule(py, name: Text<'_>) -> Ref<Object> { vm::import_module(py, name.0) }
+    fn PyImport_ImportModuleNoBlock(py, name: Text<'_>) -> Ref<Object> { vm::import_module(py, name.0) }
+    fn PyImport_Import(py, name: &Object) -> Ref<Object> {
+        let Some(name) = name.downcast::<Str>() else { return Err(raise!(py, TypeError, "module name must be a string")) };
+        vm::import_module(py, &name.to_string_lossy())
+    }
+    fn PyImport_ImportModuleLevel(py, name: Text<'_>, globals: Option<&Object>, locals: Option<&Object>, from: Option<&Object>, level: c_int) -> Ref<Object> {
+        by_level(py, name.obj(py)?.as_object(), globals, from, level)
+    }
+    fn PyImport_ImportModuleLevelObject(py, name: &Object, globals: Option<&Object>, locals: Option<&Object>, from: Option<&Object>, level: c_int) -> Ref<Object> {
+        by_level(py, name, globals, from, level)
+    }
+    fn PyImport_ImportModuleAttr(py, module: &Object, name: &Str) -> Ref<Object> { vm::import_module(py, &module.str(py)?.to_string_lossy())?.get_attr(py, name) }
+    fn PyImport_ImportModuleAttrString(py, module: Text<'_>, name: Text<'_>) -> Ref<Object> { vm::import_module(py, module.0)?.get_attr(py, &*name.obj(py)?) }
+    fn PyImport_GetModule(py, name: &Object) -> Option<Ref<Object>> { vm::modules(py)?.get(py, name) }
+    fn PyImport_GetModuleDict(py) -> Lent { vm::modules(py).map(Lent::of) }
+    fn PyImport_AddModule(py, name: Text<'_>) -> Lent { add_module(py, &*name.obj(py)?).map(Lent::of) }
+    fn PyImport_AddModuleObject(py, name: &Str) -> Lent { add_module(py, name).map(Lent::of) }
+    fn PyImport_AddModuleRef(py, name: Text<'_>) -> Ref<Object> { add_module(py, &*name.obj(py)?) }
+    fn PyImport_ReloadModule(py, module: &Object) -> Ref<Object> { vm::import_module(py, "importlib")?.call_method(py, id!(py, reload), &[module]) }
+    fn PyImport_ExecCodeModule(py, name: Text<'_>, code: &Object) -> Ref<Object> { exec_code(py, &*name.obj(py)?, code, None) }
+    fn PyImport_ExecCodeModuleEx(py, name: Text<'_>, code: &Object, path: *const c_char) -> Ref<Object> {
+        let path = match opt_text(path) { Some(path) => Some(Str::from_fs_bytes(py, path.as_bytes())?), None => None };
+        exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object))
+    }
+    fn PyImport_ExecCodeModuleObject(py, name: &Str, code: &Object, path: Option<&Object>, cached: Option<&Object>) -> Ref<Object> { exec_code(py, name, code, path) }
+    fn PyImport_GetImporter(py, path: &Object) -> Ref<Object> { vm::import_module(py, "pkgutil")?.call_method(py, id!(py, get_importer), &[path]) }
+}
+
+capi_raw! {
+    fn PyImport_GetMagicNumber() -> c_long { krait_vm::platform::PYC_MAGIC_TOKEN }
+    fn PyImport_GetMagicTag() -> *const c_char { c"krait-314".as_ptr() }
+}
+
+#[allow(dead_code)]
+fn _unused(py: Attached<'_>) {
+    let _ = or_clear(py, Ok(none()));
+    let _: Option<&Dict> = None;
+    let _ = std::ffi::OsStr::new("").as_bytes();
+    let _: *mut Inittab = ptr::null_mut();
+}

@@ -1,0 +1,415 @@
+//! `initconfig.h`: configuration and initialisation (PEP 587), and the program entry points.
+use crate::capi::opt_text;
+use crate::pystate::{default_config, initialize, is_initialized, set_auto};
+use krait_layout::*;
+use krait_object::Attached;
+use krait_vm::config::Config;
+use krait_vm::program::{self, Parsed, Program};
+use krait_vm::{lifecycle, paths, platform};
+use std::cell::RefCell;
+use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::ptr;
+
+thread_local! {
+    /// What `Py_RunMain` runs: set by the initialisation that parsed a command line.
+    static PROGRAM: RefCell<Option<Program>> = const { RefCell::new(None) };
+}
+
+const OK: PyStatus = PyStatus { _type: 0, func: ptr::null(), err_msg: ptr::null(), exitcode: 0 };
+
+fn error(message: &str) -> PyStatus {
+    let text = CString::new(message).unwrap_or_default();
+    PyStatus { _type: 1, func: ptr::null(), err_msg: text.into_raw(), exitcode: 0 }
+}
+
+fn exit(status: c_int) -> PyStatus {
+    PyStatus { _type: 2, func: ptr::null(), err_msg: ptr::null(), exitcode: status }
+}
+
+/// A wide string as text.
+unsafe fn text(wide: *const i32) -> Option<String> {
+    if wide.is_null() {
+        return None;
+    }
+    // SAFETY: ends with a zero.
+    unsafe {
+        let len = (0..).take_while(|at| *wide.add(*at) != 0).count();
+        Some(std::slice::from_raw_parts(wide, len).iter().map(|unit| char::from_u32(*unit as u32).unwrap_or('\u{fffd}')).collect())
+    }
+}
+
+/// A copy of text as a wide string of `PyMem_RawMalloc`.
+fn wide(text: &str) -> *mut i32 {
+    let units: Vec<i32> = text.chars().map(|c| c as i32).chain([0]).collect();
+    // SAFETY: allocates and fills.
+    unsafe {
+        let out = libc::malloc(units.len() * 4).cast::<i32>();
+        if !out.is_null() {
+            ptr::copy_nonoverlapping(units.as_ptr(), out, units.len());
+        }
+        out
+    }
+}
+
+unsafe fn set(place: *mut *mut i32, value: *mut i32) {
+    // SAFETY: a field of a configuration.
+    unsafe {
+        libc::free((*place).cast());
+        *place = value;
+    }
+}
+
+unsafe fn list(list: &PyWideStringList) -> Vec<String> {
+    // SAFETY: as many items as stated.
+    (0..list.length.max(0) as usize).filter_map(|at| unsafe { text(*list.items.add(at)) }).collect()
+}
+
+unsafe fn clear_list(list: &mut PyWideStringList) {
+    // SAFETY: as many items as stated, each its own block.
+    unsafe {
+        for at in 0..list.length.max(0) as usize {
+            libc::free((*list.items.add(at)).cast());
+        }
+        libc::free(list.items.cast());
+    }
+    *list = PyWideStringList { length: 0, items: ptr::null_mut() };
+}
+
+unsafe fn push(list: &mut PyWideStringList, at: usize, item: *mut i32) -> PyStatus {
+    // SAFETY: the list owns its block.
+    unsafe {
+        let items = libc::realloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>()).cast::<*mut i32>();
+        if items.is_null() {
+            return error("memory allocation failed");
+        }
+        let at = at.min(list.length as usize);
+        ptr::copy(items.add(at), items.add(at + 1), list.length as usize - at);
+        *items.add(at) = item;
+        list.items = items;
+        list.length += 1;
+    }
+    OK
+}
+
+fn strings(config: &mut PyConfig) -> [*mut *mut i32; 22] {
+    [
+        &raw mut config.dump_refs_file,
+        &raw mut config.filesystem_encoding,
+        &raw mut config.filesystem_errors,
+        &raw mut config.pycache_prefix,
+        &raw mut config.stdio_encoding,
+        &raw mut config.stdio_errors,
+        &raw mut config.check_hash_pycs_mode,
+        &raw mut config.program_name,
+        &raw mut config.pythonpath_env,
+        &raw mut config.home,
+        &raw mut config.platlibdir,
+        &raw mut config.stdlib_dir,
+        &raw mut config.executable,
+        &raw mut config.base_executable,
+        &raw mut config.prefix,
+        &raw mut config.base_prefix,
+        &raw mut config.exec_prefix,
+        &raw mut config.base_exec_prefix,
+        &raw mut config.run_command,
+        &raw mut config.run_module,
+        &raw mut config.run_filename,
+        &raw mut config.sys_path_0,
+    ]
+}
+
+unsafe fn start(config: *mut PyConfig, isolated: bool) {
+    // SAFETY: the caller gives the memory; zero is valid for every field.
+    unsafe {
+        ptr::write_bytes(config, 0, 1);
+        let c = &mut *config;
+        c._config_init = if isolated { 3 } else { 2 };
+        c.isolated = c_int::from(isolated);
+        c.use_environment = c_int::from(!isolated);
+        c.dev_mode = if isolated { 0 } else { -1 };
+        c.install_signal_handlers = c_int::from(!isolated);
+        c.use_hash_seed = if isolated { 0 } else { -1 };
+        c.faulthandler = if isolated { 0 } else { -1 };
+        c.tracemalloc = if isolated { 0 } else { -1 };
+        c.perf_profiling = if isolated { 0 } else { -1 };
+        c.remote_debug = -1;
+        c.code_debug_ranges = 1;
+        c.parse_argv = c_int::from(!isolated);
+        c.site_import = 1;
+        c.write_bytecode = 1;
+        c.user_site_directory = c_int::from(!isolated);
+        c.configure_c_stdio = c_int::from(!isolated);
+        c.buffered_stdio = 1;
+        c.use_frozen_modules = 1;
+        c.safe_path = c_int::from(isolated);
+        c.int_max_str_digits = 4300;
+        c.thread_inherit_context = c_int::from(krait_object::FREE_THREADED);
+        c.context_aware_warnings = c_int::from(krait_object::FREE_THREADED);
+        c.cpu_count = -1;
+        c.pathconfig_warnings = c_int::from(!isolated);
+        c._install_importlib = 1;
+        c._init_main = 1;
+    }
+}
+
+/// The runtime's configuration from C's, and the program that its command line names.
+unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
+    // SAFETY: the lists and strings of a configuration are live.
+    unsafe {
+        let argv = list(&c.argv);
+        let (mut config, mut program) = (Config::default(), None);
+        config.argv = if argv.is_empty() { vec![String::new()] } else { argv.clone() };
+        if c.parse_argv == 1 && !argv.is_empty() {
+            match program::parse(&argv) {
+                Parsed::Run(parsed, what) => (config, program) = (*parsed, Some(what)),
+                Parsed::Print(text) => {
+                    print!("{text}");
+                    return Err(exit(0));
+                }
+                Parsed::Fail(text, status) => {
+                    eprint!("{text}");
+                    return Err(exit(status));
+                }
+            }
+        }
+        config.isolated |= c.isolated > 0;
+        config.use_environment &= c.use_environment != 0 && c.isolated <= 0;
+        config.install_signal_handlers = c.install_signal_handlers != 0;
+        config.import_site &= c.site_import != 0;
+        config.bytes_warning = config.bytes_warning.max(c.bytes_warning);
+        config.inspect |= c.inspect > 0;
+        config.interactive |= c.interactive > 0;
+        config.optimization_level = config.optimization_level.max(c.optimization_level);
+        config.write_bytecode &= c.write_bytecode != 0;
+        config.verbose = config.verbose.max(c.verbose);
+        config.quiet |= c.quiet > 0;
+        config.user_site_directory &= c.user_site_directory != 0;
+        config.buffered_stdio &= c.buffered_stdio != 0;
+        config.safe_path |= c.safe_path > 0;
+        config.dev_mode |= c.dev_mode > 0;
+        if c.use_hash_seed > 0 {
+            config.hash_seed = Some(c.hash_seed as u32);
+        }
+        if c.int_max_str_digits >= 0 {
+            config.int_max_str_digits = c.int_max_str_digits as usize;
+        }
+        let fill = |field: &mut String, raw: *mut i32| {
+            if let Some(value) = text(raw) {
+                *field = value;
+            }
+        };
+        fill(&mut config.executable, c.executable);
+        fill(&mut config.base_executable, c.base_executable);
+        fill(&mut config.prefix, c.prefix);
+        fill(&mut config.base_prefix, c.base_prefix);
+        fill(&mut config.exec_prefix, c.exec_prefix);
+        fill(&mut config.base_exec_prefix, c.base_exec_prefix);
+        fill(&mut config.platlibdir, c.platlibdir);
+        fill(&mut config.stdio_encoding, c.stdio_encoding);
+        fill(&mut config.stdio_errors, c.stdio_errors);
+        fill(&mut config.check_hash_pycs_mode, c.check_hash_pycs_mode);
+        config.stdlib_dir = text(c.stdlib_dir).or(config.stdlib_dir);
+        config.pycache_prefix = text(c.pycache_prefix).or(config.pycache_prefix);
+        config.warn_options.extend(list(&c.warnoptions));
+        for option in list(&c.xoptions) {
+            let (key, value) = match option.split_once('=') {
+                Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
+                None => (option, None),
+            };
+            config.x_options.insert(key, value);
+        }
+        let orig = list(&c.orig_argv);
+        if !orig.is_empty() {
+            config.orig_argv = orig;
+        }
+        if c.module_search_paths_set != 0 {
+            config.module_search_paths = list(&c.module_search_paths);
+        }
+        program = match () {
+            () if !c.run_command.is_null() => text(c.run_command).map(Program::Command),
+            () if !c.run_module.is_null() => text(c.run_module).map(Program::Module),
+            () if !c.run_filename.is_null() => text(c.run_filename).map(Program::Script),
+            () => program,
+        };
+        let name = text(c.program_name).unwrap_or_else(|| argv.first().cloned().unwrap_or_else(platform::program_name));
+        paths::fill(&mut config, &name);
+        Ok((config, program))
+    }
+}
+
+fn run_main() -> c_int {
+    let Some(py) = Attached::try_from_tls() else { return 1 };
+    let program = PROGRAM.take().unwrap_or(Program::Input);
+    let status = program::run(py, &program);
+    crate::pystate::ended();
+    status
+}
+
+unsafe fn whole_program(args: &[String]) -> c_int {
+    match program::parse(args) {
+        Parsed::Print(text) => {
+            print!("{text}");
+            0
+        }
+        Parsed::Fail(text, status) => {
+            eprint!("{text}");
+            status
+        }
+        Parsed::Run(config, program) => match initialize(*config) {
+            Ok(()) => {
+                PROGRAM.set(Some(program));
+                run_main()
+            }
+            Err(message) => {
+                eprintln!("Fatal Python error: {message}");
+                1
+            }
+        },
+    }
+}
+
+capi_raw! {
+    fn PyStatus_Ok() -> PyStatus { OK }
+    fn PyStatus_Error(message: *const c_char) -> PyStatus { PyStatus { _type: 1, err_msg: message, ..OK } }
+    fn PyStatus_NoMemory() -> PyStatus { PyStatus { _type: 1, err_msg: c"memory allocation failed".as_ptr(), ..OK } }
+    fn PyStatus_Exit(status: c_int) -> PyStatus { exit(status) }
+    fn PyStatus_IsError(status: PyStatus) -> c_int { c_int::from(status._type == 1) }
+    fn PyStatus_IsExit(status: PyStatus) -> c_int { c_int::from(status._type == 2) }
+    fn PyStatus_Exception(status: PyStatus) -> c_int { c_int::from(status._type != 0) }
+    fn Py_ExitStatusException(status: PyStatus) {
+        if status._type == 2 { libc::exit(status.exitcode) }
+        let text = if status.err_msg.is_null() { "unknown error" } else { opt_text(status.err_msg).unwrap_or("unknown error") };
+        eprintln!("Fatal Python error: {text}\nPython runtime state: not initialized");
+        libc::exit(1)
+    }
+    fn PyWideStringList_Append(list: *mut PyWideStringList, item: *const i32) -> PyStatus {
+        push(&mut *list, usize::MAX, wide(&text(item).unwrap_or_default()))
+    }
+    fn PyWideStringList_Insert(list: *mut PyWideStringList, at: isize, item: *const i32) -> PyStatus {
+        if at < 0 { return PyStatus_Error(c"PyWideStringList_Insert index must be >= 0".as_ptr()) }
+        push(&mut *list, at as usize, wide(&text(item).unwrap_or_default()))
+    }
+    fn PyPreConfig_InitPythonConfig(config: *mut PyPreConfig) {
+        *config = PyPreConfig { _config_init: 2, parse_argv: 1, isolated: -1, use_environment: -1, configure_locale: 1, coerce_c_locale: -1, coerce_c_locale_warn: -1, utf8_mode: -1, dev_mode: -1, allocator: 0 };
+    }
+    fn PyPreConfig_InitIsolatedConfig(config: *mut PyPreConfig) {
+        *config = PyPreConfig { _config_init: 3, parse_argv: 0, isolated: 1, use_environment: 0, configure_locale: 0, coerce_c_locale: 0, coerce_c_locale_warn: 0, utf8_mode: 0, dev_mode: 0, allocator: 0 };
+    }
+    fn Py_PreInitialize(_config: *const PyPreConfig) -> PyStatus { OK }
+    fn Py_PreInitializeFromBytesArgs(_config: *const PyPreConfig, _argc: isize, _argv: *mut *mut c_char) -> PyStatus { OK }
+    fn Py_PreInitializeFromArgs(_config: *const PyPreConfig, _argc: isize, _argv: *mut *mut i32) -> PyStatus { OK }
+    fn PyConfig_InitPythonConfig(config: *mut PyConfig) { start(config, false) }
+    fn PyConfig_InitIsolatedConfig(config: *mut PyConfig) { start(config, true) }
+    fn PyConfig_Clear(config: *mut PyConfig) {
+        let config = &mut *config;
+        for place in strings(config) { set(place, ptr::null_mut()) }
+        for one in [&mut config.orig_argv, &mut config.argv, &mut config.xoptions, &mut config.warnoptions, &mut config.module_search_paths] { clear_list(one) }
+        config.module_search_paths_set = 0;
+    }
+    fn PyConfig_SetString(_config: *mut PyConfig, place: *mut *mut i32, value: *const i32) -> PyStatus {
+        set(place, text(value).map_or(ptr::null_mut(), |value| wide(&value)));
+        OK
+    }
+    fn PyConfig_SetBytesString(_config: *mut PyConfig, place: *mut *mut i32, value: *const c_char) -> PyStatus {
+        let value = if value.is_null() { ptr::null_mut() } else { wide(&CStr::from_ptr(value).to_string_lossy()) };
+        set(place, value);
+        OK
+    }
+    fn PyConfig_SetWideStringList(_config: *mut PyConfig, out: *mut PyWideStringList, length: isize, items: *mut *mut i32) -> PyStatus {
+        clear_list(&mut *out);
+        for at in 0..length.max(0) as usize { push(&mut *out, usize::MAX, wide(&text(*items.add(at)).unwrap_or_default())); }
+        OK
+    }
+    fn PyConfig_SetArgv(config: *mut PyConfig, argc: isize, argv: *mut *mut i32) -> PyStatus {
+        PyConfig_SetWideStringList(config, &raw mut (*config).argv, argc, argv)
+    }
+    fn PyConfig_SetBytesArgv(config: *mut PyConfig, argc: isize, argv: *mut *mut c_char) -> PyStatus {
+        clear_list(&mut (*config).argv);
+        for at in 0..argc.max(0) as usize { push(&mut (*config).argv, usize::MAX, wide(&CStr::from_ptr(*argv.add(at)).to_string_lossy())); }
+        OK
+    }
+    fn PyConfig_Read(config: *mut PyConfig) -> PyStatus {
+        let (resolved, _) = match resolve(&*config) { Ok(found) => found, Err(status) => return status };
+        let config = &mut *config;
+        for (place, value) in [
+            (&raw mut config.executable, &resolved.executable),
+            (&raw mut config.base_executable, &resolved.base_executable),
+            (&raw mut config.prefix, &resolved.prefix),
+            (&raw mut config.base_prefix, &resolved.base_prefix),
+            (&raw mut config.exec_prefix, &resolved.exec_prefix),
+            (&raw mut config.base_exec_prefix, &resolved.base_exec_prefix),
+            (&raw mut config.platlibdir, &resolved.platlibdir),
+        ] {
+            if (*place).is_null() { set(place, wide(value)) }
+        }
+        if config.module_search_paths_set == 0 {
+            for path in &resolved.module_search_paths { push(&mut config.module_search_paths, usize::MAX, wide(path)); }
+            config.module_search_paths_set = 1;
+        }
+        OK
+    }
+    fn Py_InitializeFromConfig(config: *const PyConfig) -> PyStatus {
+        if is_initialized() { return OK }
+        let (resolved, program) = match resolve(&*config) { Ok(found) => found, Err(status) => return status };
+        match initialize(resolved) {
+            Ok(()) => { PROGRAM.set(program); OK }
+            Err(message) => error(&message),
+        }
+    }
+    fn Py_RunMain() -> c_int { run_main() }
+    fn Py_BytesMain(argc: c_int, argv: *mut *mut c_char) -> c_int {
+        let args: Vec<String> = (0..argc.max(0) as usize).map(|at| CStr::from_ptr(*argv.add(at)).to_string_lossy().into_owned()).collect();
+        whole_program(&args)
+    }
+    fn Py_Main(argc: c_int, argv: *mut *mut i32) -> c_int {
+        let args: Vec<String> = (0..argc.max(0) as usize).filter_map(|at| text(*argv.add(at))).collect();
+        whole_program(&args)
+    }
+    fn Py_DecodeLocale(value: *const c_char, size: *mut usize) -> *mut i32 {
+        let value = CStr::from_ptr(value).to_string_lossy();
+        if !size.is_null() { *size = value.chars().count() }
+        wide(&value)
+    }
+    fn Py_EncodeLocale(value: *const i32, position: *mut usize) -> *mut c_char {
+        if !position.is_null() { *position = usize::MAX }
+        let value = text(value).unwrap_or_default();
+        let out = libc::malloc(value.len() + 1).cast::<u8>();
+        ptr::copy_nonoverlapping(value.as_ptr(), out, value.len());
+        *out.add(value.len()) = 0;
+        out.cast()
+    }
+    fn Py_EndInterpreter(tstate: *mut PyThreadState) {
+        let Some(py) = Attached::try_from_tls() else { krait_vm::fatal("Py_EndInterpreter: thread is not current") };
+        if ptr::from_ref(py.tstate()).cast_mut() != tstate { krait_vm::fatal("Py_EndInterpreter: thread is not current") }
+        lifecycle::finish_sub(py);
+    }
+}
+
+/// `PyInterpreterConfig`.
+#[repr(C)]
+pub struct InterpreterConfig {
+    pub use_main_obmalloc: c_int,
+    pub allow_fork: c_int,
+    pub allow_exec: c_int,
+    pub allow_threads: c_int,
+    pub allow_daemon_threads: c_int,
+    pub check_multi_interp_extensions: c_int,
+    pub gil: c_int,
+}
+
+capi_raw! {
+    fn Py_NewInterpreterFromConfig(out: *mut *mut PyThreadState, config: *const InterpreterConfig) -> PyStatus {
+        let config = &*config;
+        if config.use_main_obmalloc == 0 && config.check_multi_interp_extensions == 0 {
+            return PyStatus_Error(c"per-interpreter obmalloc does not support single-phase init extension modules".as_ptr());
+        }
+        *out = crate::pystate::Py_NewInterpreter();
+        if (*out).is_null() { PyStatus_Error(c"sub-interpreter creation failed".as_ptr()) } else { OK }
+    }
+}
+
+#[allow(dead_code)]
+fn _unused(_: c_ulong) {
+    set_auto(ptr::null_mut());
+    let _ = default_config;
+}

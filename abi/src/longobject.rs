@@ -1,0 +1,345 @@
+//! `longobject.h`, `floatobject.h`, `complexobject.h`, `boolobject.h`: numbers.
+use crate::capi::*;
+use krait_layout::*;
+use krait_object::{Attached, Bool, Complex, Float, Int, Layout, Object, PyResult, Ref, Str, raise};
+use std::ffi::{CStr, c_char, c_int, c_long, c_longlong, c_ulong, c_ulonglong, c_void};
+use std::ptr;
+
+/// The integer that an object is or stands for (`__index__`).
+fn int(py: Attached<'_>, o: &Object) -> PyResult<Ref<Int>> {
+    match o.downcast::<Int>() {
+        Some(value) => Ok(value.to_ref()),
+        None => o.index(py),
+    }
+}
+
+fn exact_int<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Int> {
+    o.downcast::<Int>().ok_or_else(|| raise!(py, TypeError, "an integer is required"))
+}
+
+/// The value, or -1 with the sign of the overflow.
+fn overflowing(py: Attached<'_>, o: &Object, overflow: &mut c_int) -> PyResult<i64> {
+    *overflow = 0;
+    let value = int(py, o)?;
+    Ok(match value.to_i64() {
+        Some(value) => value,
+        None => {
+            *overflow = if value.is_negative() { -1 } else { 1 };
+            -1
+        }
+    })
+}
+
+fn signed(py: Attached<'_>, o: &Object, name: &str) -> PyResult<i64> {
+    int(py, o)?.to_i64().ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C {name}"))
+}
+
+fn unsigned(py: Attached<'_>, o: &Object, name: &str) -> PyResult<u64> {
+    let value = exact_int(py, o)?;
+    value.to_u64().ok_or_else(|| match value.is_negative() {
+        true => raise!(py, OverflowError, "can't convert negative value to unsigned int"),
+        false => raise!(py, OverflowError, "Python int too large to convert to C {name}"),
+    })
+}
+
+capi! {
+    fn PyLong_FromLong(py, v: c_long) -> Ref<Int> { Int::from_i64(py, v) }
+    fn PyLong_FromLongLong(py, v: c_longlong) -> Ref<Int> { Int::from_i64(py, v) }
+    fn PyLong_FromInt32(py, v: i32) -> Ref<Int> { Int::from_i64(py, i64::from(v)) }
+    fn PyLong_FromInt64(py, v: i64) -> Ref<Int> { Int::from_i64(py, v) }
+    fn PyLong_FromUInt32(py, v: u32) -> Ref<Int> { Int::from_u64(py, u64::from(v)) }
+    fn PyLong_FromUInt64(py, v: u64) -> Ref<Int> { Int::from_u64(py, v) }
+    fn PyLong_FromUnsignedLong(py, v: c_ulong) -> Ref<Int> { Int::from_u64(py, v) }
+    fn PyLong_FromUnsignedLongLong(py, v: c_ulonglong) -> Ref<Int> { Int::from_u64(py, v) }
+    fn PyLong_FromSize_t(py, v: usize) -> Ref<Int> { Int::from_u64(py, v as u64) }
+    fn PyLong_FromSsize_t(py, v: isize) -> Ref<Int> { Int::from_i64(py, v as i64) }
+    fn PyLong_FromVoidPtr(py, v: *mut c_void) -> Ref<Int> { Int::from_u64(py, v as u64) }
+    fn PyLong_FromDouble(py, v: f64) -> Ref<Int> { Int::from_f64(py, v) }
+    fn PyLong_FromString(py, text: &CStr, end: *mut *mut c_char, base: c_int) -> Ref<Int> {
+        if base != 0 && !(2..=36).contains(&base) { return Err(raise!(py, ValueError, "int() arg 2 must be >= 2 and <= 36")); }
+        let shown = text.to_string_lossy();
+        match Int::parse(py, &shown, base as u32)? {
+            Some(value) => {
+                if !end.is_null() { *end = text.as_ptr().cast_mut().add(text.count_bytes()) }
+                Ok(value)
+            }
+            None => Err(raise!(py, ValueError, "invalid literal for int() with base {base}: '{shown}'")),
+        }
+    }
+    fn PyLong_FromUnicodeObject(py, text: &Object, base: c_int) -> Ref<Int> {
+        let value = Int::type_object().as_object().call_pos(py, &[text, Int::from_i64(py, i64::from(base))?.as_object()])?;
+        value.downcast::<Int>().map_err(|_| py.bad_internal_call())
+    }
+    fn PyLong_AsLong(py, o: &Object) -> c_long { signed(py, o, "long") }
+    fn PyLong_AsLongLong(py, o: &Object) -> c_longlong { signed(py, o, "long long") }
+    fn PyLong_AsInt(py, o: &Object) -> c_int {
+        let value = int(py, o)?.to_i64().and_then(|value| c_int::try_from(value).ok());
+        value.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int"))
+    }
+    fn PyLong_AsInt32(py, o: &Object, out: *mut i32) -> () {
+        let value = int(py, o)?.to_i64().and_then(|value| i32::try_from(value).ok());
+        *out = value.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int32_t"))?;
+        Ok(())
+    }
+    fn PyLong_AsInt64(py, o: &Object, out: *mut i64) -> () { *out = signed(py, o, "int64_t")?; Ok(()) }
+    fn PyLong_AsUInt32(py, o: &Object, out: *mut u32) -> () {
+        let value = int(py, o)?;
+        *out = u32::try_from(unsigned(py, value.as_object(), "uint32_t")?).map_err(|_| raise!(py, OverflowError, "Python int too large to convert to C uint32_t"))?;
+        Ok(())
+    }
+    fn PyLong_AsUInt64(py, o: &Object, out: *mut u64) -> () {
+        let value = int(py, o)?;
+        *out = unsigned(py, value.as_object(), "uint64_t")?;
+        Ok(())
+    }
+    fn PyLong_AsUnsignedLong(py, o: &Object) -> c_ulong { unsigned(py, o, "unsigned long") }
+    fn PyLong_AsUnsignedLongLong(py, o: &Object) -> c_ulonglong { unsigned(py, o, "unsigned long long") }
+    fn PyLong_AsSize_t(py, o: &Object) -> usize { Ok(unsigned(py, o, "size_t")? as usize) }
+    fn PyLong_AsSsize_t(py, o: &Object) -> isize {
+        exact_int(py, o)?.to_i64().map(|value| value as isize).ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C ssize_t"))
+    }
+    fn PyLong_AsUnsignedLongMask(py, o: &Object) -> c_ulong { o.as_u64_mask(py) }
+    fn PyLong_AsUnsignedLongLongMask(py, o: &Object) -> c_ulonglong { o.as_u64_mask(py) }
+    fn PyLong_AsLongAndOverflow(py, o: &Object, overflow: *mut c_int) -> c_long { overflowing(py, o, &mut *overflow) }
+    fn PyLong_AsLongLongAndOverflow(py, o: &Object, overflow: *mut c_int) -> c_longlong { overflowing(py, o, &mut *overflow) }
+    fn PyLong_AsDouble(py, o: &Object) -> f64 { exact_int(py, o)?.to_f64(py) }
+    fn PyLong_AsVoidPtr(py, o: &Object) -> *mut c_void {
+        let value = exact_int(py, o)?;
+        let bits = if value.is_negative() { value.to_i64().map(|value| value as u64) } else { value.to_u64() };
+        bits.map(|bits| bits as usize as *mut c_void).ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C long"))
+    }
+    fn PyLong_GetSign(py, o: &Int, sign: *mut c_int) -> () { *sign = sign_of(o); Ok(()) }
+    fn PyLong_IsPositive(py, o: &Int) -> bool { Ok(sign_of(o) > 0) }
+    fn PyLong_IsNegative(py, o: &Int) -> bool { Ok(sign_of(o) < 0) }
+    fn PyLong_IsZero(py, o: &Int) -> bool { Ok(o.is_zero()) }
+    fn _PyLong_Sign(py, o: &Int) -> c_int { Ok(sign_of(o)) }
+    fn _PyLong_NumBits(py, o: &Int) -> i64 { Ok(Int::bit_length(py, o) as i64) }
+    fn _PyLong_Copy(py, o: &Int) -> Ref<Int> { Int::from_digits(py, o.is_negative(), o.digits()) }
+    fn PyLong_GetInfo(py) -> Ref<Object> { krait_vm::sysmodule::get(py, "int_info").ok_or_else(|| py.bad_internal_call()) }
+    fn PyLong_AsNativeBytes(py, o: &Object, buffer: *mut c_void, size: isize, flags: c_int) -> isize {
+        native_bytes(py, o, if size > 0 { std::slice::from_raw_parts_mut(buffer.cast(), size as usize) } else { &mut [] }, flags)
+    }
+    fn PyLong_FromNativeBytes(py, buffer: *const c_void, size: usize, flags: c_int) -> Ref<Int> {
+        let data = bytes(buffer, size as isize).to_vec();
+        from_native(py, data, flags, flags & 4 != 0)
+    }
+    fn PyLong_FromUnsignedNativeBytes(py, buffer: *const c_void, size: usize, flags: c_int) -> Ref<Int> {
+        from_native(py, bytes(buffer, size as isize).to_vec(), flags, true)
+    }
+    fn _PyLong_FromByteArray(py, buffer: *const u8, size: usize, little: c_int, is_signed: c_int) -> Ref<Int> {
+        let mut data = bytes(buffer.cast(), size as isize).to_vec();
+        if little == 0 { data.reverse() }
+        Int::from_le_bytes(py, &data, is_signed != 0)
+    }
+    fn _PyLong_AsByteArray(py, o: &Int, out: *mut u8, size: usize, little: c_int, is_signed: c_int, report: c_int) -> () {
+        if o.is_negative() && is_signed == 0 {
+            if report == 0 { return Err(krait_object::Raised::assume()); }
+            return Err(raise!(py, OverflowError, "can't convert negative int to unsigned"));
+        }
+        match o.to_le_bytes(size, is_signed != 0) {
+            Some(mut data) => {
+                if little == 0 { data.reverse() }
+                ptr::copy_nonoverlapping(data.as_ptr(), out, size);
+                Ok(())
+            }
+            None if report == 0 => Err(krait_object::Raised::assume()),
+            None => Err(raise!(py, OverflowError, "int too big to convert")),
+        }
+    }
+    fn PyLongWriter_Create(py, negative: c_int, ndigits: isize, out: *mut *mut c_void) -> *mut LongWriter {
+        if ndigits <= 0 { return Err(raise!(py, ValueError, "ndigits must be positive")); }
+        let mut writer = Box::new(LongWriter { negative: negative != 0, digits: vec![0; ndigits as usize] });
+        *out = writer.digits.as_mut_ptr().cast();
+        Ok(Box::into_raw(writer))
+    }
+    fn PyLongWriter_Finish(py, writer: *mut LongWriter) -> Ref<Int> {
+        let writer = Box::from_raw(writer);
+        let used = writer.digits.iter().rposition(|digit| *digit != 0).map_or(0, |at| at + 1);
+        Int::from_digits(py, writer.negative, &writer.digits[..used])
+    }
+    fn PyLong_Export(py, o: &Object, out: *mut PyLongExport) -> () {
+        let Some(value) = o.downcast::<Int>() else {
+            ptr::write_bytes(out, 0, 1);
+            return Err(raise!(py, TypeError, "expected int, got {}", o.ty().name()));
+        };
+        ptr::write_bytes(out, 0, 1);
+        match value.to_i64() {
+            Some(small) => (*out).value = small,
+            None => {
+                let digits = value.digits();
+                (*out).negative = u8::from(value.is_negative());
+                (*out).ndigits = digits.len() as isize;
+                (*out).digits = digits.as_ptr().cast();
+                (*out)._reserved = value.to_ref().into_raw() as usize;
+            }
+        }
+        Ok(())
+    }
+
+    fn PyBool_FromLong(py, v: c_long) -> Ref<Bool> { Ok(Bool::of(v != 0).to_ref()) }
+
+    fn PyFloat_FromDouble(py, v: f64) -> Ref<Float> { Float::new(py, v) }
+    fn PyFloat_FromString(py, o: &Object) -> Ref<Object> { Float::type_object().as_object().call_pos(py, &[o]) }
+    fn PyFloat_AsDouble(py, o: &Object) -> f64 {
+        match o.downcast::<Float>() { Some(value) => Ok(value.value()), None => o.as_f64(py) }
+    }
+    fn PyFloat_GetInfo(py) -> Ref<Object> { krait_vm::sysmodule::get(py, "float_info").ok_or_else(|| py.bad_internal_call()) }
+    fn PyComplex_FromDoubles(py, real: f64, imag: f64) -> Ref<Complex> { Complex::new(py, real, imag) }
+    fn PyComplex_RealAsDouble(py, o: &Object) -> f64 {
+        match o.downcast::<Complex>() { Some(value) => Ok(value.value().0), None => Complex::from_object(py, o).map(|pair| pair.0) }
+    }
+    fn PyComplex_ImagAsDouble(py, o: &Object) -> f64 {
+        match o.downcast::<Complex>() { Some(value) => Ok(value.value().1), None => Complex::from_object(py, o).map(|pair| pair.1) }
+    }
+}
+
+/// Digits under construction.
+pub struct LongWriter {
+    negative: bool,
+    digits: Vec<u32>,
+}
+
+/// The exported form of an integer, as `longobject.h` declares it.
+#[repr(C)]
+pub struct PyLongExport {
+    pub value: i64,
+    pub negative: u8,
+    pub ndigits: isize,
+    pub digits: *const c_void,
+    pub _reserved: usize,
+}
+
+/// How integers are laid out.
+#[repr(C)]
+pub struct PyLongLayout {
+    pub bits_per_digit: u8,
+    pub digit_size: u8,
+    pub digits_order: i8,
+    pub digit_endianness: i8,
+}
+
+static LAYOUT: PyLongLayout = PyLongLayout { bits_per_digit: 30, digit_size: 4, digits_order: -1, digit_endianness: -1 };
+
+/// `Py_complex`.
+#[repr(C)]
+#[derive(Clone, Copy)]
+pub struct ComplexValue {
+    pub real: f64,
+    pub imag: f64,
+}
+
+capi_raw! {
+    fn PyLong_GetNativeLayout() -> *const PyLongLayout { &LAYOUT }
+    fn PyLong_FreeExport(export: *mut PyLongExport) {
+        let raw = std::mem::take(&mut (*export)._reserved) as *mut PyObject;
+        drop(Ref::<Object>::from_raw_opt(raw));
+    }
+    fn PyLongWriter_Discard(writer: *mut LongWriter) { if !writer.is_null() { drop(Box::from_raw(writer)) } }
+    fn PyUnstable_Long_IsCompact(o: *const PyLongObject) -> c_int { c_int::from((*o.cast::<Int>()).is_compact()) }
+    fn PyUnstable_Long_CompactValue(o: *const PyLongObject) -> isize { (*o.cast::<Int>()).compact_value() }
+    fn PyFloat_GetMax() -> f64 { f64::MAX }
+    fn PyFloat_GetMin() -> f64 { f64::MIN_POSITIVE }
+    fn PyComplex_FromCComplex(value: ComplexValue) -> *mut PyObject {
+        guard("PyComplex_FromCComplex", || Complex::new(Attached::from_tls(), value.real, value.imag))
+    }
+    fn PyComplex_AsCComplex(o: *mut PyObject) -> ComplexValue {
+        let py = Attached::from_tls();
+        let pair = match Object::from_ptr(o).downcast::<Complex>() {
+            Some(value) => Ok(value.value()),
+            None => Complex::from_object(py, Object::from_ptr(o)),
+        };
+        let (real, imag) = pair.unwrap_or((-1.0, 0.0));
+        ComplexValue { real, imag }
+    }
+    fn PyFloat_Pack8(value: f64, out: *mut c_char, little: c_int) -> c_int {
+        let data = if little != 0 { value.to_le_bytes() } else { value.to_be_bytes() };
+        ptr::copy_nonoverlapping(data.as_ptr(), out.cast(), 8);
+        0
+    }
+    fn PyFloat_Unpack8(data: *const c_char, little: c_int) -> f64 {
+        let data = *data.cast::<[u8; 8]>();
+        if little != 0 { f64::from_le_bytes(data) } else { f64::from_be_bytes(data) }
+    }
+    fn PyFloat_Unpack4(data: *const c_char, little: c_int) -> f64 {
+        let data = *data.cast::<[u8; 4]>();
+        f64::from(if little != 0 { f32::from_le_bytes(data) } else { f32::from_be_bytes(data) })
+    }
+    fn PyFloat_Unpack2(data: *const c_char, little: c_int) -> f64 {
+        let data = *data.cast::<[u8; 2]>();
+        krait_object::memoryobject::format::half_to_double(if little != 0 { u16::from_le_bytes(data) } else { u16::from_be_bytes(data) })
+    }
+}
+
+capi! {
+    fn PyFloat_Pack4(py, value: f64, out: *mut c_char, little: c_int) -> () {
+        let single = value as f32;
+        if single.is_infinite() && !value.is_infinite() { return Err(raise!(py, OverflowError, "float too large to pack with f format")); }
+        let data = if little != 0 { single.to_le_bytes() } else { single.to_be_bytes() };
+        ptr::copy_nonoverlapping(data.as_ptr(), out.cast(), 4);
+        Ok(())
+    }
+    fn PyFloat_Pack2(py, value: f64, out: *mut c_char, little: c_int) -> () {
+        let Some(half) = krait_object::memoryobject::format::double_to_half(value) else {
+            return Err(raise!(py, OverflowError, "float too large to pack with e format"));
+        };
+        let data = if little != 0 { half.to_le_bytes() } else { half.to_be_bytes() };
+        ptr::copy_nonoverlapping(data.as_ptr(), out.cast(), 2);
+        Ok(())
+    }
+}
+
+fn sign_of(value: &Int) -> c_int {
+    if value.is_zero() { 0 } else if value.is_negative() { -1 } else { 1 }
+}
+
+/// Whether the flags ask for little-endian order (native is).
+fn little(flags: c_int) -> bool {
+    flags == -1 || flags & 3 != 0
+}
+
+fn native_bytes(py: Attached<'_>, o: &Object, out: &mut [u8], flags: c_int) -> PyResult<isize> {
+    let value = match o.downcast::<Int>() {
+        Some(value) => value.to_ref(),
+        None if flags != -1 && flags & 16 != 0 => o.index(py)?,
+        None => return Err(raise!(py, TypeError, "expect int, got {}", o.ty().name())),
+    };
+    let (is_unsigned, reject) = (flags != -1 && flags & 4 != 0, flags != -1 && flags & 8 != 0);
+    if reject && value.is_negative() {
+        return Err(raise!(py, ValueError, "Cannot convert negative int"));
+    }
+    let bits = Int::bit_length(py, &value) as usize;
+    let whole = value.to_le_bytes(bits / 8 + 1, true).ok_or_else(|| py.bad_internal_call())?;
+    // What a signed (or, if asked for, unsigned) number of these bits takes.
+    let mut needed = whole.len();
+    if is_unsigned && !value.is_negative() || value.is_negative() && is_minimum(&whole) {
+        needed = bits.div_ceil(8).max(1);
+    }
+    let fill = if value.is_negative() { 0xff } else { 0 };
+    let count = out.len();
+    for (at, byte) in out.iter_mut().enumerate() {
+        let byte_value = whole.get(at).copied().unwrap_or(fill);
+        *byte = byte_value;
+    }
+    if !little(flags) {
+        out.reverse();
+    }
+    let _ = count;
+    Ok(needed as isize)
+}
+
+/// Whether little-endian two's complement with one spare sign byte fits without that byte.
+fn is_minimum(whole: &[u8]) -> bool {
+    matches!(whole, [.., second, 0xff] if second & 0x80 != 0)
+}
+
+fn from_native(py: Attached<'_>, mut data: Vec<u8>, flags: c_int, is_unsigned: bool) -> PyResult<Ref<Int>> {
+    if !little(flags) {
+        data.reverse();
+    }
+    Int::from_le_bytes(py, &data, !(is_unsigned && flags != -1))
+}
+
+#[allow(dead_code)]
+fn _unused(_: Str2) {}
+#[allow(dead_code)]
+type Str2 = Option<&'static Str>;

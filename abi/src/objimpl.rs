@@ -1,0 +1,117 @@
+//! `objimpl.h`, `pymem.h`: memory and the collector.
+use crate::capi::*;
+use krait_layout::*;
+use krait_object::{Attached, Layout, Object, Type, gc, mem, mode};
+use std::ffi::{c_int, c_void};
+use std::ptr;
+
+macro_rules! raw_memory {
+    ($($malloc:ident $calloc:ident $realloc:ident $free:ident;)*) => { capi_raw! { $(
+        fn $malloc(n: usize) -> *mut c_void { if n > isize::MAX as usize { ptr::null_mut() } else { libc::malloc(n.max(1)) } }
+        fn $calloc(n: usize, size: usize) -> *mut c_void {
+            match n.checked_mul(size) { Some(total) if total <= isize::MAX as usize => libc::calloc(1, total.max(1)), _ => ptr::null_mut() }
+        }
+        fn $realloc(p: *mut c_void, n: usize) -> *mut c_void { if n > isize::MAX as usize { ptr::null_mut() } else { libc::realloc(p, n.max(1)) } }
+        fn $free(p: *mut c_void) { libc::free(p) }
+    )* } };
+}
+raw_memory! {
+    PyMem_RawMalloc PyMem_RawCalloc PyMem_RawRealloc PyMem_RawFree;
+    PyMem_Malloc PyMem_Calloc PyMem_Realloc PyMem_Free;
+}
+
+unsafe fn init(object: *mut PyObject, ty: &Type) {
+    // SAFETY: fresh memory of at least a head.
+    unsafe {
+        (*object).ob_type.set(ty.as_type_ptr());
+        if ty.is_heap() {
+            mode::incref(ty.as_type_ptr().cast());
+        }
+        mode::init_head(object);
+    }
+}
+
+capi! {
+    fn _PyObject_New(py, ty: &Type) -> *mut PyObject { Ok(mem::alloc_instance(py, ty, 0)?.as_ptr()) }
+    fn _PyObject_NewVar(py, ty: &Type, items: isize) -> *mut PyObject { Ok(mem::alloc_instance(py, ty, items.max(0) as usize)?.as_ptr()) }
+    fn _PyObject_GC_New(py, ty: &Type) -> *mut PyObject { Ok(mem::alloc_instance(py, ty, 0)?.as_ptr()) }
+    fn _PyObject_GC_NewVar(py, ty: &Type, items: isize) -> *mut PyObject { Ok(mem::alloc_instance(py, ty, items.max(0) as usize)?.as_ptr()) }
+    fn PyUnstable_Object_GC_NewWithExtraData(py, ty: &Type, extra: usize) -> *mut PyObject {
+        Ok(mem::alloc_sized(py, ty, ty.as_type().tp_basicsize.get() as usize + extra)?.as_ptr())
+    }
+    fn PyObject_Init(py, object: *mut PyObject, ty: &Type) -> *mut PyObject {
+        if object.is_null() { return Err(py.no_memory()); }
+        init(object, ty);
+        Ok(object)
+    }
+    fn PyObject_InitVar(py, object: *mut PyObject, ty: &Type, items: isize) -> *mut PyObject {
+        if object.is_null() { return Err(py.no_memory()); }
+        init(object, ty);
+        (*object.cast::<PyVarObject>()).ob_size.set(items);
+        Ok(object)
+    }
+    fn PyObject_Malloc(py, n: usize) -> *mut c_void {
+        if n > isize::MAX as usize { return Ok(ptr::null_mut()); }
+        Ok(mem::alloc_raw(py, 0, n).map_or(ptr::null_mut(), |block| block.as_ptr().cast()))
+    }
+    fn PyObject_Calloc(py, n: usize, size: usize) -> *mut c_void {
+        let Some(total) = n.checked_mul(size).filter(|total| *total <= isize::MAX as usize) else { return Ok(ptr::null_mut()) };
+        Ok(mem::alloc_raw(py, 0, total).map_or(ptr::null_mut(), |block| {
+            ptr::write_bytes(block.as_ptr(), 0, total);
+            block.as_ptr().cast()
+        }))
+    }
+    fn PyObject_Realloc(py, old: *mut c_void, n: usize) -> *mut c_void {
+        if n > isize::MAX as usize { return Ok(ptr::null_mut()); }
+        if old.is_null() { return Ok(mem::alloc_raw(py, 0, n).map_or(ptr::null_mut(), |block| block.as_ptr().cast())); }
+        let have = mem::usable_size(old.cast());
+        if have >= n && n * 2 >= have { return Ok(old); }
+        let Some(new) = mem::alloc_raw(py, 0, n) else { return Ok(ptr::null_mut()) };
+        ptr::copy_nonoverlapping(old.cast::<u8>(), new.as_ptr(), have.min(n));
+        mem::object_free(old);
+        Ok(new.as_ptr().cast())
+    }
+}
+
+capi_raw! {
+    fn PyObject_Free(p: *mut c_void) { mem::object_free(p) }
+    fn PyObject_GC_Del(p: *mut c_void) {
+        if let Some(object) = p.cast::<Object>().as_ref() {
+            gc::untrack(object);
+            mem::object_free(p)
+        }
+    }
+    fn PyObject_GC_Track(p: *mut c_void) { gc::track(Object::from_ptr(p.cast())) }
+    fn PyObject_GC_UnTrack(p: *mut c_void) { let object = Object::from_ptr(p.cast()); if gc::is_tracked(object) { gc::untrack(object) } }
+    fn PyObject_GC_IsTracked(p: *mut PyObject) -> c_int { c_int::from(gc::is_tracked(Object::from_ptr(p))) }
+    fn PyObject_GC_IsFinalized(p: *mut PyObject) -> c_int { c_int::from(gc::is_finalized(Object::from_ptr(p))) }
+    fn PyObject_IS_GC(p: *mut PyObject) -> c_int { c_int::from(gc::is_collectable(Object::from_ptr(p))) }
+    fn PyGC_Collect() -> isize {
+        let py = Attached::from_tls();
+        let kept = py.take_raised();
+        let found = gc::collect(py, gc::Generation::Full);
+        if let Some(kept) = kept { let _ = py.restore(kept); }
+        (found.collected + found.uncollectable) as isize
+    }
+    fn PyGC_Enable() -> c_int { set_gc(true) }
+    fn PyGC_Disable() -> c_int { set_gc(false) }
+    fn PyGC_IsEnabled() -> c_int { c_int::from(gc_state()) }
+    fn PyUnstable_GC_VisitObjects(visit: unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int, arg: *mut c_void) {
+        for object in gc::objects(Attached::from_tls()) {
+            if visit(object.as_ptr(), arg) == 0 { break }
+        }
+    }
+}
+
+fn gc_switch() -> &'static std::sync::atomic::AtomicBool {
+    // SAFETY: the C API demands an attached thread; an interpreter outlives its attached threads.
+    unsafe { &Attached::from_tls().state().gc.enabled }
+}
+
+fn gc_state() -> bool {
+    gc_switch().load(std::sync::atomic::Ordering::Relaxed)
+}
+
+fn set_gc(on: bool) -> c_int {
+    c_int::from(gc_switch().swap(on, std::sync::atomic::Ordering::Relaxed))
+}

@@ -1,0 +1,363 @@
+//! `pyerrors.h`: the error indicator, exception objects, warnings.
+use crate::capi::*;
+use krait_layout::*;
+use krait_object::exceptions::{self, raise_exception};
+use krait_object::{Attached, BaseException, Dict, Layout, Object, PyResult, Raised, Ref, Str, Tuple, Type, exc, id, none, raise};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+
+/// Raises `class(value)` as `raise class, value` does.
+pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object>) -> Raised {
+    let Some(ty) = class.downcast::<Type>().filter(|ty| ty.is_subtype_of(BaseException::type_object())) else {
+        return raise!(py, SystemError, "_PyErr_SetObject: exception {} is not a BaseException subclass", crate::pyerrors::shown(py, class));
+    };
+    if let Some(value) = value && let Some(exception) = value.downcast::<BaseException>() && value.ty().is_subtype_of(ty) {
+        return raise_exception(py, exception.to_ref());
+    }
+    let made = match value {
+        None => ty.as_object().call0(py),
+        Some(value) if value.is_none() => ty.as_object().call0(py),
+        Some(value) => match value.downcast::<Tuple>() {
+            Some(args) => ty.as_object().call_with(py, args, None),
+            None => ty.as_object().call_pos(py, &[value]),
+        },
+    };
+    match made.map(|made| made.downcast::<BaseException>()) {
+        Ok(Ok(exception)) => raise_exception(py, exception),
+        Ok(Err(other)) => raise!(py, TypeError, "calling {} should have returned an instance of BaseException, not {}", ty.name(), other.ty().name()),
+        Err(raised) => raised,
+    }
+}
+
+fn shown(py: Attached<'_>, object: &Object) -> String {
+    match object.repr(py) {
+        Ok(text) => text.to_string(),
+        Err(raised) => {
+            raised.clear(py);
+            object.ty().name().into_owned()
+        }
+    }
+}
+
+/// Whether an exception matches a class or a tuple of classes.
+fn matches(py: Attached<'_>, given: &Object, wanted: &Object) -> bool {
+    if let Some(tuple) = wanted.downcast::<Tuple>() {
+        return tuple.as_slice().iter().any(|one| matches(py, given, one));
+    }
+    let class = match given.downcast::<Type>() {
+        Some(ty) => ty,
+        None => given.ty(),
+    };
+    match wanted.downcast::<Type>() {
+        Some(wanted) if wanted.is_subtype_of(BaseException::type_object()) => class.is_subtype_of(wanted),
+        _ => ptr::eq(given, wanted),
+    }
+}
+
+fn handled_item(py: Attached<'_>) -> *mut PyObject {
+    exceptions::handled_exception(py).map_or(ptr::null_mut(), Layout::as_ptr)
+}
+
+unsafe fn set_handled(py: Attached<'_>, value: Stolen) {
+    // SAFETY: `exc_info` of an attached thread is live and owns its value.
+    unsafe {
+        let slot = krait_object::Slot::<Object>::of(&(*py.tstate().exc_info.get()).exc_value);
+        drop(slot.replace(value));
+    }
+}
+
+fn os_error(py: Attached<'_>, class: &Object, files: &[Option<&Object>]) -> Raised {
+    let number = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
+    if number == libc::EINTR
+        && let Err(raised) = krait_vm::signals::check(py)
+    {
+        return raised;
+    }
+    let build = || -> PyResult<Ref<Object>> {
+        let mut args: Vec<Ref<Object>> =
+            vec![krait_object::Int::from_i64(py, i64::from(number))?.upcast(), Str::new(py, &exceptions::error_text(number))?.upcast()];
+        if let Some(first) = files.first().copied().flatten() {
+            args.push(first.to_ref());
+            if let Some(second) = files.get(1).copied().flatten() {
+                args.push(krait_object::Int::from_i64(py, 0)?.upcast());
+                args.push(second.to_ref());
+            }
+        }
+        class.call_pos(py, krait_object::args::as_borrowed(&args))
+    };
+    match build().map(|made| made.downcast::<BaseException>()) {
+        Ok(Ok(exception)) => raise_exception(py, exception),
+        Ok(Err(_)) => py.bad_internal_call(),
+        Err(raised) => raised,
+    }
+}
+
+fn new_exception(py: Attached<'_>, name: &str, doc: Option<&str>, base: Option<&Object>, dict: Option<&Dict>) -> PyResult<Ref<Object>> {
+    let Some((module, short)) = name.rsplit_once('.') else {
+        return Err(raise!(py, SystemError, "PyErr_NewException: name must be module.class"));
+    };
+    let dict = match dict {
+        Some(dict) => dict.to_ref(),
+        None => Dict::new(py)?,
+    };
+    if dict.get_str(py, "__module__").is_none() {
+        dict.set_str(py, "__module__", Str::new(py, module)?.as_object())?;
+    }
+    if let Some(doc) = doc {
+        dict.set_str(py, "__doc__", Str::new(py, doc)?.as_object())?;
+    }
+    let default = exc::Exception().as_object();
+    let base = base.unwrap_or(default);
+    let bases = match base.downcast::<Tuple>() {
+        Some(bases) => bases.to_ref(),
+        None => Tuple::from_slice(py, &[base])?,
+    };
+    Type::type_object().as_object().call_pos(py, &[Str::new(py, short)?.as_object(), bases.as_object(), dict.as_object()])
+}
+
+fn warn_category(category: Option<&Object>) -> &Type {
+    category.and_then(|category| category.downcast::<Type>()).unwrap_or_else(|| exc::RuntimeWarning())
+}
+
+/// The text form of `PyErr_FormatUnraisable` and friends.
+pub(crate) fn unraisable(py: Attached<'_>, message: Option<&str>, object: Option<&Object>) {
+    krait_vm::sysmodule::report_unraisable(py, message, object);
+}
+
+fn print(py: Attached<'_>, set_last: bool) {
+    if let Some(pending) = py.pending() && pending.as_object().ty().is_subtype_of(exc::SystemExit()) && !krait_vm::interp::current(py).config.inspect {
+        let status = krait_vm::errors::report_pending(py);
+        krait_vm::lifecycle::finish(py);
+        std::process::exit(status);
+    }
+    let Some(exception) = py.take_raised() else { return };
+    if set_last {
+        for (name, value) in [
+            ("last_exc", exception.clone().upcast()),
+            ("last_type", exception.as_object().ty().to_ref().upcast()),
+            ("last_value", exception.clone().upcast()),
+            ("last_traceback", exception.traceback().unwrap_or_else(none)),
+        ] {
+            if let Err(raised) = krait_vm::sysmodule::set(py, name, &value) {
+                raised.clear(py);
+            }
+        }
+    }
+    if let Some(hook) = krait_vm::sysmodule::get(py, "excepthook") {
+        let traceback = exception.traceback().unwrap_or_else(none);
+        match hook.call_pos(py, &[exception.as_object().ty().as_object(), exception.as_object(), &traceback]) {
+            Ok(_) => return,
+            Err(raised) => {
+                krait_vm::errors::write_stderr(py, "Error in sys.excepthook:\n");
+                let other = raised.take(py);
+                krait_vm::errors::display(py, &other);
+                krait_vm::errors::write_stderr(py, "\nOriginal exception was:\n");
+            }
+        }
+    }
+    krait_vm::errors::display(py, &exception);
+}
+
+capi_raw! {
+    fn PyErr_Occurred() -> *mut PyObject {
+        let Some(py) = Attached::try_from_tls() else { return ptr::null_mut() };
+        py.pending().map_or(ptr::null_mut(), |exception| exception.as_object().ty().as_type_ptr().cast())
+    }
+    fn PyErr_Clear() { drop(Attached::from_tls().take_raised()) }
+    fn PyErr_SetString(class: *mut PyObject, text: *const c_char) {
+        let py = Attached::from_tls();
+        let text = CStr::from_ptr(text).to_string_lossy();
+        let _ = match Str::new(py, &text) {
+            Ok(text) => set_object(py, Object::from_ptr(class), Some(text.as_object())),
+            Err(raised) => raised,
+        };
+    }
+    fn PyErr_SetObject(class: *mut PyObject, value: *mut PyObject) {
+        let py = Attached::from_tls();
+        let _ = set_object(py, Object::from_ptr(class), value.cast::<Object>().as_ref());
+    }
+    fn PyErr_SetNone(class: *mut PyObject) { let _ = set_object(Attached::from_tls(), Object::from_ptr(class), None); }
+    fn PyErr_BadArgument() -> c_int {
+        let py = Attached::from_tls();
+        let _ = raise!(py, TypeError, "bad argument type for built-in operation");
+        0
+    }
+    fn PyErr_NoMemory() -> *mut PyObject { let _ = Attached::from_tls().no_memory(); ptr::null_mut() }
+    fn PyErr_BadInternalCall() { let _ = Attached::from_tls().bad_internal_call(); }
+    fn _PyErr_BadInternalCall(file: *const c_char, line: c_int) {
+        let py = Attached::from_tls();
+        let file = CStr::from_ptr(file).to_string_lossy();
+        let _ = raise!(py, SystemError, "{file}:{line}: bad argument to internal function");
+    }
+    fn PyErr_GetRaisedException() -> *mut PyObject { Attached::from_tls().take_raised().map_or(ptr::null_mut(), Ref::into_raw) }
+    fn PyErr_SetRaisedException(exception: *mut PyObject) {
+        let py = Attached::from_tls();
+        match Ref::<BaseException>::from_raw_opt(exception) {
+            Some(exception) => { let _ = py.restore(exception); }
+            None => drop(py.take_raised()),
+        }
+    }
+    fn PyErr_Fetch(class: *mut *mut PyObject, value: *mut *mut PyObject, traceback: *mut *mut PyObject) {
+        let exception = Attached::from_tls().take_raised();
+        put(class, exception.as_ref().map(|exception| exception.as_object().ty().to_ref()));
+        put(traceback, exception.as_ref().and_then(|exception| exception.traceback()));
+        put(value, exception);
+    }
+    fn PyErr_Restore(class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject) {
+        let py = Attached::from_tls();
+        let (class, value, traceback) = (Ref::<Object>::from_raw_opt(class), Ref::<Object>::from_raw_opt(value), Ref::<Object>::from_raw_opt(traceback));
+        let Some(class) = class else { return drop(py.take_raised()) };
+        let exception = match value.map(Ref::downcast::<BaseException>) {
+            Some(Ok(exception)) => exception,
+            other => {
+                drop(py.take_raised());
+                let value = other.and_then(Result::err);
+                let _ = set_object(py, &class, value.as_deref());
+                let Some(exception) = py.take_raised() else { return };
+                exception
+            }
+        };
+        exception.replace_traceback(traceback.filter(|traceback| !traceback.is_none()));
+        let _ = py.restore(exception);
+    }
+    fn PyErr_NormalizeException(class: *mut *mut PyObject, value: *mut *mut PyObject, traceback: *mut *mut PyObject) {
+        if (*class).is_null() { return }
+        let py = Attached::from_tls();
+        let kept = py.take_raised();
+        let tb = if traceback.is_null() { ptr::null_mut() } else { *traceback };
+        if !tb.is_null() { krait_object::mode::incref(tb) }
+        PyErr_Restore(*class, *value, tb);
+        let exception = py.take_raised();
+        *value = ptr::null_mut();
+        *class = ptr::null_mut();
+        put(class, exception.as_ref().map(|exception| exception.as_object().ty().to_ref()));
+        put(value, exception);
+        if let Some(kept) = kept { let _ = py.restore(kept); }
+    }
+    fn PyErr_GivenExceptionMatches(given: *mut PyObject, wanted: *mut PyObject) -> c_int {
+        if given.is_null() || wanted.is_null() { return 0 }
+        c_int::from(matches(Attached::from_tls(), Object::from_ptr(given), Object::from_ptr(wanted)))
+    }
+    fn PyErr_ExceptionMatches(wanted: *mut PyObject) -> c_int { PyErr_GivenExceptionMatches(PyErr_Occurred(), wanted) }
+    fn PyErr_GetExcInfo(class: *mut *mut PyObject, value: *mut *mut PyObject, traceback: *mut *mut PyObject) {
+        let py = Attached::from_tls();
+        let exception = exceptions::handled_exception(py);
+        put(class, exception.map(|exception| exception.as_object().ty().to_ref()));
+        put(value, exception.map(Layout::to_ref));
+        put(traceback, exception.and_then(|exception| exception.traceback()));
+    }
+    fn PyErr_SetExcInfo(class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject) {
+        drop((Ref::<Object>::from_raw_opt(class), Ref::<Object>::from_raw_opt(traceback)));
+        set_handled(Attached::from_tls(), Ref::from_raw_opt(value).filter(|value: &Ref<Object>| !value.is_none()));
+    }
+    fn PyErr_GetHandledException() -> *mut PyObject {
+        let raw = handled_item(Attached::from_tls());
+        if !raw.is_null() { krait_object::mode::incref(raw) }
+        raw
+    }
+    fn PyErr_SetHandledException(value: *mut PyObject) { set_handled(Attached::from_tls(), Ref::from_borrowed_opt(value)) }
+    fn _PyErr_ChainExceptions1(exception: *mut PyObject) {
+        let py = Attached::from_tls();
+        let Some(exception) = Ref::<BaseException>::from_raw_opt(exception) else { return };
+        match py.take_raised() {
+            Some(now) => {
+                now.replace_context(Some(exception));
+                let _ = py.restore(now);
+            }
+            None => { let _ = py.restore(exception); }
+        }
+    }
+    fn PyErr_Print() { print(Attached::from_tls(), true) }
+    fn PyErr_PrintEx(set_last: c_int) { print(Attached::from_tls(), set_last != 0) }
+    fn PyErr_Display(_class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject) { 
+        let py = Attached::from_tls();
+        let Some(exception) = value.cast::<BaseException>().as_ref() else { return };
+        if exception.traceback().is_none() && !traceback.is_null() { exception.replace_traceback(Ref::from_borrowed_opt(traceback)); }
+        krait_vm::errors::display(py, exception)
+    }
+    fn PyErr_DisplayException(value: *mut PyObject) { krait_vm::errors::display(Attached::from_tls(), &*value.cast::<BaseException>()) }
+    fn PyErr_WriteUnraisable(object: *mut PyObject) { unraisable(Attached::from_tls(), None, object.cast::<Object>().as_ref()) }
+    fn PyErr_CheckSignals() -> c_int { if krait_vm::signals::check(Attached::from_tls()).is_ok() { 0 } else { -1 } }
+    fn PyErr_SetInterrupt() { krait_vm::signals::trip(libc::SIGINT) }
+    fn PyErr_SetInterruptEx(signal: c_int) -> c_int {
+        if !(1..krait_vm::signals::COUNT as c_int).contains(&signal) { return -1 }
+        krait_vm::signals::trip(signal);
+        0
+    }
+    fn PyExceptionClass_Name(class: *mut PyObject) -> *const c_char { (*class.cast::<PyTypeObject>()).tp_name.get() }
+    fn PyException_GetTraceback(e: *mut PyObject) -> *mut PyObject { (*e.cast::<BaseException>()).traceback().map_or(ptr::null_mut(), Ref::into_raw) }
+    fn PyException_GetContext(e: *mut PyObject) -> *mut PyObject { (*e.cast::<BaseException>()).context().map_or(ptr::null_mut(), Ref::into_raw) }
+    fn PyException_GetCause(e: *mut PyObject) -> *mut PyObject { (*e.cast::<BaseException>()).cause().map_or(ptr::null_mut(), Ref::into_raw) }
+    fn PyException_SetContext(e: *mut PyObject, context: *mut PyObject) { (*e.cast::<BaseException>()).replace_context(Ref::from_raw_opt(context)); }
+    fn PyException_SetCause(e: *mut PyObject, cause: *mut PyObject) { (*e.cast::<BaseException>()).replace_cause(Ref::from_raw_opt(cause)); }
+}
+
+
+capi! {
+    fn PyException_SetTraceback(py, e: &BaseException, traceback: &Object) -> () {
+        if !traceback.is_none() && traceback.downcast::<krait_vm::traceback::Traceback>().is_none() {
+            return Err(raise!(py, TypeError, "__traceback__ must be a traceback or None"));
+        }
+        e.replace_traceback((!traceback.is_none()).then(|| traceback.to_ref()));
+        Ok(())
+    }
+    fn PyException_GetArgs(py, e: &BaseException) -> Ref<Tuple> { Ok(e.args(py)) }
+    fn PyException_SetArgs(py, e: &BaseException, args: &Object) -> Void { e.as_object().set_attr(py, id!(py, args), Some(args))?; Ok(Void) }
+    fn PyErr_SetFromErrno(py, class: &Object) -> Lent { Err(os_error(py, class, &[])) }
+    fn PyErr_SetFromErrnoWithFilename(py, class: &Object, file: *const c_char) -> Lent {
+        if file.is_null() { return Err(os_error(py, class, &[])); }
+        let number = *libc::__errno_location();
+        let name = Str::from_fs_bytes(py, CStr::from_ptr(file).to_bytes())?;
+        *libc::__errno_location() = number;
+        Err(os_error(py, class, &[Some(name.as_object())]))
+    }
+    fn PyErr_SetFromErrnoWithFilenameObject(py, class: &Object, file: Option<&Object>) -> Lent { Err(os_error(py, class, &[file])) }
+    fn PyErr_SetFromErrnoWithFilenameObjects(py, class: &Object, file: Option<&Object>, second: Option<&Object>) -> Lent {
+        Err(os_error(py, class, &[file, second]))
+    }
+    fn PyErr_SetImportError(py, message: &Object, name: Option<&Object>, path: Option<&Object>) -> Lent {
+        let text = message.str(py)?;
+        Err(exceptions::raise_import_error(py, exc::ImportError(), format_args!("{text}"), name, path, None))
+    }
+    fn PyErr_SetImportErrorSubclass(py, class: &Type, message: &Object, name: Option<&Object>, path: Option<&Object>) -> Lent {
+        let text = message.str(py)?;
+        Err(exceptions::raise_import_error(py, class, format_args!("{text}"), name, path, None))
+    }
+    fn PyErr_NewException(py, name: Text<'_>, base: Option<&Object>, dict: Option<&Dict>) -> Ref<Object> { new_exception(py, name.0, None, base, dict) }
+    fn PyErr_NewExceptionWithDoc(py, name: Text<'_>, doc: *const c_char, base: Option<&Object>, dict: Option<&Dict>) -> Ref<Object> {
+        new_exception(py, name.0, opt_text(doc), base, dict)
+    }
+    fn PyErr_WarnEx(py, category: Option<&Object>, message: Text<'_>, level: isize) -> () {
+        krait_vm::warnings::warn(py, warn_category(category), message.0, level)
+    }
+    fn PyErr_WarnExplicit(py, category: Option<&Object>, message: Text<'_>, file: Text<'_>, line: c_int, module: *const c_char, registry: Option<&Object>) -> () {
+        let module = match opt_text(module) { Some(module) => Some(Str::new(py, module)?), None => None };
+        krait_vm::warnings::warn_explicit(py, warn_category(category), message.0, &*file.obj(py)?, line, module.as_deref())
+    }
+    fn PyUnstable_Exc_PrepReraiseStar(py, original: &Object, raised: &Object) -> Ref<Object> {
+        krait_vm::groups::prepare_reraise_star(py, original, raised)
+    }
+    fn PyTraceBack_Here(py, frame: &krait_vm::frameobject::FrameObject) -> () {
+        let Some(exception) = py.take_raised() else { return Ok(()) };
+        let raw = frame.raw();
+        let lasti = frame.frame().lasti() as c_int * 2;
+        let line = frame_line(frame);
+        let made = krait_vm::traceback::Traceback::new(py, exception.traceback(), frame, lasti, line);
+        match made {
+            Ok(made) => { exception.replace_traceback(Some(made.upcast())); }
+            Err(raised) => raised.clear(py),
+        }
+        let _ = raw;
+        let _ = py.restore(exception);
+        Ok(())
+    }
+}
+
+/// The line of a frame object: what was set on it, else that of its instruction.
+pub(crate) fn frame_line(frame: &krait_vm::frameobject::FrameObject) -> c_int {
+    let set = frame.raw().f_lineno.get();
+    if set > 0 { set } else { frame.frame().line().unwrap_or(-1) }
+}
+
+#[allow(dead_code)]
+fn _unused(_: *mut c_void) {}
