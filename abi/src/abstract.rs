@@ -61,12 +61,9 @@ capi! {
             return Err(raise!(py, SystemError, "PyNumber_ToBase: base must be 2, 8, 10 or 16"));
         }
         let value = a.index(py)?;
-        let digits = krait_object::format::int_digits(py, &value, base as u32)?;
-        let prefix = match base { 2 => "0b", 8 => "0o", 16 => "0x", _ => "" };
-        match digits.strip_prefix('-') {
-            Some(rest) => Str::new(py, &format!("-{prefix}{rest}")),
-            None => Str::new(py, &format!("{prefix}{digits}")),
-        }
+        let name = match base { 2 => "bin", 8 => "oct", 16 => "hex", _ => return value.as_object().repr(py) };
+        let function = krait_vm::import::import_module(py, "builtins")?.get_attr(py, &*Str::new(py, name)?)?;
+        function.call_pos(py, &[value.as_object()])?.downcast::<Str>().map_err(|_| py.bad_internal_call())
     }
 
     fn PyObject_Size(py, o: &Object) -> isize { Ok(o.len(py)? as isize) }

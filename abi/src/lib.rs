@@ -12,7 +12,9 @@ pub mod capi;
 #[path = "abstract.rs"]
 mod abstract_;
 mod bytesobject;
+mod ceval;
 mod containers;
+mod descrobject;
 mod import;
 mod initconfig;
 mod longobject;

@@ -276,10 +276,7 @@ capi_raw! {
             leave();
         }
     }
-    fn PyGILState_Check() -> c_int {
-        let here = current();
-        c_int::from(!here.is_null() && true)
-    }
+    fn PyGILState_Check() -> c_int { c_int::from(!current().is_null()) }
     fn PyGILState_GetThisThreadState() -> *mut PyThreadState {
         if AUTO.get().is_null() { current() } else { AUTO.get() }
     }

@@ -119,9 +119,12 @@ impl Interpreter {
             atexit: Mutex::default(),
         }));
         RUNTIME.interpreters.lock().expect("no panic under this lock").push(NonNull::from(&*interpreter));
-        if interpreter.id == 0 {
-            RUNTIME.main.store(interpreter, Ordering::Release);
-        }
+        let _ = RUNTIME.main.compare_exchange(
+            ptr::null_mut(),
+            ptr::from_ref(interpreter).cast_mut(),
+            Ordering::AcqRel,
+            Ordering::Relaxed,
+        );
         interpreter
     }
 
@@ -147,6 +150,13 @@ impl Interpreter {
         drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
     }
 
+    /// Makes room for another main interpreter after this one has ended. Threads of the old one may still sleep in it.
+    pub fn retire_main(&self) {
+        RUNTIME.interpreters.lock().expect("no panic under this lock").retain(|other| !ptr::eq(other.as_ptr(), self));
+        let this = ptr::from_ref(self).cast_mut();
+        let _ = RUNTIME.main.compare_exchange(this, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
+    }
+
     /// Every interpreter, in order of creation.
     pub fn all() -> Vec<&'static Interpreter> {
         // SAFETY: listed interpreters are live.
@@ -161,7 +171,7 @@ impl Interpreter {
 
     /// Whether it is the main interpreter.
     pub fn is_main(&self) -> bool {
-        self.id == 0 || ptr::eq(RUNTIME.main.load(Ordering::Relaxed), self)
+        ptr::eq(RUNTIME.main.load(Ordering::Relaxed), self)
     }
 
     fn pauses(&self) -> Pauses<'_> {

@@ -282,6 +282,7 @@ fn run_exit_calls(py: Attached<'_>) {
 /// Threads that come back afterwards sleep until the process ends.
 pub fn finish(py: Attached<'_>) -> i32 {
     let interpreter = current(py);
+    let address: *const Interpreter = interpreter;
     run_exit_calls(py);
     let flushed = flush_streams(py);
     interpreter.import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
@@ -290,9 +291,30 @@ pub fn finish(py: Attached<'_>) -> i32 {
     clear_modules(py);
     gc::collect(py, gc::Generation::Full);
     flush_streams(py);
+    // The thread's part goes last: the interpreter is reached through it.
     drop_interpreter(py, interpreter);
+    // SAFETY: an ended main interpreter is never freed.
+    unsafe { (*address).retire_main() };
     signals::set_main_thread(None);
     if flushed { 0 } else { 120 }
+}
+
+/// Ends an interpreter that is not the main one, and frees it. The calling thread is detached afterwards.
+pub fn finish_sub(py: Attached<'_>) {
+    let address: *const Interpreter = current(py);
+    run_exit_calls(py);
+    flush_streams(py);
+    current(py).import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
+    current(py).finalizing.store(true, Ordering::Release);
+    clear_modules(py);
+    gc::collect(py, gc::Generation::Full);
+    drop_interpreter(py, current(py));
+    // SAFETY: `create` leaked it, so it lives until here.
+    let interpreter: &'static Interpreter = unsafe { &*address };
+    if interpreter.thread_count() == 0 {
+        // SAFETY: its last thread state is gone.
+        unsafe { interpreter.delete() };
+    }
 }
 
 /// Drops what an interpreter owns and its calling thread's state. Thread states of daemon threads stay, asleep.
