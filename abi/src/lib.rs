@@ -18,6 +18,7 @@ mod descrobject;
 mod import;
 mod initconfig;
 mod longobject;
+mod misc;
 mod modsupport;
 mod moduleobject;
 mod object;
@@ -27,3 +28,9 @@ mod pystate;
 mod pythonrun;
 mod unicodeobject;
 mod varargs;
+
+/// Lets the runtime load extension modules. A host that starts the runtime without the C API calls it first; repeating
+/// it is harmless.
+pub fn install() {
+    import::install();
+}

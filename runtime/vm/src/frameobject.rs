@@ -161,6 +161,33 @@ impl FrameObject {
         unsafe { &*self.0.f_frame.get().cast::<Frame>() }
     }
 
+    /// A frame object of code that does not run: native functions put it into tracebacks.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn for_code(py: Attached<'_>, code: &krait_object::Code, globals: &Object) -> PyResult<Ref<FrameObject>> {
+        let function = krait_object::Function::new(py, code, globals, None)?;
+        let raw = code.raw();
+        let locals = raw.co_nlocalsplus.get() as usize;
+        let made = mem::alloc_instance(py, FrameObject::type_object(), locals + raw.co_stacksize.get() as usize)?;
+        // SAFETY: fresh zeroed memory of this type with room for a frame of this code.
+        unsafe {
+            let made = Ref::<FrameObject>::from_raw(made.as_ptr());
+            made.0.f_back.set(null_mut());
+            let target = (&raw const made.0._f_frame_data).cast_mut().cast::<Frame>();
+            Frame::init(target, crate::stackref::StackRef::owned(function), code, null_mut(), null_mut(), locals);
+            for at in 0..locals {
+                Frame::locals(target).add(at).write(crate::stackref::StackRef::NULL);
+            }
+            (*target).0.owner.set(FRAME_OWNED_BY_FRAME_OBJECT);
+            (*target).set_lasti(raw._co_firsttraceable.get() as isize);
+            made.0.f_frame.set(target.cast());
+            made.0.f_trace_lines.set(1);
+            krait_object::gc::track(made.as_object());
+            Ok(made)
+        }
+    }
+
     /// Moves the contents of an ending frame into this object.
     fn take_ownership(&self, py: Attached<'_>, frame: &Frame) {
         let previous = frame.previous();

@@ -1,0 +1,141 @@
+//! Smaller headers: `genobject.h`, `pyhash.h`, `pystrtod.h`, `structseq.h`, `traceback.h`, character classes.
+use crate::capi::*;
+use krait_layout::*;
+use krait_object::{Attached, Layout, Object, Ref, Str, Type, exc, mode, raise};
+use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ptr;
+
+fn point(value: u32) -> Option<char> {
+    char::from_u32(value)
+}
+
+capi_raw! {
+    fn _PyUnicode_IsWhitespace(c: u32) -> c_int {
+        c_int::from(matches!(c, 0x1c..=0x1f | 0x85) || point(c).is_some_and(char::is_whitespace))
+    }
+    fn _PyUnicode_IsDigit(c: u32) -> c_int { c_int::from(krait_text::unicode::digit(c).is_some()) }
+    fn _PyUnicode_IsNumeric(c: u32) -> c_int { c_int::from(krait_text::unicode::numeric(c).is_some()) }
+    fn _PyUnicode_ToDigit(c: u32) -> c_int { krait_text::unicode::digit(c).map_or(-1, c_int::from) }
+    fn _PyUnicode_ToNumeric(c: u32) -> f64 { krait_text::unicode::numeric(c).unwrap_or(-1.0) }
+
+    fn Py_HashPointer(p: *const c_void) -> isize { krait_object::object::hash_pointer(p) }
+    fn _Py_HashPointer(p: *const c_void) -> isize { krait_object::object::hash_pointer(p) }
+    fn _Py_HashDouble(_o: *mut PyObject, value: f64) -> isize {
+        let py = Attached::from_tls();
+        match krait_object::Float::new(py, value).and_then(|value| value.as_object().hash(py)) {
+            Ok(hash) => hash,
+            Err(raised) => { raised.clear(py); 0 }
+        }
+    }
+    fn _Py_NewReference(o: *mut PyObject) { mode::init_head(o) }
+    fn _Py_SetImmortal(o: *mut PyObject) { mode::make_immortal(Object::from_ptr(o)) }
+    fn PyTraceMalloc_Track(_domain: u32, _p: usize, _size: usize) -> c_int { -2 }
+    fn PyTraceMalloc_Untrack(_domain: u32, _p: usize) -> c_int { -2 }
+    fn PyIter_Send(o: *mut PyObject, value: *mut PyObject, out: *mut *mut PyObject) -> c_int {
+        let py = Attached::from_tls();
+        *out = ptr::null_mut();
+        match krait_vm::generator::send_any(py, Object::from_ptr(o), Object::from_ptr(value)) {
+            Ok(Ok(next)) => { put(out, Some(next)); 1 }
+            Ok(Err(last)) => { put(out, Some(last)); 0 }
+            Err(_) => -1,
+        }
+    }
+    fn PyOS_strtol(text: *const c_char, end: *mut *mut c_char, base: c_int) -> i64 { libc::strtol(text, end, base) }
+    fn PyOS_strtoul(text: *const c_char, end: *mut *mut c_char, base: c_int) -> u64 { libc::strtoul(text, end, base) }
+    fn PyOS_mystricmp(a: *const c_char, b: *const c_char) -> c_int { libc::strcasecmp(a, b) }
+    fn PyOS_mystrnicmp(a: *const c_char, b: *const c_char, n: isize) -> c_int { libc::strncasecmp(a, b, n.max(0) as usize) }
+    fn PyState_FindModule(def: *mut PyModuleDef) -> *mut PyObject {
+        let py = Attached::from_tls();
+        let Ok(modules) = krait_vm::import::modules(py) else { return ptr::null_mut() };
+        for (_, module) in modules.items_snapshot(py) {
+            if (*module).downcast::<krait_object::Module>().is_some_and(|module| module.definition() == def) { return module.as_ptr() }
+        }
+        ptr::null_mut()
+    }
+}
+
+capi! {
+    fn PyOS_string_to_double(py, text: &CStr, end: *mut *mut c_char, overflow: Option<&Type>) -> f64 {
+        let data = text.to_bytes();
+        let shown = text.to_string_lossy();
+        // The longest beginning that is a number.
+        let mut used = data.iter().take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.')).count();
+        while used > 0 && krait_text::float::parse(&data[..used]).is_none() { used -= 1 }
+        if used == 0 || end.is_null() && used != data.len() {
+            return Err(raise!(py, ValueError, "could not convert string to float: '{shown}'"));
+        }
+        let value = krait_text::float::parse(&data[..used]).unwrap_or(-1.0);
+        if !end.is_null() { *end = text.as_ptr().cast_mut().add(used) }
+        let is_word = data[..used].iter().any(|byte| matches!(byte, b'n' | b'N'));
+        if value.is_infinite() && !is_word {
+            let Some(class) = overflow else { return Ok(value) };
+            return Err(py.raise(class, format_args!("value too large to convert to float: '{shown}'")));
+        }
+        Ok(value)
+    }
+    fn PyTraceBack_Print(py, traceback: &Object, file: &Object) -> () {
+        let module = krait_vm::import::import_module(py, "traceback")?;
+        let none = krait_object::none();
+        module.call_method(py, krait_object::id!(py, print_tb), &[traceback, &none, file]).map(drop)
+    }
+    fn PyGen_GetCode(py, o: &Object) -> Ref<Object> { o.get_attr(py, krait_object::id!(py, gi_code)) }
+    fn PyFunction_GetAnnotations(py, o: &Object) -> Lent { o.get_attr(py, krait_object::id!(py, __annotations__)).map(Lent::of) }
+    fn PyObject_AsFileDescriptor(py, o: &Object) -> c_int {
+        let number = if o.downcast::<krait_object::Int>().is_some() {
+            o.as_i32(py)?
+        } else {
+            match o.get_attr_opt(py, krait_object::id!(py, fileno))? {
+                Some(method) => {
+                    let value = method.call0(py)?;
+                    if (*value).downcast::<krait_object::Int>().is_none() { return Err(raise!(py, TypeError, "fileno() returned a non-integer")); }
+                    value.as_i32(py)?
+                }
+                None => return Err(raise!(py, TypeError, "argument must be an int, or have a fileno() method")),
+            }
+        };
+        if number < 0 { return Err(raise!(py, ValueError, "file descriptor cannot be a negative integer ({number})")); }
+        Ok(number)
+    }
+    fn _PyErr_SetKeyError(py, key: &Object) -> Void { let _ = py.raise_value(exc::KeyError(), key); Ok(Void) }
+    fn PyUnicodeDecodeError_Create(py, encoding: Text<'_>, data: *const c_char, len: isize, start: isize, end: isize, reason: Text<'_>) -> Ref<Object> {
+        let data = krait_object::Bytes::new(py, bytes(data.cast(), len))?;
+        let (start, end) = (krait_object::Int::from_i64(py, start as i64)?, krait_object::Int::from_i64(py, end as i64)?);
+        let args: [&Object; 5] = [&*encoding.obj(py)?.upcast(), data.as_object(), start.as_object(), end.as_object(), &*reason.obj(py)?.upcast()];
+        exc::UnicodeDecodeError().as_object().call_pos(py, &args)
+    }
+    fn PyFrame_New(py, tstate: *mut PyThreadState, code: &krait_object::Code, globals: &Object, locals: Option<&Object>) -> Ref<krait_vm::frameobject::FrameObject> {
+        krait_vm::frameobject::FrameObject::for_code(py, code, globals)
+    }
+    fn PyContextVar_New(py, name: Text<'_>, default: Option<&Object>) -> Ref<Object> {
+        let class = krait_vm::import::import_module(py, "_contextvars")?.get_attr(py, krait_object::id!(py, ContextVar))?;
+        let name = name.obj(py)?;
+        let Some(default) = default else { return class.call_pos(py, &[name.as_object()]) };
+        class.call(py, krait_object::args::Args { pos: &[name.as_object()], names: &[krait_object::id!(py, default).as_object()], values: &[default] })
+    }
+    fn PyContextVar_Get(py, var: &Object, default: Option<&Object>, out: *mut *mut PyObject) -> () {
+        put::<Object>(out, None);
+        let get = krait_object::id!(py, get);
+        let found = match default {
+            Some(default) => var.call_method(py, get, &[default]),
+            None => var.call_method(py, get, &[]),
+        };
+        match found {
+            Ok(value) => put(out, Some(value)),
+            Err(raised) if default.is_none() && raised.matches(py, exc::LookupError()) => raised.clear(py),
+            Err(raised) => return Err(raised),
+        }
+        Ok(())
+    }
+    fn PyContextVar_Set(py, var: &Object, value: &Object) -> Ref<Object> { var.call_method(py, krait_object::id!(py, set), &[value]) }
+    fn PyContextVar_Reset(py, var: &Object, token: &Object) -> () { var.call_method(py, krait_object::id!(py, reset), &[token]).map(drop) }
+    fn PyContext_CopyCurrent(py) -> Ref<Object> {
+        krait_vm::import::import_module(py, "_contextvars")?.call_method(py, krait_object::id!(py, copy_context), &[])
+    }
+    fn PyContext_Copy(py, context: &Object) -> Ref<Object> { context.call_method(py, krait_object::id!(py, copy), &[]) }
+    fn PyContext_New(py) -> Ref<Object> {
+        krait_vm::import::import_module(py, "_contextvars")?.get_attr(py, krait_object::id!(py, Context))?.call0(py)
+    }
+}
+
+#[allow(dead_code)]
+fn _unused(_: &Str) {}
