@@ -4,6 +4,7 @@ pub mod util;
 
 pub mod bisect;
 pub mod contextvars;
+pub mod hashes;
 pub mod heapq;
 pub mod math;
 pub mod random;
@@ -17,6 +18,9 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_contextvars", "Variables whose values belong to a context.", contextvars::exec),
         module("math", "Functions of real numbers.", math::exec),
         module("_random", "The Mersenne Twister.", random::exec),
+        module("_md5", "The hash function MD5.", hashes::exec_md5),
+        module("_sha1", "The hash function SHA-1.", hashes::exec_sha1),
+        module("_sha2", "The hash functions of SHA-2.", hashes::exec_sha2),
         module("_bisect", "Search in sorted sequences.", bisect::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
