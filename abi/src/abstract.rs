@@ -31,7 +31,9 @@ binary! {
 }
 
 fn is_number(o: &Object) -> bool {
-    o.ty().number_methods().is_some_and(|nb| nb.nb_index.get().is_some() || nb.nb_int.get().is_some() || nb.nb_float.get().is_some())
+    o.ty()
+        .number_methods()
+        .is_some_and(|nb| nb.nb_index.get().is_some() || nb.nb_int.get().is_some() || nb.nb_float.get().is_some())
         || o.downcast::<krait_object::Complex>().is_some()
 }
 

@@ -78,7 +78,8 @@ unsafe fn concat(py: Attached<'_>, place: *mut *mut PyObject, other: Option<&Obj
         let Some(old) = Ref::<Object>::from_raw_opt(*place) else { return };
         *place = ptr::null_mut();
         let Some(other) = other else { return };
-        let made = krait_object::bytes_methods::concat_bytes(py, &old, other, "bytes").and_then(|data| Bytes::new(py, &data));
+        let made =
+            krait_object::bytes_methods::concat_bytes(py, &old, other, "bytes").and_then(|data| Bytes::new(py, &data));
         if let Ok(made) = made {
             *place = made.into_raw();
         }

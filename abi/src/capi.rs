@@ -8,8 +8,8 @@
 //! | `&CStr` | C string; NULL raises `SystemError` |
 //! | [`Text`] | UTF-8 C string |
 //! | numbers, raw pointers | as they are |
-use krait_object::{Attached, Layout, Object, PyResult, Ref, Str};
 use krait_layout::PyObject;
+use krait_object::{Attached, Layout, Object, PyResult, Ref, Str};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::panic;
 

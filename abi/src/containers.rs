@@ -3,12 +3,17 @@ use crate::capi::*;
 use crate::object::or_clear;
 use krait_layout::*;
 use krait_object::setobject::AnySet;
-use krait_object::{Attached, Dict, FrozenSet, Int, Layout, List, Object, PyResult, Ref, Set, Slice, Str, Tuple, raise};
+use krait_object::{
+    Attached, Dict, FrozenSet, Int, Layout, List, Object, PyResult, Ref, Set, Slice, Str, Tuple, raise,
+};
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
 fn list_index(py: Attached<'_>, list: &List, index: isize) -> PyResult<Ref<Object>> {
-    usize::try_from(index).ok().and_then(|index| list.get(py, index)).ok_or_else(|| raise!(py, IndexError, "list index out of range"))
+    usize::try_from(index)
+        .ok()
+        .and_then(|index| list.get(py, index))
+        .ok_or_else(|| raise!(py, IndexError, "list index out of range"))
 }
 
 fn clamp(list_len: usize, low: isize, high: isize) -> (usize, usize) {

@@ -3,7 +3,9 @@ use crate::capi::*;
 use krait_layout::*;
 use krait_object::classmethod::{ClassMethod, StaticMethod};
 use krait_object::classobject::InstanceMethod;
-use krait_object::descrobject::{ClassMethodDescr, GetSetDescr, MemberDescr, MethodDescr, WrapperDescr, read_member, write_member};
+use krait_object::descrobject::{
+    ClassMethodDescr, GetSetDescr, MemberDescr, MethodDescr, WrapperDescr, read_member, write_member,
+};
 use krait_object::methodobject::CFunction;
 use krait_object::{Attached, Cell, Code, Function, Layout, Method, Object, Ref, Str, Tuple, Type, WeakRef, raise};
 use krait_vm::frameobject::FrameObject;
@@ -121,7 +123,8 @@ fn weak(o: &Object) -> Option<&WeakRef> {
     if let Some(found) = o.downcast::<WeakRef>() {
         return Some(found);
     }
-    let is_proxy = o.downcast::<krait_object::weakrefobject::Proxy>().is_some() || o.downcast::<krait_object::weakrefobject::CallableProxy>().is_some();
+    let is_proxy = o.downcast::<krait_object::weakrefobject::Proxy>().is_some()
+        || o.downcast::<krait_object::weakrefobject::CallableProxy>().is_some();
     // SAFETY: proxies have the layout of references.
     is_proxy.then(|| unsafe { o.cast_unchecked() })
 }

@@ -55,7 +55,14 @@ fn init_name(py: Attached<'_>, last: &str) -> PyResult<CString> {
 }
 
 fn import_error(py: Attached<'_>, text: &str, name: &Object, path: &Object) -> krait_object::Raised {
-    krait_object::exceptions::raise_import_error(py, exc::ImportError(), format_args!("{text}"), Some(name), Some(path), None)
+    krait_object::exceptions::raise_import_error(
+        py,
+        exc::ImportError(),
+        format_args!("{text}"),
+        Some(name),
+        Some(path),
+        None,
+    )
 }
 
 fn create(py: Attached<'_>, spec: &Object, _file: Option<&Object>) -> PyResult<Ref<Object>> {
@@ -63,7 +70,8 @@ fn create(py: Attached<'_>, spec: &Object, _file: Option<&Object>) -> PyResult<R
     let path_object = spec.get_attr(py, id!(py, origin))?;
     let name = name_object.str(py)?.to_string();
     let path_text = krait_vm::compile::filename(py, &path_object)?;
-    let path = CString::new(path_text.to_fs_bytes(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
+    let path =
+        CString::new(path_text.to_fs_bytes(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
     let last = name.rsplit('.').next().unwrap_or(&name);
     let symbol = init_name(py, last)?;
     make_global();
@@ -89,7 +97,14 @@ fn create(py: Attached<'_>, spec: &Object, _file: Option<&Object>) -> PyResult<R
     finish(py, made, spec, &name, &name_object, &path_object)
 }
 
-fn finish(py: Attached<'_>, made: *mut PyObject, spec: &Object, name: &str, name_object: &Object, path: &Object) -> PyResult<Ref<Object>> {
+fn finish(
+    py: Attached<'_>,
+    made: *mut PyObject,
+    spec: &Object,
+    name: &str,
+    name_object: &Object,
+    path: &Object,
+) -> PyResult<Ref<Object>> {
     if made.is_null() {
         return Err(match py.pending() {
             Some(_) => krait_object::Raised::assume(),
@@ -124,7 +139,11 @@ fn dl_error() -> String {
     // SAFETY: NULL or a C string.
     unsafe {
         let text = libc::dlerror();
-        if text.is_null() { "unknown dlopen() error".to_owned() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
+        if text.is_null() {
+            "unknown dlopen() error".to_owned()
+        } else {
+            CStr::from_ptr(text).to_string_lossy().into_owned()
+        }
     }
 }
 
@@ -142,7 +161,13 @@ fn exec(py: Attached<'_>, module: &Object) -> PyResult<()> {
     unsafe { module_exec_def(py, module, def) }
 }
 
-fn by_level(py: Attached<'_>, name: &Object, globals: Option<&Object>, from: Option<&Object>, level: c_int) -> PyResult<Ref<Object>> {
+fn by_level(
+    py: Attached<'_>,
+    name: &Object,
+    globals: Option<&Object>,
+    from: Option<&Object>,
+    level: c_int,
+) -> PyResult<Ref<Object>> {
     vm::import_name(py, name, globals, from, level as isize)
 }
 
@@ -168,7 +193,9 @@ fn exec_code(py: Attached<'_>, name: &Str, code: &Object, path: Option<&Object>)
     let file = path.map_or_else(|| code.filename().as_object().to_ref(), Layout::to_ref);
     real.dict().set_str(py, "__file__", &file)?;
     krait_vm::eval::eval_code(py, code, real.dict().as_object(), None, None)?;
-    vm::modules(py)?.get(py, name.as_object())?.ok_or_else(|| raise!(py, ImportError, "Loaded module {name} not found in sys.modules"))
+    vm::modules(py)?
+        .get(py, name.as_object())?
+        .ok_or_else(|| raise!(py, ImportError, "Loaded module {name} not found in sys.modules"))
 }
 
 /// An entry of the table of built-in modules that a host extends.

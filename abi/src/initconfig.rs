@@ -34,7 +34,12 @@ unsafe fn text(wide: *const i32) -> Option<String> {
     // SAFETY: ends with a zero.
     unsafe {
         let len = (0..).take_while(|at| *wide.add(*at) != 0).count();
-        Some(std::slice::from_raw_parts(wide, len).iter().map(|unit| char::from_u32(*unit as u32).unwrap_or('\u{fffd}')).collect())
+        Some(
+            std::slice::from_raw_parts(wide, len)
+                .iter()
+                .map(|unit| char::from_u32(*unit as u32).unwrap_or('\u{fffd}'))
+                .collect(),
+        )
     }
 }
 
@@ -78,7 +83,8 @@ unsafe fn clear_list(list: &mut PyWideStringList) {
 unsafe fn push(list: &mut PyWideStringList, at: usize, item: *mut i32) -> PyStatus {
     // SAFETY: the list owns its block.
     unsafe {
-        let items = libc::realloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>()).cast::<*mut i32>();
+        let items =
+            libc::realloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>()).cast::<*mut i32>();
         if items.is_null() {
             return error("memory allocation failed");
         }

@@ -218,7 +218,8 @@ pub struct PyLongLayout {
     pub digit_endianness: i8,
 }
 
-static LAYOUT: PyLongLayout = PyLongLayout { bits_per_digit: 30, digit_size: 4, digits_order: -1, digit_endianness: -1 };
+static LAYOUT: PyLongLayout =
+    PyLongLayout { bits_per_digit: 30, digit_size: 4, digits_order: -1, digit_endianness: -1 };
 
 /// `Py_complex`.
 #[repr(C)]
@@ -289,7 +290,13 @@ capi! {
 }
 
 fn sign_of(value: &Int) -> c_int {
-    if value.is_zero() { 0 } else if value.is_negative() { -1 } else { 1 }
+    if value.is_zero() {
+        0
+    } else if value.is_negative() {
+        -1
+    } else {
+        1
+    }
 }
 
 /// Whether the flags ask for little-endian order (native is).

@@ -2,7 +2,10 @@
 use crate::capi::*;
 use crate::varargs::{Va, VaList};
 use krait_layout::*;
-use krait_object::{Attached, Bytes, Complex, Dict, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, StrBuilder, Tuple, Type, exc, raise};
+use krait_object::{
+    Attached, Bytes, Complex, Dict, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, StrBuilder,
+    Tuple, Type, exc, raise,
+};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
@@ -116,7 +119,10 @@ impl Builder<'_> {
                 b'N' | b'S' | b'O' => {
                     if self.peek() == b'&' {
                         self.at += 1;
-                        let convert = std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut c_void) -> *mut PyObject>(va.raw());
+                        let convert = std::mem::transmute::<
+                            *mut c_void,
+                            unsafe extern "C" fn(*mut c_void) -> *mut PyObject,
+                        >(va.raw());
                         let made = convert(va.raw());
                         return Ref::from_raw_opt(made).ok_or_else(krait_object::Raised::assume);
                     }
@@ -222,7 +228,8 @@ capi! {
 /// Writes to a standard stream, or past it when there is none.
 fn write(py: Attached<'_>, fd: c_int, text: &Str) {
     let kept = py.take_raised();
-    let stream = krait_vm::sysmodule::get(py, if fd == 1 { "stdout" } else { "stderr" }).filter(|stream| !stream.is_none());
+    let stream =
+        krait_vm::sysmodule::get(py, if fd == 1 { "stdout" } else { "stderr" }).filter(|stream| !stream.is_none());
     let done = stream.is_some_and(|stream| {
         crate::object::or_clear(py, stream.call_method(py, krait_object::id!(py, write), &[text.as_object()])).is_some()
     });
@@ -406,7 +413,8 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
         }
         b'A' | b'U' | b'S' | b'R' | b'T' | b'N' => {
             // SAFETY: the argument is an object.
-            let object = unsafe { va.ptr::<Object>().as_ref() }.ok_or_else(|| raise!(py, SystemError, "NULL object in a format"))?;
+            let object = unsafe { va.ptr::<Object>().as_ref() }
+                .ok_or_else(|| raise!(py, SystemError, "NULL object in a format"))?;
             match unit {
                 b'A' => pad_object(out, spec, &*object.ascii(py)?),
                 b'R' => pad_object(out, spec, &*object.repr(py)?),
@@ -495,7 +503,9 @@ impl Parser<'_, '_> {
                     // The items outlive the call only if the sequence keeps them, as borrowed results demand.
                     Ok(())
                 }
-                b'b' | b'B' | b'h' | b'H' | b'i' | b'I' | b'l' | b'k' | b'L' | b'K' | b'n' => self.integer(py, unit, arg),
+                b'b' | b'B' | b'h' | b'H' | b'i' | b'I' | b'l' | b'k' | b'L' | b'K' | b'n' => {
+                    self.integer(py, unit, arg)
+                }
                 b'f' => {
                     let out = self.va.ptr::<f32>();
                     if let Some(arg) = arg {
@@ -527,7 +537,10 @@ impl Parser<'_, '_> {
                 b'c' => {
                     let out = self.va.ptr::<c_char>();
                     if let Some(arg) = arg {
-                        let data = arg.downcast::<Bytes>().map(|b| b.as_slice().to_vec()).or_else(|| arg.downcast::<krait_object::ByteArray>().map(|b| b.to_vec(py)));
+                        let data = arg
+                            .downcast::<Bytes>()
+                            .map(|b| b.as_slice().to_vec())
+                            .or_else(|| arg.downcast::<krait_object::ByteArray>().map(|b| b.to_vec(py)));
                         match data.as_deref() {
                             Some([byte]) => *out = *byte as c_char,
                             _ => return Err(Fault::Kind("a byte string of length 1")),
@@ -636,19 +649,35 @@ impl Parser<'_, '_> {
                 let view = self.va.ptr::<Py_buffer>();
                 let Some(arg) = arg else { return Ok(()) };
                 if unit == b'z' && arg.is_none() {
-                    let _ = krait_object::protocols::buffer::fill_info(py, &mut *view, None, ptr::null_mut(), 0, true, 0);
+                    let _ =
+                        krait_object::protocols::buffer::fill_info(py, &mut *view, None, ptr::null_mut(), 0, true, 0);
                     return Ok(());
                 }
                 (*view).obj = ptr::null_mut();
-                if let Some(text) = arg.downcast::<Str>() && unit != b'y' && unit != b'w' {
+                if let Some(text) = arg.downcast::<Str>()
+                    && unit != b'y'
+                    && unit != b'w'
+                {
                     let data = text.to_utf8(py).map_err(|_| Fault::Set)?;
-                    krait_object::protocols::buffer::fill_info(py, &mut *view, Some(arg), data.as_ptr().cast_mut().cast(), data.len() as isize, true, 0)
-                        .map_err(|_| Fault::Set)?;
+                    krait_object::protocols::buffer::fill_info(
+                        py,
+                        &mut *view,
+                        Some(arg),
+                        data.as_ptr().cast_mut().cast(),
+                        data.len() as isize,
+                        true,
+                        0,
+                    )
+                    .map_err(|_| Fault::Set)?;
                 } else {
                     let flags = if unit == b'w' { 1 } else { 0 };
                     if let Err(raised) = krait_object::protocols::buffer::get_buffer(py, arg, &mut *view, flags) {
                         raised.clear(py);
-                        return Err(Fault::Kind(if unit == b'w' { "read-write bytes-like object" } else { "bytes-like object" }));
+                        return Err(Fault::Kind(if unit == b'w' {
+                            "read-write bytes-like object"
+                        } else {
+                            "bytes-like object"
+                        }));
                     }
                 }
                 self.held.0.push(view);
@@ -704,7 +733,10 @@ impl Parser<'_, '_> {
             let length = self.next_is(b'#').then(|| self.va.ptr::<isize>());
             let Some(arg) = arg else { return Ok(()) };
             let data = match arg.downcast::<Str>() {
-                Some(text) => krait_object::codecs::encode(py, text, Some(encoding), None).map_err(|_| Fault::Set)?.as_slice().to_vec(),
+                Some(text) => krait_object::codecs::encode(py, text, Some(encoding), None)
+                    .map_err(|_| Fault::Set)?
+                    .as_slice()
+                    .to_vec(),
                 None if kind == b't' => match arg.downcast::<Bytes>() {
                     Some(data) => data.as_slice().to_vec(),
                     None => return Err(Fault::Kind("str, bytes or bytearray")),
@@ -716,7 +748,13 @@ impl Parser<'_, '_> {
             }
             if let Some(length) = length {
                 if !(*out).is_null() && *length < data.len() as isize + 1 {
-                    let _ = raise!(py, ValueError, "encoded string too long ({}, maximum length {})", data.len(), *length - 1);
+                    let _ = raise!(
+                        py,
+                        ValueError,
+                        "encoded string too long ({}, maximum length {})",
+                        data.len(),
+                        *length - 1
+                    );
                     return Err(Fault::Set);
                 }
                 *length = data.len() as isize;
@@ -744,7 +782,10 @@ impl Parser<'_, '_> {
                 return Ok(());
             }
             if self.next_is(b'&') {
-                let convert = std::mem::transmute::<*mut c_void, unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int>(self.va.raw());
+                let convert = std::mem::transmute::<
+                    *mut c_void,
+                    unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int,
+                >(self.va.raw());
                 let out = self.va.raw();
                 let Some(arg) = arg else { return Ok(()) };
                 return if convert(arg.as_ptr(), out) == 0 { Err(Fault::Set) } else { Ok(()) };
@@ -804,7 +845,13 @@ fn shape(format: &[u8]) -> Shape {
     shape
 }
 
-fn fail(py: Attached<'_>, shape: &Shape, index: Option<usize>, arg: Option<&Object>, fault: Fault) -> krait_object::Raised {
+fn fail(
+    py: Attached<'_>,
+    shape: &Shape,
+    index: Option<usize>,
+    arg: Option<&Object>,
+    fault: Fault,
+) -> krait_object::Raised {
     if let Fault::Set = fault {
         return match py.pending() {
             Some(_) => krait_object::Raised::assume(),
@@ -817,25 +864,39 @@ fn fail(py: Attached<'_>, shape: &Shape, index: Option<usize>, arg: Option<&Obje
     let function = shape.name.as_ref().map_or(String::new(), |name| format!("{name}() "));
     let place = index.map_or("argument".to_owned(), |index| format!("argument {}", index + 1));
     match fault {
-        Fault::Kind(wanted) => raise!(py, TypeError, "{function}{place} must be {wanted}, not {}", arg.map_or("NULL".to_owned(), shown)),
+        Fault::Kind(wanted) => {
+            raise!(py, TypeError, "{function}{place} must be {wanted}, not {}", arg.map_or("NULL".to_owned(), shown))
+        }
         Fault::Text(text) => raise!(py, TypeError, "{function}{place} {text}"),
         Fault::Set => py.bad_internal_call(),
     }
 }
 
 /// Finds the value of each parameter; `None` for those left out.
-fn bind<'a>(py: Attached<'_>, shape: &Shape, args: &'a Tuple, kwargs: Option<&'a Dict>, names: &[&str]) -> PyResult<Vec<Option<&'a Object>>> {
+fn bind<'a>(
+    py: Attached<'_>,
+    shape: &Shape,
+    args: &'a Tuple,
+    kwargs: Option<&'a Dict>,
+    names: &[&str],
+) -> PyResult<Vec<Option<&'a Object>>> {
     let function = shape.name.as_ref().map_or("function".to_owned(), |name| format!("{name}()"));
     let given = args.len() + kwargs.map_or(0, Dict::len);
     if given > shape.units {
-        let (least, plural) = (if shape.required < shape.units { "at most" } else { "exactly" }, if shape.units == 1 { "" } else { "s" });
+        let (least, plural) =
+            (if shape.required < shape.units { "at most" } else { "exactly" }, if shape.units == 1 { "" } else { "s" });
         return Err(raise!(py, TypeError, "{function} takes {least} {} argument{plural} ({given} given)", shape.units));
     }
     if args.len() > shape.positional {
         let plural = if shape.positional == 1 { "" } else { "s" };
         return Err(match shape.positional {
             0 => raise!(py, TypeError, "{function} takes no positional arguments"),
-            most => raise!(py, TypeError, "{function} takes at most {most} positional argument{plural} ({} given)", args.len()),
+            most => raise!(
+                py,
+                TypeError,
+                "{function} takes at most {most} positional argument{plural} ({} given)",
+                args.len()
+            ),
         });
     }
     let mut bound: Vec<Option<&Object>> = vec![None; shape.units];
@@ -844,12 +905,19 @@ fn bind<'a>(py: Attached<'_>, shape: &Shape, args: &'a Tuple, kwargs: Option<&'a
     }
     if let Some(kwargs) = kwargs {
         for (key, value) in kwargs.items_snapshot(py) {
-            let Some(key) = (*key).downcast::<Str>() else { return Err(raise!(py, TypeError, "keywords must be strings")) };
+            let Some(key) = (*key).downcast::<Str>() else {
+                return Err(raise!(py, TypeError, "keywords must be strings"));
+            };
             let Some(at) = names.iter().position(|name| !name.is_empty() && key.eq_str(name)) else {
                 return Err(raise!(py, TypeError, "{function} got an unexpected keyword argument '{key}'"));
             };
             if bound[at].is_some() {
-                return Err(raise!(py, TypeError, "argument for {function} given by name ('{key}') and position ({})", at + 1));
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "argument for {function} given by name ('{key}') and position ({})",
+                    at + 1
+                ));
             }
             // SAFETY: the dict keeps its value alive for the call, as borrowed results demand.
             bound[at] = Some(unsafe { Object::from_ptr(value.as_ptr()) });
@@ -887,7 +955,15 @@ fn positional<'a>(py: Attached<'_>, shape: &Shape, args: &'a Tuple) -> PyResult<
     Ok(bound)
 }
 
-unsafe fn parse(py: Attached<'_>, args: &Object, kwargs: Option<&Dict>, format: &[u8], names: Option<&[&str]>, compat: bool, va: &mut Va) -> PyResult<()> {
+unsafe fn parse(
+    py: Attached<'_>,
+    args: &Object,
+    kwargs: Option<&Dict>,
+    format: &[u8],
+    names: Option<&[&str]>,
+    compat: bool,
+    va: &mut Va,
+) -> PyResult<()> {
     let shape = shape(format);
     let bound = if compat {
         match (shape.units, args.downcast::<Tuple>()) {
@@ -920,7 +996,6 @@ unsafe fn parse(py: Attached<'_>, args: &Object, kwargs: Option<&Dict>, format: 
     }
     Ok(())
 }
-
 
 capi! {
     fn krait_parse(py, args: &Object, kwargs: Option<&Dict>, format: &CStr, names: *const *const c_char, compat: c_int, va: *mut VaList) -> Truth {

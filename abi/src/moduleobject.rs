@@ -18,7 +18,11 @@ fn add(py: Attached<'_>, o: &Object, name: &str, value: Option<&Object>) -> PyRe
     match value {
         Some(value) => module.dict().set_str(py, name, value),
         None if py.pending().is_some() => Err(krait_object::Raised::assume()),
-        None => Err(raise!(py, SystemError, "PyModule_AddObjectRef() must be called with an exception raised if value is NULL")),
+        None => Err(raise!(
+            py,
+            SystemError,
+            "PyModule_AddObjectRef() must be called with an exception raised if value is NULL"
+        )),
     }
 }
 
@@ -140,7 +144,7 @@ capi_raw! {
         let Some(o) = o.cast::<Object>().as_ref() else { return 0 };
         c_int::from(o.downcast::<Capsule>().is_some_and(|found| !found.raw().pointer.get().is_null() && found.is_named(name)))
     }
-    
+
 }
 
 #[allow(dead_code)]

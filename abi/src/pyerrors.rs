@@ -2,16 +2,26 @@
 use crate::capi::*;
 use krait_layout::*;
 use krait_object::exceptions::{self, raise_exception};
-use krait_object::{Attached, BaseException, Dict, Layout, Object, PyResult, Raised, Ref, Str, Tuple, Type, exc, id, none, raise};
+use krait_object::{
+    Attached, BaseException, Dict, Layout, Object, PyResult, Raised, Ref, Str, Tuple, Type, exc, id, none, raise,
+};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
 /// Raises `class(value)` as `raise class, value` does.
 pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object>) -> Raised {
     let Some(ty) = class.downcast::<Type>().filter(|ty| ty.is_subtype_of(BaseException::type_object())) else {
-        return raise!(py, SystemError, "_PyErr_SetObject: exception {} is not a BaseException subclass", crate::pyerrors::shown(py, class));
+        return raise!(
+            py,
+            SystemError,
+            "_PyErr_SetObject: exception {} is not a BaseException subclass",
+            crate::pyerrors::shown(py, class)
+        );
     };
-    if let Some(value) = value && let Some(exception) = value.downcast::<BaseException>() && value.ty().is_subtype_of(ty) {
+    if let Some(value) = value
+        && let Some(exception) = value.downcast::<BaseException>()
+        && value.ty().is_subtype_of(ty)
+    {
         return raise_exception(py, exception.to_ref());
     }
     let made = match value {
@@ -24,7 +34,13 @@ pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object
     };
     match made.map(|made| made.downcast::<BaseException>()) {
         Ok(Ok(exception)) => raise_exception(py, exception),
-        Ok(Err(other)) => raise!(py, TypeError, "calling {} should have returned an instance of BaseException, not {}", ty.name(), other.ty().name()),
+        Ok(Err(other)) => raise!(
+            py,
+            TypeError,
+            "calling {} should have returned an instance of BaseException, not {}",
+            ty.name(),
+            other.ty().name()
+        ),
         Err(raised) => raised,
     }
 }
@@ -74,8 +90,10 @@ fn os_error(py: Attached<'_>, class: &Object, files: &[Option<&Object>]) -> Rais
         return raised;
     }
     let build = || -> PyResult<Ref<Object>> {
-        let mut args: Vec<Ref<Object>> =
-            vec![krait_object::Int::from_i64(py, i64::from(number))?.upcast(), Str::new(py, &exceptions::error_text(number))?.upcast()];
+        let mut args: Vec<Ref<Object>> = vec![
+            krait_object::Int::from_i64(py, i64::from(number))?.upcast(),
+            Str::new(py, &exceptions::error_text(number))?.upcast(),
+        ];
         if let Some(first) = files.first().copied().flatten() {
             args.push(first.to_ref());
             if let Some(second) = files.get(1).copied().flatten() {
@@ -92,7 +110,13 @@ fn os_error(py: Attached<'_>, class: &Object, files: &[Option<&Object>]) -> Rais
     }
 }
 
-fn new_exception(py: Attached<'_>, name: &str, doc: Option<&str>, base: Option<&Object>, dict: Option<&Dict>) -> PyResult<Ref<Object>> {
+fn new_exception(
+    py: Attached<'_>,
+    name: &str,
+    doc: Option<&str>,
+    base: Option<&Object>,
+    dict: Option<&Dict>,
+) -> PyResult<Ref<Object>> {
     let Some((module, short)) = name.rsplit_once('.') else {
         return Err(raise!(py, SystemError, "PyErr_NewException: name must be module.class"));
     };
@@ -112,7 +136,9 @@ fn new_exception(py: Attached<'_>, name: &str, doc: Option<&str>, base: Option<&
         Some(bases) => bases.to_ref(),
         None => Tuple::from_slice(py, &[base])?,
     };
-    Type::type_object().as_object().call_pos(py, &[Str::new(py, short)?.as_object(), bases.as_object(), dict.as_object()])
+    Type::type_object()
+        .as_object()
+        .call_pos(py, &[Str::new(py, short)?.as_object(), bases.as_object(), dict.as_object()])
 }
 
 fn warn_category(category: Option<&Object>) -> &Type {
@@ -125,7 +151,10 @@ pub(crate) fn unraisable(py: Attached<'_>, message: Option<&str>, object: Option
 }
 
 fn print(py: Attached<'_>, set_last: bool) {
-    if let Some(pending) = py.pending() && pending.as_object().ty().is_subtype_of(exc::SystemExit()) && !krait_vm::interp::current(py).config.inspect {
+    if let Some(pending) = py.pending()
+        && pending.as_object().ty().is_subtype_of(exc::SystemExit())
+        && !krait_vm::interp::current(py).config.inspect
+    {
         let status = krait_vm::errors::report_pending(py);
         krait_vm::lifecycle::finish(py);
         std::process::exit(status);
@@ -269,7 +298,7 @@ capi_raw! {
     }
     fn PyErr_Print() { print(Attached::from_tls(), true) }
     fn PyErr_PrintEx(set_last: c_int) { print(Attached::from_tls(), set_last != 0) }
-    fn PyErr_Display(_class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject) { 
+    fn PyErr_Display(_class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject) {
         let py = Attached::from_tls();
         let Some(exception) = value.cast::<BaseException>().as_ref() else { return };
         if exception.traceback().is_none() && !traceback.is_null() { exception.replace_traceback(Ref::from_borrowed_opt(traceback)); }
@@ -291,7 +320,6 @@ capi_raw! {
     fn PyException_SetContext(e: *mut PyObject, context: *mut PyObject) { (*e.cast::<BaseException>()).replace_context(Ref::from_raw_opt(context)); }
     fn PyException_SetCause(e: *mut PyObject, cause: *mut PyObject) { (*e.cast::<BaseException>()).replace_cause(Ref::from_raw_opt(cause)); }
 }
-
 
 capi! {
     fn PyException_SetTraceback(py, e: &BaseException, traceback: &Object) -> () {

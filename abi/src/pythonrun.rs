@@ -29,7 +29,14 @@ fn mode(py: Attached<'_>, start: c_int) -> PyResult<Mode> {
     }
 }
 
-unsafe fn compile(py: Attached<'_>, text: &[u8], file: &Str, start: c_int, cf: *const Flags, optimize: c_int) -> PyResult<Ref<Code>> {
+unsafe fn compile(
+    py: Attached<'_>,
+    text: &[u8],
+    file: &Str,
+    start: c_int,
+    cf: *const Flags,
+    optimize: c_int,
+) -> PyResult<Ref<Code>> {
     // SAFETY: by the contract.
     let mut options = unsafe { flags(cf) };
     options.optimize = u8::try_from(optimize).ok();
@@ -46,7 +53,15 @@ fn eval(py: Attached<'_>, code: &Code, globals: &Object, locals: Option<&Object>
     krait_vm::eval::eval_code(py, code, globals, locals, None::<&Tuple>)
 }
 
-unsafe fn run(py: Attached<'_>, text: &[u8], file: &str, start: c_int, globals: &Object, locals: Option<&Object>, cf: *const Flags) -> PyResult<Ref<Object>> {
+unsafe fn run(
+    py: Attached<'_>,
+    text: &[u8],
+    file: &str,
+    start: c_int,
+    globals: &Object,
+    locals: Option<&Object>,
+    cf: *const Flags,
+) -> PyResult<Ref<Object>> {
     let name = Str::from_fs_bytes(py, file.as_bytes())?;
     // SAFETY: by the contract.
     let code = unsafe { compile(py, text, &name, start, cf, -1)? };

@@ -365,7 +365,13 @@ fn fs_path(py: Attached<'_>, o: &Object) -> PyResult<Ref<Object>> {
     if path.downcast_ok() {
         return Ok(path);
     }
-    Err(raise!(py, TypeError, "expected {}.__fspath__() to return str or bytes, not {}", o.ty().name(), path.ty().name()))
+    Err(raise!(
+        py,
+        TypeError,
+        "expected {}.__fspath__() to return str or bytes, not {}",
+        o.ty().name(),
+        path.ty().name()
+    ))
 }
 
 trait TextOrBytes {
@@ -406,10 +412,11 @@ unsafe fn append(py: Attached<'_>, place: *mut *mut PyObject, other: Option<&Obj
         let Some(old) = Ref::<Object>::from_raw_opt(*place) else { return };
         *place = ptr::null_mut();
         let Some(other) = other else { return };
-        let made = old.downcast::<Str>().map_err(|_| py.bad_internal_call()).and_then(|old| match other.downcast::<Str>() {
-            Some(other) => Str::append_in_place(py, old, other),
-            None => Str::py_concat(py, &old, other),
-        });
+        let made =
+            old.downcast::<Str>().map_err(|_| py.bad_internal_call()).and_then(|old| match other.downcast::<Str>() {
+                Some(other) => Str::append_in_place(py, old, other),
+                None => Str::py_concat(py, &old, other),
+            });
         if let Ok(made) = made {
             *place = made.into_raw();
         }

@@ -79,7 +79,7 @@ def case_t11(): A.__bases__ = ()
 def case_t12():
     class X: pass
     class Y(X): pass
-    class Z: 
+    class Z:
         def hi(self): return 'hi'
     y = Y(); Y.__bases__ = (Z,); return y.hi(), Y.__mro__, X.__subclasses__(), Z.__subclasses__()
 
@@ -139,7 +139,7 @@ def case_t28():
     class P:
         @property
         def x(self): 'xdoc'; return 1
-    p = P(); 
+    p = P();
     try: p.x = 2
     except AttributeError as e: print(e)
     try: del p.x
@@ -239,7 +239,7 @@ def case_t50():
 
 def case_t51():
     class X:
-        def __getitem__(self, i): 
+        def __getitem__(self, i):
             if i < 3: return i
             raise IndexError
     return list(X()), 2 in X(), 5 in X(), list(reversed([1,2])), type(iter(X()))
@@ -341,7 +341,7 @@ def case_t67():
     return D.q.n
 
 
-def case_t68(): 
+def case_t68():
     class X: pass
     X.__add__ = lambda s, o: 'added'
     r = X()+1; del X.__add__
@@ -349,7 +349,7 @@ def case_t68():
     except TypeError as e: return r, str(e)
 
 
-def case_t69(): 
+def case_t69():
     class X: pass
     class Y(X): pass
     X.__len__ = lambda s: 3
@@ -408,7 +408,7 @@ def case_t83(): return A[1]
 def case_t84(): return list[int], dict[str, int], tuple[int, ...], list[int].__origin__, list[int]([1])
 
 
-def case_t85(): 
+def case_t85():
     class G(list[int]): pass
     return G.__bases__, G.__orig_bases__, G.__mro__
 
@@ -493,7 +493,7 @@ def case_t107():
 
 
 def case_t108():
-    class X(list): 
+    class X(list):
         def __init__(self, *a): super().__init__(*a); self.z = 1
     x = X([1,2]); return x, x.z, x.__dict__
 

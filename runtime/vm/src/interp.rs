@@ -244,9 +244,9 @@ pub fn fork(py: Attached<'_>, call: &mut dyn FnMut() -> i32) -> i32 {
     let me = state_word(py.tstate());
     let this = ptr::from_ref(py.ext());
     let pause = (FREE_THREADED && !me.holds_pause()).then(|| {
-        interpreter
-            .world
-            .stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| interpreter.visit_others(this, visit))
+        interpreter.world.stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| {
+            interpreter.visit_others(this, visit)
+        })
     });
     // No other thread may be changing these lists at the moment of the fork.
     let interpreters = RUNTIME.interpreters.lock().expect("no panic under this lock");
