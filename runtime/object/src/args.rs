@@ -101,7 +101,7 @@ pub struct ArgsBuf<'a> {
 impl<'a> ArgsBuf<'a> {
     pub fn new(py: Attached<'_>, pos: &'a Tuple, kwargs: Option<&Dict>) -> Self {
         let (mut names, mut values) = (Vec::new(), Vec::new());
-        if let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() != 0) {
+        if let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) {
             for (name, value) in kwargs.items_snapshot(py) {
                 names.push(name);
                 values.push(value);

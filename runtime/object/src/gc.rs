@@ -164,7 +164,7 @@ pub(crate) fn forget(object: *mut PyObject) {
 /// Hides `object` from the collector; untracking twice is allowed.
 #[inline]
 pub fn untrack(object: &Object) {
-    if !(mode::is_immortal(object) && !object.ty().is_heap()) {
+    if !mode::is_immortal(object) || object.ty().is_heap() {
         mode::set_tracked(object, false);
     }
 }

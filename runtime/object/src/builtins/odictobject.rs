@@ -210,7 +210,7 @@ impl ODict {
         } else {
             let items = this.as_object().call_method(py, id!(py, items), &[])?;
             let plain = Dict::new(py)?;
-            plain.merge_pairs(py, &*items.as_object().sequence_list(py)?.upcast(), true)?;
+            plain.merge_pairs(py, &items.as_object().sequence_list(py)?.upcast(), true)?;
             plain
         };
         let mut text = TextBuilder::new();

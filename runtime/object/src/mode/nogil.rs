@@ -480,8 +480,8 @@ pub unsafe fn poison_head(object: *mut PyObject) {
     head.ob_gc_bits.store(0, Relaxed);
 }
 
-const TRACKED: u8 = crate::layout::_PyGC_BITS_TRACKED as u8;
-const FINALIZED: u8 = crate::layout::_PyGC_BITS_FINALIZED as u8;
+const TRACKED: u8 = crate::layout::_PyGC_BITS_TRACKED;
+const FINALIZED: u8 = crate::layout::_PyGC_BITS_FINALIZED;
 
 /// Whether the collector visits the object.
 #[inline(always)]

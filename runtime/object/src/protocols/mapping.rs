@@ -116,8 +116,8 @@ impl Object {
             // SAFETY: [slot-contract].
             return status_result(unsafe { assign(self.as_ptr(), key.as_ptr(), value) });
         }
-        if let Some(slots) = sequence(ty) {
-            if slots.sq_ass_item.get().is_some() {
+        if let Some(slots) = sequence(ty)
+            && slots.sq_ass_item.get().is_some() {
                 return match index_value(py, key)? {
                     Some(index) => self.sequence_assign(py, index, value),
                     None => {
@@ -126,7 +126,6 @@ impl Object {
                     }
                 };
             }
-        }
         let name = ty.name();
         Err(match value {
             Some(_) => raise!(py, TypeError, "'{name}' object does not support item assignment"),

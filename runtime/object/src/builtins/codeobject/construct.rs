@@ -69,7 +69,7 @@ fn is_name_like(text: &Str) -> bool {
 /// Constants with name-like strings interned.
 fn intern_consts(py: Attached<'_>, consts: Ref<Tuple>) -> PyResult<Ref<Tuple>> {
     let wanted = |item: &&Object| item.downcast_exact::<Str>().is_some_and(|s| !s.is_interned() && is_name_like(s));
-    if !consts.as_slice().iter().any(|item| wanted(item)) {
+    if !consts.as_slice().iter().any(&wanted) {
         return Ok(consts);
     }
     let items = consts.as_slice().iter().map(|item| match item.downcast_exact::<Str>() {
@@ -94,7 +94,7 @@ impl Code {
             return Err(py.bad_internal_call());
         }
         let code = parts.code.as_slice();
-        if code.is_empty() || code.len() % 2 != 0 || code.len() / 2 > i32::MAX as usize / 2 {
+        if code.is_empty() || !code.len().is_multiple_of(2) || code.len() / 2 > i32::MAX as usize / 2 {
             return Err(raise!(py, ValueError, "code: co_code is malformed"));
         }
         let code = pristine(code);

@@ -138,11 +138,10 @@ impl Code {
 
     /// The docstring, or None.
     pub fn doc(&self) -> Ref<Object> {
-        if self.0.co_flags.get() & CO_HAS_DOCSTRING != 0 {
-            if let Some(doc) = self.consts().as_slice().first() {
+        if self.0.co_flags.get() & CO_HAS_DOCSTRING != 0
+            && let Some(doc) = self.consts().as_slice().first() {
                 return doc.to_ref();
             }
-        }
         none()
     }
 

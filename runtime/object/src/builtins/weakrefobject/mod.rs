@@ -302,7 +302,7 @@ fn is_basic(ty: &Type) -> bool {
 }
 
 /// Walks a list. The lock is held.
-fn each<'a>(head: &'a Head) -> impl Iterator<Item = &'a WeakRef> {
+fn each(head: &Head) -> impl Iterator<Item = &WeakRef> {
     let mut next = head.get();
     std::iter::from_fn(move || {
         // SAFETY: [locked]: the list links live objects; each takes itself out before it goes.
