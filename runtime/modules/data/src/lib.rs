@@ -6,8 +6,6 @@ pub mod bisect;
 pub mod contextvars;
 pub mod hashes;
 pub mod heapq;
-pub mod math;
-pub mod random;
 
 use krait_vm::import::BuiltinModule;
 
@@ -16,8 +14,6 @@ pub fn modules() -> Vec<BuiltinModule> {
     let module = |name, doc, exec| BuiltinModule { name, doc, exec };
     vec![
         module("_contextvars", "Variables whose values belong to a context.", contextvars::exec),
-        module("math", "Functions of real numbers.", math::exec),
-        module("_random", "The Mersenne Twister.", random::exec),
         module("_md5", "The hash function MD5.", hashes::exec_md5),
         module("_sha1", "The hash function SHA-1.", hashes::exec_sha1),
         module("_sha2", "The hash functions of SHA-2.", hashes::exec_sha2),
