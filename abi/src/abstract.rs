@@ -144,7 +144,7 @@ capi! {
     }
     fn PyObject_VectorcallDict(py, f: &Object, args: *const *mut PyObject, nargsf: usize, kwargs: Option<&Dict>) -> Ref<Object> {
         let n = nargsf & (usize::MAX >> 1);
-        let Some(kwargs) = kwargs.filter(|kwargs| kwargs.len() != 0) else { return f.vectorcall(py, args, nargsf, ptr::null_mut()) };
+        let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return f.vectorcall(py, args, nargsf, ptr::null_mut()) };
         let (names, values): (Vec<_>, Vec<_>) = kwargs.items_snapshot(py).into_iter().unzip();
         let pos = Args::from_vectorcall(args, n, ptr::null_mut()).pos;
         f.call(py, Args { pos, names: krait_object::args::as_borrowed(&names), values: krait_object::args::as_borrowed(&values) })
@@ -156,7 +156,7 @@ capi! {
         if unbound {
             method.vectorcall(py, args, n, names)
         } else {
-            method.vectorcall(py, args.add(1), n - 1 | (nargsf & !(usize::MAX >> 1)), names)
+            method.vectorcall(py, args.add(1), (n - 1) | (nargsf & !(usize::MAX >> 1)), names)
         }
     }
 }

@@ -45,7 +45,7 @@ fn null_argument(py: Attached<'_>) -> krait_object::Raised {
     }
 }
 
-impl<'a, T: Layout> CArg for Option<&'a T> {
+impl<T: Layout> CArg for Option<&T> {
     type C = *mut PyObject;
     #[inline(always)]
     unsafe fn from_c(py: Attached<'_>, raw: *mut PyObject) -> PyResult<Self> {
@@ -65,7 +65,7 @@ impl CArg for Stolen {
     }
 }
 
-impl<'a> CArg for &'a CStr {
+impl CArg for &CStr {
     type C = *const c_char;
     unsafe fn from_c(py: Attached<'_>, raw: *const c_char) -> PyResult<Self> {
         if raw.is_null() {

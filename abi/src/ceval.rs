@@ -1,5 +1,4 @@
 //! `critical_section.h`, `lock.h`, `pythread.h`: locks and thread-specific storage.
-use crate::capi::*;
 use krait_layout::*;
 use krait_object::{Attached, Layout, Object, Ref};
 use krait_sync::mutex::ByteMutex;

@@ -279,7 +279,7 @@ fn message(py: Attached<'_>, format: &[u8], va: &mut Va) -> PyResult<StrBuilder>
             }
             at += 1;
         }
-        let mut number = |at: &mut usize, va: &mut Va| -> usize {
+        let number = |at: &mut usize, va: &mut Va| -> usize {
             if format.get(*at) == Some(&b'*') {
                 *at += 1;
                 return va.int().max(0) as usize;

@@ -1,5 +1,4 @@
 //! `objimpl.h`, `pymem.h`: memory and the collector.
-use crate::capi::*;
 use krait_layout::*;
 use krait_object::{Attached, Layout, Object, Type, gc, mem, mode};
 use std::ffi::{c_int, c_void};

@@ -1,5 +1,4 @@
 //! `pylifecycle.h`, `pystate.h`: the runtime, interpreters, thread states.
-use crate::capi::*;
 use krait_layout::*;
 use krait_object::state::ThreadExt;
 use krait_object::{Attached, Dict, Layout, Object, PyResult, Ref, raise};

@@ -41,12 +41,11 @@ fn copy_metadata(py: Attached<'_>, from: &Object, to: &Object) -> PyResult<()> {
     to_exc.replace_traceback(from_exc.traceback());
     to_exc.replace_cause(from_exc.cause());
     to_exc.replace_context(from_exc.context());
-    if let Some(notes) = from.get_attr_opt(py, id!(py, __notes__))? {
-        if notes.is_sequence() {
+    if let Some(notes) = from.get_attr_opt(py, id!(py, __notes__))?
+        && notes.is_sequence() {
             let notes = notes.sequence_list(py)?;
             to.set_attr(py, id!(py, __notes__), Some(notes.as_object()))?;
         }
-    }
     Ok(())
 }
 

@@ -70,15 +70,14 @@ pub(crate) fn fast_value(frame: &Frame, index: usize) -> Option<Ref<Object>> {
     }
     // SAFETY: not null.
     let value = unsafe { word.object() };
-    if kind & (kind::CELL | kind::FREE) != 0 {
-        if let Some(cell) = value.downcast_exact::<Cell>() {
+    if kind & (kind::CELL | kind::FREE) != 0
+        && let Some(cell) = value.downcast_exact::<Cell>() {
             return cell.get();
         }
-    }
     Some(value.to_ref())
 }
 
-fn name_at<'a>(frame: &'a Frame, index: usize) -> &'a Str {
+fn name_at(frame: &Frame, index: usize) -> &Str {
     // SAFETY: variable names are strings.
     unsafe { frame.code().localsplusnames().as_slice()[index].cast_unchecked() }
 }
@@ -96,21 +95,19 @@ pub(crate) fn fast_items(frame: &Frame) -> Vec<(&Str, Ref<Object>)> {
 
 /// What `locals()` gives for the frame: its namespace, or a new dict of a function's variables.
 pub fn snapshot(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
-    if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED == 0 {
-        if let Some(namespace) = frame.namespace() {
+    if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED == 0
+        && let Some(namespace) = frame.namespace() {
             return Ok(namespace.to_ref());
         }
-    }
     let dict = Dict::new(py)?;
     for (name, value) in fast_items(frame) {
         dict.set(py, name.as_object(), &value)?;
     }
     // SAFETY: the frame owns its frame object.
-    if let Some(object) = unsafe { frame.0.frame_obj.get().cast::<FrameObject>().as_ref() } {
-        if let Some(extra) = extra_slot(object).get() {
+    if let Some(object) = unsafe { frame.0.frame_obj.get().cast::<FrameObject>().as_ref() }
+        && let Some(extra) = extra_slot(object).get() {
             dict.merge(py, extra.as_object(), true)?;
         }
-    }
     Ok(dict.upcast())
 }
 
@@ -162,11 +159,10 @@ impl FrameLocalsProxy {
     fn lookup(&self, py: Attached<'_>, key: &Object) -> PyResult<Option<Ref<Object>>> {
         let hashed = key.hash(py);
         hashed?;
-        if let Some(at) = self.index_of(py, key, true)? {
-            if let Some(value) = fast_value(self.owner().frame(), at) {
+        if let Some(at) = self.index_of(py, key, true)?
+            && let Some(value) = fast_value(self.owner().frame(), at) {
                 return Ok(Some(value));
             }
-        }
         match extra_slot(self.owner()).get() {
             Some(extra) => extra.get(py, key),
             None => Ok(None),

@@ -102,10 +102,10 @@ pub fn parse(args: &[String]) -> Parsed {
             );
         }
         let mut letters = arg[1..].char_indices();
-        while let Some((offset, letter)) = letters.next() {
+        for (offset, letter) in letters {
             let rest = &arg[1 + offset + letter.len_utf8()..];
             // The value of an option is the rest of the word or the next one.
-            let mut value = |at: &mut usize| match rest.is_empty() {
+            let value = |at: &mut usize| match rest.is_empty() {
                 false => Some(rest.to_owned()),
                 true => {
                     *at += 1;

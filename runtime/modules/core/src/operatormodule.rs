@@ -185,7 +185,7 @@ impl ItemGetter {
         show(py, this.as_object(), || this.items().iter().map(|item| repr_of(py, item)).collect())
     }
     fn reduce(py: Attached<'_>, this: &ItemGetter) -> PyResult<Ref<Tuple>> {
-        let items = this.items.get().map_or_else(|| Tuple::empty(py), |items| items);
+        let items = this.items.get().unwrap_or_else(|| Tuple::empty(py));
         Tuple::pair(py, this.as_object().ty().to_ref().upcast(), items.upcast())
     }
 }
@@ -257,7 +257,7 @@ impl AttrGetter {
         show(py, this.as_object(), || this.names().iter().map(|name| repr_of(py, name)).collect())
     }
     fn reduce(py: Attached<'_>, this: &AttrGetter) -> PyResult<Ref<Tuple>> {
-        let names = this.names.get().map_or_else(|| Tuple::empty(py), |names| names);
+        let names = this.names.get().unwrap_or_else(|| Tuple::empty(py));
         Tuple::pair(py, this.as_object().ty().to_ref().upcast(), names.upcast())
     }
 }

@@ -63,8 +63,8 @@ fn py_ioctl(py: Attached<'_>, _: &Object, [fd, request, argument, mutate]: [Opt<
     let fd = fileno_arg(py, need(py, fd)?)?;
     let request = need(py, request)?.as_u64_mask(py)? as libc::Ioctl;
     let mutate = bool_or(py, mutate, true)?;
-    if let Some(argument) = argument.filter(|argument| !argument.has_index() && argument.downcast::<Str>().is_none()) {
-        if mutate && let Ok(view) = Buffer::writable(py, argument).map_err(|raised| raised.clear(py)) {
+    if let Some(argument) = argument.filter(|argument| !argument.has_index() && argument.downcast::<Str>().is_none())
+        && mutate && let Ok(view) = Buffer::writable(py, argument).map_err(|raised| raised.clear(py)) {
             let len = view.as_slice().len();
             // SAFETY: a writable buffer. A short one is exchanged through a copy, so that the request has room.
             let out = unsafe { view.as_mut_slice() };
@@ -83,7 +83,6 @@ fn py_ioctl(py: Attached<'_>, _: &Object, [fd, request, argument, mutate]: [Opt<
             out.copy_from_slice(copy.as_slice());
             return result.get().into_object(py);
         }
-    }
     let bytes = argument.map(|argument| bytes_arg(py, "ioctl", argument)).transpose()?.flatten();
     if let Some(bytes) = bytes {
         if bytes.len() > ROOM {

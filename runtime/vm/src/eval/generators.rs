@@ -194,11 +194,10 @@ impl Eval<'_> {
             Ok(awaitable) => awaitable,
             Err(raised) => return Err(self.explain_await(raised, object).into()),
         };
-        if let Some(coroutine) = awaitable.as_object().downcast_exact::<Coroutine>() {
-            if generator::delegate(coroutine.as_generator()).is_some() {
+        if let Some(coroutine) = awaitable.as_object().downcast_exact::<Coroutine>()
+            && generator::delegate(coroutine.as_generator()).is_some() {
                 return Err(raise!(py, RuntimeError, "coroutine is being awaited already").into());
             }
-        }
         self.replace(1, awaitable);
         Ok(1)
     }

@@ -36,11 +36,10 @@ fn import_from(py: Attached<'_>, module: &Object, name: &Str) -> PyResult<Ref<Ob
     if let Some(package) = package.as_ref().and_then(|package| package.as_object().downcast::<Str>()) {
         let full = Str::new(py, &format!("{}.{}", package.to_string_lossy(), name.to_string_lossy()))?;
         let modules = crate::sysmodule::get(py, "modules");
-        if let Some(modules) = modules {
-            if let Some(found) = modules.get_item_opt(py, full.as_object())? {
+        if let Some(modules) = modules
+            && let Some(found) = modules.get_item_opt(py, full.as_object())? {
                 return Ok(found);
             }
-        }
     }
     Err(cannot_import(py, module, package, name))
 }

@@ -349,7 +349,8 @@ pub fn chained<T>(
                 Ok(()) => Err(py.restore(first)),
                 Err(raised) => {
                     let exception = raised.take(py);
-                    drop(exception.replace_context(Some(first)));
+                    let _: () = exception.replace_context(Some(first));
+                    drop(());
                     Err(py.restore(exception))
                 }
             }

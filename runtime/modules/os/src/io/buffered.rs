@@ -122,7 +122,8 @@ fn raw_count(py: Attached<'_>, what: &str, result: &Object, len: usize) -> PyRes
         Err(raised) => {
             let cause = raised.take(py);
             let failure = raise!(py, OSError, "raw {what}() failed").take(py);
-            drop(failure.replace_cause(Some(cause)));
+            failure.replace_cause(Some(cause));
+            drop(());
             return Err(py.restore(failure));
         }
     };

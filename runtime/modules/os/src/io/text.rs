@@ -10,7 +10,6 @@ use super::newline::{Newlines, one_byte, state_parts};
 use crate::util::{bool_or, given, need};
 use krait_object::args::{Args, Signature};
 use krait_object::codecs::{self, Native};
-use krait_object::layout::{_Py_T_OBJECT, Py_READONLY, Py_T_BOOL};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::typedef::member;
 use krait_object::{

@@ -73,7 +73,7 @@ fn do_rename(py: Attached<'_>, function: &str, [src, dst, src_fd, dst_fd]: [Opt<
         "os.rename",
         &src,
         &[
-            dst.object.map(|dst| krait_object::Layout::to_ref(dst)),
+            dst.object.map(krait_object::Layout::to_ref),
             Some(dir_fd_object(py, src_fd)?),
             Some(dir_fd_object(py, dst_fd)?),
         ],
