@@ -56,6 +56,7 @@ fn shown(py: Attached<'_>, object: &Object) -> String {
 }
 
 /// Whether an exception matches a class or a tuple of classes.
+#[allow(clippy::only_used_in_recursion)]
 fn matches(py: Attached<'_>, given: &Object, wanted: &Object) -> bool {
     if let Some(tuple) = wanted.downcast::<Tuple>() {
         return tuple.as_slice().iter().any(|one| matches(py, given, one));

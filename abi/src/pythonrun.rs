@@ -140,7 +140,7 @@ capi_raw! {
         let py = Attached::from_tls();
         let place = opt_text(place).unwrap_or("");
         match py.enter_recursive(place) {
-            Ok(guard) => { std::mem::forget(guard); 0 }
+            Ok(_) => 0,
             Err(_) => -1,
         }
     }

@@ -9,15 +9,15 @@ use krait_object::{
 };
 
 fn int(py: Attached<'_>, value: i64) -> Ref<Object> {
-    Int::from_i64(py, value).ok().expect("memory").upcast()
+    Int::from_i64(py, value).expect("memory").upcast()
 }
 
 fn string(py: Attached<'_>, text: &str) -> Ref<Object> {
-    Str::new(py, text).ok().expect("memory").upcast()
+    Str::new(py, text).expect("memory").upcast()
 }
 
 fn ints(py: Attached<'_>, values: &[i64]) -> Ref<Object> {
-    List::from_vec(py, values.iter().map(|&value| int(py, value)).collect()).ok().expect("memory").upcast()
+    List::from_vec(py, values.iter().map(|&value| int(py, value)).collect()).expect("memory").upcast()
 }
 
 fn call(py: Attached<'_>, object: &Object, name: &str, args: &[&Object]) -> String {

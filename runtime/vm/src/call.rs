@@ -13,9 +13,11 @@ pub fn function_text(py: Attached<'_>, callable: &Object) -> String {
         };
         let qualname = qualname.str(py)?.to_string_lossy().into_owned();
         if let Some(module) = callable.get_attr_opt(py, id!(py, __module__))?
-            && !module.is_none() && !module.eq(py, id!(py, builtins).as_object())? {
-                return Ok(format!("{}.{qualname}()", module.str(py)?.to_string_lossy()));
-            }
+            && !module.is_none()
+            && !module.eq(py, id!(py, builtins).as_object())?
+        {
+            return Ok(format!("{}.{qualname}()", module.str(py)?.to_string_lossy()));
+        }
         Ok(format!("{qualname}()"))
     }
     text(py, callable).unwrap_or_else(|raised| {

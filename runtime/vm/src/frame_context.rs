@@ -22,9 +22,10 @@ pub fn super_context(py: Attached<'_>) -> PyResult<(Ref<Object>, Ref<Object>)> {
     let mut first = unsafe { first.to_ref() };
     let kinds = code.localspluskinds().as_slice();
     if kinds[0] & kind::CELL != 0
-        && let Some(cell) = first.as_object().downcast_exact::<Cell>().map(Cell::get) {
-            first = cell.ok_or_else(|| raise!(py, RuntimeError, "super(): arg[0] deleted"))?;
-        }
+        && let Some(cell) = first.as_object().downcast_exact::<Cell>().map(Cell::get)
+    {
+        first = cell.ok_or_else(|| raise!(py, RuntimeError, "super(): arg[0] deleted"))?;
+    }
     let names = code.localsplusnames().as_slice();
     for at in (0..names.len()).rev() {
         if kinds[at] & kind::FREE == 0 {

@@ -42,10 +42,11 @@ fn copy_metadata(py: Attached<'_>, from: &Object, to: &Object) -> PyResult<()> {
     to_exc.replace_cause(from_exc.cause());
     to_exc.replace_context(from_exc.context());
     if let Some(notes) = from.get_attr_opt(py, id!(py, __notes__))?
-        && notes.is_sequence() {
-            let notes = notes.sequence_list(py)?;
-            to.set_attr(py, id!(py, __notes__), Some(notes.as_object()))?;
-        }
+        && notes.is_sequence()
+    {
+        let notes = notes.sequence_list(py)?;
+        to.set_attr(py, id!(py, __notes__), Some(notes.as_object()))?;
+    }
     Ok(())
 }
 

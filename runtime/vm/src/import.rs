@@ -503,6 +503,7 @@ pub fn set_extension_loader(loader: ExtensionLoader) {
 }
 
 /// Gives code, and the code among its constants, another file name.
+#[allow(clippy::only_used_in_recursion)]
 fn fix_filename(py: Attached<'_>, code: &Code, path: &Str) {
     // SAFETY: the field owns a string. Readers see the old or the new one.
     let slot = unsafe { krait_object::Slot::<Object>::of(&code.raw().co_filename) };

@@ -16,9 +16,10 @@ pub fn cannot_import(py: Attached<'_>, module: &Object, package: Option<&Object>
     let mut initializing = false;
     if let Some(spec) = spec.as_ref().filter(|spec| !spec.is_none()) {
         if let Some(located) = spec.get_attr_opt(py, id!(py, has_location))?
-            && located.is_true(py)? {
-                origin = text_attr(py, spec, id!(py, origin))?;
-            }
+            && located.is_true(py)?
+        {
+            origin = text_attr(py, spec, id!(py, origin))?;
+        }
         if let Some(flag) = spec.get_attr_opt(py, id!(py, _initializing))? {
             initializing = flag.is_true(py)?;
         }

@@ -202,7 +202,7 @@ fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<
     let label = Str::new(py, label)?;
     raw.set_attr(py, id!(py, name), Some(label.as_object()))?;
     let is_tty = raw.call_method(py, id!(py, isatty), &[])?.is_true(py)?;
-    let line_buffering = krait_object::Bool::of(fd != 0 && (is_tty || fd == 2) && buffered || fd == 2);
+    let line_buffering = krait_object::Bool::of(fd == 2 || fd != 0 && is_tty && buffered);
     let write_through = krait_object::Bool::of(!config.buffered_stdio && fd != 0);
     let encoding = Str::new(py, &config.stdio_encoding)?;
     let errors = Str::new(py, if fd == 2 { "backslashreplace" } else { &config.stdio_errors })?;

@@ -71,9 +71,10 @@ pub(crate) fn fast_value(frame: &Frame, index: usize) -> Option<Ref<Object>> {
     // SAFETY: not null.
     let value = unsafe { word.object() };
     if kind & (kind::CELL | kind::FREE) != 0
-        && let Some(cell) = value.downcast_exact::<Cell>() {
-            return cell.get();
-        }
+        && let Some(cell) = value.downcast_exact::<Cell>()
+    {
+        return cell.get();
+    }
     Some(value.to_ref())
 }
 
@@ -96,18 +97,20 @@ pub(crate) fn fast_items(frame: &Frame) -> Vec<(&Str, Ref<Object>)> {
 /// What `locals()` gives for the frame: its namespace, or a new dict of a function's variables.
 pub fn snapshot(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
     if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED == 0
-        && let Some(namespace) = frame.namespace() {
-            return Ok(namespace.to_ref());
-        }
+        && let Some(namespace) = frame.namespace()
+    {
+        return Ok(namespace.to_ref());
+    }
     let dict = Dict::new(py)?;
     for (name, value) in fast_items(frame) {
         dict.set(py, name.as_object(), &value)?;
     }
     // SAFETY: the frame owns its frame object.
     if let Some(object) = unsafe { frame.0.frame_obj.get().cast::<FrameObject>().as_ref() }
-        && let Some(extra) = extra_slot(object).get() {
-            dict.merge(py, extra.as_object(), true)?;
-        }
+        && let Some(extra) = extra_slot(object).get()
+    {
+        dict.merge(py, extra.as_object(), true)?;
+    }
     Ok(dict.upcast())
 }
 
@@ -160,9 +163,10 @@ impl FrameLocalsProxy {
         let hashed = key.hash(py);
         hashed?;
         if let Some(at) = self.index_of(py, key, true)?
-            && let Some(value) = fast_value(self.owner().frame(), at) {
-                return Ok(Some(value));
-            }
+            && let Some(value) = fast_value(self.owner().frame(), at)
+        {
+            return Ok(Some(value));
+        }
         match extra_slot(self.owner()).get() {
             Some(extra) => extra.get(py, key),
             None => Ok(None),

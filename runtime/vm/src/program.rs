@@ -101,8 +101,7 @@ pub fn parse(args: &[String]) -> Parsed {
                 2,
             );
         }
-        let mut letters = arg[1..].char_indices();
-        for (offset, letter) in letters {
+        for (offset, letter) in arg[1..].char_indices() {
             let rest = &arg[1 + offset + letter.len_utf8()..];
             // The value of an option is the rest of the word or the next one.
             let value = |at: &mut usize| match rest.is_empty() {

@@ -64,25 +64,27 @@ fn py_ioctl(py: Attached<'_>, _: &Object, [fd, request, argument, mutate]: [Opt<
     let request = need(py, request)?.as_u64_mask(py)? as libc::Ioctl;
     let mutate = bool_or(py, mutate, true)?;
     if let Some(argument) = argument.filter(|argument| !argument.has_index() && argument.downcast::<Str>().is_none())
-        && mutate && let Ok(view) = Buffer::writable(py, argument).map_err(|raised| raised.clear(py)) {
-            let len = view.as_slice().len();
-            // SAFETY: a writable buffer. A short one is exchanged through a copy, so that the request has room.
-            let out = unsafe { view.as_mut_slice() };
-            if len > ROOM {
-                let data = out.as_mut_ptr();
-                // SAFETY: as above.
-                return sys(py, || unsafe { libc::ioctl(fd, request, data) })?.into_object(py);
-            }
-            let result = std::cell::Cell::new(0);
-            let copy = on_copy(py, out, |data| {
-                // SAFETY: the copy has room for what requests exchange.
-                let value = unsafe { libc::ioctl(fd, request, data) };
-                result.set(value);
-                value
-            })?;
-            out.copy_from_slice(copy.as_slice());
-            return result.get().into_object(py);
+        && mutate
+        && let Ok(view) = Buffer::writable(py, argument).map_err(|raised| raised.clear(py))
+    {
+        let len = view.as_slice().len();
+        // SAFETY: a writable buffer. A short one is exchanged through a copy, so that the request has room.
+        let out = unsafe { view.as_mut_slice() };
+        if len > ROOM {
+            let data = out.as_mut_ptr();
+            // SAFETY: as above.
+            return sys(py, || unsafe { libc::ioctl(fd, request, data) })?.into_object(py);
         }
+        let result = std::cell::Cell::new(0);
+        let copy = on_copy(py, out, |data| {
+            // SAFETY: the copy has room for what requests exchange.
+            let value = unsafe { libc::ioctl(fd, request, data) };
+            result.set(value);
+            value
+        })?;
+        out.copy_from_slice(copy.as_slice());
+        return result.get().into_object(py);
+    }
     let bytes = argument.map(|argument| bytes_arg(py, "ioctl", argument)).transpose()?.flatten();
     if let Some(bytes) = bytes {
         if bytes.len() > ROOM {

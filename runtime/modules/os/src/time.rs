@@ -10,8 +10,6 @@ use krait_object::{
 };
 use std::ffi::{CStr, CString, c_int};
 
-type Opt<'a> = Option<&'a Object>;
-
 /// `time.struct_time`.
 static STRUCT_TIME: StructSeq = StructSeq::new(
     "time.struct_time",

@@ -207,10 +207,11 @@ impl Function {
             return Err(raise!(py, ValueError, "{name} requires closure of length {free}, not {cells}"));
         }
         if let Some(closure) = &closure
-            && let Some(bad) = closure.as_slice().iter().find(|cell| cell.downcast_exact::<Cell>().is_none()) {
-                let given = bad.ty().name();
-                return Err(raise!(py, TypeError, "arg 5 (closure) expected cell, found {given}"));
-            }
+            && let Some(bad) = closure.as_slice().iter().find(|cell| cell.downcast_exact::<Cell>().is_none())
+        {
+            let given = bad.ty().name();
+            return Err(raise!(py, TypeError, "arg 5 (closure) expected cell, found {given}"));
+        }
         let function = Function::new(py, code, globals, None)?;
         if let Some(name) = name {
             // SAFETY: checked above.

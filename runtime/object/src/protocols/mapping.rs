@@ -117,15 +117,16 @@ impl Object {
             return status_result(unsafe { assign(self.as_ptr(), key.as_ptr(), value) });
         }
         if let Some(slots) = sequence(ty)
-            && slots.sq_ass_item.get().is_some() {
-                return match index_value(py, key)? {
-                    Some(index) => self.sequence_assign(py, index, value),
-                    None => {
-                        let name = key.ty().name();
-                        Err(raise!(py, TypeError, "sequence index must be integer, not '{name}'"))
-                    }
-                };
-            }
+            && slots.sq_ass_item.get().is_some()
+        {
+            return match index_value(py, key)? {
+                Some(index) => self.sequence_assign(py, index, value),
+                None => {
+                    let name = key.ty().name();
+                    Err(raise!(py, TypeError, "sequence index must be integer, not '{name}'"))
+                }
+            };
+        }
         let name = ty.name();
         Err(match value {
             Some(_) => raise!(py, TypeError, "'{name}' object does not support item assignment"),

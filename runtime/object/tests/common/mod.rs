@@ -36,7 +36,7 @@ fn test_hooks() -> Hooks {
         visit_frames: |_, _| {},
         check_signals: |_| Ok(()),
         current_globals: |_| None,
-        current_builtins: |py| Dict::new(py).ok().expect("memory").upcast(),
+        current_builtins: |py| Dict::new(py).expect("memory").upcast(),
         codec: |_, _, _, _, _| unreachable!("tests have no codecs"),
         codec_error_handler: |_, _| unreachable!("tests have no codecs"),
     }
@@ -113,6 +113,7 @@ pub fn complaint(py: Attached<'_>, error: krait_object::Raised) -> String {
 }
 
 /// `repr` of a result, or the complaint about it.
+#[allow(dead_code)]
 pub fn show(py: Attached<'_>, result: PyResult<Ref<Object>>) -> String {
     match result {
         Ok(object) => text(py, object.as_object().repr(py)),

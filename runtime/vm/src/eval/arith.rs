@@ -425,34 +425,34 @@ impl Eval<'_> {
                 () => self.unit().miss(),
             }
         }
-        self.to_bool_generic()
+        self.truth_generic()
     }
 
     #[inline(never)]
-    fn to_bool_generic(&mut self) -> Step {
+    fn truth_generic(&mut self) -> Step {
         let truth = self.object(1).is_true(self.py)?;
         self.replace_word(1, bool_word(truth));
         Ok(TO_BOOL_SKIP)
     }
 
     #[cold]
-    fn to_bool_deopt(&mut self) -> Step {
+    fn truth_deopt(&mut self) -> Step {
         self.unit().deoptimize(Opcode::TO_BOOL);
         self.save();
-        self.to_bool_generic()
+        self.truth_generic()
     }
 
     #[inline(always)]
     pub(super) fn TO_BOOL_BOOL(&mut self) -> Step {
         if self.object(1).downcast_exact::<Bool>().is_none() {
-            return self.to_bool_deopt();
+            return self.truth_deopt();
         }
         Ok(TO_BOOL_SKIP)
     }
 
     #[inline(always)]
     pub(super) fn TO_BOOL_INT(&mut self) -> Step {
-        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.to_bool_deopt() };
+        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.truth_deopt() };
         let word = bool_word(!int.is_zero());
         self.pop().close();
         self.push(word);
@@ -462,7 +462,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn TO_BOOL_NONE(&mut self) -> Step {
         if !self.object(1).is_none() {
-            return self.to_bool_deopt();
+            return self.truth_deopt();
         }
         self.poke(1, bool_word(false));
         Ok(TO_BOOL_SKIP)

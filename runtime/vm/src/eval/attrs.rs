@@ -75,16 +75,18 @@ impl Eval<'_> {
         let (arg, py) = (self.arg(), self.py);
         let name = self.name(arg >> 2);
         let (super_class, class, this) = (self.object(3), self.object(2), self.object(1));
-        if super_class.is(Super::type_object()) && !this.is_none()
-            && let Some(class) = class.downcast::<Type>() {
-                let start = superobject::check(py, class, this)?;
-                let mut unbound = false;
-                let flag = (arg & 1 != 0).then_some(&mut unbound);
-                if let Some(found) = superobject::lookup_after(py, class, this, &start, name, flag)? {
-                    drop(start);
-                    return Ok(self.finish_super(found, unbound));
-                }
+        if super_class.is(Super::type_object())
+            && !this.is_none()
+            && let Some(class) = class.downcast::<Type>()
+        {
+            let start = superobject::check(py, class, this)?;
+            let mut unbound = false;
+            let flag = (arg & 1 != 0).then_some(&mut unbound);
+            if let Some(found) = superobject::lookup_after(py, class, this, &start, name, flag)? {
+                drop(start);
+                return Ok(self.finish_super(found, unbound));
             }
+        }
         let proxy = if arg & 2 != 0 { super_class.call_pos(py, &[class, this])? } else { super_class.call0(py)? };
         let found = proxy.get_attr(py, name)?;
         drop(proxy);
@@ -127,12 +129,13 @@ impl Eval<'_> {
             SpecialMethod::AExit => id!(py, __aexit__),
         };
         if let Some(method) = owner.ty().lookup(py, name)
-            && method.ty().has_feature(krait_object::layout::Py_TPFLAGS_METHOD_DESCRIPTOR) {
-                let receiver = self.pop();
-                self.push_ref(method);
-                self.push(receiver);
-                return Ok(1);
-            }
+            && method.ty().has_feature(krait_object::layout::Py_TPFLAGS_METHOD_DESCRIPTOR)
+        {
+            let receiver = self.pop();
+            self.push_ref(method);
+            self.push(receiver);
+            return Ok(1);
+        }
         match owner.lookup_special(py, name)? {
             Some(method) => {
                 self.replace(1, method);

@@ -16,9 +16,10 @@ pub fn handled_exception(py: Attached<'_>) -> Option<Ref<Object>> {
         let value = at.exc_value.get();
         // SAFETY: the item owns its value.
         if let Some(value) = unsafe { value.cast::<Object>().as_ref() }
-            && !value.is_none() {
-                return Some(value.to_ref());
-            }
+            && !value.is_none()
+        {
+            return Some(value.to_ref());
+        }
         item = at.previous_item.get();
     }
     None

@@ -195,9 +195,10 @@ impl Eval<'_> {
             Err(raised) => return Err(self.explain_await(raised, object).into()),
         };
         if let Some(coroutine) = awaitable.as_object().downcast_exact::<Coroutine>()
-            && generator::delegate(coroutine.as_generator()).is_some() {
-                return Err(raise!(py, RuntimeError, "coroutine is being awaited already").into());
-            }
+            && generator::delegate(coroutine.as_generator()).is_some()
+        {
+            return Err(raise!(py, RuntimeError, "coroutine is being awaited already").into());
+        }
         self.replace(1, awaitable);
         Ok(1)
     }

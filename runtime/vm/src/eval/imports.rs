@@ -37,9 +37,10 @@ fn import_from(py: Attached<'_>, module: &Object, name: &Str) -> PyResult<Ref<Ob
         let full = Str::new(py, &format!("{}.{}", package.to_string_lossy(), name.to_string_lossy()))?;
         let modules = crate::sysmodule::get(py, "modules");
         if let Some(modules) = modules
-            && let Some(found) = modules.get_item_opt(py, full.as_object())? {
-                return Ok(found);
-            }
+            && let Some(found) = modules.get_item_opt(py, full.as_object())?
+        {
+            return Ok(found);
+        }
     }
     Err(cannot_import(py, module, package, name))
 }

@@ -9,10 +9,6 @@ use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-const T_OBJECT: c_int = 6;
-const T_BOOL: c_int = 14;
-const READONLY: c_int = 1;
-
 /// The layout that the three kinds of type parameters share.
 #[repr(C)]
 pub struct ParamObject {

@@ -349,8 +349,7 @@ pub fn chained<T>(
                 Ok(()) => Err(py.restore(first)),
                 Err(raised) => {
                     let exception = raised.take(py);
-                    let _: () = exception.replace_context(Some(first));
-                    drop(());
+                    exception.replace_context(Some(first));
                     Err(py.restore(exception))
                 }
             }

@@ -12,7 +12,6 @@ use krait_object::{
     Attached, ByteArray, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Type, Visit, exc, id, mem,
     none, pytype, raise,
 };
-use krait_sync::block::Wait;
 use krait_sync::mutex::ByteMutex;
 use std::ffi::c_int;
 use std::mem::{ManuallyDrop, offset_of};
@@ -72,7 +71,7 @@ impl Buffered {
             if self.owner.get() == thread_mark() {
                 return Err(raise!(py, RuntimeError, "reentrant call inside {}", self.as_object().repr(py)?));
             }
-            self.lock.lock_timed(Wait::DETACH);
+            self.lock.lock();
         }
         self.owner.set(thread_mark());
         // SAFETY: set by `new_object`, lives as long as the object, and belongs to the holder of the lock.
@@ -123,7 +122,6 @@ fn raw_count(py: Attached<'_>, what: &str, result: &Object, len: usize) -> PyRes
             let cause = raised.take(py);
             let failure = raise!(py, OSError, "raw {what}() failed").take(py);
             failure.replace_cause(Some(cause));
-            drop(());
             return Err(py.restore(failure));
         }
     };

@@ -8,7 +8,7 @@ use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::typedef::member;
 use krait_object::{
     Attached, Bytes, Field, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Type, Visit, exc, id, mem,
-    none, pytype, raise,
+    pytype, raise,
 };
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -593,9 +593,4 @@ pub fn writable_arg(py: Attached<'_>, function: &str, object: &Object) -> PyResu
             ))
         }
     }
-}
-
-/// `None`, as an object.
-pub fn none_object() -> Ref<Object> {
-    none()
 }

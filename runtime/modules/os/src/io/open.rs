@@ -48,8 +48,7 @@ fn abandon(py: Attached<'_>, stream: &Object) {
     if let Err(raised) = stream.call_method(py, id!(py, close), &[]) {
         let second = raised.take(py);
         if let Some(pending) = pending {
-            let _: () = second.replace_context(Some(pending));
-            drop(());
+            second.replace_context(Some(pending));
         }
         let _ = py.restore(second);
     } else if let Some(pending) = pending {

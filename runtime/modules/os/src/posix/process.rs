@@ -4,8 +4,8 @@ use crate::{objects, vm};
 use krait_object::exceptions::raise_os_error;
 use krait_object::layout::PyMethodDef;
 use krait_object::{
-    Attached, Bytes, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Set, Str, StructSeq, Tuple,
-    functions, id, raise,
+    Attached, Bytes, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Set, StructSeq, Tuple, functions,
+    raise,
 };
 use std::ffi::{CString, c_char, c_int};
 
@@ -719,11 +719,6 @@ fn forkpty(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
         unsafe { libc::forkpty(&raw mut main, null(), std::ptr::null(), std::ptr::null()) }
     })?;
     tuple(py, objects!(py; pid, main))
-}
-
-/// A name with the module of a warning or error.
-pub fn name_of(py: Attached<'_>, object: &Object) -> PyResult<Ref<Str>> {
-    object.get_attr(py, id!(py, __name__))?.str(py)
 }
 
 /// The functions of this file.

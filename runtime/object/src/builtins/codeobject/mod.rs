@@ -139,9 +139,10 @@ impl Code {
     /// The docstring, or None.
     pub fn doc(&self) -> Ref<Object> {
         if self.0.co_flags.get() & CO_HAS_DOCSTRING != 0
-            && let Some(doc) = self.consts().as_slice().first() {
-                return doc.to_ref();
-            }
+            && let Some(doc) = self.consts().as_slice().first()
+        {
+            return doc.to_ref();
+        }
         none()
     }
 
