@@ -6,7 +6,7 @@
 use crate::compile::{Mode, compile_source};
 use crate::interp::{current, thread_ident};
 use krait_object::{
-    Attached, Bytes, Code, Dict, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id, none, raise,
+    Attached, Bytes, Code, Dict, Layout, Module, Object, PyResult, Ref, Str, Tuple, functions, id, none, raise,
 };
 use krait_sync::recursive::RecursiveMutex;
 use std::borrow::Cow;
@@ -186,92 +186,6 @@ fn resolve(py: Attached<'_>, name: &Str, globals: Option<&Object>, level: isize)
     let absolute =
         importlib.call_method(py, id!(py, _resolve_name), &[name.as_object(), &package, level.as_object()])?;
     absolute.downcast().map_err(|_| raise!(py, TypeError, "module name must be a string"))
-}
-
-/// `from module import name`: the attribute, or the submodule that a circular import has not bound yet.
-///
-/// # Errors
-/// `ImportError` when there is neither.
-pub fn import_from(py: Attached<'_>, module: &Object, name: &Str) -> PyResult<Ref<Object>> {
-    if let Some(value) = module.get_attr_opt(py, name)? {
-        return Ok(value);
-    }
-    let package = match module.get_attr_opt(py, id!(py, __name__))? {
-        Some(package) if (*package).downcast::<Str>().is_some() => Some(package),
-        _ => None,
-    };
-    if let Some(package) = &package {
-        let full = Str::new(py, &format!("{}.{name}", package.str(py)?))?;
-        if let Some(value) = modules(py)?.get(py, full.as_object())? {
-            return Ok(value);
-        }
-    }
-    Err(cannot_import(py, module, package.as_deref(), name))
-}
-
-/// The error of `from .. import` with what is known about the module.
-fn cannot_import(py: Attached<'_>, module: &Object, package: Option<&Object>, name: &Str) -> Raised {
-    fn build(py: Attached<'_>, module: &Object, package: Option<&Object>, name: &Str) -> PyResult<Raised> {
-        let shown = match package {
-            Some(package) => package.str(py)?.to_string(),
-            None => "<unknown module name>".to_owned(),
-        };
-        let file = match module.get_attr_opt(py, id!(py, __file__))? {
-            Some(file) if (*file).downcast::<Str>().is_some() => Some(file),
-            _ => None,
-        };
-        let location = match &file {
-            Some(file) => file.str(py)?.to_string(),
-            None => "unknown location".to_owned(),
-        };
-        let partial = is_initializing(py, module)?;
-        let message = if partial {
-            format!(
-                "cannot import name '{name}' from partially initialized module '{shown}' (most likely due to a circular import) ({location})"
-            )
-        } else {
-            format!("cannot import name '{name}' from '{shown}' ({location})")
-        };
-        Ok(krait_object::exceptions::raise_import_error(
-            py,
-            krait_object::exc::ImportError(),
-            format_args!("{message}"),
-            package,
-            file.as_deref(),
-            Some(name.as_object()),
-        ))
-    }
-    build(py, module, package, name).unwrap_or_else(|raised| raised)
-}
-
-/// `from module import *` into a namespace.
-///
-/// # Errors
-/// What attribute access raises; `ImportError` for a module without `__dict__` and `__all__`.
-pub fn import_star(py: Attached<'_>, module: &Object, namespace: &Object) -> PyResult<()> {
-    let (names, skip_private) = match module.get_attr_opt(py, id!(py, __all__))? {
-        Some(all) => (all, false),
-        None => match module.get_attr_opt(py, id!(py, __dict__))? {
-            Some(dict) => (dict.call_method(py, id!(py, keys), &[])?, true),
-            None => return Err(raise!(py, ImportError, "from-import-* object has no __dict__ and no __all__")),
-        },
-    };
-    for item in names.collect(py)? {
-        let Some(name) = (*item).downcast::<Str>() else {
-            let owner = module.get_attr_opt(py, id!(py, __name__))?.unwrap_or_else(none).str(py)?;
-            let (kind, role) = if skip_private { ("Key", "__dict__") } else { ("Item", "__all__") };
-            return Err(raise!(py, TypeError, "{kind} in {owner}.{role} must be str, not {}", item.ty().name()));
-        };
-        if skip_private && !name.is_empty() && name.char_at(0) == '_' as u32 {
-            continue;
-        }
-        let value = module.get_attr(py, name)?;
-        match namespace.downcast_exact::<Dict>() {
-            Some(dict) => dict.set(py, &item, &value)?,
-            None => namespace.set_item(py, &item, &value)?,
-        }
-    }
-    Ok(())
 }
 
 /// A frozen module: where its source lies in the embedded library.
@@ -529,7 +443,7 @@ fn source_hash(py: Attached<'_>, _: &Object, [key, source]: [Option<&Object>; 2]
     let (Some(key), Some(source)) = (key, source) else { return Err(py.bad_internal_call()) };
     let key = key.as_u64_mask(py)?;
     let source = source.bytes(py)?;
-    Bytes::new(py, &krait_object::hash::siphash13(key, 0, source.as_slice()).to_le_bytes())
+    Bytes::new(py, &krait_text::hash::siphash13(krait_text::hash::Key(key, 0), source.as_slice()).to_le_bytes())
 }
 
 fn override_nothing(_: Attached<'_>, _: &Object, _: &Object) -> i64 {

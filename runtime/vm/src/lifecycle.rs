@@ -91,9 +91,6 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     drop(interpreter.sys_dict.replace(Some(sys.dict().to_ref())));
     sys.add(py, "modules", modules.as_object())?;
     modules.set_str(py, "sys", sys.as_object())?;
-    if !import::builtin_names().contains(&"_io") {
-        return bare_streams(py);
-    }
     import::install_importlib(py)?;
     if interpreter.config.install_signal_handlers && interpreter.is_main() {
         install_signal_handlers(py)?;
@@ -122,31 +119,6 @@ fn install_signal_handlers(py: Attached<'_>) -> PyResult<()> {
         raised.clear(py);
         Ok(())
     })
-}
-
-/// Standard output and error for a build without the `io` modules: `write` and `flush` only.
-fn bare_streams(py: Attached<'_>) -> PyResult<()> {
-    fn write(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<()> {
-        use std::io::Write;
-        let text = text.str(py)?;
-        let _ = std::io::stdout().write_all(text.to_string_lossy().as_bytes());
-        Ok(())
-    }
-    fn flush(_: Attached<'_>, _: &Object) {}
-    let stream = Module::new(py, "bare_stream")?;
-    stream.add_functions(
-        py,
-        krait_object::functions! {
-            o "write" => write, "", "Writes text.";
-            noargs "flush" => flush, "", "Does nothing.";
-        },
-    )?;
-    sysmodule::set(py, "stdout", stream.as_object())?;
-    let main = Module::new(py, "__main__")?;
-    if let Some(builtins) = current(py).builtins.get() {
-        main.add(py, "__builtins__", builtins.as_object())?;
-    }
-    import::modules(py)?.set_str(py, "__main__", main.as_object())
 }
 
 /// Makes `sys.stdin`, `sys.stdout` and `sys.stderr`.

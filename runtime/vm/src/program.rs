@@ -446,10 +446,6 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
     let file = Str::from_fs_bytes(py, absolute.as_os_str().as_bytes())?;
     main.set_str(py, "__file__", file.as_object())?;
     main.set_str(py, "__cached__", &none())?;
-    if !import::builtin_names().contains(&"_io") {
-        let name = Str::from_fs_bytes(py, path.as_bytes())?;
-        return run_code(py, &*compile::compile_source(py, &source, &name, compile::Mode::Exec, &Default::default())?);
-    }
     let bootstrap = import::import_module(py, "_frozen_importlib_external")?;
     let compiled = path.ends_with(".pyc") || source.starts_with(&(platform::PYC_MAGIC_TOKEN as u32).to_le_bytes());
     let loader = if compiled { "SourcelessFileLoader" } else { "SourceFileLoader" };
