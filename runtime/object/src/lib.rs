@@ -20,6 +20,7 @@ pub mod invariants;
 pub mod mem;
 pub mod mode;
 pub mod names;
+pub mod native;
 pub mod stack;
 pub mod state;
 pub mod suggest;

@@ -2,8 +2,8 @@
 //!
 //! Classes that answered once are remembered by weak reference. Each new registration makes the negative answers of
 //! all classes stale, by a counter.
-use crate::util::{Arg, State, Trace, alloc, ready, required};
 use krait_object::layout::{Field, Py_TPFLAGS_MAPPING, Py_TPFLAGS_SEQUENCE};
+use krait_object::native::{Arg, State, Trace, alloc, ready, required};
 use krait_object::{
     Attached, FrozenSet, Layout, List, Module, Object, PyResult, Ref, Set, Str, Tuple, Type, WeakRef, functions, id,
     pytype, raise,
@@ -29,7 +29,7 @@ impl Trace for Caches {
     }
 }
 
-native! {
+krait_object::native! {
     /// What an abstract class keeps under `_abc_impl`.
     pub struct AbcData { caches: State<Caches>, version: Field<u64> }
 }

@@ -2,12 +2,12 @@
 //!
 //! A deque's items lie behind a short lock; Python code (comparison, iteration of arguments) runs outside it and finds
 //! changes made meanwhile through a counter.
-use crate::util::{Arg, State, add_type, alloc, part, ready, required};
 use krait_object::args::{Args, Signature};
 use krait_object::builtins::container::ReprGuard;
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::builtins::odictobject::ODict;
 use krait_object::layout::{Field, PyDictObject, PyObject};
+use krait_object::native::{Arg, State, add_type, alloc, part, ready, required};
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::CompareOp;
 use krait_object::{
@@ -19,7 +19,7 @@ use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
-native! {
+krait_object::native! {
     /// `deque`.
     pub struct Deque { items: State<VecDeque<Ref<Object>>>, changes: Field<usize>, maxlen: Field<isize>, weaklist: Field<*mut PyObject> }
 }
@@ -429,7 +429,7 @@ impl Deque {
     }
 }
 
-native! {
+krait_object::native! {
     /// The iterator of a deque.
     pub struct DequeIter { deque: Slot<Deque>, at: Field<usize>, left: Field<usize>, changes: Field<usize>, reverse: Field<bool> }
 }
@@ -679,7 +679,7 @@ impl DefaultDict {
     }
 }
 
-native! {
+krait_object::native! {
     /// The property of a named tuple's field.
     pub struct TupleGetter { index: Field<isize>, doc: Slot }
 }

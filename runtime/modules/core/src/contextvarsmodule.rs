@@ -1,10 +1,10 @@
 //! `_contextvars`: contexts, context variables and tokens.
 //!
 //! A context is a map behind an `Arc`: copying a context shares the map, and the first change after that copies it.
-use crate::util::{Arg, State, Trace, add_type, alloc, part, ready, required};
 use krait_object::args::{Args, Signature};
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::{Field, PyObject};
+use krait_object::native::{Arg, State, Trace, add_type, alloc, part, ready, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, IntoObject, Layout, List, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, exc, functions,
@@ -35,12 +35,13 @@ impl Trace for Map {
     }
 }
 
-native! {
+krait_object::native! {
     /// `Context`.
     pub struct Context { map: State<Map>, previous: Slot<Context>, entered: Field<bool>, weaklist: Field<*mut PyObject> }
 }
 pytype! {
-    static CONTEXT: "_contextvars.Context" for Context {
+    #[unsafe(no_mangle)]
+    pub static PyContext_Type: "_contextvars.Context" for Context {
         base: Object, flags: [HAVE_GC],
         doc: "A set of values of context variables.",
         slots: {
@@ -218,12 +219,13 @@ impl Context {
     }
 }
 
-native! {
+krait_object::native! {
     /// `ContextVar`.
     pub struct ContextVar { name: Slot<Str>, default: Slot }
 }
 pytype! {
-    static CONTEXT_VAR: "_contextvars.ContextVar" for ContextVar {
+    #[unsafe(no_mangle)]
+    pub static PyContextVar_Type: "_contextvars.ContextVar" for ContextVar {
         base: Object, flags: [HAVE_GC],
         doc: "A variable whose value depends on the context.",
         slots: {
@@ -308,12 +310,13 @@ impl ContextVar {
     }
 }
 
-native! {
+krait_object::native! {
     /// `Token`.
     pub struct Token { var: Slot<ContextVar>, context: Slot<Context>, old: Slot, used: Field<bool> }
 }
 pytype! {
-    static TOKEN: "_contextvars.Token" for Token {
+    #[unsafe(no_mangle)]
+    pub static PyContextToken_Type: "_contextvars.Token" for Token {
         base: Object, flags: [HAVE_GC],
         doc: "What restores the value before a ContextVar.set().",
         slots: {
@@ -349,7 +352,7 @@ impl Token {
     }
 }
 
-native! {
+krait_object::native! {
     /// What stands for no old value.
     pub struct Missing {}
 }

@@ -1,9 +1,9 @@
 //! `_functools`: `partial`, `reduce`, `cmp_to_key` and the wrapper of `lru_cache`.
-use crate::util::{Arg, State, Trace, add_type, alloc, part, ready, required};
 use krait_object::args::{Args, ArgsBuf, as_borrowed};
 use krait_object::builtins::classobject::Method;
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::{Field, PyObject};
+use krait_object::native::{Arg, State, Trace, add_type, alloc, part, ready, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, functions,
@@ -12,7 +12,7 @@ use krait_object::{
 use std::ffi::c_int;
 use std::mem::offset_of;
 
-native! {
+krait_object::native! {
     /// The place of a positional argument of `partial` that the call fills.
     pub struct Placeholder {}
 }
@@ -51,7 +51,7 @@ impl Placeholder {
     }
 }
 
-native! {
+krait_object::native! {
     /// `partial`.
     pub struct Partial {
         func: Slot, args: Slot<Tuple>, kwargs: Slot<Dict>, dict: Slot<Dict>,
@@ -242,7 +242,7 @@ impl Partial {
     }
 }
 
-native! {
+krait_object::native! {
     /// What `cmp_to_key` makes: a key that compares through a function.
     pub struct KeyObject { cmp: Slot, object: Slot }
 }
@@ -401,7 +401,7 @@ impl Lru {
     }
 }
 
-native! {
+krait_object::native! {
     /// `lru_cache`'s wrapper. `cache` maps keys to values, or to places in `order` when the size is bounded.
     pub struct LruCache {
         func: Slot, cache: Slot<Dict>, cache_info: Slot, dict: Slot<Dict>, kwd_mark: Slot, weaklist: Field<*mut PyObject>,

@@ -1,7 +1,4 @@
 //! Native modules of the standard library that need no other library.
-#[macro_use]
-pub mod util;
-
 pub mod abcmodule;
 pub mod codecsmodule;
 pub mod collectionsmodule;

@@ -1,6 +1,6 @@
 //! `_operator`: operators as functions, and callables that fetch items, attributes or method results.
-use crate::util::{Arg, Fixed, add_type, alloc, required};
 use krait_object::args::{Args, ArgsBuf};
+use krait_object::native::{Arg, Fixed, add_type, alloc, required};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::CompareOp;
@@ -126,7 +126,7 @@ fn compare_digest(py: Attached<'_>, _: &Object, args: Two<'_>) -> PyResult<bool>
     Ok(same(BytesArg::new(py, left)?.as_slice(), BytesArg::new(py, right)?.as_slice()))
 }
 
-native! {
+krait_object::native! {
     /// `itemgetter`.
     pub struct ItemGetter { items: Slot<Tuple> }
 }
@@ -190,7 +190,7 @@ impl ItemGetter {
     }
 }
 
-native! {
+krait_object::native! {
     /// `attrgetter`: the names as given, and each split at its dots.
     pub struct AttrGetter { names: Slot<Tuple>, paths: Fixed<Vec<Vec<Ref<Str>>>> }
 }
@@ -262,7 +262,7 @@ impl AttrGetter {
     }
 }
 
-native! {
+krait_object::native! {
     /// `methodcaller`.
     pub struct MethodCaller { name: Slot<Str>, args: Slot<Tuple>, kwargs: Slot<Dict> }
 }
@@ -326,8 +326,8 @@ impl MethodCaller {
         })
     }
     fn reduce(py: Attached<'_>, this: &MethodCaller) -> PyResult<Ref<Tuple>> {
-        let name = crate::util::part(py, &this.name)?.upcast();
-        let args = crate::util::part(py, &this.args)?;
+        let name = krait_object::native::part(py, &this.name)?.upcast();
+        let args = krait_object::native::part(py, &this.args)?;
         let class = this.as_object().ty().to_ref().upcast();
         let mut all = vec![name.clone()];
         match this.kwargs.get().filter(|kwargs| !kwargs.is_empty()) {

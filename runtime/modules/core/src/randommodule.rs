@@ -1,6 +1,6 @@
 //! `_random`: the generator MT19937 of Matsumoto and Nishimura (1998).
-use crate::util::{Arg, State, Trace, add_type, alloc, required};
 use krait_object::args::Args;
+use krait_object::native::{Arg, State, Trace, add_type, alloc, required};
 use krait_object::{Attached, Int, IntoObject, Module, Object, PyResult, Ref, Tuple, Type, pytype, raise};
 
 const N: usize = 624;
@@ -73,7 +73,7 @@ impl Twister {
     }
 }
 
-native! {
+krait_object::native! {
     /// `Random`.
     pub struct Random { twister: State<Twister> }
 }

@@ -1,9 +1,9 @@
 //! `_sre`: compiled patterns, matches and scanners over the engine in `krait_text::sre`.
-use crate::util::{Arg, Fixed, Trace, alloc, part, ready, required};
 use krait_object::args::Args;
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::hooks::hooks;
 use krait_object::layout::{Field, PyObject};
+use krait_object::native::{Arg, Fixed, Trace, alloc, part, ready, required};
 use krait_object::protocols::buffer::Buffer;
 use krait_object::protocols::iter::CallIter;
 use krait_object::typedef::CompareOp;
@@ -29,7 +29,7 @@ pub struct Compiled {
 }
 impl Trace for Compiled {}
 
-native! {
+krait_object::native! {
     /// `re.Pattern`.
     pub struct Pattern {
         compiled: Fixed<Compiled>, pattern: Slot, flags: Field<isize>, groupindex: Slot<Dict>, indexgroup: Slot<Tuple>,
@@ -535,7 +535,7 @@ pub enum Piece {
 }
 impl Trace for Piece {}
 
-native! {
+krait_object::native! {
     /// A parsed replacement.
     pub struct Template { pieces: Fixed<Vec<Piece>> }
 }
@@ -560,7 +560,7 @@ impl Trace for Spans {
     }
 }
 
-native! {
+krait_object::native! {
     /// `re.Match`.
     pub struct Match {
         pattern: Slot<Pattern>, string: Slot, regs: Slot<Tuple>, spans: Fixed<Spans>,
@@ -712,7 +712,7 @@ impl Match {
     }
 }
 
-native! {
+krait_object::native! {
     /// What `Pattern.scanner` gives.
     pub struct Scanner {
         pattern: Slot<Pattern>, string: Slot, start: Field<usize>, pos: Field<usize>, end: Field<usize>,

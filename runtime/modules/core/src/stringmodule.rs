@@ -1,11 +1,11 @@
 //! `_string`: the parser of format strings for `string.Formatter`.
-use crate::util::{alloc, ready};
 use krait_object::layout::Field;
+use krait_object::native::{alloc, ready};
 use krait_object::{
     Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, functions, none, pytype, raise,
 };
 
-native! {
+krait_object::native! {
     /// Pairs of literal text and replacement field.
     pub struct FormatterIter { text: Slot<Str>, at: Field<usize> }
 }
@@ -109,7 +109,7 @@ impl FormatterIter {
     }
 }
 
-native! {
+krait_object::native! {
     pub struct FieldNameIter { text: Slot<Str>, at: Field<usize> }
 }
 pytype! {

@@ -1,7 +1,7 @@
 //! `_struct`: values from and to packed bytes.
-use crate::util::{Arg, Fixed, Trace, add_type, alloc, part, required};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::{Field, PyObject};
+use krait_object::native::{Arg, Fixed, add_type, alloc, part, required};
 use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::{
     Attached, Bytes, Complex, Int, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type,
@@ -29,7 +29,6 @@ pub struct Layouts {
     values: usize,
     big: bool,
 }
-impl Trace for Arc<Layouts> {}
 
 /// The error class of the module.
 fn error_class(py: Attached<'_>) -> PyResult<Ref<Type>> {
@@ -479,7 +478,7 @@ impl Layouts {
     }
 }
 
-native! {
+krait_object::native! {
     /// What `iter_unpack` gives.
     pub struct UnpackIter { layouts: Fixed<Arc<Layouts>>, buffer: Slot, at: Field<usize> }
 }
@@ -518,7 +517,7 @@ impl UnpackIter {
     }
 }
 
-native! {
+krait_object::native! {
     /// `Struct`.
     pub struct Struct { layouts: Fixed<Arc<Layouts>>, format: Slot<Str>, weaklist: Field<*mut PyObject> }
 }
@@ -609,7 +608,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         },
     )?;
     add_type::<Struct>(py, module, "Struct")?;
-    crate::util::ready::<UnpackIter>(py)?;
-    let error = crate::util::new_exception(py, "struct", "error", exc::Exception())?;
+    krait_object::native::ready::<UnpackIter>(py)?;
+    let error = krait_object::native::new_exception(py, "struct", "error", exc::Exception())?;
     module.add(py, "error", &error)
 }

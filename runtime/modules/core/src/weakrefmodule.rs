@@ -1,6 +1,6 @@
 //! `_weakref`: weak references.
-use crate::util::{Arg, add_type, required};
 use krait_object::builtins::weakrefobject::{self, CallableProxy, Proxy, WeakRef};
+use krait_object::native::{Arg, add_type, required};
 use krait_object::{Attached, Dict, Layout, List, Module, Object, PyResult, Ref, functions, raise};
 
 fn proxy(py: Attached<'_>, _: &Object, [object, callback]: [Arg<'_>; 2]) -> PyResult<Ref<WeakRef>> {

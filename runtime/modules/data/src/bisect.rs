@@ -1,5 +1,5 @@
 //! `_bisect`: search in sorted sequences.
-use crate::util::{Arg, required};
+use krait_object::native::{Arg, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{Attached, Int, Layout, List, Module, Object, PyResult, functions, id, raise};
 

@@ -1,6 +1,6 @@
 //! `_md5`, `_sha1`, `_sha2`: hash functions.
-use crate::util::{State, Trace, add_type, alloc};
 use krait_object::args::{Args, Signature};
+use krait_object::native::{State, Trace, add_type, alloc};
 use krait_object::protocols::buffer::Buffer;
 use krait_object::{Attached, Bytes, Layout, Module, Object, PyResult, Ref, Str, functions, pytype, raise};
 use md5::Digest;
@@ -30,7 +30,7 @@ fn hex(bytes: &[u8]) -> String {
 
 macro_rules! hashes {
     ($($Type:ident $symbol:ident $full:literal $name:literal $make:ident $hasher:ty, $block:literal $size:literal;)*) => {$(
-        native! {
+        krait_object::native! {
             /// Objects of one hash function.
             struct $Type { state: State<Hasher<$hasher>> }
         }

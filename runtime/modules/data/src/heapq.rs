@@ -1,5 +1,5 @@
 //! `_heapq`: lists as priority queues.
-use crate::util::{Arg, required, type_name};
+use krait_object::native::{Arg, required, type_name};
 use krait_object::typedef::CompareOp;
 use krait_object::{Attached, IntoObject, Layout, List, Module, Object, PyResult, Ref, exc, functions, raise};
 

@@ -1,9 +1,5 @@
 //! Native modules of the standard library: numbers, text, data formats, hashes.
-#[macro_use]
-pub mod util;
-
 pub mod bisect;
-pub mod contextvars;
 pub mod hashes;
 pub mod heapq;
 
@@ -13,7 +9,6 @@ use krait_vm::import::BuiltinModule;
 pub fn modules() -> Vec<BuiltinModule> {
     let module = |name, doc, exec| BuiltinModule { name, doc, exec };
     vec![
-        module("_contextvars", "Variables whose values belong to a context.", contextvars::exec),
         module("_md5", "The hash function MD5.", hashes::exec_md5),
         module("_sha1", "The hash function SHA-1.", hashes::exec_sha1),
         module("_sha2", "The hash functions of SHA-2.", hashes::exec_sha2),

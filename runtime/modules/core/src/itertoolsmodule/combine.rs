@@ -1,7 +1,7 @@
 //! `product`, `permutations`, `combinations`, `combinations_with_replacement`.
 use super::{add_type, iterator};
-use crate::util::{State, Trace, alloc, required};
 use krait_object::args::{Args, Signature};
+use krait_object::native::{State, Trace, alloc, required};
 use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Str, Tuple, Type, Visit, raise};
 use std::ffi::c_int;
 
@@ -97,7 +97,7 @@ impl Selection {
 
 macro_rules! selection {
     ($ty:ident $sym:ident $name:literal $advance:ident, $doc:literal) => {
-        native! {
+        krait_object::native! {
             #[doc = $name]
             pub struct $ty { state: State<Selection> }
         }

@@ -1,11 +1,11 @@
 //! `compress`, `dropwhile`, `takewhile`, `filterfalse`, `starmap`, `islice`, `pairwise`, `batched`, `zip_longest`.
 use super::{add_type, iterator, no_keywords};
-use crate::util::{State, alloc, part, required};
 use krait_object::args::{Args, Signature, check_positional};
 use krait_object::layout::Field;
+use krait_object::native::{State, alloc, part, required};
 use krait_object::{Attached, Bool, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, none, raise};
 
-native! {
+krait_object::native! {
     /// `compress`.
     pub struct Compress { data: Slot, selectors: Slot }
 }
@@ -36,7 +36,7 @@ impl Compress {
 /// The classes with a function and an iterator. `$state` is set when the function need not be asked any more.
 macro_rules! with_function {
     ($ty:ident $sym:ident $name:literal $short:literal, $doc:literal) => {
-        native! {
+        krait_object::native! {
             #[doc = $name]
             pub struct $ty { func: Slot, iter: Slot, done: Field<bool> }
         }
@@ -105,7 +105,7 @@ impl StarMap {
     }
 }
 
-native! {
+krait_object::native! {
     /// `islice`; a negative stop is no stop.
     pub struct Islice { iter: Slot, next: Field<isize>, stop: Field<isize>, step: Field<isize>, count: Field<isize> }
 }
@@ -177,7 +177,7 @@ impl Islice {
     }
 }
 
-native! {
+krait_object::native! {
     /// `pairwise`.
     pub struct Pairwise { iter: Slot, old: Slot }
 }
@@ -216,7 +216,7 @@ impl Pairwise {
     }
 }
 
-native! {
+krait_object::native! {
     /// `batched`.
     pub struct Batched { iter: Slot, size: Field<usize>, strict: Field<bool> }
 }
@@ -265,7 +265,7 @@ impl Batched {
     }
 }
 
-native! {
+krait_object::native! {
     /// `zip_longest`; an exhausted source is `None`.
     pub struct ZipLongest { iters: State<Vec<Option<Ref<Object>>>>, fill: Slot }
 }

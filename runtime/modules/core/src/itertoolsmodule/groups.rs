@@ -1,11 +1,11 @@
 //! `groupby`.
 use super::{add_type, iterator};
-use crate::util::{alloc, part, required};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::Field;
+use krait_object::native::{alloc, part, required};
 use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Tuple, Type, raise};
 
-native! {
+krait_object::native! {
     /// `groupby`. `round` tells a group whether it is still the current one.
     pub struct GroupBy { iter: Slot, key: Slot, target: Slot, current_key: Slot, current: Slot, round: Field<usize> }
 }
@@ -61,7 +61,7 @@ impl GroupBy {
     }
 }
 
-native! {
+krait_object::native! {
     /// One group of `groupby`.
     pub struct Grouper { parent: Slot<GroupBy>, key: Slot, round: Field<usize> }
 }

@@ -1,13 +1,13 @@
 //! `count`, `cycle`, `repeat`, `accumulate`, `chain`.
 use super::{add_type, iterator, no_keywords};
-use crate::util::{State, alloc, part};
 use krait_object::args::{Args, Signature};
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::Field;
+use krait_object::native::{State, alloc, part};
 use krait_object::protocols::number::BinaryOp;
 use krait_object::{Attached, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Type, raise};
 
-native! {
+krait_object::native! {
     /// `count`: in machine words while `slow` is empty.
     pub struct Count { fast: Field<isize>, slow: Slot, step: Slot }
 }
@@ -64,7 +64,7 @@ impl Count {
     }
 }
 
-native! {
+krait_object::native! {
     /// `cycle`: what was seen, then what was seen again.
     pub struct Cycle { iter: Slot, saved: State<Vec<Ref<Object>>>, at: Field<usize> }
 }
@@ -96,7 +96,7 @@ impl Cycle {
     }
 }
 
-native! {
+krait_object::native! {
     /// `repeat`; a negative count is endless.
     pub struct Repeat { item: Slot, left: Field<isize> }
 }
@@ -142,7 +142,7 @@ impl Repeat {
     }
 }
 
-native! {
+krait_object::native! {
     /// `accumulate`.
     pub struct Accumulate { iter: Slot, total: Slot, func: Slot, initial: Slot }
 }
@@ -152,7 +152,7 @@ impl Accumulate {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Accumulate>> {
         const SIG: Signature = Signature::parse("accumulate", "(iterable, func=None, *, initial=None)");
         let [iterable, func, initial] = SIG.bind::<3>(py, args)?;
-        let iter = crate::util::required(py, iterable)?.iter(py)?;
+        let iter = krait_object::native::required(py, iterable)?.iter(py)?;
         let given = |value: Option<&Object>| value.filter(|value| !value.is_none()).map(|value| value.to_ref());
         let this = alloc::<Accumulate>(py, ty)?;
         drop(this.iter.replace(Some(iter)));
@@ -178,7 +178,7 @@ impl Accumulate {
     }
 }
 
-native! {
+krait_object::native! {
     /// `chain`: the iterator of iterables, and the one that is being read.
     pub struct Chain { source: Slot, active: Slot }
 }

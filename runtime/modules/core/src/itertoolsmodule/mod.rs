@@ -6,7 +6,7 @@ mod groups;
 mod infinite;
 mod tee;
 
-use crate::util::add_type;
+use krait_object::native::add_type;
 use krait_object::{Attached, Module, PyResult};
 
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {

@@ -1,8 +1,8 @@
 //! `tee`: iterators that share a source through blocks of items.
 use super::{add_type, iterator};
-use crate::util::{Arg, State, Trace, alloc, part, required};
 use krait_object::args::Args;
 use krait_object::layout::{Field, PyObject};
+use krait_object::native::{Arg, State, Trace, alloc, part, required};
 use krait_object::{
     Attached, Layout, Module, Object, PyResult, Ref, Slot, Tuple, Type, Visit, functions, id, pytype, raise,
 };
@@ -26,7 +26,7 @@ impl Trace for Block {
     }
 }
 
-native! {
+krait_object::native! {
     /// One block.
     pub struct TeeData { source: Slot, block: State<Block>, running: Field<bool> }
 }
@@ -99,7 +99,7 @@ impl TeeData {
     }
 }
 
-native! {
+krait_object::native! {
     /// A reader of the blocks.
     pub struct Tee { data: Slot<TeeData>, at: Field<usize>, weaklist: Field<*mut PyObject> }
 }

@@ -1,7 +1,7 @@
 //! Functions of floats.
 use super::{domain_error, range_error, real, shown};
-use crate::util::{Arg, required};
 use krait_object::layout::PyMethodDef;
+use krait_object::native::{Arg, required};
 use krait_object::protocols::number::BinaryOp;
 use krait_object::{Attached, Float, Int, IntoObject, Object, PyResult, Raised, Ref, Tuple, functions, id, raise};
 

@@ -1,7 +1,7 @@
 //! Functions of integers.
-use crate::util::{Arg, required};
 use krait_object::args::Args;
 use krait_object::layout::PyMethodDef;
+use krait_object::native::{Arg, required};
 use krait_object::{Attached, Int, Object, PyResult, Ref, functions, raise};
 use num_bigint::{BigInt, BigUint, Sign};
 

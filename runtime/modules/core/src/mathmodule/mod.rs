@@ -7,7 +7,7 @@ use krait_object::{Attached, IntoObject, Module, Object, PyResult, Raised, raise
 
 /// An argument as a float.
 fn real(py: Attached<'_>, object: Option<&Object>) -> PyResult<f64> {
-    crate::util::required(py, object)?.as_f64(py)
+    krait_object::native::required(py, object)?.as_f64(py)
 }
 
 #[cold]

@@ -1,7 +1,7 @@
 //! Sums, products and distances of many numbers.
-use crate::util::{Arg, required};
 use krait_object::args::Args;
 use krait_object::layout::PyMethodDef;
+use krait_object::native::{Arg, required};
 use krait_object::protocols::number::BinaryOp;
 use krait_object::{Attached, Float, Int, IntoObject, Layout, Object, PyResult, Ref, Tuple, functions, raise};
 

@@ -1,7 +1,7 @@
-//! What the modules of this crate share: declarations of native classes and state that lives in an object.
-use krait_object::layout::Field;
-use krait_object::typedef::{StaticType, link_static};
-use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Type, Visit, gc, mem};
+//! Classes of native modules: their structs, and Rust state that lives in an object.
+use crate::layout::Field;
+use crate::typedef::{StaticType, link_static};
+use crate::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Type, Visit, gc, mem};
 use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -49,6 +49,8 @@ impl<T: Trace> Trace for Option<T> {
         self.as_ref().map_or(Ok(()), |value| value.trace(visit))
     }
 }
+/// What is shared is not traced: a reference in it would be counted once but visited by every sharer.
+impl<T> Trace for std::sync::Arc<T> {}
 impl<T: Trace> Trace for Vec<T> {
     fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
         self.iter().try_for_each(|item| item.trace(visit))
@@ -141,20 +143,20 @@ macro_rules! native {
         $(#[$meta])*
         #[repr(C)]
         $vis struct $Ty {
-            ob_base: krait_object::layout::PyObject,
+            ob_base: $crate::layout::PyObject,
             $($(#[$fmeta])* $field: $ft,)*
         }
         #[allow(dead_code)]
         impl $Ty {
             /// # Safety
             /// The `tp_dealloc` of the type.
-            unsafe fn dealloc(py: krait_object::Attached<'_>, this: ::std::ptr::NonNull<$Ty>) {
+            unsafe fn dealloc(py: $crate::Attached<'_>, this: ::std::ptr::NonNull<$Ty>) {
                 // SAFETY: by the contract.
-                unsafe { krait_object::mem::dealloc_with(py, this, |this| { let _ = this; $($crate::util::Part::release(&this.$field);)* }) }
+                unsafe { $crate::mem::dealloc_with(py, this, |this| { let _ = this; $($crate::native::Part::release(&this.$field);)* }) }
             }
-            fn traverse(&self, visit: krait_object::Visit<'_>) -> Result<(), ::std::ffi::c_int> {
+            fn traverse(&self, visit: $crate::Visit<'_>) -> Result<(), ::std::ffi::c_int> {
                 let _ = visit;
-                $($crate::util::Part::visit(&self.$field, visit)?;)*
+                $($crate::native::Part::visit(&self.$field, visit)?;)*
                 Ok(())
             }
         }
@@ -206,7 +208,7 @@ pub fn part<T: Layout>(py: Attached<'_>, slot: &Slot<T>) -> PyResult<Ref<T>> {
 
 /// A new exception class, as a `class` statement in module `module` makes it.
 pub fn new_exception(py: Attached<'_>, module: &str, name: &str, base: &Type) -> PyResult<Ref<Object>> {
-    use krait_object::{Dict, IntoObject, Tuple};
+    use crate::{Dict, IntoObject, Tuple};
     let namespace = Dict::new(py)?;
     namespace.set_str(py, "__module__", &*module.into_object(py)?)?;
     let bases = Tuple::from_slice(py, &[base.as_object()])?;
