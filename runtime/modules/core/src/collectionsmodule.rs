@@ -362,7 +362,7 @@ impl Deque {
         })?;
         match found {
             Some(at) => Ok(at),
-            None => Err(raise!(py, ValueError, "{} is not in deque", pos[0].repr(py)?.to_string_lossy())),
+            None => Err(raise!(py, ValueError, "deque.index(x): x not in deque")),
         }
     }
 

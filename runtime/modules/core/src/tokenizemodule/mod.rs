@@ -1,0 +1,134 @@
+//! `_tokenize`: the token iterator behind the module `tokenize`.
+mod lexer;
+
+use crate::util::{State, Trace, add_type, alloc, part, required};
+use krait_object::args::{Args, Signature};
+use krait_object::layout::Field;
+use krait_object::{
+    Attached, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type, exc, pytype, raise,
+};
+use lexer::{Lexer, Problem, Stop, Token, kind};
+
+/// The lexer, taken out while it runs.
+pub struct Reader(Option<Lexer>);
+impl Trace for Reader {}
+
+native! {
+    /// `TokenizerIter`.
+    pub struct TokenizerIter { readline: Slot, encoding: Slot<Str>, reader: State<Reader>, extra: Field<bool> }
+}
+pytype! {
+    static TOKENIZER_ITER: "_tokenize.TokenizerIter" for TokenizerIter {
+        base: Object, flags: [HAVE_GC],
+        slots: {
+            tp_dealloc = TokenizerIter::dealloc,
+            tp_traverse = TokenizerIter::traverse,
+            tp_iter = |_: Attached<'_>, this: &TokenizerIter| this.to_ref(),
+            tp_iternext = TokenizerIter::next,
+            tp_new = TokenizerIter::construct,
+        },
+    }
+}
+
+impl TokenizerIter {
+    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<TokenizerIter>> {
+        const SIG: Signature = Signature::parse("tokenizeriter", "(readline, /, *, encoding=None, extra_tokens=False)");
+        let [readline, encoding, extra] = SIG.bind::<3>(py, args)?;
+        let extra = extra.map_or(Ok(false), |extra| extra.is_true(py))?;
+        let encoding = encoding.and_then(|encoding| encoding.downcast::<Str>()).map(|encoding| encoding.to_ref());
+        let readline = required(py, readline)?.to_ref();
+        let this = alloc::<TokenizerIter>(py, ty)?;
+        this.reader.init(Reader(Some(Lexer::new())));
+        this.extra.set(extra);
+        drop(this.readline.replace(Some(readline)));
+        drop(this.encoding.replace(encoding));
+        Ok(this)
+    }
+
+    fn read_line(&self, py: Attached<'_>) -> PyResult<Option<Vec<u32>>> {
+        let line = match part(py, &self.readline)?.call0(py) {
+            Ok(line) => line,
+            Err(raised) if raised.matches(py, exc::StopIteration()) => {
+                raised.clear(py);
+                return Ok(None);
+            }
+            Err(raised) => return Err(raised),
+        };
+        if let Some(text) = line.as_object().downcast::<Str>() {
+            return Ok(Some(text.to_code_points()));
+        }
+        let Some(bytes) = line.as_object().downcast::<krait_object::Bytes>() else {
+            let name = line.ty().name();
+            return Err(raise!(py, TypeError, "readline() returned a non-string object ({name})"));
+        };
+        let encoding = self.encoding.get();
+        let encoding = encoding.as_ref().map(|encoding| encoding.to_string_lossy());
+        let text = krait_object::codecs::decode(py, bytes.as_slice(), encoding.as_deref(), Some("replace"))?;
+        Ok(Some(text.to_code_points()))
+    }
+
+    fn next(py: Attached<'_>, this: &TokenizerIter) -> PyResult<Option<Ref<Tuple>>> {
+        loop {
+            let Some(mut lexer) = this.reader.lock().0.take() else {
+                return Err(raise!(py, ValueError, "tokenizer already executing"));
+            };
+            let result = lexer.next(&mut || this.read_line(py));
+            this.reader.lock().0 = Some(lexer);
+            return match result {
+                Ok(None) => Ok(None),
+                Ok(Some(token)) if !this.extra.get() && matches!(token.kind, kind::COMMENT | kind::NL) => continue,
+                Ok(Some(token)) => this.report(py, token).map(Some),
+                Err(Stop::Raised(raised)) => Err(raised),
+                Err(Stop::Problem(problem)) => Err(fail(py, &problem)),
+            };
+        }
+    }
+
+    fn report(&self, py: Attached<'_>, token: Token) -> PyResult<Ref<Tuple>> {
+        let place = |(row, column): lexer::Place| -> PyResult<Ref<Object>> {
+            Ok(Tuple::pair(py, row.into_object(py)?, column.into_object(py)?)?.upcast())
+        };
+        let mut number = token.kind;
+        if !self.extra.get() && number == kind::OP {
+            number = exact_kind(py, &token)?;
+        }
+        let items = vec![
+            number.into_object(py)?,
+            Str::from_code_points(py, &token.text)?.upcast(),
+            place(token.start)?,
+            place(token.end)?,
+            Str::from_code_points(py, &token.line)?.upcast(),
+        ];
+        Tuple::from_vec(py, items)
+    }
+}
+
+/// The operator's own token type, from the module `token`.
+fn exact_kind(py: Attached<'_>, token: &Token) -> PyResult<u8> {
+    let module = (krait_object::hooks::hooks().import)(py, "token")?;
+    let table = module.get_attr(py, krait_object::id!(py, EXACT_TOKEN_TYPES))?;
+    let text = Str::from_code_points(py, &token.text)?;
+    match table.get_item_opt(py, text.as_object())? {
+        Some(number) => Ok(number.as_i32(py)? as u8),
+        None => Ok(kind::OP),
+    }
+}
+
+fn fail(py: Attached<'_>, problem: &Problem) -> Raised {
+    let class = if problem.indentation { exc::IndentationError() } else { exc::SyntaxError() };
+    let build = || -> PyResult<Raised> {
+        let line = Str::from_code_points(py, &problem.line)?.upcast();
+        let (row, column) = (problem.place.0.into_object(py)?, problem.place.1.into_object(py)?);
+        let details =
+            vec!["<string>".into_object(py)?, row.clone(), column.clone(), line, row, column];
+        let details = Tuple::from_vec(py, details)?.upcast();
+        let args = Tuple::pair(py, problem.message.as_str().into_object(py)?, details)?;
+        let error = class.as_object().call_pos(py, args.as_slice())?;
+        Ok(py.raise_value(class, &error))
+    };
+    build().unwrap_or_else(|raised| raised)
+}
+
+pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    add_type::<TokenizerIter>(py, module, "TokenizerIter")
+}
