@@ -1,7 +1,7 @@
 //! `_opcode`: facts about the instruction set, for `opcode` and `dis`.
 use crate::util::{Arg, required};
-use krait_bytecode::opcode::{Flags, Opcode};
 use krait_bytecode::oparg::{BinaryOp, Intrinsic1, Intrinsic2, SpecialMethod};
+use krait_bytecode::opcode::{Flags, Opcode};
 use krait_object::{
     Attached, Bool, Int, IntoObject, Layout, List, Module, Object, PyResult, Ref, Tuple, functions, none, raise,
 };
@@ -34,9 +34,9 @@ fn texts(py: Attached<'_>, texts: impl Iterator<Item = &'static str>) -> PyResul
 }
 
 fn nb_ops(py: Attached<'_>, _: &Object) -> PyResult<Ref<List>> {
-    let pairs = BinaryOp::ALL.iter().map(|op| {
-        Ok(Tuple::pair(py, op.nb_name().into_object(py)?, op.text().into_object(py)?)?.upcast())
-    });
+    let pairs = BinaryOp::ALL
+        .iter()
+        .map(|op| Ok(Tuple::pair(py, op.nb_name().into_object(py)?, op.text().into_object(py)?)?.upcast()));
     List::from_vec(py, pairs.collect::<PyResult<_>>()?)
 }
 

@@ -198,7 +198,7 @@ impl ODict {
     }
 
     fn repr(py: Attached<'_>, this: &ODict) -> PyResult<Ref<Str>> {
-        let name = this.as_object().ty().name();
+        let name = this.as_object().ty().short_name();
         if this.dict().is_empty() {
             return Str::new(py, &format!("{name}()"));
         }

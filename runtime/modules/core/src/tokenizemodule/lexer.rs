@@ -68,6 +68,8 @@ pub struct Lexer {
     formats: Vec<Format>,
     ready: VecDeque<Token>,
     finished: bool,
+    /// The missing line end of an open bracket was reported.
+    nl_at_end: bool,
 }
 
 /// The outcome of reading: the source's fault, or an exception of the callback.
@@ -146,11 +148,19 @@ impl Lexer {
         let text = self.line[from..].to_vec();
         let width = text.len().max(1);
         self.at = self.line.len();
-        self.ready.push_back(Token { kind, text, start: (self.row, from), end: (self.row, from + width), line: self.line.clone() });
+        self.ready.push_back(Token {
+            kind,
+            text,
+            start: (self.row, from),
+            end: (self.row, from + width),
+            line: self.line.clone(),
+        });
     }
 
     fn at_line_end(&self) -> bool {
-        self.at >= self.line.len() || is(self.peek(0), '\n') || (is(self.peek(0), '\r') && (is(self.peek(1), '\n') || self.at + 1 == self.line.len()))
+        self.at >= self.line.len()
+            || is(self.peek(0), '\n')
+            || (is(self.peek(0), '\r') && (is(self.peek(1), '\n') || self.at + 1 == self.line.len()))
     }
 
     /// The next token; `None` after the end marker.
@@ -171,7 +181,14 @@ impl Lexer {
             return self.format_text(next);
         }
         if self.at >= self.line.len() {
+            let open = self.level > 0 && self.line.last().is_some_and(|&point| !is(point, '\n'));
             if !self.load(next)? {
+                if open && !self.nl_at_end {
+                    // The line end that the source lacks.
+                    self.nl_at_end = true;
+                    self.line_end(kind::NL);
+                    return Ok(());
+                }
                 return self.finish();
             }
             if self.at_line_start && self.level == 0 && self.formats.is_empty() {
@@ -200,7 +217,9 @@ impl Lexer {
         if is(point, '\\') {
             self.at += 1;
             if !self.at_line_end() || self.at >= self.line.len() {
-                return Err(self.problem("unexpected character after line continuation character", (self.row, self.at + 2)));
+                return Err(
+                    self.problem("unexpected character after line continuation character", (self.row, self.at + 3))
+                );
             }
             if !self.load(next)? {
                 return Err(self.problem("unexpected EOF in multi-line statement", (self.row, 0)));
@@ -242,7 +261,9 @@ impl Lexer {
             self.at += 1;
         }
         if self.at_line_end() || is(self.peek(0), '#') {
-            return Ok(if self.at_line_end() { self.end_line() });
+            return Ok(if self.at_line_end() {
+                self.end_line()
+            });
         }
         self.at_line_start = false;
         if is(self.peek(0), '\\') {
@@ -272,7 +293,8 @@ impl Lexer {
 
     fn finish<E>(&mut self) -> Result<(), Stop<E>> {
         if self.level > 0 || !self.formats.is_empty() {
-            return Err(self.problem("unexpected EOF in multi-line statement", (self.row, 0)));
+            let column = if self.formats.is_empty() { 0 } else { self.line.len() };
+            return Err(self.problem("unexpected EOF in multi-line statement", (self.row, column)));
         }
         if !self.at_line_start {
             self.line_end(kind::NEWLINE);
@@ -295,8 +317,11 @@ impl Lexer {
         }
         let quoted = is(self.peek(0), '"') || is(self.peek(0), '\'');
         if quoted && self.at - from <= 2 {
-            let prefix: String =
-                self.line[from..self.at].iter().filter_map(|&point| char::from_u32(point)).collect::<String>().to_ascii_lowercase();
+            let prefix: String = self.line[from..self.at]
+                .iter()
+                .filter_map(|&point| char::from_u32(point))
+                .collect::<String>()
+                .to_ascii_lowercase();
             match prefix.as_str() {
                 "r" | "b" | "u" | "br" | "rb" => return self.string(from, next),
                 "f" | "fr" | "rf" | "t" | "tr" | "rt" => {
@@ -361,7 +386,15 @@ impl Lexer {
         let (quote, triple) = (self.peek(0), self.triple());
         self.at += if triple { 3 } else { 1 };
         self.token(if template { kind::TSTRING_START } else { kind::FSTRING_START }, from);
-        self.formats.push(Format { quote, triple, raw, template, start: (self.row, from), fields: Vec::new(), text: true });
+        self.formats.push(Format {
+            quote,
+            triple,
+            raw,
+            template,
+            start: (self.row, from),
+            fields: Vec::new(),
+            text: true,
+        });
     }
 
     /// A text part of an f-string, up to a field, the end of a format spec, or the end.
@@ -419,7 +452,8 @@ impl Lexer {
             }
         }
         let end = (self.row, self.at);
-        let after_field = in_spec && is(self.peek(0), '}') && start == end && self.at > 0 && is(self.line[self.at - 1], '}');
+        let after_field =
+            in_spec && is(self.peek(0), '}') && start == end && self.at > 0 && is(self.line[self.at - 1], '}');
         if !text.is_empty() || after_field {
             self.ready.push_back(Token { kind: middle, text, start, end, line: lines });
         }

@@ -119,8 +119,7 @@ fn fail(py: Attached<'_>, problem: &Problem) -> Raised {
     let build = || -> PyResult<Raised> {
         let line = Str::from_code_points(py, &problem.line)?.upcast();
         let (row, column) = (problem.place.0.into_object(py)?, problem.place.1.into_object(py)?);
-        let details =
-            vec!["<string>".into_object(py)?, row.clone(), column.clone(), line, row, column];
+        let details = vec!["<string>".into_object(py)?, row.clone(), column.clone(), line, row, column];
         let details = Tuple::from_vec(py, details)?.upcast();
         let args = Tuple::pair(py, problem.message.as_str().into_object(py)?, details)?;
         let error = class.as_object().call_pos(py, args.as_slice())?;
