@@ -80,6 +80,7 @@ fn call_tracing(py: Attached<'_>, _: &Object, [function, args]: [Option<&Object>
 /// # Errors
 /// `MemoryError`.
 pub fn add(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    crate::tracing::fill_sys(py, module)?;
     module.add_functions(py, functions! {
         sig "_getframe" => getframe, "($module, depth=0, /)", "A frame of the call stack, the caller's by default.";
         sig "_getframemodulename" => getframemodulename, "($module, /, depth=0)", "The module name of a frame of the call stack.";

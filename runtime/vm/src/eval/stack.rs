@@ -30,6 +30,9 @@ impl Eval<'_> {
 
     #[cold]
     fn resume_events(&mut self) -> PyResult<()> {
+        if crate::tracing::is_active(self.py) {
+            self.trace_call()?;
+        }
         // A frame that resumes inside `yield from` hands control on at once.
         if self.arg() & 3 >= 2 {
             return Ok(());

@@ -17,6 +17,7 @@ impl Eval<'_> {
         }
         if self.frame().is_complete() {
             crate::traceback::add_here(self.py, self.frame());
+            crate::tracing::report_exception(self.py, self.frame());
         }
         self.find_handler(self.frame().lasti())
     }
@@ -62,6 +63,7 @@ impl Eval<'_> {
                 return true;
             }
             self.frame().set_sp(self.sp);
+            let exception = self.trace_unwound(exception);
             self.leave_frame();
             let _raised = self.py.restore(exception);
             // SAFETY: the frame below is live.
@@ -73,6 +75,7 @@ impl Eval<'_> {
             unit = frame.lasti();
             if frame.is_complete() {
                 crate::traceback::add_here(self.py, frame);
+                crate::tracing::report_exception(self.py, frame);
             }
         }
     }
