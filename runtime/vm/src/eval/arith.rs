@@ -66,9 +66,9 @@ impl Eval<'_> {
     pub(super) fn BINARY_OP(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_binary();
+            self.out(|this| this.specialize_binary());
         }
-        let result = self.binary_generic()?;
+        let result = self.out(|this| this.binary_generic())?;
         self.replace(2, result);
         Ok(BINARY_SKIP)
     }
@@ -144,7 +144,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     fn int_op(&mut self, op: impl FnOnce(isize, isize) -> isize, wide: fn(i64, i64) -> Option<i64>) -> Step {
-        let Some((a, b)) = self.small_ints() else { return self.int_op_wide(wide) };
+        let Some((a, b)) = self.small_ints() else { return self.out(|this| this.int_op_wide(wide)) };
         let result = Int::from_i64(self.py, op(a, b) as i64)?;
         // Small integers free no other object.
         self.pop().close();
@@ -185,7 +185,7 @@ impl Eval<'_> {
     fn float_op(&mut self, op: impl FnOnce(f64, f64) -> f64) -> Step {
         let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Float>(), self.object(1).downcast_exact::<Float>())
         else {
-            return self.binary_deopt();
+            return self.out(|this| this.binary_deopt());
         };
         let result = Float::new(self.py, op(a.value(), b.value()))?;
         self.pop().close();
@@ -266,17 +266,17 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_LIST_INT(&mut self) -> Step {
-        let Some(list) = self.object(2).downcast_exact::<List>() else { return self.binary_deopt() };
+        let Some(list) = self.object(2).downcast_exact::<List>() else { return self.out(|this| this.binary_deopt()) };
         let found = self.index(list.len()).and_then(|index| list.get(self.py, index));
-        let Some(found) = found else { return self.subscript_slow() };
+        let Some(found) = found else { return self.out(|this| this.subscript_slow()) };
         self.replace(2, found);
         Ok(BINARY_SKIP)
     }
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_TUPLE_INT(&mut self) -> Step {
-        let Some(tuple) = self.object(2).downcast_exact::<Tuple>() else { return self.binary_deopt() };
-        let Some(index) = self.index(tuple.len()) else { return self.subscript_slow() };
+        let Some(tuple) = self.object(2).downcast_exact::<Tuple>() else { return self.out(|this| this.binary_deopt()) };
+        let Some(index) = self.index(tuple.len()) else { return self.out(|this| this.subscript_slow()) };
         let found = tuple.as_slice()[index].to_ref();
         self.replace(2, found);
         Ok(BINARY_SKIP)
@@ -284,11 +284,11 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_DICT(&mut self) -> Step {
-        let Some(dict) = self.object(2).downcast_exact::<Dict>() else { return self.binary_deopt() };
+        let Some(dict) = self.object(2).downcast_exact::<Dict>() else { return self.out(|this| this.binary_deopt()) };
         self.save();
         match dict.get(self.py, self.object(1))? {
             Some(found) => self.replace(2, found),
-            None => return self.subscript_slow(),
+            None => return self.out(|this| this.subscript_slow()),
         }
         Ok(BINARY_SKIP)
     }
@@ -306,9 +306,9 @@ impl Eval<'_> {
     pub(super) fn COMPARE_OP(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_compare();
+            self.out(|this| this.specialize_compare());
         }
-        self.compare_generic()
+        self.out(|this| this.compare_generic())
     }
 
     #[inline(never)]
@@ -352,7 +352,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn COMPARE_OP_INT(&mut self) -> Step {
-        let Some((a, b)) = self.small_ints() else { return self.compare_deopt() };
+        let Some((a, b)) = self.small_ints() else { return self.out(|this| this.compare_deopt()) };
         // Bits of the argument: 2 less, 4 greater, 8 equal.
         let outcome = 2usize << (usize::from(a >= b) + usize::from(a == b));
         let outcome = if a == b { 8 } else { outcome };
@@ -367,7 +367,7 @@ impl Eval<'_> {
     pub(super) fn COMPARE_OP_FLOAT(&mut self) -> Step {
         let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Float>(), self.object(1).downcast_exact::<Float>())
         else {
-            return self.compare_deopt();
+            return self.out(|this| this.compare_deopt());
         };
         let outcome = match a.value().partial_cmp(&b.value()) {
             None => 1,
@@ -386,7 +386,7 @@ impl Eval<'_> {
     pub(super) fn COMPARE_OP_STR(&mut self) -> Step {
         let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Str>(), self.object(1).downcast_exact::<Str>())
         else {
-            return self.compare_deopt();
+            return self.out(|this| this.compare_deopt());
         };
         let same = std::ptr::eq(a, b) || a.eq(b);
         let truth = same == (self.arg() >> 5 == 2);
@@ -425,7 +425,7 @@ impl Eval<'_> {
                 () => self.unit().miss(),
             }
         }
-        self.truth_generic()
+        self.out(|this| this.truth_generic())
     }
 
     #[inline(never)]
@@ -445,14 +445,14 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn TO_BOOL_BOOL(&mut self) -> Step {
         if self.object(1).downcast_exact::<Bool>().is_none() {
-            return self.truth_deopt();
+            return self.out(|this| this.truth_deopt());
         }
         Ok(TO_BOOL_SKIP)
     }
 
     #[inline(always)]
     pub(super) fn TO_BOOL_INT(&mut self) -> Step {
-        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.truth_deopt() };
+        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.out(|this| this.truth_deopt()) };
         let word = bool_word(!int.is_zero());
         self.pop().close();
         self.push(word);
@@ -462,7 +462,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn TO_BOOL_NONE(&mut self) -> Step {
         if !self.object(1).is_none() {
-            return self.truth_deopt();
+            return self.out(|this| this.truth_deopt());
         }
         self.poke(1, bool_word(false));
         Ok(TO_BOOL_SKIP)
@@ -500,7 +500,7 @@ impl Eval<'_> {
                 self.unit().miss();
             }
         }
-        self.store_generic()
+        self.out(|this| this.store_generic())
     }
 
     #[inline(never)]
@@ -515,9 +515,9 @@ impl Eval<'_> {
         self.save();
         let Some(list) = self.object(2).downcast_exact::<List>() else {
             self.unit().deoptimize(Opcode::STORE_SUBSCR);
-            return self.store_generic();
+            return self.out(|this| this.store_generic());
         };
-        let Some(index) = self.index(list.len()) else { return self.store_generic() };
+        let Some(index) = self.index(list.len()) else { return self.out(|this| this.store_generic()) };
         list.set(self.py, index, self.object(3).to_ref())?;
         self.drop_many(3);
         Ok(STORE_SKIP)
@@ -528,7 +528,7 @@ impl Eval<'_> {
         self.save();
         let Some(dict) = self.object(2).downcast_exact::<Dict>() else {
             self.unit().deoptimize(Opcode::STORE_SUBSCR);
-            return self.store_generic();
+            return self.out(|this| this.store_generic());
         };
         dict.set(self.py, self.object(1), self.object(3))?;
         self.drop_many(3);

@@ -258,11 +258,11 @@ impl Eval<'_> {
         let object = self.object(1);
         let ty = object.ty();
         let Some(index) = index_for(self.first_word(), ty.version_now(), INSTANCE_VALUE) else {
-            return self.attr_deopt();
+            return self.out(|this| this.attr_deopt());
         };
         match attrs::inline_get(object, ty, index) {
             Some(value) => self.finish_attr(StackRef::owned(value)),
-            None => self.attr_slow(),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -270,14 +270,14 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_SLOT(&mut self) -> Step {
         let object = self.object(1);
         let Some(offset) = index_for(self.first_word(), object.ty().version_now(), SLOT) else {
-            return self.attr_deopt();
+            return self.out(|this| this.attr_deopt());
         };
         // SAFETY: [layout]: a type of that version has an owned, nullable object at the offset.
         let value =
             unsafe { Slot::<Object>::of(&*object.as_ptr().byte_add(offset).cast::<Field<*mut PyObject>>()) }.get();
         match value {
             Some(value) => self.finish_attr(StackRef::owned(value)),
-            None => self.attr_slow(),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -305,16 +305,16 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_WITH_VALUES).is_none() {
-            return self.attr_deopt();
+            return self.out(|this| this.attr_deopt());
         }
         // SAFETY: the instruction has nine cache units.
         let keys = unsafe { self.unit().cache(1) }.load(Acquire) as u32;
         if !attrs::inline_keys_unchanged(object, ty, keys) {
-            return self.attr_shape();
+            return self.out(|this| this.attr_shape());
         }
         match self.cached_pointer(ty, first) {
             Some(method) => self.finish_method(method),
-            None => self.attr_slow(),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -332,16 +332,16 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), NONDESCRIPTOR_WITH_VALUES).is_none() {
-            return self.attr_deopt();
+            return self.out(|this| this.attr_deopt());
         }
         // SAFETY: the instruction has nine cache units.
         let keys = unsafe { self.unit().cache(1) }.load(Acquire) as u32;
         if !attrs::inline_keys_unchanged(object, ty, keys) {
-            return self.attr_shape();
+            return self.out(|this| this.attr_shape());
         }
         match self.cached_pointer(ty, first) {
             Some(value) => self.finish_attr(value),
-            None => self.attr_slow(),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -349,11 +349,11 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_METHOD_NO_DICT(&mut self) -> Step {
         let (ty, first) = (self.object(1).ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_NO_DICT).is_none() {
-            return self.attr_deopt();
+            return self.out(|this| this.attr_deopt());
         }
         match self.cached_pointer(ty, first) {
             Some(method) => self.finish_method(method),
-            None => self.attr_slow(),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -374,13 +374,13 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn LOAD_ATTR_MODULE(&mut self) -> Step {
-        let Some(module) = self.object(1).downcast_exact::<Module>() else { return self.attr_deopt() };
+        let Some(module) = self.object(1).downcast_exact::<Module>() else { return self.out(|this| this.attr_deopt()) };
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(index) = index_for(first, version, MODULE) else { return self.attr_deopt() };
+        let Some(index) = index_for(first, version, MODULE) else { return self.out(|this| this.attr_deopt()) };
         match module.dict().value_at_version(version, index) {
             Some(value) => self.finish_attr(StackRef::owned(value)),
-            None => self.attr_deopt(),
+            None => self.out(|this| this.attr_deopt()),
         }
     }
 
@@ -389,11 +389,11 @@ impl Eval<'_> {
         let first = self.first_word();
         let class = match self.object(1).downcast::<Type>() {
             Some(class) if index_for(first, class.version_now(), CLASS).is_some() => class,
-            _ => return self.attr_deopt(),
+            _ => return self.out(|this| this.attr_deopt()),
         };
         match self.cached_pointer(class, first) {
             Some(value) => self.finish_attr(value),
-            None => self.attr_slow(),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -450,7 +450,7 @@ impl Eval<'_> {
         let object = self.object(1);
         let ty = object.ty();
         let Some(index) = index_for(self.first_word(), ty.version_now(), INSTANCE_VALUE) else {
-            return self.store_deopt();
+            return self.out(|this| this.store_deopt());
         };
         self.save();
         match attrs::inline_set(self.py, object, ty, index, self.object(2).to_ref()) {
@@ -461,7 +461,7 @@ impl Eval<'_> {
             }
             Err(value) => {
                 drop(value);
-                self.store_attr_generic()
+                self.out(|this| this.store_attr_generic())
             }
         }
     }
@@ -470,7 +470,7 @@ impl Eval<'_> {
     pub(super) fn STORE_ATTR_SLOT(&mut self) -> Step {
         let object = self.object(1);
         let Some(offset) = index_for(self.first_word(), object.ty().version_now(), SLOT) else {
-            return self.store_deopt();
+            return self.out(|this| this.store_deopt());
         };
         self.save();
         // SAFETY: [layout]: a type of that version has an owned, nullable object at the offset.
@@ -535,11 +535,13 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL_MODULE(&mut self) -> Step {
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(index) = index_for(first, version, GLOBAL_MODULE) else { return self.global_deopt() };
-        let Some(globals) = self.frame().globals().downcast_exact::<Dict>() else { return self.global_deopt() };
+        let Some(index) = index_for(first, version, GLOBAL_MODULE) else { return self.out(|this| this.global_deopt()) };
+        let Some(globals) = self.frame().globals().downcast_exact::<Dict>() else {
+            return self.out(|this| this.global_deopt());
+        };
         match globals.word_at_version(version, index) {
             Some((value, owned)) => self.finish_global(stack_word(value, owned)),
-            None => self.global_deopt(),
+            None => self.out(|this| this.global_deopt()),
         }
     }
 
@@ -547,23 +549,25 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL_BUILTIN(&mut self) -> Step {
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(index) = index_for(first, version, GLOBAL_BUILTIN) else { return self.global_deopt() };
+        let Some(index) = index_for(first, version, GLOBAL_BUILTIN) else {
+            return self.out(|this| this.global_deopt());
+        };
         // SAFETY: LOAD_GLOBAL has four cache units.
         let second = unsafe { self.unit().cache(1) }.load(Acquire);
         let frame = self.frame();
         let (Some(globals), Some(builtins)) =
             (frame.globals().downcast_exact::<Dict>(), frame.builtins().downcast_exact::<Dict>())
         else {
-            return self.global_deopt();
+            return self.out(|this| this.global_deopt());
         };
         if index_for(second, (second >> 32) as u32, GLOBAL_BUILTIN).is_none()
             || !globals.has_keys_version((second >> 32) as u32)
         {
-            return self.global_deopt();
+            return self.out(|this| this.global_deopt());
         }
         match builtins.word_at_version(version, index) {
             Some((value, owned)) => self.finish_global(stack_word(value, owned)),
-            None => self.global_deopt(),
+            None => self.out(|this| this.global_deopt()),
         }
     }
 }

@@ -15,9 +15,9 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_load_attr();
+            self.out(|this| this.specialize_load_attr());
         }
-        self.load_attr_generic()
+        self.out(|this| this.load_attr_generic())
     }
 
     #[inline(never)]
@@ -48,9 +48,9 @@ impl Eval<'_> {
     pub(super) fn STORE_ATTR(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_store_attr();
+            self.out(|this| this.specialize_store_attr());
         }
-        self.store_attr_generic()
+        self.out(|this| this.store_attr_generic())
     }
 
     #[inline(never)]

@@ -18,7 +18,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BUILD_TUPLE(&mut self) -> Step {
         self.save();
-        let items = self.take(self.arg());
+        let items = self.out(|this| this.take(this.arg()));
         let tuple = Tuple::from_vec(self.py, items)?;
         self.push(StackRef::owned(tuple));
         Ok(1)
@@ -27,7 +27,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BUILD_LIST(&mut self) -> Step {
         self.save();
-        let items = self.take(self.arg());
+        let items = self.out(|this| this.take(this.arg()));
         let list = List::from_vec(self.py, items)?;
         self.push(StackRef::owned(list));
         Ok(1)

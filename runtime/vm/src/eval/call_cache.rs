@@ -173,7 +173,7 @@ impl Eval<'_> {
         let raw = code.raw();
         let frame = push_words(self.py, raw.co_framesize.get() as usize);
         if frame.is_null() {
-            return Err(self.no_frame(function, first, total));
+            return Err(self.out(|this| this.no_frame(function, first, total)));
         }
         let count = raw.co_nlocalsplus.get() as usize;
         // SAFETY: fresh memory for a frame of this code.
@@ -202,16 +202,18 @@ impl Eval<'_> {
         let depth = count + 2;
         if self.object(depth).downcast_exact::<Function>().is_none() {
             if self.object(depth).downcast_exact::<Method>().is_none() {
-                return self.call_deopt();
+                return self.out(|this| this.call_deopt());
             }
             self.unpack_method(depth);
         }
-        let Some(function) = self.object(depth).downcast_exact::<Function>() else { return self.call_deopt() };
+        let Some(function) = self.object(depth).downcast_exact::<Function>() else {
+            return self.out(|this| this.call_deopt());
+        };
         let bound = usize::from(!self.peek(depth - 1).is_null());
         let total = count + bound;
         let version = function.raw().func_version.get();
         if version == 0 || index_for(self.first_word(), version, PY_EXACT) != Some(total) {
-            return self.call_deopt();
+            return self.out(|this| this.call_deopt());
         }
         self.save();
         let word = self.peek(depth);
@@ -327,11 +329,11 @@ impl Eval<'_> {
             Some(function) if self.arg() == 1 && self.peek(2).is_null() && kind_of(function.definition()) == METH_O => {
                 function
             }
-            _ => return self.call_deopt(),
+            _ => return self.out(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let Some(method) = function.definition().ml_meth.get() else { return self.call_deopt() };
+        let Some(method) = function.definition().ml_meth.get() else { return self.out(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(function.raw().m_self.get(), self.peek(1).as_ptr()) };
         self.finish_native(3, raw)
@@ -348,7 +350,7 @@ impl Eval<'_> {
             {
                 function
             }
-            _ => return self.call_deopt(),
+            _ => return self.out(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
@@ -400,11 +402,11 @@ impl Eval<'_> {
     pub(super) fn CALL_METHOD_DESCRIPTOR_O(&mut self) -> Step {
         let definition = match self.method_definition(3, KINDS, METH_O) {
             Some(definition) if self.arg() == 1 => definition,
-            _ => return self.call_deopt(),
+            _ => return self.out(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let Some(method) = definition.ml_meth.get() else { return self.call_deopt() };
+        let Some(method) = definition.ml_meth.get() else { return self.out(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(2).as_ptr(), self.peek(1).as_ptr()) };
         self.finish_native(3, raw)
@@ -414,11 +416,11 @@ impl Eval<'_> {
     pub(super) fn CALL_METHOD_DESCRIPTOR_NOARGS(&mut self) -> Step {
         let definition = match self.method_definition(2, KINDS, METH_NOARGS) {
             Some(definition) if self.arg() == 0 => definition,
-            _ => return self.call_deopt(),
+            _ => return self.out(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let Some(method) = definition.ml_meth.get() else { return self.call_deopt() };
+        let Some(method) = definition.ml_meth.get() else { return self.out(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(1).as_ptr(), null_mut()) };
         self.finish_native(2, raw)
@@ -428,7 +430,7 @@ impl Eval<'_> {
     pub(super) fn CALL_METHOD_DESCRIPTOR_FAST(&mut self) -> Step {
         let count = self.arg();
         let Some(definition) = self.method_definition(count + 2, KINDS & !METH_KEYWORDS, METH_FASTCALL) else {
-            return self.call_deopt();
+            return self.out(|this| this.call_deopt());
         };
         self.save();
         crate::native_stack::check(self.py)?;

@@ -101,9 +101,9 @@ impl Eval<'_> {
     pub(super) fn CALL(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_call();
+            self.out(|this| this.specialize_call());
         }
-        self.call_generic(None, CALL_SKIP)
+        self.out(|this| this.call_generic(None, CALL_SKIP))
     }
 
     /// Callable, receiver or null, arguments (and a tuple of keyword names on top).

@@ -26,6 +26,7 @@ pub fn handled_exception(py: Attached<'_>) -> Option<Ref<Object>> {
 }
 
 impl Eval<'_> {
+    #[inline(always)]
     fn exc_info<'a>(&self) -> &'a _PyErr_StackItem {
         // SAFETY: the thread state always points to an item: its own or a running generator's.
         unsafe { &*self.py.tstate().exc_info.get() }

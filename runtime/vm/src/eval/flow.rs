@@ -75,7 +75,7 @@ impl Eval<'_> {
     pub(super) fn FOR_ITER(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_for_iter();
+            self.out(|this| this.specialize_for_iter());
         }
         self.for_iter_generic()
     }
@@ -102,7 +102,7 @@ impl Eval<'_> {
         match unsafe { Ref::from_raw_opt(next(iterator.as_ptr())) } {
             Some(item) => Ok(Some(item)),
             None if self.py.pending().is_none() => Ok(None),
-            None => self.iteration_raised(),
+            None => self.out(|this| this.iteration_raised()),
         }
     }
 
@@ -148,7 +148,9 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn FOR_ITER_LIST(&mut self) -> Step {
-        let Some(iterator) = self.object(1).downcast_exact::<ListIter>() else { return self.for_iter_deopt() };
+        let Some(iterator) = self.object(1).downcast_exact::<ListIter>() else {
+            return self.out(|this| this.for_iter_deopt());
+        };
         self.save();
         match ListIter::next(self.py, iterator)? {
             Some(item) => {
@@ -161,7 +163,9 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn FOR_ITER_TUPLE(&mut self) -> Step {
-        let Some(iterator) = self.object(1).downcast_exact::<TupleIter>() else { return self.for_iter_deopt() };
+        let Some(iterator) = self.object(1).downcast_exact::<TupleIter>() else {
+            return self.out(|this| this.for_iter_deopt());
+        };
         self.save();
         match TupleIter::next(self.py, iterator)? {
             Some(item) => {
@@ -174,7 +178,9 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn FOR_ITER_RANGE(&mut self) -> Step {
-        let Some(iterator) = self.object(1).downcast_exact::<RangeIter>() else { return self.for_iter_deopt() };
+        let Some(iterator) = self.object(1).downcast_exact::<RangeIter>() else {
+            return self.out(|this| this.for_iter_deopt());
+        };
         match RangeIter::next(self.py, iterator)? {
             Some(item) => {
                 self.push(StackRef::owned(item));
@@ -274,7 +280,7 @@ impl Eval<'_> {
                 self.unit().miss();
             }
         }
-        self.unpack_generic()
+        self.out(|this| this.unpack_generic())
     }
 
     #[inline(never)]
@@ -291,7 +297,7 @@ impl Eval<'_> {
     pub(super) fn UNPACK_SEQUENCE_TWO_TUPLE(&mut self) -> Step {
         let tuple = match self.object(1).downcast_exact::<Tuple>() {
             Some(tuple) if tuple.len() == 2 => tuple,
-            _ => return self.unpack_deopt(),
+            _ => return self.out(|this| this.unpack_deopt()),
         };
         let (first, second) = (tuple.as_slice()[0].to_ref(), tuple.as_slice()[1].to_ref());
         self.drop_top();
@@ -305,7 +311,7 @@ impl Eval<'_> {
         let word = self.peek(1);
         let tuple = match self.object(1).downcast_exact::<Tuple>() {
             Some(tuple) if tuple.len() == self.arg() => tuple,
-            _ => return self.unpack_deopt(),
+            _ => return self.out(|this| this.unpack_deopt()),
         };
         self.pop();
         for item in tuple.as_slice().iter().rev() {
@@ -321,10 +327,10 @@ impl Eval<'_> {
         self.save();
         let items = match self.object(1).downcast_exact::<List>() {
             Some(list) => list.to_vec(self.py),
-            None => return self.unpack_deopt(),
+            None => return self.out(|this| this.unpack_deopt()),
         };
         if items.len() != self.arg() {
-            return self.unpack_generic();
+            return self.out(|this| this.unpack_generic());
         }
         self.drop_top();
         for item in items.into_iter().rev() {

@@ -130,7 +130,7 @@ impl Eval<'_> {
         if let Some(target) = resumable(self.object(2)) {
             return self.send_to(target);
         }
-        self.send_generic()
+        self.out(|this| this.send_generic())
     }
 
     #[inline(always)]

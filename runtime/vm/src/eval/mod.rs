@@ -54,6 +54,7 @@ impl From<Raised> for Stop {
 pub(crate) type Step = Result<isize, Stop>;
 
 /// The registers of the evaluation loop.
+#[derive(Clone, Copy)]
 pub(crate) struct Eval<'py> {
     pub py: Attached<'py>,
     /// The current instruction.
@@ -80,18 +81,36 @@ macro_rules! numbers {
 }
 krait_bytecode::for_each_opcode!(numbers);
 
+/// Dispatches one instruction. Each arm goes on by itself, so that its outcome is known where it is used; the
+/// instructions after the second semicolon work on a copy of the registers (see [`Eval::out`]).
 macro_rules! dispatch {
-    ($this:expr, $op:ident, $again:lifetime; $($name:ident)*) => {
+    ($this:ident, $op:ident, $again:lifetime, $next:lifetime; $($name:ident)*; $($cold:ident)*) => {
         match $op {
-            $(num::$name => $this.$name(),)*
-            num::INSTRUMENTED_LINE => match $this.trace_line() {
+            $(num::$name => match $this.$name() {
+                Ok(units) => {
+                    $this.ip = $this.ip.wrapping_offset(units);
+                    continue $next;
+                }
+                Err(stop) => stop,
+            },)*
+            $(num::$cold => match $this.out(|this| this.$cold()) {
+                Ok(units) => {
+                    $this.ip = $this.ip.wrapping_offset(units);
+                    continue $next;
+                }
+                Err(stop) => stop,
+            },)*
+            num::INSTRUMENTED_LINE => match $this.out(|this| this.trace_line()) {
                 Ok(plain) => {
                     $op = plain;
                     continue $again;
                 }
-                Err(stop) => Err(stop),
+                Err(stop) => stop,
             },
-            _ => $this.bad_opcode(),
+            _ => match $this.out(|this| this.bad_opcode()) {
+                Ok(_) => Stop::Raised,
+                Err(stop) => stop,
+            },
         }
     };
 }
@@ -100,62 +119,71 @@ impl<'py> Eval<'py> {
     /// Runs until the entry frame below `frame` is reached.
     #[inline(always)]
     fn run(mut self) -> *mut PyObject {
-        loop {
+        'next: loop {
             // SAFETY: `ip` points to an instruction of the running code.
             let mut op = unsafe { (*self.ip).opcode() };
-            let step: Step = 'again: loop {
-                break dispatch!(self, op, 'again;
-                    INSTRUMENTED_RETURN_VALUE INSTRUMENTED_YIELD_VALUE INSTRUMENTED_CALL
+            let stop: Stop = 'again: loop {
+                break dispatch!(self, op, 'again, 'next;
                     BINARY_OP BINARY_OP_ADD_INT BINARY_OP_SUBTRACT_INT BINARY_OP_MULTIPLY_INT
                     BINARY_OP_ADD_FLOAT BINARY_OP_SUBTRACT_FLOAT BINARY_OP_MULTIPLY_FLOAT
-                    BINARY_OP_ADD_UNICODE BINARY_OP_SUBSCR_LIST_INT BINARY_OP_SUBSCR_TUPLE_INT
-                    BINARY_OP_SUBSCR_DICT
-                    BINARY_SLICE BUILD_INTERPOLATION BUILD_LIST BUILD_MAP BUILD_SET BUILD_SLICE BUILD_STRING
-                    BUILD_TEMPLATE BUILD_TUPLE CALL CALL_FUNCTION_EX CALL_INTRINSIC_1 CALL_INTRINSIC_2 CALL_KW
-                    CALL_PY_EXACT_ARGS CALL_BUILTIN_O CALL_BUILTIN_FAST CALL_METHOD_DESCRIPTOR_O
-                    CALL_METHOD_DESCRIPTOR_NOARGS CALL_METHOD_DESCRIPTOR_FAST CALL_ALLOC_AND_ENTER_INIT CALL_TYPE_1
-                    LOAD_ATTR_INSTANCE_VALUE LOAD_ATTR_SLOT LOAD_ATTR_METHOD_WITH_VALUES LOAD_ATTR_METHOD_NO_DICT
-                    LOAD_ATTR_METHOD_LAZY_DICT LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES LOAD_ATTR_MODULE LOAD_ATTR_CLASS
-                    LOAD_ATTR_PROPERTY LOAD_GLOBAL_MODULE LOAD_GLOBAL_BUILTIN STORE_ATTR_INSTANCE_VALUE STORE_ATTR_SLOT
-                    FOR_ITER_LIST FOR_ITER_TUPLE FOR_ITER_RANGE
-
-
-
-                    CHECK_EG_MATCH CHECK_EXC_MATCH CLEANUP_THROW COMPARE_OP COMPARE_OP_INT COMPARE_OP_FLOAT
-                    COMPARE_OP_STR CONTAINS_OP CONVERT_VALUE COPY COPY_FREE_VARS DELETE_ATTR DELETE_DEREF
-                    DELETE_FAST DELETE_GLOBAL DELETE_NAME DELETE_SUBSCR DICT_MERGE DICT_UPDATE END_ASYNC_FOR
-                    END_FOR END_SEND EXIT_INIT_CHECK EXTENDED_ARG FORMAT_SIMPLE FORMAT_WITH_SPEC
-                    FOR_ITER FOR_ITER_GEN
-                    GET_AITER GET_ANEXT GET_AWAITABLE GET_ITER GET_LEN GET_YIELD_FROM_ITER IMPORT_FROM IMPORT_NAME
-                    INTERPRETER_EXIT IS_OP JUMP_BACKWARD JUMP_BACKWARD_NO_INTERRUPT JUMP_FORWARD LIST_APPEND
-                    LIST_EXTEND LOAD_ATTR
-
-                    LOAD_BUILD_CLASS LOAD_COMMON_CONSTANT LOAD_CONST LOAD_DEREF LOAD_FAST
-                    LOAD_FAST_AND_CLEAR LOAD_FAST_BORROW LOAD_FAST_BORROW_LOAD_FAST_BORROW LOAD_FAST_CHECK
-                    LOAD_FAST_LOAD_FAST LOAD_FROM_DICT_OR_DEREF LOAD_FROM_DICT_OR_GLOBALS LOAD_GLOBAL
-
-                    LOAD_LOCALS LOAD_NAME LOAD_SMALL_INT LOAD_SPECIAL LOAD_SUPER_ATTR MAKE_CELL MAKE_FUNCTION
-                    MAP_ADD MATCH_CLASS MATCH_KEYS MATCH_MAPPING MATCH_SEQUENCE NOP NOT_TAKEN POP_EXCEPT POP_ITER
-                    POP_JUMP_IF_FALSE POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE POP_JUMP_IF_TRUE POP_TOP PUSH_EXC_INFO
-                    PUSH_NULL RAISE_VARARGS RERAISE RESUME RETURN_GENERATOR RETURN_VALUE SEND SEND_GEN SETUP_ANNOTATIONS
-                    SET_ADD SET_FUNCTION_ATTRIBUTE SET_UPDATE STORE_ATTR
-                    STORE_DEREF STORE_FAST STORE_FAST_LOAD_FAST STORE_FAST_STORE_FAST STORE_GLOBAL STORE_NAME
-                    STORE_SLICE STORE_SUBSCR STORE_SUBSCR_LIST_INT STORE_SUBSCR_DICT
-                    SWAP TO_BOOL TO_BOOL_BOOL TO_BOOL_INT TO_BOOL_NONE UNARY_INVERT UNARY_NEGATIVE UNARY_NOT
-                    UNPACK_EX UNPACK_SEQUENCE UNPACK_SEQUENCE_TUPLE UNPACK_SEQUENCE_TWO_TUPLE UNPACK_SEQUENCE_LIST
-                    WITH_EXCEPT_START YIELD_VALUE
+                    BINARY_OP_SUBSCR_LIST_INT BINARY_OP_SUBSCR_TUPLE_INT BINARY_OP_SUBSCR_DICT
+                    BUILD_LIST BUILD_MAP BUILD_TUPLE CALL CALL_PY_EXACT_ARGS CALL_BUILTIN_O
+                    CALL_BUILTIN_FAST CALL_METHOD_DESCRIPTOR_O CALL_METHOD_DESCRIPTOR_NOARGS
+                    CALL_METHOD_DESCRIPTOR_FAST LOAD_ATTR_INSTANCE_VALUE LOAD_ATTR_SLOT
+                    LOAD_ATTR_METHOD_WITH_VALUES LOAD_ATTR_METHOD_NO_DICT
+                    LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES LOAD_ATTR_MODULE LOAD_ATTR_CLASS
+                    LOAD_GLOBAL_MODULE LOAD_GLOBAL_BUILTIN STORE_ATTR_INSTANCE_VALUE
+                    STORE_ATTR_SLOT FOR_ITER_LIST FOR_ITER_TUPLE FOR_ITER_RANGE COMPARE_OP
+                    COMPARE_OP_INT COMPARE_OP_FLOAT COMPARE_OP_STR COPY COPY_FREE_VARS
+                    DELETE_FAST END_FOR END_SEND EXIT_INIT_CHECK EXTENDED_ARG FORMAT_SIMPLE
+                    FOR_ITER FOR_ITER_GEN GET_ITER IS_OP JUMP_BACKWARD
+                    JUMP_BACKWARD_NO_INTERRUPT JUMP_FORWARD LIST_APPEND LOAD_ATTR LOAD_CONST
+                    LOAD_DEREF LOAD_FAST LOAD_FAST_AND_CLEAR LOAD_FAST_BORROW
+                    LOAD_FAST_BORROW_LOAD_FAST_BORROW LOAD_FAST_CHECK LOAD_FAST_LOAD_FAST
+                    LOAD_GLOBAL LOAD_SMALL_INT MAP_ADD NOP NOT_TAKEN POP_EXCEPT POP_ITER
+                    POP_JUMP_IF_FALSE POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE POP_JUMP_IF_TRUE
+                    POP_TOP PUSH_EXC_INFO PUSH_NULL RESUME RETURN_VALUE SEND SEND_GEN SET_ADD
+                    STORE_ATTR STORE_DEREF STORE_FAST STORE_FAST_LOAD_FAST
+                    STORE_FAST_STORE_FAST STORE_SUBSCR STORE_SUBSCR_LIST_INT STORE_SUBSCR_DICT
+                    SWAP TO_BOOL TO_BOOL_BOOL TO_BOOL_INT TO_BOOL_NONE UNARY_NOT
+                    UNPACK_SEQUENCE UNPACK_SEQUENCE_TUPLE UNPACK_SEQUENCE_TWO_TUPLE
+                    UNPACK_SEQUENCE_LIST YIELD_VALUE;
+                    INSTRUMENTED_RETURN_VALUE INSTRUMENTED_YIELD_VALUE INSTRUMENTED_CALL
+                    BINARY_OP_ADD_UNICODE BINARY_SLICE BUILD_INTERPOLATION BUILD_SET
+                    BUILD_SLICE BUILD_STRING BUILD_TEMPLATE CALL_FUNCTION_EX CALL_INTRINSIC_1
+                    CALL_INTRINSIC_2 CALL_KW CALL_ALLOC_AND_ENTER_INIT CALL_TYPE_1
+                    LOAD_ATTR_METHOD_LAZY_DICT LOAD_ATTR_PROPERTY CHECK_EG_MATCH
+                    CHECK_EXC_MATCH CLEANUP_THROW CONTAINS_OP CONVERT_VALUE DELETE_ATTR
+                    DELETE_DEREF DELETE_GLOBAL DELETE_NAME DELETE_SUBSCR DICT_MERGE DICT_UPDATE
+                    END_ASYNC_FOR FORMAT_WITH_SPEC GET_AITER GET_ANEXT GET_AWAITABLE GET_LEN
+                    GET_YIELD_FROM_ITER IMPORT_FROM IMPORT_NAME INTERPRETER_EXIT LIST_EXTEND
+                    LOAD_BUILD_CLASS LOAD_COMMON_CONSTANT LOAD_FROM_DICT_OR_DEREF
+                    LOAD_FROM_DICT_OR_GLOBALS LOAD_LOCALS LOAD_NAME LOAD_SPECIAL
+                    LOAD_SUPER_ATTR MAKE_CELL MAKE_FUNCTION MATCH_CLASS MATCH_KEYS
+                    MATCH_MAPPING MATCH_SEQUENCE RAISE_VARARGS RERAISE RETURN_GENERATOR
+                    SETUP_ANNOTATIONS SET_FUNCTION_ATTRIBUTE SET_UPDATE STORE_GLOBAL STORE_NAME
+                    STORE_SLICE UNARY_INVERT UNARY_NEGATIVE UNPACK_EX WITH_EXCEPT_START
                 );
             };
-            match step {
-                Ok(units) => self.ip = self.ip.wrapping_offset(units),
-                Err(Stop::Raised) => {
-                    if !self.unwind() {
+            match stop {
+                Stop::Raised => {
+                    if !self.out(Self::unwind) {
                         return null_mut();
                     }
                 }
-                Err(Stop::Exit) => return self.result,
+                Stop::Exit => return self.result,
             }
         }
+    }
+
+    /// Runs what is not inlined into the loop on a copy of the registers. The loop's own never have their address
+    /// taken, so they can live in machine registers.
+    #[inline(always)]
+    pub fn out<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        let mut copy = *self;
+        let result = work(&mut copy);
+        *self = copy;
+        result
     }
 
     #[cold]

@@ -107,9 +107,9 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.specialize_global();
+            self.out(|this| this.specialize_global());
         }
-        self.load_global_generic()
+        self.out(|this| this.load_global_generic())
     }
 
     #[inline(never)]

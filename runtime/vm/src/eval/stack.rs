@@ -22,8 +22,8 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn RESUME(&mut self) -> Step {
-        if self.py.tstate().eval_breaker.get() & krait_sync::breaker::EVENTS != 0 {
-            self.resume_events()?;
+        if self.py.tstate().eval_breaker.get() != 0 {
+            self.out(|this| this.resume_events())?;
         }
         Ok(1)
     }
@@ -97,7 +97,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_FAST_CHECK(&mut self) -> Step {
         let word = self.load(self.arg());
         if word.is_null() {
-            return Err(self.unbound_local(self.arg()).into());
+            return Err(self.out(|this| this.unbound_local(this.arg())).into());
         }
         self.push(word);
         Ok(1)
@@ -143,7 +143,7 @@ impl Eval<'_> {
         // SAFETY: the compiler made the index.
         let old = unsafe { self.local(self.arg()).replace(StackRef::NULL) };
         if old.is_null() {
-            return Err(self.unbound_local(self.arg()).into());
+            return Err(self.out(|this| this.unbound_local(this.arg())).into());
         }
         self.save();
         old.close();
@@ -263,7 +263,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_DEREF(&mut self) -> Step {
         match self.cell(self.arg()).get() {
             Some(value) => self.push_ref(value),
-            None => return Err(self.unbound_deref(self.arg()).into()),
+            None => return Err(self.out(|this| this.unbound_deref(this.arg())).into()),
         }
         Ok(1)
     }
