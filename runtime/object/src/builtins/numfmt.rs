@@ -27,8 +27,10 @@ pub fn format_int(py: Attached<'_>, value: &Int, spec: &Str) -> PyResult<Ref<Str
     } else if parsed.is_float() {
         format::format_float(&parsed, value.to_f64(py)?, None)
     } else if parsed.is_char() {
-        let Some(point) = value.to_i64().filter(|point| (0..=0x10ffff).contains(point)) else {
-            return Err(raise!(py, OverflowError, "%c arg not in range(0x110000)"));
+        let point = match value.to_i64() {
+            Some(point @ 0..=0x10_FFFF) => point,
+            Some(_) => return Err(raise!(py, OverflowError, "%c arg not in range(0x110000)")),
+            None => return Err(raise!(py, OverflowError, "Python int too large to convert to C long")),
         };
         format::format_char(&parsed, point as u32)
     } else {

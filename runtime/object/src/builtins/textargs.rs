@@ -59,7 +59,9 @@ pub fn isize_arg(py: Attached<'_>, given: Option<&Object>, default: isize) -> Py
 
 /// An integer argument as a C `int`.
 pub fn c_int_arg(py: Attached<'_>, given: Option<&Object>, default: i32) -> PyResult<i32> {
-    given.map_or(Ok(default), |given| given.as_i32(py))
+    let Some(given) = given else { return Ok(default) };
+    let narrow = given.index(py)?.to_i64().and_then(|value| i32::try_from(value).ok());
+    narrow.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int"))
 }
 
 /// A truth value argument.

@@ -392,10 +392,7 @@ pub fn handle_error_natively(py: Attached<'_>, mode: Mode, error: &Object) -> Py
         Some(error) => py.raise_value(error.as_object().ty(), error.as_object()),
         None => raise!(py, TypeError, "codec must pass exception instance"),
     };
-    let refuse = || match error.downcast::<BaseException>() {
-        Some(_) => raise!(py, TypeError, "don't know how to handle {} in error callback", error.ty().tp_name()),
-        None => raise!(py, TypeError, "codec must pass exception instance"),
-    };
+    let refuse = || raise!(py, TypeError, "don't know how to handle {} in error callback", error.ty().tp_name());
     let clamp = |(start, end): (isize, isize), len: usize| {
         let start = (start.max(0) as usize).min(len.saturating_sub(1));
         (start, (end.max(0) as usize).clamp(start.min(len), len).max((start + 1).min(len)))

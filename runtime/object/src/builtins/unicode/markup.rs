@@ -31,7 +31,8 @@ impl Str {
 
     pub(super) fn dunder_format(py: Attached<'_>, this: &Str, spec: &Object) -> PyResult<Ref<Str>> {
         let spec = crate::builtins::textargs::str_arg(py, "__format__", "argument", spec)?;
-        this.format_spec(py, spec)
+        // A subclass may have its own `__str__`.
+        if spec.is_empty() { this.as_object().str(py) } else { this.format_spec(py, spec) }
     }
 }
 

@@ -13,7 +13,7 @@ static SIGNATURE: Signature = Signature::parse("str", "(object='', encoding='utf
 impl Str {
     /// `str(object='', encoding=..., errors=...)`.
     pub(super) fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
-        if args.names.is_empty() {
+        if args.names.is_empty() && ptr::eq(ty, Str::type_object()) {
             check_positional(py, "str", args.pos.len(), 0, 3)?;
         }
         let [object, encoding, errors] = SIGNATURE.bind::<3>(py, args)?;
