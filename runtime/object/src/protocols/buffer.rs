@@ -313,6 +313,8 @@ impl Drop for Buffer {
 /// The bytes of a bytes-like argument.
 pub enum BytesArg<'a> {
     Bytes(&'a Bytes),
+    /// A copy of a `bytearray`: an export would keep other threads from changing its size meanwhile.
+    Copy(Vec<u8>),
     Buffer(Buffer),
 }
 
@@ -322,7 +324,10 @@ impl<'a> BytesArg<'a> {
     pub fn new(py: Attached<'_>, object: &'a Object) -> PyResult<BytesArg<'a>> {
         match object.downcast::<Bytes>() {
             Some(bytes) => Ok(BytesArg::Bytes(bytes)),
-            None => Ok(BytesArg::Buffer(Buffer::contiguous(py, object)?)),
+            None => match object.downcast::<ByteArray>() {
+                Some(array) => Ok(BytesArg::Copy(array.to_vec(py))),
+                None => Ok(BytesArg::Buffer(Buffer::contiguous(py, object)?)),
+            },
         }
     }
 
@@ -330,6 +335,7 @@ impl<'a> BytesArg<'a> {
     pub fn as_slice(&self) -> &[u8] {
         match self {
             BytesArg::Bytes(bytes) => bytes.as_slice(),
+            BytesArg::Copy(bytes) => bytes,
             BytesArg::Buffer(buffer) => buffer.as_slice(),
         }
     }

@@ -92,6 +92,9 @@ fn size_of_index(py: Attached<'_>, source: &Object) -> PyResult<isize> {
 
 /// The bytes of a buffer or of an iterable of integers. `range` is the message for values that are no bytes.
 pub fn bytes_from_object(py: Attached<'_>, object: &Object, kind: &str, range: &str) -> PyResult<Vec<u8>> {
+    if let Some(array) = object.downcast::<crate::ByteArray>() {
+        return Ok(array.to_vec(py));
+    }
     if Buffer::is_exporter(object) {
         return Ok(Buffer::get(py, object, crate::layout::PyBUF_FULL_RO)?.to_vec());
     }

@@ -89,7 +89,7 @@ pub fn decode_error(py: Attached<'_>, encoding: &str, data: &[u8], start: usize,
 pub fn encode(py: Attached<'_>, text: &Str, encoding: Option<&str>, errors: Option<&str>) -> PyResult<Ref<Bytes>> {
     let encoding = encoding.unwrap_or("utf-8");
     if let Some(native) = Native::parse(encoding) {
-        return encode_native(py, text, native, errors);
+        return encode_native(py, text, native, errors).map_err(|raised| noted(py, raised, native, encoding, "encode"));
     }
     let result = registry::encode(py, text.as_object(), encoding, errors, true)?;
     match result.downcast::<Bytes>() {
@@ -114,6 +114,16 @@ pub fn encode(py: Attached<'_>, text: &Str, encoding: Option<&str>, errors: Opti
     }
 }
 
+/// The reference finds codecs with a fixed byte order in the registry, which notes what failed.
+fn noted(py: Attached<'_>, raised: Raised, native: Native, encoding: &str, what: &str) -> Raised {
+    match native {
+        Native::Utf16(ByteOrder::Little | ByteOrder::Big) | Native::Utf32(ByteOrder::Little | ByteOrder::Big) => {
+            registry::add_note(py, raised, encoding, what)
+        }
+        _ => raised,
+    }
+}
+
 /// The result of `str.encode`.
 pub fn encode_method(
     py: Attached<'_>,
@@ -126,8 +136,12 @@ pub fn encode_method(
 
 /// Decodes bytes.
 pub fn decode(py: Attached<'_>, data: &[u8], encoding: Option<&str>, errors: Option<&str>) -> PyResult<Ref<Str>> {
+    if data.is_empty() {
+        return Ok(Str::empty());
+    }
     match Native::parse(encoding.unwrap_or("utf-8")) {
-        Some(native) => decode_native(py, data, native, errors),
+        Some(native) => decode_native(py, data, native, errors)
+            .map_err(|raised| noted(py, raised, native, encoding.unwrap_or("utf-8"), "decode")),
         None => {
             let view = Bytes::new(py, data)?;
             decode_with_registry(py, view.as_object(), encoding.unwrap_or("utf-8"), errors)
@@ -166,8 +180,12 @@ pub fn decode_method(
     errors: Option<&str>,
 ) -> PyResult<Ref<Object>> {
     let encoding = encoding.unwrap_or("utf-8");
+    let data = stable_bytes(py, object)?;
+    if data.is_empty() {
+        return Ok(Str::empty().upcast());
+    }
     match Native::parse(encoding) {
-        Some(native) => Ok(decode_native(py, &stable_bytes(py, object)?, native, errors)?.upcast()),
+        Some(_) => Ok(decode(py, &data, Some(encoding), errors)?.upcast()),
         None => Ok(decode_with_registry(py, object, encoding, errors)?.upcast()),
     }
 }

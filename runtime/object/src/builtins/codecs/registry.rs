@@ -166,7 +166,7 @@ fn run(
 }
 
 /// Says in a note which codec failed.
-fn add_note(py: Attached<'_>, raised: crate::Raised, encoding: &str, what: &str) -> crate::Raised {
+pub(super) fn add_note(py: Attached<'_>, raised: crate::Raised, encoding: &str, what: &str) -> crate::Raised {
     let error = raised.take(py);
     let what = if what == "encode" { "encoding" } else { "decoding" };
     let note = Str::new(py, &format!("{what} with '{encoding}' codec failed"));
