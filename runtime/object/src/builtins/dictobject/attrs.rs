@@ -136,6 +136,14 @@ pub fn instance_dict(object: &Object) -> Option<Ref<Dict>> {
     dict_slot(object)?.get()
 }
 
+/// Whether the object has no attributes of its own. It makes no dict.
+pub fn is_instance_dict_empty(object: &Object) -> bool {
+    match instance_dict(object) {
+        Some(dict) => dict.is_empty(),
+        None => inline_values(object).is_none_or(|values| !values.is_valid() || values.len() == 0),
+    }
+}
+
 /// The object's dict, made on first use. Callers know that the type gives its instances one.
 pub fn materialize_dict(py: Attached<'_>, object: &Object) -> PyResult<Ref<Dict>> {
     let Some(slot) = dict_slot(object) else { return Err(py.bad_internal_call()) };

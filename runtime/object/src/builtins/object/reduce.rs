@@ -47,9 +47,13 @@ fn default_state(py: Attached<'_>, this: &Object, required: bool) -> PyResult<Re
     if required && ty.as_type().tp_itemsize.get() != 0 {
         return Err(raise!(py, TypeError, "cannot pickle {} objects", ty.name()));
     }
-    let mut state = match crate::typeobject::instance::instance_dict(py, this)? {
-        Some(dict) => dict.upcast(),
-        None => crate::none(),
+    let mut state = if crate::builtins::dictobject::is_instance_dict_empty(this) {
+        crate::none()
+    } else {
+        match crate::typeobject::instance::instance_dict(py, this)? {
+            Some(dict) => dict.upcast(),
+            None => crate::none(),
+        }
     };
     let names = slot_names(py, ty)?;
     let count = names.as_ref().map_or(0, |names| names.len());
