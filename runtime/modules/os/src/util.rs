@@ -98,7 +98,10 @@ pub fn given(argument: Option<&Object>) -> Option<&Object> {
 /// # Errors
 /// `TypeError`, `OverflowError`.
 pub fn int_arg(py: Attached<'_>, object: &Object) -> PyResult<c_int> {
-    object.as_i32(py)
+    let number = object.index(py)?.to_i64();
+    number
+        .and_then(|number| c_int::try_from(number).ok())
+        .ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int"))
 }
 
 /// A C `int` argument with a default.

@@ -186,7 +186,9 @@ unsafe fn dealloc(py: Attached<'_>, this: NonNull<Tuple>) {
 fn repr(py: Attached<'_>, this: &Tuple) -> PyResult<Ref<Str>> {
     let def = def_of(this);
     let mut text = format!("{}(", def.name);
-    for (at, ((name, _), value)) in def.fields.iter().zip(fields(this)).take(def.visible).enumerate() {
+    // An item without a name shows the name of the field in its place among the named ones, as the reference does.
+    let names = def.fields.iter().filter(|(name, _)| !name.is_empty());
+    for (at, ((name, _), value)) in names.zip(fields(this)).take(def.visible).enumerate() {
         if at > 0 {
             text.push_str(", ");
         }
@@ -240,6 +242,14 @@ fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Tuple
         };
         used += usize::from(given.is_some());
         values.push(given.unwrap_or_else(none));
+    }
+    if def.name == "os.stat_result" {
+        // Times that were not given as fractions are the whole seconds.
+        for at in 7..10 {
+            if values[at + 3].is_none() {
+                values[at + 3] = values[at].clone();
+            }
+        }
     }
     if dict.is_some_and(|dict| dict.len() > used) {
         return Err(raise!(py, TypeError, "{}() got duplicate or unexpected field name(s)", def.name));

@@ -409,7 +409,7 @@ impl FileIO {
         if !this.readable.get() {
             return Err(unsupported(py, "File not open for reading"));
         }
-        let view = writable_arg(py, "readinto", buffer)?;
+        let view = writable_first(py, buffer)?;
         // SAFETY: a writable buffer, lent until the call ends.
         unsafe { this.read_raw(py, view.view().buf.cast(), view.as_slice().len()) }
     }
@@ -575,6 +575,22 @@ impl FileIO {
         match this.as_object().get_attr_opt(py, id!(py, name))? {
             None => Str::new(py, &format!("<{ty} fd={} mode='{mode}' closefd={closefd}>", this.fd.get())),
             Some(name) => Str::new(py, &format!("<{ty} name={} mode='{mode}' closefd={closefd}>", name.repr(py)?)),
+        }
+    }
+}
+
+/// As [`writable_arg`] for `FileIO.readinto`, whose message numbers the argument.
+fn writable_first(py: Attached<'_>, object: &Object) -> PyResult<Buffer> {
+    match Buffer::writable(py, object) {
+        Ok(buffer) => Ok(buffer),
+        Err(raised) => {
+            raised.clear(py);
+            Err(raise!(
+                py,
+                TypeError,
+                "readinto() argument 1 must be read-write bytes-like object, not {}",
+                object.ty().name()
+            ))
         }
     }
 }

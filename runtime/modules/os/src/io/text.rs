@@ -828,7 +828,9 @@ impl TextIOWrapper {
     }
 
     fn getstate(py: Attached<'_>, this: &Self) -> PyResult<()> {
-        Err(raise!(py, TypeError, "cannot pickle '{}' instances", this.as_object().ty().name()))
+        let name = this.as_object().ty().name().into_owned();
+        let name = name.rsplit('.').next().unwrap_or_default();
+        Err(raise!(py, TypeError, "cannot pickle '{name}' instances"))
     }
 
     fn get_name(py: Attached<'_>, this: &Self) -> PyResult<Ref<Object>> {
