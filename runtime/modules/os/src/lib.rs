@@ -5,6 +5,7 @@ mod fcntl;
 mod fork;
 mod io;
 mod linux;
+mod linux_socket;
 mod locale;
 mod posix;
 mod posixsubprocess;
@@ -12,6 +13,7 @@ mod pwd;
 mod resource;
 mod select;
 mod signal;
+mod socket;
 mod stat;
 mod time;
 mod util;
@@ -32,6 +34,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("_stat", stat, "File modes."),
         module!("_posixsubprocess", posixsubprocess, "Starts programs."),
         module!("fcntl", fcntl, "Operations on descriptors."),
+        module!("_socket", socket, "Sockets."),
         module!("select", select, "Waits for descriptors."),
         module!("pwd", pwd, "Users."),
         BuiltinModule { name: "grp", doc: "Groups.", exec: pwd::exec_grp },
