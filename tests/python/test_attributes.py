@@ -59,7 +59,7 @@ def case_e6():
 
 
 def case_e7():
-    class A: 
+    class A:
         def __getattr__(self, n): return n
     a = A()
     A.__getattr__ = lambda s, n: n*2
@@ -95,14 +95,14 @@ def case_e11():
 
 
 def case_e12():
-    class A: 
+    class A:
         def __hash__(self): return -1
     return hash(A())
 
 
 def case_e13():
     class A:
-        def __new__(cls, *a): 
+        def __new__(cls, *a):
             o = super().__new__(cls); o.args = a; return o
     return A(1, 2).args
 
@@ -184,7 +184,7 @@ def case_e26():
 def case_e27(): (1).__class__ = int
 
 
-def case_e28(): 
+def case_e28():
     class A: pass
     A().__class__ = int
 

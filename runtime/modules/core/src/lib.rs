@@ -2,10 +2,13 @@
 pub mod abcmodule;
 pub mod codecsmodule;
 pub mod collectionsmodule;
+pub mod contextvarsmodule;
 pub mod functoolsmodule;
 pub mod itertoolsmodule;
+pub mod mathmodule;
 pub mod opcodemodule;
 pub mod operatormodule;
+pub mod randommodule;
 pub mod sremodule;
 pub mod stringmodule;
 pub mod structmodule;
@@ -26,9 +29,11 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_abc" abcmodule "The caches behind abc.ABCMeta.";
         "_codecs" codecsmodule "Codecs and their registry.";
         "_collections" collectionsmodule "Deques, dicts with defaults and ordered dicts.";
+        "_contextvars" contextvarsmodule "Context variables.";
         "_functools" functoolsmodule "Tools that work on functions.";
         "_opcode" opcodemodule "Facts about the instruction set.";
         "_operator" operatormodule "Operators as functions.";
+        "_random" randommodule "The Mersenne Twister.";
         "_sre" sremodule "The engine of regular expressions.";
         "_string" stringmodule "The parser of format strings.";
         "_struct" structmodule "Conversion between values and packed bytes.";
@@ -36,5 +41,6 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_types" typesmodule "Classes without a name in builtins.";
         "_weakref" weakrefmodule "Weak references.";
         "itertools" itertoolsmodule "Functions creating iterators for efficient looping.";
+        "math" mathmodule "Functions of real numbers and integers.";
     }
 }

@@ -1,7 +1,7 @@
 //! `_opcode`: facts about the instruction set, for `opcode` and `dis`.
-use crate::util::{Arg, required};
 use krait_bytecode::oparg::{BinaryOp, Intrinsic1, Intrinsic2, SpecialMethod};
 use krait_bytecode::opcode::{Flags, Opcode};
+use krait_object::native::{Arg, required};
 use krait_object::{
     Attached, Bool, Int, IntoObject, Layout, List, Module, Object, PyResult, Ref, Tuple, functions, none, raise,
 };

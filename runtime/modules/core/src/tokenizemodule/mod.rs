@@ -1,9 +1,9 @@
 //! `_tokenize`: the token iterator behind the module `tokenize`.
 mod lexer;
 
-use crate::util::{State, Trace, add_type, alloc, part, required};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::Field;
+use krait_object::native::{State, Trace, add_type, alloc, part, required};
 use krait_object::{
     Attached, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type, exc, pytype, raise,
 };
@@ -13,7 +13,7 @@ use lexer::{Lexer, Problem, Stop, Token, kind};
 pub struct Reader(Option<Lexer>);
 impl Trace for Reader {}
 
-native! {
+krait_object::native! {
     /// `TokenizerIter`.
     pub struct TokenizerIter { readline: Slot, encoding: Slot<Str>, reader: State<Reader>, extra: Field<bool> }
 }

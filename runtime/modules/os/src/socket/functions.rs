@@ -6,9 +6,7 @@ use crate::vm;
 use krait_object::exceptions::raise_os_error;
 use krait_object::layout::PyMethodDef;
 use krait_object::protocols::buffer::BytesArg;
-use krait_object::{
-    Attached, Bytes, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, Tuple, functions, raise,
-};
+use krait_object::{Attached, Bytes, Int, Layout, List, Object, PyResult, Ref, Str, Tuple, functions, raise};
 use std::ffi::{CStr, CString, c_char, c_int};
 
 type Opt<'a> = Option<&'a Object>;

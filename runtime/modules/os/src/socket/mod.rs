@@ -11,7 +11,7 @@ use address::{Address, address_arg, address_object};
 use krait_object::args::{Args, Signature};
 use krait_object::exceptions::raise_os_error;
 use krait_object::hooks::hooks;
-use krait_object::layout::{Py_READONLY, Py_T_INT, PyObject};
+use krait_object::layout::PyObject;
 use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::typedef::member;
 use krait_object::{
