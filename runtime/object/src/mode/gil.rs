@@ -74,6 +74,16 @@ pub unsafe fn load_ref(field: &Field<*mut PyObject>) -> *mut PyObject {
     object
 }
 
+/// [`load_ref`], which always succeeds in this mode.
+///
+/// # Safety
+/// As [`load_ref`].
+#[inline(always)]
+pub unsafe fn try_load_ref(field: &Field<*mut PyObject>) -> Option<*mut PyObject> {
+    // SAFETY: by the contract.
+    Some(unsafe { load_ref(field) })
+}
+
 /// Whether the caller's reference is the only one.
 #[inline(always)]
 pub fn is_uniquely_referenced(object: &Object) -> bool {

@@ -1,8 +1,8 @@
 //! The two modes of reference counting and object locking.
 //!
 //! The only place of this crate that names the `nogil` feature; elsewhere write `if FREE_THREADED { .. }`.
-//! Both twins give: [`incref`], [`decref`], [`try_incref`], [`publish`], [`load_ref`], [`is_uniquely_referenced`],
-//! [`refcount`], [`is_immortal`], [`make_immortal`], [`init_head`] and [`CriticalSection`] / [`CriticalSection2`].
+//! Both twins give: [`incref`], [`decref`], [`try_incref`], [`publish`], [`load_ref`], [`try_load_ref`],
+//! [`is_uniquely_referenced`], [`refcount`], [`is_immortal`], [`make_immortal`], [`init_head`] and [`CriticalSection`] / [`CriticalSection2`].
 pub use crate::layout::FREE_THREADED;
 
 #[cfg(not(feature = "nogil"))]

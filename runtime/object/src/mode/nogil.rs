@@ -250,16 +250,33 @@ pub unsafe fn publish(object: *mut PyObject) {
 #[inline]
 pub unsafe fn load_ref(field: &Field<*mut PyObject>) -> *mut PyObject {
     loop {
-        let object = field.load(Acquire);
         // SAFETY: by the contract.
-        if object.is_null() || unsafe { try_incref(object) } && field.load(Acquire) == object {
+        if let Some(object) = unsafe { try_load_ref(field) } {
             return object;
-        }
-        if field.load(Acquire) != object {
-            continue;
         }
         std::hint::spin_loop();
     }
+}
+
+/// One try of [`load_ref`]. `None` when the field changed meanwhile, or holds a reference of another thread's that was
+/// never published, as fields that C code wrote may.
+///
+/// # Safety
+/// [attached] and [quiescent]; the field owns its reference.
+#[inline]
+pub unsafe fn try_load_ref(field: &Field<*mut PyObject>) -> Option<*mut PyObject> {
+    let object = field.load(Acquire);
+    // SAFETY: by the contract.
+    if object.is_null() || unsafe { try_incref(object) } {
+        if field.load(Acquire) == object {
+            return Some(object);
+        }
+        if !object.is_null() {
+            // SAFETY: [owned]: the reference just made.
+            unsafe { decref(object) };
+        }
+    }
+    None
 }
 
 /// Whether the caller's reference is the only one.

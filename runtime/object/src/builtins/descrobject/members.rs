@@ -3,7 +3,7 @@ use super::{Descr, c_text, doc_or_none, new_descr};
 use crate::handle::{Attached, Layout, Ref, Slot};
 use crate::layout::*;
 use crate::typedef::member;
-use crate::{Bool, IntoObject, Object, PyResult, Str, Type, exc, hooks, pytype, raise};
+use crate::{Bool, IntoObject, Object, PyResult, Str, Type, exc, hooks, mode, pytype, raise};
 use std::ffi::{CStr, c_char};
 use std::mem::offset_of;
 
@@ -120,8 +120,8 @@ pub unsafe fn read_member(py: Attached<'_>, base: *mut c_char, def: &PyMemberDef
             }
             Py_T_STRING_INPLACE => Ok(Str::new(py, &CStr::from_ptr(at).to_string_lossy())?.upcast()),
             Py_T_CHAR => Ok(Str::latin1_char(number!(u8)).as_object().to_ref()),
-            _Py_T_OBJECT => Ok((*at.cast::<Slot>()).get().unwrap_or_else(crate::none)),
-            Py_T_OBJECT_EX => match (*at.cast::<Slot>()).get() {
+            _Py_T_OBJECT => Ok(read_object(py, base.cast(), &*at.cast()).unwrap_or_else(crate::none)),
+            Py_T_OBJECT_EX => match read_object(py, base.cast(), &*at.cast()) {
                 Some(value) => Ok(value),
                 None => {
                     let object = Object::from_ptr(base.cast());
@@ -137,6 +137,24 @@ pub unsafe fn read_member(py: Attached<'_>, base: *mut c_char, def: &PyMemberDef
             _Py_T_NONE => Ok(crate::none()),
             _ => Err(raise!(py, SystemError, "bad memberdescr type for {}", c_text(def.name))),
         }
+    }
+}
+
+/// Reads an object field of `owner`. C code may have written it without publishing the value, so a reader that cannot
+/// take a reference locks the owner, as writers do.
+///
+/// # Safety
+/// `owner` is live and has `field`.
+unsafe fn read_object(py: Attached<'_>, owner: *mut PyObject, field: &Field<*mut PyObject>) -> Option<Ref<Object>> {
+    // SAFETY: by the contract; under the lock the field keeps its reference while a new one is made.
+    unsafe {
+        if let Some(value) = mode::try_load_ref(field) {
+            return Ref::from_raw_opt(value);
+        }
+        let _section = Object::from_ptr(owner).lock(py);
+        let value = Slot::of(field).borrow().map(Object::to_ref)?;
+        mode::publish(value.as_ptr());
+        Some(value)
     }
 }
 
