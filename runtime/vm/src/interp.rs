@@ -81,6 +81,7 @@ pub struct Interpreter {
     pub before_forkers: Slot,
     pub after_forkers_parent: Slot,
     pub after_forkers_child: Slot,
+    pub ast: crate::ast::Kept,
     pub atexit: Mutex<Vec<crate::lifecycle::ExitCall>>,
 }
 
@@ -116,6 +117,7 @@ impl Interpreter {
             before_forkers: Slot::NULL,
             after_forkers_parent: Slot::NULL,
             after_forkers_child: Slot::NULL,
+            ast: crate::ast::Kept::EMPTY,
             atexit: Mutex::default(),
         }));
         RUNTIME.interpreters.lock().expect("no panic under this lock").push(NonNull::from(&*interpreter));

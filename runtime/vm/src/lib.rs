@@ -93,6 +93,7 @@ pub fn modules() -> Vec<import::BuiltinModule> {
             doc: "Reading and writing of values in the format of .pyc files.",
             exec: marshalmodule::exec,
         },
+        BuiltinModule { name: "_ast", doc: "The classes of syntax tree nodes.", exec: ast::exec },
         BuiltinModule { name: "_warnings", doc: "The native entry to warnings.", exec: warnings::exec },
         BuiltinModule { name: "_typing", doc: "The native half of typing.", exec: typing::fill_module },
         BuiltinModule { name: "gc", doc: "The cycle collector.", exec: gcmodule::exec },

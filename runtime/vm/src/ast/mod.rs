@@ -1,13 +1,22 @@
-//! `ast` objects. Trees as Python objects are not there yet, and say so.
+//! `ast` objects: their classes, and trees from and to the compiler.
+mod classes;
+mod grammar;
+mod node;
+
+pub use classes::{Classes, Kept, exec};
+
 use krait_compiler::Mode;
-use krait_object::{Attached, Object, PyResult, Ref, Str, raise};
+use krait_object::{Attached, Layout, Object, PyResult, Ref, Str, raise};
 
 /// Whether `source` is a tree rather than text.
 ///
 /// # Errors
 /// What attribute access raises.
-pub fn is_tree(_py: Attached<'_>, _source: &Object) -> PyResult<bool> {
-    Ok(false)
+pub fn is_tree(py: Attached<'_>, source: &Object) -> PyResult<bool> {
+    match Classes::existing(py) {
+        Some(classes) => source.is_instance(py, classes.root().as_object()),
+        None => Ok(false),
+    }
 }
 
 /// Parses to a tree, or compiles one.
