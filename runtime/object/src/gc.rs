@@ -79,6 +79,11 @@ impl GcState {
             callbacks: crate::Slot::NULL,
         }
     }
+
+    /// Whether a collection runs.
+    pub fn is_collecting(&self) -> bool {
+        self.collecting.load(Relaxed)
+    }
 }
 
 /// Counts an allocation of a collectable object; asks for a collection when it is time. The collection itself runs

@@ -204,6 +204,16 @@ impl Interpreter {
         self.threads.lock().expect("no panic under this lock").clone()
     }
 
+    /// Visits the thread states, the newest first, if that is possible without waiting: for signal handlers.
+    pub fn peek_threads(&self, visit: &mut dyn FnMut(&PyThreadState)) -> bool {
+        let Ok(threads) = self.threads.try_lock() else { return false };
+        for thread in threads.iter().rev() {
+            // SAFETY: listed thread states are live while the list is locked.
+            visit(unsafe { &thread.as_ref().public });
+        }
+        true
+    }
+
     /// How many thread states it has.
     pub fn thread_count(&self) -> usize {
         self.threads.lock().expect("no panic under this lock").len()

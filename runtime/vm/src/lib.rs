@@ -6,6 +6,7 @@ pub mod call;
 pub mod codegen_glue;
 pub mod compile;
 pub mod config;
+pub mod dump;
 pub mod errors;
 pub mod eval;
 pub mod exec;
@@ -40,7 +41,7 @@ pub mod warnings;
 
 /// Ends the process for an error that nothing can recover from.
 pub fn fatal(message: &str) -> ! {
-    eprintln!("Fatal Python error: {message}");
+    dump::put_fatal(message);
     std::process::abort();
 }
 

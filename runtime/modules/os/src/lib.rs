@@ -6,8 +6,12 @@ mod fork;
 mod io;
 mod linux;
 mod linux_socket;
+mod linux_tty;
 mod locale;
+mod mmap;
+mod multiprocessing;
 mod posix;
+mod posixshmem;
 mod posixsubprocess;
 mod pwd;
 mod resource;
@@ -15,8 +19,12 @@ mod select;
 mod signal;
 mod socket;
 mod stat;
+mod suggestions;
+mod syslog;
+mod termios;
 mod time;
 mod util;
+mod uuid;
 mod vm;
 
 pub use vm::BuiltinModule;
@@ -44,6 +52,13 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("posix", posix, "The interface to the operating system that os builds on."),
         module!("_io", io, "Streams."),
         module!("_locale", locale, "Locales of the C library."),
+        module!("mmap", mmap, "Memory maps."),
+        module!("_multiprocessing", multiprocessing, "Semaphores that processes share."),
+        module!("_posixshmem", posixshmem, "Named shared memory."),
+        module!("_suggestions", suggestions, "Names near to a misspelt one."),
+        module!("syslog", syslog, "The system's log."),
+        module!("termios", termios, "Settings of terminals."),
+        module!("_uuid", uuid, "Identifiers made of time and address."),
         module!("resource", resource, "Limits and use of system resources."),
     ]
 }
