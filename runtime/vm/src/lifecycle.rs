@@ -97,6 +97,9 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     }
     import::import_module(py, "encodings")?;
     open_streams(py)?;
+    if interpreter.config.faulthandler && interpreter.is_main() {
+        import::import_module(py, "faulthandler")?.call_method(py, id!(py, enable), &[])?;
+    }
     let main = Module::new(py, "__main__")?;
     main.add(py, "__builtins__", builtins.as_object())?;
     let loader = import::import_module(py, "_frozen_importlib")?.get_attr(py, id!(py, BuiltinImporter))?;

@@ -199,6 +199,7 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     add("version_info", Ok(version_info.clone()))?;
     add("implementation", implementation(py, &version_info))?;
     add("krait", krait(py))?;
+    add("_jit", jit(py))?;
     let names = crate::import::builtin_names();
     add("builtin_module_names", str_tuple(py, names.iter().copied()))?;
     add("stdlib_module_names", stdlib_names(py))?;
@@ -208,6 +209,23 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     }
     py.state().int_max_str_digits.store(config.int_max_str_digits, Relaxed);
     Ok(module)
+}
+
+/// `sys._jit`: what the reference tells of its compiler, which Krait does not have.
+fn jit(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    fn no(_: Attached<'_>, _: &Object) -> bool {
+        false
+    }
+    let module = Module::new(py, "sys._jit")?;
+    module.add_functions(
+        py,
+        functions! {
+            noargs "is_available" => no, "($module, /)", "Whether this build has the compiler.";
+            noargs "is_enabled" => no, "($module, /)", "Whether the compiler is used.";
+            noargs "is_active" => no, "($module, /)", "Whether the calling frame runs compiled code.";
+        },
+    )?;
+    Ok(module.upcast())
 }
 
 fn git(py: Attached<'_>) -> PyResult<Ref<Object>> {

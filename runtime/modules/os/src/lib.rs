@@ -1,6 +1,7 @@
 //! Native modules of the standard library that are close to the operating system.
 mod atexit;
 mod errno;
+mod faulthandler;
 mod fcntl;
 mod fork;
 mod io;
@@ -52,6 +53,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("posix", posix, "The interface to the operating system that os builds on."),
         module!("_io", io, "Streams."),
         module!("_locale", locale, "Locales of the C library."),
+        module!("faulthandler", faulthandler, "Tracebacks when the process dies or hangs."),
         module!("mmap", mmap, "Memory maps."),
         module!("_multiprocessing", multiprocessing, "Semaphores that processes share."),
         module!("_posixshmem", posixshmem, "Named shared memory."),

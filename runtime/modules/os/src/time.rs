@@ -137,7 +137,7 @@ pub fn timeout_arg(py: Attached<'_>, object: &Object) -> PyResult<i128> {
         let nanos = value * 1e9;
         let nanos = if nanos < 0.0 { nanos.floor() } else { nanos.ceil() };
         if !(-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&nanos) {
-            return Err(raise!(py, OverflowError, "timestamp too large to convert to C PyTime_t"));
+            return Err(raise!(py, OverflowError, "timestamp out of range for C PyTime_t"));
         }
         return Ok(nanos as i128);
     }
@@ -152,7 +152,7 @@ pub fn timeout_arg(py: Attached<'_>, object: &Object) -> PyResult<i128> {
     let total = object.index(py)?.to_i64().map(|seconds| i128::from(seconds) * 1_000_000_000);
     match total {
         Some(total) if i64::try_from(total).is_ok() => Ok(total),
-        _ => Err(raise!(py, OverflowError, "timestamp too large to convert to C PyTime_t")),
+        _ => Err(raise!(py, OverflowError, "timestamp out of range for C PyTime_t")),
     }
 }
 
