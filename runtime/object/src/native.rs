@@ -1,7 +1,7 @@
 //! Classes of native modules: their structs, and Rust state that lives in an object.
 use crate::layout::Field;
 use crate::typedef::{StaticType, link_static};
-use crate::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Type, Visit, gc, mem};
+use crate::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Str, Type, Visit, gc, mem};
 use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::marker::PhantomData;
@@ -188,6 +188,13 @@ pub fn add_type<T: StaticType>(py: Attached<'_>, module: &Module, name: &str) ->
 pub fn ready<T: StaticType>(py: Attached<'_>) -> PyResult<&'static Type> {
     let ty = link_static::<T>();
     ty.ready(py)?;
+    // Instances find the name of the module through the class, as with classes that modules make at import.
+    let name = ty.full_name();
+    if let (Some(dict), Some((module, _))) = (ty.dict(), name.rsplit_once('.'))
+        && dict.get_str(py, "__module__").is_none()
+    {
+        dict.set_str(py, "__module__", Str::intern_static(py, module).as_object())?;
+    }
     Ok(ty)
 }
 

@@ -1,9 +1,34 @@
 //! Native modules of the standard library: numbers, text, data formats, hashes.
+pub mod array;
+pub mod binascii;
 pub mod bisect;
+pub mod cmath;
+pub mod compress;
 pub mod hashes;
 pub mod heapq;
+pub mod queue;
+pub mod unicodedata;
 
+use krait_object::{Attached, Layout, Object, PyResult, Ref, Str, Type, hooks::hooks, id};
 use krait_vm::import::BuiltinModule;
+
+/// A builtin function or class by name.
+pub(crate) fn builtin(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
+    (hooks().import)(py, "builtins")?.get_attr(py, name)
+}
+
+/// Whether a subtype of `T`'s type has an `__init__` of its own.
+pub(crate) fn overrides_init<T: Layout>(ty: &Type) -> bool {
+    let init = |ty: &Type| ty.as_type().tp_init.get().map(|init| init as usize);
+    init(ty) != init(T::type_object())
+}
+
+/// Registers a class with an abstract base class of `collections.abc`.
+pub(crate) fn register_abc(py: Attached<'_>, name: &str, class: &Type) -> PyResult<()> {
+    let module = (hooks().import)(py, "collections.abc")?;
+    let base = module.get_attr(py, Str::intern_static(py, name))?;
+    base.call_method(py, id!(py, register), &[class.as_object()]).map(drop)
+}
 
 /// The modules of this crate.
 pub fn modules() -> Vec<BuiltinModule> {
@@ -13,6 +38,12 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_sha1", "The hash function SHA-1.", hashes::exec_sha1),
         module("_sha2", "The hash functions of SHA-2.", hashes::exec_sha2),
         module("_bisect", "Search in sorted sequences.", bisect::exec),
+        module("array", "Sequences of machine values.", array::exec),
+        module("_queue", "A queue that threads wait at.", queue::exec),
+        module("binascii", "Bytes as text of various encodings.", binascii::exec),
+        module("cmath", "Functions of complex numbers.", cmath::exec),
+        module("unicodedata", "The Unicode character database.", unicodedata::exec),
+        module("zlib", "Compression as by gzip.", compress::zlib::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }
