@@ -93,16 +93,35 @@ pub(crate) fn count_allocation(py: Attached<'_>) {
     let ext = py.ext();
     let count = ext.gc_allocations.get() + 1;
     ext.gc_allocations.set(count);
-    if count >= 256 {
+    if count >= COUNT_BATCH {
         flush_count(py);
     }
 }
+
+/// Takes a freed collectable object off the count, so that short-lived objects do not bring collections about.
+#[inline(always)]
+pub(crate) fn count_release(py: Attached<'_>) {
+    let ext = py.ext();
+    let count = ext.gc_allocations.get() - 1;
+    ext.gc_allocations.set(count);
+    if count <= -COUNT_BATCH {
+        flush_count(py);
+    }
+}
+
+/// How many allocations or releases a thread counts alone before it adds them to the interpreter's.
+const COUNT_BATCH: i32 = 256;
 
 #[cold]
 fn flush_count(py: Attached<'_>) {
     let gc = &py.state().gc;
     let count = py.ext().gc_allocations.replace(0) as isize;
     let total = gc.count.fetch_add(count, Relaxed) + count;
+    if total < 0 {
+        // Objects that a collection let live died: they were taken off the count then.
+        gc.count.fetch_max(0, Relaxed);
+        return;
+    }
     let threshold = gc.thresholds[0].load(Relaxed) as isize;
     if threshold == 0 || !gc.enabled.load(Relaxed) || total < threshold {
         return;

@@ -453,6 +453,9 @@ pub unsafe fn free_instance(object: NonNull<PyObject>) {
     unsafe {
         let py = Attached::from_tls();
         mode::poison_head(object.as_ptr());
+        if object.cast::<crate::Object>().as_ref().ty().is_gc() {
+            gc::count_release(py);
+        }
         if !FREE_THREADED {
             gc::forget(object.as_ptr());
         }

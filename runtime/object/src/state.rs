@@ -99,7 +99,7 @@ pub struct ThreadExt {
     pub nested_deallocs: Cell<u32>,
     put_off: RefCell<Vec<NonNull<PyObject>>>,
     /// GC objects allocated since the last flush to the interpreter's counter.
-    pub gc_allocations: Cell<u32>,
+    pub gc_allocations: Cell<i32>,
     /// A `MemoryError` is being made.
     pub raising_memory_error: Cell<bool>,
     /// Frames of critical sections (`nogil`).
