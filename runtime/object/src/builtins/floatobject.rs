@@ -108,7 +108,7 @@ impl Float {
     /// `MemoryError`.
     #[inline]
     pub fn new(py: Attached<'_>, value: f64) -> PyResult<Ref<Float>> {
-        let raw = mem::alloc_sized(py, Self::type_object(), size_of::<PyFloatObject>())?;
+        let raw = mem::alloc_leaf(py, Self::type_object(), size_of::<PyFloatObject>())?;
         // SAFETY: fresh memory of this layout.
         unsafe {
             (*raw.as_ptr().cast::<PyFloatObject>()).ob_fval.set(value);

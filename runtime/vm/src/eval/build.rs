@@ -2,24 +2,21 @@
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::oparg::Conversion;
-use krait_object::{Attached, Dict, Layout, List, Object, PyResult, Raised, Ref, Set, Slice, Str, Tuple};
+use krait_object::{Attached, Dict, Layout, List, Object, PyResult, Raised, Set, Slice, Str, Tuple};
 use krait_object::{exc, raise};
 
 impl Eval<'_> {
-    /// Takes the `count` top words off as references.
-    fn take(&mut self, count: usize) -> Vec<Ref<Object>> {
-        let start = self.sp.wrapping_sub(count);
-        // SAFETY: the words are on the stack; moving the pointer first makes them ours.
-        let items = (0..count).map(|at| unsafe { start.add(at).read().into_ref() }).collect();
-        self.sp = start;
-        items
-    }
-
     #[inline(always)]
     pub(super) fn BUILD_TUPLE(&mut self) -> Step {
         self.save();
-        let items = self.out(|this| this.take(this.arg()));
-        let tuple = Tuple::from_vec(self.py, items)?;
+        let tuple = self.out(|this| {
+            let (py, count) = (this.py, this.arg());
+            let start = this.sp.wrapping_sub(count);
+            // SAFETY: the words are on the stack, and move into the tuple one after another once it is allocated.
+            let tuple = Tuple::build(py, count, |at| Ok(unsafe { start.add(at).read().into_ref() }))?;
+            this.sp = start;
+            PyResult::Ok(tuple)
+        })?;
         self.push(StackRef::owned(tuple));
         Ok(1)
     }
@@ -27,8 +24,14 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BUILD_LIST(&mut self) -> Step {
         self.save();
-        let items = self.out(|this| this.take(this.arg()));
-        let list = List::from_vec(self.py, items)?;
+        let list = self.out(|this| {
+            let (py, count) = (this.py, this.arg());
+            let start = this.sp.wrapping_sub(count);
+            // SAFETY: as in `BUILD_TUPLE`.
+            let list = List::build(py, count, |at| unsafe { start.add(at).read().into_ref() })?;
+            this.sp = start;
+            PyResult::Ok(list)
+        })?;
         self.push(StackRef::owned(list));
         Ok(1)
     }

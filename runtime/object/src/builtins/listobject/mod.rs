@@ -83,12 +83,18 @@ impl List {
     }
 
     pub fn from_vec(py: Attached<'_>, items: Vec<Ref<Object>>) -> PyResult<Ref<List>> {
-        let count = items.len();
+        let (count, mut items) = (items.len(), items.into_iter());
+        List::build(py, count, |_| items.next().expect("as many items as the vector has"))
+    }
+
+    /// A list of `count` items whose item `i` is what `item(i)` makes; nothing is asked for when memory is short.
+    #[inline]
+    pub fn build(py: Attached<'_>, count: usize, mut item: impl FnMut(usize) -> Ref<Object>) -> PyResult<Ref<List>> {
         let list = List::with_capacity(py, count)?;
         let array = list.items();
-        for (at, item) in items.into_iter().enumerate() {
+        for at in 0..count {
             // SAFETY: the array has room for `count` items.
-            unsafe { (*array.add(at)).set(item.into_raw()) };
+            unsafe { (*array.add(at)).set(item(at).into_raw()) };
         }
         list.0.ob_base.ob_size.set(count as isize);
         gc::track(list.as_object());
@@ -458,6 +464,16 @@ impl Locked<'_, List> {
             // A larger array than needed is no error.
             drop(py.take_raised());
         }
+    }
+
+    /// The items, borrowed; `None` when C code left one null.
+    pub fn as_slice(&self) -> Option<&[&Object]> {
+        let cells = self.cells();
+        if cells.iter().any(|cell| cell.get().is_null()) {
+            return None;
+        }
+        // SAFETY: [locked]: the items stay; a non-null cell and `&Object` have one representation.
+        Some(unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) })
     }
 
     pub fn to_vec(&self) -> Vec<Ref<Object>> {

@@ -102,7 +102,7 @@ impl Int {
     /// A one-digit integer that is not small.
     #[inline]
     fn compact(py: Attached<'_>, negative: bool, digit: u32) -> PyResult<Ref<Int>> {
-        let raw = mem::alloc_sized(py, Self::type_object(), DIGITS + 4)?;
+        let raw = mem::alloc_leaf(py, Self::type_object(), DIGITS + 4)?;
         // SAFETY: fresh memory of the size of one digit.
         unsafe {
             let this = raw.as_ptr().cast::<PyLongObject>();

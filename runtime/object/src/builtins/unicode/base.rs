@@ -48,13 +48,41 @@ pub fn kind_for(max: u32) -> usize {
     }
 }
 
+/// Copies `count` bytes. Up to 16 take two words that may overlap, which is faster than a call of `memcpy`.
+///
+/// # Safety
+/// As [`ptr::copy_nonoverlapping`].
+#[inline(always)]
+unsafe fn copy_bytes(from: *const u8, to: *mut u8, count: usize) {
+    // SAFETY: [caller]; each word lies inside the `count` bytes.
+    unsafe {
+        macro_rules! two {
+            ($word:ty) => {{
+                let last = count - size_of::<$word>();
+                let (head, tail) =
+                    (from.cast::<$word>().read_unaligned(), from.add(last).cast::<$word>().read_unaligned());
+                to.cast::<$word>().write_unaligned(head);
+                to.add(last).cast::<$word>().write_unaligned(tail);
+            }};
+        }
+        match count {
+            0 => {}
+            1 => *to = *from,
+            2..=3 => two!(u16),
+            4..=7 => two!(u32),
+            8..=16 => two!(u64),
+            _ => ptr::copy_nonoverlapping(from, to, count),
+        }
+    }
+}
+
 /// Copies characters, which all fit the target.
 #[inline]
 pub(super) fn copy_units<S: Unit, D: Unit>(from: &[S], to: &mut [D]) {
     if S::SIZE == D::SIZE {
         let len = from.len().min(to.len());
-        // SAFETY: units of one size are the same type.
-        return unsafe { ptr::copy_nonoverlapping(from.as_ptr().cast::<D>(), to.as_mut_ptr(), len) };
+        // SAFETY: units of one size are the same type, and both slices have `len` of them.
+        return unsafe { copy_bytes(from.as_ptr().cast(), to.as_mut_ptr().cast(), len * S::SIZE) };
     }
     for (to, from) in to.iter_mut().zip(from) {
         *to = D::truncate(from.to_u32());
@@ -135,15 +163,9 @@ impl Str {
             // SAFETY: [layout]: fresh zeroed memory of an exact string.
             return Ok(unsafe { Ref::<Str>::from_raw(raw.as_ptr()) });
         }
-        // Small blocks are initialised memory, whatever was in them before.
-        let Some(raw) = mem::alloc_raw(py, 0, size) else { return Err(py.no_memory()) };
-        let object = raw.cast::<PyObject>();
+        let raw = mem::alloc_leaf(py, Self::type_object(), size)?;
         // SAFETY: [layout]: memory of an exact string that nobody else uses.
-        unsafe {
-            object.as_ref().ob_type.set(Self::type_object().as_type_ptr());
-            mode::init_head(object.as_ptr());
-            Ok(Ref::<Str>::from_raw(object.as_ptr()))
-        }
+        Ok(unsafe { Ref::<Str>::from_raw(raw.as_ptr()) })
     }
 
     /// The address of the characters.
@@ -345,6 +367,35 @@ impl Str {
     /// The concatenation of all parts.
     pub fn concat_all(py: Attached<'_>, parts: &[&Str]) -> PyResult<Ref<Str>> {
         Self::concat_iter(py, parts.iter().copied())
+    }
+
+    /// The concatenation of all parts with `self` between them.
+    pub fn join_all(&self, py: Attached<'_>, parts: &[&Str]) -> PyResult<Ref<Str>> {
+        let between = parts.len().saturating_sub(1);
+        let Some(mut len) = self.len().checked_mul(between) else { return Err(too_long(py)) };
+        let mut max = if between > 0 && !self.is_empty() { self.max_char() } else { 0 };
+        for part in parts {
+            len = len.checked_add(part.len()).ok_or(()).map_err(|()| too_long(py))?;
+            if !part.is_empty() {
+                max = max.max(part.max_char());
+            }
+        }
+        if len <= 1 || self.is_empty() {
+            return Self::concat_all(py, parts);
+        }
+        if len > isize::MAX as usize {
+            return Err(too_long(py));
+        }
+        let text = Self::alloc(py, len, max)?;
+        // SAFETY: fresh, and of the kind just asked for.
+        unsafe {
+            match kind_for(max) {
+                1 => join_into(text.units_mut::<u8>(), self, parts),
+                2 => join_into(text.units_mut::<u16>(), self, parts),
+                _ => join_into(text.units_mut::<u32>(), self, parts),
+            }
+        }
+        Ok(text)
     }
 
     /// The concatenation of all parts, which are gone through twice (`BUILD_STRING`).
@@ -651,10 +702,26 @@ impl Str {
 
 fn concat_into<'a, T: Unit>(mut out: &mut [T], parts: impl Iterator<Item = &'a Str>) {
     for part in parts {
-        let (here, rest) = out.split_at_mut(part.len());
-        with_units!(part, |units| copy_units(units, here));
-        out = rest;
+        out = put(out, part);
     }
+}
+
+/// Writes the parts with `between` between them; there is at least one.
+fn join_into<T: Unit>(mut out: &mut [T], between: &Str, parts: &[&Str]) {
+    for (at, part) in parts.iter().enumerate() {
+        if at > 0 {
+            out = put(out, between);
+        }
+        out = put(out, part);
+    }
+}
+
+/// Writes a part and returns the rest.
+#[inline(always)]
+fn put<'a, T: Unit>(out: &'a mut [T], part: &Str) -> &'a mut [T] {
+    let (here, rest) = out.split_at_mut(part.len());
+    with_units!(part, |units| copy_units(units, here));
+    rest
 }
 
 fn fill_chars<T: Unit>(out: &mut [T], text: &str) {

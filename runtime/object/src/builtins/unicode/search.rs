@@ -7,6 +7,7 @@ use crate::handle::{Attached, Layout, Ref};
 use crate::{List, Object, PyResult, Tuple, raise, with_units};
 use krait_text::unicode;
 use std::borrow::Cow;
+use std::ptr;
 
 /// The characters of `needle` as units of the kind of `_text`; `None` when they do not fit, so cannot occur.
 #[inline]
@@ -278,7 +279,14 @@ impl Str {
     /// `self.join(iterable)`.
     pub fn join(py: Attached<'_>, this: &Str, iterable: &Object) -> PyResult<Ref<Str>> {
         let items = match iterable.downcast_exact::<List>() {
-            Some(list) => list.to_vec(py),
+            Some(list) => {
+                // Joining strings runs no Python code, so the list can stay locked.
+                let list = list.lock(py);
+                match list.as_slice() {
+                    Some(items) => return this.join_items(py, items),
+                    None => list.to_vec(),
+                }
+            }
             None => match iterable.downcast_exact::<Tuple>() {
                 Some(tuple) => return this.join_items(py, tuple.as_slice()),
                 None => match iterable.collect(py) {
@@ -304,18 +312,13 @@ impl Str {
         {
             return Ok(only.to_ref());
         }
-        let mut parts = Vec::with_capacity((items.len() * 2).saturating_sub(1));
-        for (at, item) in items.iter().enumerate() {
-            let Some(text) = item.downcast::<Str>() else {
-                let given = arg_type_or_none(item);
-                return Err(raise!(py, TypeError, "sequence item {at}: expected str instance, {given} found"));
-            };
-            if at > 0 && !self.is_empty() {
-                parts.push(self);
-            }
-            parts.push(text);
+        if let Some((at, item)) = items.iter().enumerate().find(|(_, item)| item.downcast::<Str>().is_none()) {
+            let given = arg_type_or_none(item);
+            return Err(raise!(py, TypeError, "sequence item {at}: expected str instance, {given} found"));
         }
-        Str::concat_all(py, &parts).map_err(|raised| {
+        // SAFETY: all are strings, and a borrowed string is a borrowed object.
+        let parts = unsafe { &*(ptr::from_ref(items) as *const [&Str]) };
+        self.join_all(py, parts).map_err(|raised| {
             if raised.matches(py, crate::exc::OverflowError()) {
                 raised.clear(py);
                 return raise!(py, OverflowError, "join() result is too long for a Python string");
