@@ -328,7 +328,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         raw "breakpointhook" => breakpointhook, "", "breakpointhook(*args, **kws)\n\nWhat breakpoint() calls: the debugger that PYTHONBREAKPOINT names.";
         noargs "_clear_type_cache" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
         noargs "_clear_internal_caches" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
-        noargs "_clear_type_descriptors" => nothing_o, "($module, /)", "Does nothing.";
+        o "_clear_type_descriptors" => clear_type_descriptors, "($module, type, /)", "Takes __dict__ and __weakref__ out of the namespace of a class that another one replaces.";
         o "displayhook" => displayhook, "($module, object, /)", "Prints an object to sys.stdout and keeps it as builtins._";
         sig "excepthook" => excepthook, "($module, exctype, value, traceback, /)", "Prints an exception to sys.stderr.";
         noargs "exception" => exception, "($module, /)", "The exception being handled, or None.";
@@ -367,7 +367,20 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
 }
 
 fn nothing(_: Attached<'_>, _: &Object) {}
-fn nothing_o(_: Attached<'_>, _: &Object) {}
+fn clear_type_descriptors(py: Attached<'_>, _: &Object, ty: &Object) -> PyResult<()> {
+    let Some(ty) = ty.downcast::<krait_object::Type>() else {
+        return Err(raise!(py, TypeError, "argument must be a type, not {}", ty.ty().name()));
+    };
+    if ty.is_immutable() {
+        return Err(raise!(py, TypeError, "argument is immutable"));
+    }
+    if let Some(dict) = ty.dict() {
+        dict.remove(py, id!(py, __dict__).as_object())?;
+        dict.remove(py, id!(py, __weakref__).as_object())?;
+        ty.modified(py);
+    }
+    Ok(())
+}
 fn no(_: Attached<'_>, _: &Object) -> bool {
     false
 }

@@ -3,7 +3,7 @@ use super::{Str, StrBuilder, StrData, statics};
 use crate::builtins::codecs::encode_error;
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyObject, PyUnicodeObject, UnicodeState};
+use crate::layout::{PyASCIIObject, PyCompactUnicodeObject, PyUnicodeObject, UnicodeState};
 use crate::{PyResult, mem, mode, raise};
 use std::alloc;
 use std::borrow::Cow;
