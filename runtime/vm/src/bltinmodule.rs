@@ -258,7 +258,7 @@ fn ord(py: Attached<'_>, _: &Object, character: &Object) -> PyResult<u32> {
 fn compile(
     py: Attached<'_>,
     _: &Object,
-    [source, filename, mode, flags, dont_inherit, optimize, _version]: [Option<&Object>; 7],
+    [source, filename, mode, flags, dont_inherit, optimize, version]: [Option<&Object>; 7],
 ) -> PyResult<Ref<Object>> {
     let (Some(source), Some(filename), Some(mode)) = (source, filename, mode) else {
         return Err(py.bad_internal_call());
@@ -270,7 +270,8 @@ fn compile(
     let flags = flags.map_or(Ok(0), |flags| flags.as_i32(py))?;
     let dont_inherit = dont_inherit.map_or(Ok(false), |flag| flag.is_true(py))?;
     let optimize = optimize.map_or(Ok(-1), |optimize| optimize.as_i32(py))?;
-    crate::compile::compile_builtin(py, source, &filename, mode_text, flags, dont_inherit, optimize)
+    let version = version.map_or(Ok(-1), |version| version.as_i32(py))?;
+    crate::compile::compile_builtin(py, source, &filename, mode_text, flags, dont_inherit, optimize, version)
 }
 
 fn delattr(py: Attached<'_>, _: &Object, [object, name]: [Option<&Object>; 2]) -> PyResult<()> {
