@@ -106,6 +106,8 @@ pub struct ThreadExt {
     pub sections: mode::SectionFrames,
     /// The objects whose `repr` is being computed, for recursive containers.
     pub repr_guard: RefCell<Vec<usize>>,
+    /// The interpreter frame whose event is being reported.
+    pub event_frame: Field<*mut _PyInterpreterFrame>,
 }
 
 impl ThreadExt {
@@ -122,6 +124,7 @@ impl ThreadExt {
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
+            event_frame: Field::new(ptr::null_mut()),
         })
     }
 
