@@ -1,6 +1,6 @@
 //! What the object model keeps per interpreter and per thread.
 use crate::handle::Attached;
-use crate::layout::{Field, PyObject, PyThreadState};
+use crate::layout::{_PyInterpreterFrame, Field, PyObject, PyThreadState};
 use crate::mem::Heap;
 use crate::mode;
 use krait_sync::qsbr::{Domain, Participant};

@@ -123,7 +123,7 @@ impl Exec {
     pub fn marks(code: &Code) -> Option<&Marks> {
         // SAFETY: the execution form lives as long as the code.
         let this = unsafe { code.raw().co_executors.load(Acquire).cast::<Exec>().as_ref() };
-        this.and_then(|this| this.marks.get())
+        this.and_then(|this| this.marks.get()).map(|marks| &**marks)
     }
 
     /// Instruments the code as the present events ask for.

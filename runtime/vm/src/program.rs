@@ -463,7 +463,7 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
         compile::compile_source(
             py,
             &source,
-            &*Str::from_fs_bytes(py, path.as_bytes())?,
+            &file,
             compile::Mode::Exec,
             &Default::default(),
         )?

@@ -46,6 +46,7 @@ const TRACE_EVENTS: u32 = set_of(&[
     Event::PyReturn,
     Event::PyYield,
     Event::Line,
+    Event::Jump,
     Event::StopIteration,
     Event::Raise,
     Event::PyUnwind,
@@ -146,6 +147,16 @@ pub fn report_event(py: Attached<'_>, profile: bool, site: &Site<'_>, rest: &[&O
         Event::PyReturn | Event::PyYield => report(py, profile, frame, RETURN, argument.unwrap_or(&none())),
         Event::PyUnwind => report(py, profile, frame, RETURN, &none()),
         Event::Line if object.is_none_or(|object| object.f_trace_lines.get() != 0) => {
+            report(py, profile, frame, LINE, &none())
+        }
+        Event::Jump if object.is_none_or(|object| object.f_trace_lines.get() != 0) => {
+            // A jump backwards to the start of its own line begins that line again.
+            let target = argument.and_then(|target| target.downcast::<krait_object::Int>()).and_then(|to| to.to_i64());
+            let target = target.map_or(usize::MAX, |target| target as usize / 2);
+            let line = |unit: usize| frame.code().line_of(unit as i32);
+            if target > site.unit || line(target).is_none() || line(target) != line(site.unit) {
+                return Ok(());
+            }
             report(py, profile, frame, LINE, &none())
         }
         Event::Instruction if object.is_some_and(|object| object.f_trace_opcodes.get() != 0) => {

@@ -2,7 +2,7 @@
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::oparg::CommonConstant;
-use krait_object::{Cell, Int, Layout, Object, PyResult, Raised, Str, exc, raise};
+use krait_object::{Cell, Int, Layout, Object, Raised, Str, exc, raise};
 
 impl Eval<'_> {
     #[inline(always)]

@@ -96,11 +96,14 @@ impl<'py> Eval<'py> {
     pub(super) fn INSTRUMENTED_RESUME(&mut self) -> Step {
         self.save();
         monitoring::update(self.py, self.code());
-        self.traced = (self.frame, ANY_LINE);
-        let tools = tools_at(self.frame(), self.here());
+        let unit = self.here();
+        let line = self.marks().map_or(ANY_LINE, |marks| {
+            if marks.begins_line(unit + 1) { ANY_LINE } else { marks.line(unit) }
+        });
+        self.traced = (self.frame, line);
+        let tools = tools_at(self.frame(), unit);
         if tools != 0 {
             let event = if self.arg() & 3 == 0 { Event::PyStart } else { Event::PyResume };
-            let unit = self.here();
             self.fire(event, tools, &[])?;
             if self.follow(unit) {
                 return Ok(0);
@@ -145,7 +148,6 @@ impl<'py> Eval<'py> {
         self.save();
         let units = self.JUMP_BACKWARD()?;
         let unit = self.here();
-        self.traced = (self.frame, ANY_LINE);
         self.fire_jump(Event::Jump, unit, unit as isize + units)?;
         Ok(units)
     }
@@ -205,11 +207,10 @@ impl<'py> Eval<'py> {
 
     #[cold]
     pub(super) fn INSTRUMENTED_POP_ITER(&mut self) -> Step {
-        self.POP_ITER()?;
         self.save();
         let unit = self.here();
         self.fire_jump(Event::BranchRight, unit, unit as isize + 1)?;
-        Ok(1)
+        self.POP_ITER()
     }
 
     #[cold]
@@ -318,7 +319,7 @@ impl<'py> Eval<'py> {
         let args: &Tuple = unsafe { self.object(2).cast_unchecked() };
         let first = self.calling(&callable, args.as_slice().first().copied())?;
         let unit = self.here();
-        let python = as_python_function(&callable).is_some();
+        let python = as_python_function(&callable).is_some() || callable.as_object().downcast_exact::<Method>().is_some();
         let step = self.CALL_FUNCTION_EX();
         if python { step } else { self.called(unit, step, &callable, &first) }
     }
@@ -330,7 +331,7 @@ impl<'py> Eval<'py> {
         let class = (self.arg() & 2 != 0).then(|| self.object(2));
         let first = self.calling(&callable, class)?;
         let unit = self.here();
-        let native = as_python_function(&callable).is_none() && callable.downcast_exact::<Method>().is_none();
+        let native = as_python_function(&callable).is_none() && callable.as_object().downcast_exact::<Method>().is_none();
         let step = self.LOAD_SUPER_ATTR();
         if !native {
             return step;

@@ -116,7 +116,7 @@ impl Marks {
             mark.op = base as u8;
             mark.event = instrumented(instruction).map_or(NO_EVENT, |(event, _)| event as u8);
             if instruction.offset > first && base != Opcode::RESUME {
-                if !matches!(base, Opcode::END_FOR | Opcode::END_ASYNC_FOR) {
+                if base != Opcode::END_FOR {
                     mark.kind = INSTRUCTION;
                 }
                 let skipped = matches!(base, Opcode::END_FOR | Opcode::END_SEND | Opcode::END_ASYNC_FOR);
@@ -124,7 +124,9 @@ impl Marks {
                     mark.kind |= if line >= 0 { LINE } else { NO_LINE };
                 }
             }
-            previous = line;
+            if base != Opcode::RESUME {
+                previous = line;
+            }
         }
         Marks {
             marks: marks.into_boxed_slice(),
@@ -178,11 +180,9 @@ impl Marks {
         if mark.event == NO_EVENT {
             return false;
         }
-        // Code that is watched at all looks for changes whenever it begins or resumes, and a jump backwards begins its
-        // line again.
+        // Code that is watched at all looks for changes whenever it begins or resumes.
         mark.event_tools.get() != 0
             || mark.op == Opcode::RESUME as u8 && self.active.iter().any(|tools| tools.get() != 0)
-            || mark.op == Opcode::JUMP_BACKWARD as u8 && self.active[Event::Line as usize].get() != 0
     }
 
     /// Events that a tool watches only in this code.

@@ -17,7 +17,8 @@ use crate::exec::Exec;
 use crate::frame::Frame;
 use crate::interp::{Interpreter, current};
 use krait_object::layout::Field;
-use krait_object::{Attached, BaseException, Code, Int, Layout, Object, PyResult, Ref, Slot, raise};
+use krait_bytecode::Opcode;
+use krait_object::{Attached, BaseException, Code, Int, Layout, Object, PyResult, Raised, Ref, Slot, exc, raise};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
@@ -329,4 +330,18 @@ pub fn fire_stop(py: Attached<'_>, frame: &Frame, unit: usize, tools: u8, value:
     let raised = crate::generator::raise_stop(py, value);
     let exception = raised.take(py);
     Site { frame, unit, event: Event::StopIteration }.fire(py, tools, None, &[exception.as_object()])
+}
+
+/// Something that the current `SEND` sent to has raised `StopIteration`.
+#[cold]
+pub fn note_stop(py: Attached<'_>, raised: &Raised) {
+    if current(py).monitoring.watchers(Event::Raise) == 0 || !raised.matches(py, exc::StopIteration()) {
+        return;
+    }
+    let Some(frame) = Frame::current(py) else { return };
+    let unit = frame.lasti();
+    let op = frame.code().code().get(2 * unit).copied().and_then(Opcode::from_u8);
+    if let Some(op) = op.filter(|op| op.base() == Opcode::SEND) {
+        fire_exception(py, frame, unit + op.cache_entries(), Event::Raise);
+    }
 }

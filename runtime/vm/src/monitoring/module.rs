@@ -212,7 +212,7 @@ fn all_events(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
     let dict = Dict::new(py)?;
     for (event, tools) in current(py).monitoring.global.iter().enumerate() {
         if tools.get() != 0 {
-            dict.set_str(py, EVENT_NAMES[event], &tools.get().into_object(py)?)?;
+            dict.set_str(py, EVENT_NAMES[event], &*tools.get().into_object(py)?)?;
         }
     }
     Ok(dict)
@@ -241,13 +241,13 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     module.add(py, "MISSING", missing(py)?)?;
     let events = Dict::new(py)?;
     for (event, name) in EVENT_NAMES.iter().enumerate() {
-        events.set_str(py, name, &(1u32 << event).into_object(py)?)?;
+        events.set_str(py, name, &*(1u32 << event).into_object(py)?)?;
     }
-    events.set_str(py, "NO_EVENTS", &0.into_object(py)?)?;
+    events.set_str(py, "NO_EVENTS", &*0.into_object(py)?)?;
     let events = krait_object::namespaceobject::Namespace::new(py, Some(&events))?;
     module.add(py, "events", events.as_object())?;
     for (name, tool) in [("DEBUGGER_ID", 0), ("COVERAGE_ID", 1), ("PROFILER_ID", 2), ("OPTIMIZER_ID", 5)] {
-        module.add(py, name, &tool.into_object(py)?)?;
+        module.add(py, name, &*tool.into_object(py)?)?;
     }
     Ok(module)
 }
