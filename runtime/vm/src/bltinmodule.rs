@@ -102,10 +102,16 @@ fn build_class(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Obj
     crate::build_class::build_class(py, args)
 }
 
-/// The local variables of the calling frame.
+/// The local variables of the calling frame; a function's as they are now.
 fn current_locals(py: Attached<'_>) -> PyResult<Ref<Object>> {
     match crate::frameobject::current(py)? {
-        Some(frame) => crate::frameobject::FrameObject::locals(py, &frame),
+        Some(frame) => {
+            let locals = crate::frameobject::FrameObject::locals(py, &frame)?;
+            if locals.as_object().downcast_exact::<crate::locals_proxy::FrameLocalsProxy>().is_some() {
+                return Dict::type_object().as_object().call_pos(py, &[&locals]);
+            }
+            Ok(locals)
+        }
         None => Err(raise!(py, SystemError, "frame does not exist")),
     }
 }

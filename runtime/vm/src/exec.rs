@@ -131,9 +131,9 @@ impl Exec {
         let this = Self::of(code);
         // SAFETY: the execution form lives as long as the code.
         let exec = unsafe { &*this };
-        let marks = exec.marks.get_or_init(|| {
-            Box::new(Marks::new(code, exec.entries.iter().map(|entry| entry.target as usize)))
-        });
+        let marks = exec
+            .marks
+            .get_or_init(|| Box::new(Marks::new(code, exec.entries.iter().map(|entry| entry.target as usize))));
         marks.refresh(this, monitoring, force);
         marks
     }

@@ -144,7 +144,15 @@ fn explain(target: Option<&Vec<Kind>>) -> &'static str {
 }
 
 fn check_event(py: Attached<'_>, frame: &FrameObject) -> PyResult<()> {
-    const ALLOWED: [Event; 5] = [Event::Line, Event::Instruction, Event::PyResume, Event::PyYield, Event::Jump];
+    const ALLOWED: [Event; 7] = [
+        Event::Line,
+        Event::Instruction,
+        Event::PyResume,
+        Event::PyYield,
+        Event::Jump,
+        Event::BranchLeft,
+        Event::BranchRight,
+    ];
     let event = py.tstate().what_event.get();
     if event == NO_EVENT {
         return Err(raise!(py, ValueError, "f_lineno can only be set in a trace function"));

@@ -6,8 +6,8 @@ use crate::frame::Frame;
 use crate::frameobject::FrameObject;
 use crate::interp::current;
 use crate::monitoring::{self, Event, PROFILE_TOOL, Site, TRACE_TOOL};
-use krait_object::layout::*;
 use krait_object::descrobject::MethodDescr;
+use krait_object::layout::*;
 use krait_object::methodobject::CFunction;
 use krait_object::{Attached, BaseException, Layout, Object, PyResult, Raised, Ref, Str, id, none};
 use std::ffi::c_int;
@@ -88,8 +88,11 @@ fn set_function_everywhere(py: Attached<'_>, profile: bool, function: Option<Py_
         for thread in interpreter.threads() {
             // SAFETY: listed thread states are live, and their threads are stopped.
             let public = unsafe { &thread.as_ref().public };
-            let (function_field, argument_field) =
-                if profile { (&public.c_profilefunc, &public.c_profileobj) } else { (&public.c_tracefunc, &public.c_traceobj) };
+            let (function_field, argument_field) = if profile {
+                (&public.c_profilefunc, &public.c_profileobj)
+            } else {
+                (&public.c_tracefunc, &public.c_traceobj)
+            };
             old.push(argument_field.get());
             argument_field.set(argument.map_or(null_mut(), |argument| argument.to_ref().into_raw()));
             function_field.set(function);

@@ -7,7 +7,7 @@ use crate::generator::{Coroutine, Generator};
 use crate::monitoring::marks::Marks;
 use crate::monitoring::{self, Event, Site, tools_at};
 use krait_object::superobject::Super;
-use krait_object::{BaseException, Int, Layout, Method, Object, PyResult, Ref, Tuple, exc};
+use krait_object::{BaseException, Bool, Int, Layout, Method, Object, PyResult, Ref, Tuple, exc};
 
 /// Stands for the line that was executed last where the next line is always reported.
 pub(super) const ANY_LINE: i32 = -2;
@@ -30,15 +30,25 @@ impl<'py> Eval<'py> {
         Site { frame: self.frame(), unit: self.here(), event }.fire(self.py, tools, None, rest)
     }
 
-    /// Reports a jump of the instruction `source` to `target`.
-    fn fire_jump(&self, event: Event, source: usize, target: isize) -> PyResult<()> {
-        let tools = tools_at(self.frame(), self.here());
+    /// Reports a jump of the current instruction to `units` further on, before it is done. Whether a callback made
+    /// the frame go on somewhere else.
+    fn fire_jump(&mut self, event: Event, units: isize) -> PyResult<bool> {
+        let unit = self.here();
+        let tools = tools_at(self.frame(), unit);
         if tools == 0 {
-            return Ok(());
+            return Ok(false);
         }
-        let target = Int::from_i64(self.py, target as i64 * 2)?;
-        let (site, offset) = (Site { frame: self.frame(), unit: self.here(), event }, source as i32 * 2);
-        site.fire(self.py, tools, Some(offset), &[target.as_object()])
+        let target = Int::from_i64(self.py, (unit as isize + units) as i64 * 2)?;
+        let source = self.marks().map_or(unit, |marks| marks.source(unit));
+        let site = Site { frame: self.frame(), unit, event };
+        site.fire(self.py, tools, Some(source as i32 * 2), &[target.as_object()])?;
+        Ok(self.follow(unit))
+    }
+
+    /// As [`Eval::fire_jump`] where nothing is left to do but to jump.
+    fn jumped(&mut self, event: Event, units: isize) -> Step {
+        self.save();
+        Ok(if self.fire_jump(event, units)? { 0 } else { units })
     }
 
     /// Follows a callback that made the frame go on somewhere else.
@@ -97,9 +107,12 @@ impl<'py> Eval<'py> {
         self.save();
         monitoring::update(self.py, self.code());
         let unit = self.here();
-        let line = self.marks().map_or(ANY_LINE, |marks| {
-            if marks.begins_line(unit + 1) { ANY_LINE } else { marks.line(unit) }
-        });
+        let line = self.marks().map_or(
+            ANY_LINE,
+            |marks| {
+                if marks.begins_line(unit + 1) { ANY_LINE } else { marks.line(unit) }
+            },
+        );
         self.traced = (self.frame, line);
         let tools = tools_at(self.frame(), unit);
         if tools != 0 {
@@ -138,86 +151,87 @@ impl<'py> Eval<'py> {
     pub(super) fn INSTRUMENTED_JUMP_FORWARD(&mut self) -> Step {
         self.save();
         let units = self.JUMP_FORWARD()?;
-        let unit = self.here();
-        self.fire_jump(Event::Jump, unit, unit as isize + units)?;
-        Ok(units)
+        self.jumped(Event::Jump, units)
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_JUMP_BACKWARD(&mut self) -> Step {
         self.save();
         let units = self.JUMP_BACKWARD()?;
-        let unit = self.here();
-        self.fire_jump(Event::Jump, unit, unit as isize + units)?;
-        Ok(units)
+        self.jumped(Event::Jump, units)
     }
 
-    fn branched(&mut self, units: isize) -> Step {
-        if units != POP_JUMP_SKIP {
-            self.save();
-            let unit = self.here();
-            self.fire_jump(Event::BranchRight, unit, unit as isize + units)?;
+    /// A conditional jump that pops what it tests.
+    fn branch(&mut self, taken: bool, plain: fn(&mut Self) -> Step) -> Step {
+        self.save();
+        if taken && self.fire_jump(Event::BranchRight, POP_JUMP_SKIP + self.arg() as isize)? {
+            return Ok(0);
         }
-        Ok(units)
+        plain(self)
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_POP_JUMP_IF_TRUE(&mut self) -> Step {
-        let units = self.POP_JUMP_IF_TRUE()?;
-        self.branched(units)
+        let taken = self.object(1).is(Bool::of(true).as_object());
+        self.branch(taken, |this| this.POP_JUMP_IF_TRUE())
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_POP_JUMP_IF_FALSE(&mut self) -> Step {
-        let units = self.POP_JUMP_IF_FALSE()?;
-        self.branched(units)
+        let taken = self.object(1).is(Bool::of(false).as_object());
+        self.branch(taken, |this| this.POP_JUMP_IF_FALSE())
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_POP_JUMP_IF_NONE(&mut self) -> Step {
-        let units = self.POP_JUMP_IF_NONE()?;
-        self.branched(units)
+        let taken = self.object(1).is_none();
+        self.branch(taken, |this| this.POP_JUMP_IF_NONE())
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_POP_JUMP_IF_NOT_NONE(&mut self) -> Step {
-        let units = self.POP_JUMP_IF_NOT_NONE()?;
-        self.branched(units)
+        let taken = !self.object(1).is_none();
+        self.branch(taken, |this| this.POP_JUMP_IF_NOT_NONE())
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_NOT_TAKEN(&mut self) -> Step {
-        self.save();
-        let unit = self.here();
-        self.fire_jump(Event::BranchLeft, unit, unit as isize + 1)?;
-        Ok(1)
+        self.jumped(Event::BranchLeft, 1)
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_FOR_ITER(&mut self) -> Step {
         self.save();
         let units = self.for_iter_generic()?;
-        if units == FOR_ITER_SKIP {
-            self.save();
-            let unit = self.here();
-            self.fire_jump(Event::BranchLeft, unit, unit as isize + units)?;
+        if units != FOR_ITER_SKIP {
+            return Ok(units);
         }
+        let item = self.pop();
+        self.save();
+        let moved = self.fire_jump(Event::BranchLeft, units);
+        if !matches!(moved, Ok(false)) {
+            item.close();
+            return moved.map(|_| 0).map_err(Stop::from);
+        }
+        self.push(item);
         Ok(units)
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_POP_ITER(&mut self) -> Step {
         self.save();
-        let unit = self.here();
-        self.fire_jump(Event::BranchRight, unit, unit as isize + 1)?;
+        if self.fire_jump(Event::BranchRight, 1)? {
+            return Ok(0);
+        }
         self.POP_ITER()
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_END_ASYNC_FOR(&mut self) -> Step {
         self.save();
-        let unit = self.here();
-        self.fire_jump(Event::BranchRight, unit + 1 - self.arg(), unit as isize + 1)?;
+        if self.fire_jump(Event::BranchRight, 1)? {
+            return Ok(0);
+        }
         self.END_ASYNC_FOR()
     }
 
@@ -319,7 +333,8 @@ impl<'py> Eval<'py> {
         let args: &Tuple = unsafe { self.object(2).cast_unchecked() };
         let first = self.calling(&callable, args.as_slice().first().copied())?;
         let unit = self.here();
-        let python = as_python_function(&callable).is_some() || callable.as_object().downcast_exact::<Method>().is_some();
+        let python =
+            as_python_function(&callable).is_some() || callable.as_object().downcast_exact::<Method>().is_some();
         let step = self.CALL_FUNCTION_EX();
         if python { step } else { self.called(unit, step, &callable, &first) }
     }
@@ -331,7 +346,8 @@ impl<'py> Eval<'py> {
         let class = (self.arg() & 2 != 0).then(|| self.object(2));
         let first = self.calling(&callable, class)?;
         let unit = self.here();
-        let native = as_python_function(&callable).is_none() && callable.as_object().downcast_exact::<Method>().is_none();
+        let native =
+            as_python_function(&callable).is_none() && callable.as_object().downcast_exact::<Method>().is_none();
         let step = self.LOAD_SUPER_ATTR();
         if !native {
             return step;

@@ -1,8 +1,8 @@
 //! Unwinding: from an exception to its handler, or out of the frame.
 use super::Eval;
 use crate::exec::Exec;
-use crate::stackref::StackRef;
 use crate::monitoring::Event;
+use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::Layout;
 use krait_object::layout::FRAME_OWNED_BY_INTERPRETER;
@@ -56,6 +56,7 @@ impl Eval<'_> {
             if self.py.tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
                 crate::monitoring::update(self.py, self.code());
             }
+            self.traced = (self.frame, super::trace::ANY_LINE);
             self.fire_exception(Event::PyThrow, unit);
         }
         if self.frame().is_complete() {
@@ -78,7 +79,7 @@ impl Eval<'_> {
                     self.drop_top();
                 }
                 if handler.lasti {
-                    self.push(StackRef::int(unit));
+                    self.push(StackRef::int(self.frame().lasti()));
                 }
                 self.push(StackRef::owned(exception));
                 // SAFETY: the target lies in the same code.

@@ -31,6 +31,8 @@ struct Mark {
     /// `LINE`, `NO_LINE`, `INSTRUCTION`.
     kind: u8,
     line: i32,
+    /// The branch whose direction the instruction reports.
+    source: u32,
     event_tools: Field<u8>,
     line_tools: Field<u8>,
     instruction_tools: Field<u8>,
@@ -98,7 +100,9 @@ impl Marks {
         }
         let mut marks: Vec<Mark> = lines
             .iter()
-            .map(|line| Mark {
+            .enumerate()
+            .map(|(unit, line)| Mark {
+                source: unit as u32,
                 op: 0,
                 event: NO_EVENT,
                 kind: 0,
@@ -115,19 +119,23 @@ impl Marks {
             let mark = &mut marks[instruction.offset];
             mark.op = base as u8;
             mark.event = instrumented(instruction).map_or(NO_EVENT, |(event, _)| event as u8);
-            if instruction.offset > first && base != Opcode::RESUME {
-                if base != Opcode::END_FOR {
-                    mark.kind = INSTRUCTION;
-                }
-                let skipped = matches!(base, Opcode::END_FOR | Opcode::END_SEND | Opcode::END_ASYNC_FOR);
-                if !skipped && (line != previous || targets[instruction.start]) {
-                    mark.kind |= if line >= 0 { LINE } else { NO_LINE };
-                }
+            // These are skipped on some way into the line they belong to.
+            let skipped = matches!(
+                base,
+                Opcode::RESUME | Opcode::END_FOR | Opcode::POP_ITER | Opcode::END_SEND | Opcode::END_ASYNC_FOR
+            );
+            if instruction.offset > first && !matches!(base, Opcode::RESUME | Opcode::END_FOR) {
+                mark.kind = INSTRUCTION;
             }
-            if base != Opcode::RESUME {
-                previous = line;
+            if instruction.offset < first || skipped {
+                continue;
             }
+            if line != previous || targets[instruction.start] {
+                mark.kind |= if line >= 0 { LINE } else { NO_LINE };
+            }
+            previous = line;
         }
+        find_sources(&instructions, &mut marks);
         Marks {
             marks: marks.into_boxed_slice(),
             version: AtomicU64::new(0),
@@ -162,6 +170,22 @@ impl Marks {
     /// Whether a line, or a stretch without one, may begin at a unit.
     pub fn begins_line(&self, unit: usize) -> bool {
         self.marks.get(unit).is_some_and(|mark| mark.kind & (LINE | NO_LINE) != 0)
+    }
+
+    /// The branch whose direction is reported at a unit.
+    pub fn source(&self, unit: usize) -> usize {
+        self.marks.get(unit).map_or(unit, |mark| mark.source as usize)
+    }
+
+    /// The places that report a direction of the same branch as `unit`.
+    pub fn directions(&self, unit: usize) -> Vec<usize> {
+        let source = self.source(unit) as u32;
+        let directions = [Event::BranchLeft as u8, Event::BranchRight as u8];
+        let marks = self.marks.iter().enumerate();
+        marks
+            .filter(|(_, mark)| mark.source == source && directions.contains(&mark.event))
+            .map(|(unit, _)| unit)
+            .collect()
     }
 
     /// The line of a unit, -1 for none.
@@ -285,37 +309,22 @@ impl Marks {
     }
 }
 
-/// The branch that decided about the direction that is reported at `unit`.
-pub fn branch_source(code: &Code, unit: usize) -> usize {
-    let mut previous = unit;
-    for instruction in Instructions::new(code.code()) {
-        let base = instruction.op.base();
-        if instruction.offset == unit {
-            return match base {
-                Opcode::NOT_TAKEN => previous,
-                Opcode::END_ASYNC_FOR => instruction.jump_target().unwrap_or(unit),
-                _ => unit,
-            };
+/// Notes the branch of each place that reports a direction somewhere else than at the branch.
+fn find_sources(instructions: &[Instruction], marks: &mut [Mark]) {
+    let mut previous = 0;
+    for instruction in instructions {
+        let (at, target) = (instruction.offset, instruction.jump_target());
+        match instruction.op.base() {
+            Opcode::NOT_TAKEN => marks[at].source = previous as u32,
+            Opcode::END_ASYNC_FOR => marks[at].source = target.unwrap_or(at) as u32,
+            // An exhausted loop goes on behind its END_FOR.
+            Opcode::FOR_ITER => {
+                if let Some(mark) = target.and_then(|target| marks.get_mut(target + 1)) {
+                    mark.source = at as u32;
+                }
+            }
+            _ => {}
         }
-        // An exhausted loop goes on behind its END_FOR.
-        if base == Opcode::FOR_ITER && instruction.jump_target().is_some_and(|target| target + 1 == unit) {
-            return instruction.offset;
-        }
-        previous = instruction.offset;
+        previous = at;
     }
-    unit
-}
-
-/// The places that report a direction of the same branch as `unit`.
-pub fn branch_places(code: &Code, unit: usize) -> Vec<usize> {
-    let source = branch_source(code, unit);
-    let reports = |op: Opcode| instrumented(&Instruction { start: 0, offset: 0, op, arg: 0 });
-    Instructions::new(code.code())
-        .filter(|instruction| {
-            reports(instruction.op.base())
-                .is_some_and(|(event, _)| matches!(event, Event::BranchLeft | Event::BranchRight))
-        })
-        .map(|instruction| instruction.offset)
-        .filter(|offset| *offset == source || branch_source(code, *offset) == source)
-        .collect()
 }

@@ -16,8 +16,8 @@ pub mod module;
 use crate::exec::Exec;
 use crate::frame::Frame;
 use crate::interp::{Interpreter, current};
-use krait_object::layout::Field;
 use krait_bytecode::Opcode;
+use krait_object::layout::Field;
 use krait_object::{Attached, BaseException, Code, Int, Layout, Object, PyResult, Raised, Ref, Slot, exc, raise};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -64,9 +64,25 @@ pub const EVENTS: usize = 19;
 
 /// Names of the events, by number.
 pub const EVENT_NAMES: [&str; EVENTS] = [
-    "PY_START", "PY_RESUME", "PY_RETURN", "PY_YIELD", "CALL", "LINE", "INSTRUCTION", "JUMP", "BRANCH_LEFT",
-    "BRANCH_RIGHT", "STOP_ITERATION", "RAISE", "EXCEPTION_HANDLED", "PY_UNWIND", "PY_THROW", "RERAISE", "C_RETURN",
-    "C_RAISE", "BRANCH",
+    "PY_START",
+    "PY_RESUME",
+    "PY_RETURN",
+    "PY_YIELD",
+    "CALL",
+    "LINE",
+    "INSTRUCTION",
+    "JUMP",
+    "BRANCH_LEFT",
+    "BRANCH_RIGHT",
+    "STOP_ITERATION",
+    "RAISE",
+    "EXCEPTION_HANDLED",
+    "PY_UNWIND",
+    "PY_THROW",
+    "RERAISE",
+    "C_RETURN",
+    "C_RAISE",
+    "BRANCH",
 ];
 
 /// `what_event` of a thread that reports nothing.
@@ -268,13 +284,7 @@ impl Site<'_> {
         let branch = matches!(self.event, Event::BranchLeft | Event::BranchRight);
         let legacy = branch && monitoring.legacy[tool].get() & direction(self.event) != 0;
         tstate.tracing.set(tstate.tracing.get() + 1);
-        let result = if legacy {
-            let source = marks::branch_source(self.frame.code(), self.unit);
-            Int::from_i64(py, source as i64 * 2)
-                .and_then(|offset| callback.call_pos(py, &[args[0], offset.as_object(), args[2]]))
-        } else {
-            callback.call_pos(py, args)
-        };
+        let result = callback.call_pos(py, args);
         tstate.tracing.set(tstate.tracing.get() - 1);
         let result = result?;
         if !result.is(module::disable(py)?.as_object()) {
@@ -284,7 +294,7 @@ impl Site<'_> {
             if let Some(marks) = Exec::marks(self.frame.code()) {
                 let exec = Exec::of(self.frame.code());
                 if legacy {
-                    for unit in marks::branch_places(self.frame.code(), self.unit) {
+                    for unit in marks.directions(self.unit) {
                         marks.disable(exec, unit, Event::BranchLeft, tool);
                     }
                 }
@@ -341,7 +351,7 @@ pub fn note_stop(py: Attached<'_>, raised: &Raised) {
     let Some(frame) = Frame::current(py) else { return };
     let unit = frame.lasti();
     let op = frame.code().code().get(2 * unit).copied().and_then(Opcode::from_u8);
-    if let Some(op) = op.filter(|op| op.base() == Opcode::SEND) {
-        fire_exception(py, frame, unit + op.cache_entries(), Event::Raise);
+    if op.is_some_and(|op| op.base() == Opcode::SEND) {
+        fire_exception(py, frame, unit, Event::Raise);
     }
 }

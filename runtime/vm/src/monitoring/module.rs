@@ -259,4 +259,3 @@ pub fn finish(interpreter: &Interpreter) {
 }
 
 const _: () = assert!(UNGROUPED_EVENTS == Event::CReturn as usize);
-
