@@ -1,13 +1,14 @@
 //! What the object model keeps per interpreter and per thread.
-use crate::handle::Attached;
-use crate::layout::{_PyInterpreterFrame, Field, PyObject, PyThreadState};
+use crate::handle::{Attached, Slot};
+use crate::layout::{Field, PyObject, PyThreadState};
 use crate::mem::Heap;
 use crate::mode;
 use krait_sync::qsbr::{Domain, Participant};
+use std::any::Any;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::ptr::{self, NonNull};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 
 /// A large memory region of an interpreter.
 pub struct Region(pub NonNull<u8>);
@@ -106,8 +107,11 @@ pub struct ThreadExt {
     pub sections: mode::SectionFrames,
     /// The objects whose `repr` is being computed, for recursive containers.
     pub repr_guard: RefCell<Vec<usize>>,
-    /// The interpreter frame whose event is being reported.
-    pub event_frame: Field<*mut _PyInterpreterFrame>,
+    /// `asyncio`: the event loop that the thread runs, and the task that this runs.
+    pub running_loop: Slot,
+    pub running_task: Slot,
+    /// `asyncio`: the tasks that the thread made.
+    pub tasks: RefCell<Option<Arc<dyn Any + Send + Sync>>>,
 }
 
 impl ThreadExt {
@@ -124,7 +128,9 @@ impl ThreadExt {
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
-            event_frame: Field::new(ptr::null_mut()),
+            running_loop: Slot::NULL,
+            running_task: Slot::NULL,
+            tasks: RefCell::default(),
         })
     }
 

@@ -15,15 +15,13 @@ use krait_sync::gil::Gil;
 use krait_sync::pending::{Call, PendingCalls};
 use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
 use krait_sync::thread_state::{Pauses, StateWord};
+use std::any::Any;
 use std::ptr::{self, NonNull};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 
 /// Calls into Python nest this deep by default (`sys.getrecursionlimit()`).
 pub const DEFAULT_RECURSION_LIMIT: i32 = 1000;
-
-/// The version in a thread's breaker while tools watch its interpreter.
-const INSTRUMENTED: usize = 1 << krait_sync::breaker::EVENT_BITS;
 
 /// What the process has once.
 pub struct Runtime {
@@ -81,12 +79,15 @@ pub struct Interpreter {
     /// Flags of `dlopen` for extension modules.
     pub dlopen_flags: std::sync::atomic::AtomicI32,
     pub audit_hooks: Slot,
-    pub monitoring: crate::monitoring::Monitoring,
     pub before_forkers: Slot,
     pub after_forkers_parent: Slot,
     pub after_forkers_child: Slot,
     pub ast: crate::ast::Kept,
     pub atexit: Mutex<Vec<crate::lifecycle::ExitCall>>,
+    /// Python objects that `_asyncio` uses.
+    pub asyncio: Slot<krait_object::Tuple>,
+    /// The tasks of `asyncio`, by the thread that made them.
+    pub task_lists: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
 }
 
 // SAFETY: shared parts are atomic or locked; slots are atomic.
@@ -118,12 +119,13 @@ impl Interpreter {
             running_threads: AtomicUsize::new(0),
             dlopen_flags: std::sync::atomic::AtomicI32::new(libc::RTLD_NOW),
             audit_hooks: Slot::NULL,
-            monitoring: crate::monitoring::Monitoring::new(),
             before_forkers: Slot::NULL,
             after_forkers_parent: Slot::NULL,
             after_forkers_child: Slot::NULL,
             ast: crate::ast::Kept::EMPTY,
             atexit: Mutex::default(),
+            asyncio: Slot::NULL,
+            task_lists: Mutex::default(),
         }));
         RUNTIME.interpreters.lock().expect("no panic under this lock").push(NonNull::from(&*interpreter));
         let _ = RUNTIME.main.compare_exchange(
@@ -199,8 +201,6 @@ impl Interpreter {
         let mut threads = self.threads.lock().expect("no panic under this lock");
         let initial = self.world.initial_state() | RUNTIME.world.initial_state();
         public.state.set(initial as i32);
-        breaker(public).set_version(if self.monitoring.is_active() { INSTRUMENTED } else { 0 });
-        public.what_event.set(crate::monitoring::NO_EVENT);
         let thread = NonNull::from(thread);
         threads.push(thread);
         thread
@@ -209,6 +209,14 @@ impl Interpreter {
     /// The interpreter's thread states.
     pub fn threads(&self) -> Vec<NonNull<ThreadExt>> {
         self.threads.lock().expect("no panic under this lock").clone()
+    }
+
+    /// Visits the thread states.
+    pub fn visit_threads(&self, visit: &mut dyn FnMut(&ThreadExt)) {
+        for thread in self.threads.lock().expect("no panic under this lock").iter() {
+            // SAFETY: listed thread states are live while the list is locked.
+            visit(unsafe { thread.as_ref() });
+        }
     }
 
     /// Visits the thread states, the newest first, if that is possible without waiting: for signal handlers.
@@ -248,21 +256,6 @@ impl Interpreter {
             .stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| self.visit_others(this, visit));
         body();
         pause.start();
-    }
-
-    /// Makes every thread look at each `RESUME` whether its code is instrumented as it should be, or ends that.
-    pub fn set_instrumented(&self, on: bool) {
-        self.visit_others(ptr::null(), &mut |_, breaker| breaker.set_version(if on { INSTRUMENTED } else { 0 }));
-    }
-
-    /// Whether some thread has a trace function or profile function.
-    pub fn any_traced(&self, profile: bool) -> bool {
-        let threads = self.threads.lock().expect("no panic under this lock");
-        threads.iter().any(|thread| {
-            // SAFETY: listed thread states are live while the list is locked.
-            let public = unsafe { &thread.as_ref().public };
-            if profile { public.c_profilefunc.get().is_some() } else { public.c_tracefunc.get().is_some() }
-        })
     }
 
     /// Sets event bits in the breaker of every thread.
@@ -466,7 +459,6 @@ pub fn end_thread(py: Attached<'_>) {
 
 /// Drops what a thread state owns.
 pub fn clear_thread(py: Attached<'_>) {
-    crate::tracing::thread_ends(py);
     let public = py.tstate();
     let fields = [
         &public.dict,
@@ -487,6 +479,7 @@ pub fn clear_thread(py: Attached<'_>) {
         // SAFETY: these fields own what they point to.
         drop(unsafe { Ref::<Object>::from_raw_opt(old) });
     }
+    drop((py.ext().running_task.take(), py.ext().running_loop.take()));
     mode::merge_own(py);
     py.ext().qsbr.flush();
 }

@@ -295,6 +295,7 @@ pub fn finish_sub(py: Attached<'_>) {
 /// Drops what an interpreter owns and its calling thread's state. Thread states of daemon threads stay, asleep.
 fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     drop(interpreter.ast.all.take());
+    drop(interpreter.asyncio.take());
     for slot in [&interpreter.importlib, &interpreter.import_func, &interpreter.audit_hooks] {
         drop(slot.take());
     }

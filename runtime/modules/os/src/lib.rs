@@ -1,4 +1,5 @@
 //! Native modules of the standard library that are close to the operating system.
+mod asyncio;
 mod atexit;
 mod errno;
 mod faulthandler;
@@ -53,6 +54,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("posix", posix, "The interface to the operating system that os builds on."),
         module!("_io", io, "Streams."),
         module!("_locale", locale, "Locales of the C library."),
+        module!("_asyncio", asyncio, "Futures and tasks of asyncio."),
         module!("faulthandler", faulthandler, "Tracebacks when the process dies or hangs."),
         module!("mmap", mmap, "Memory maps."),
         module!("_multiprocessing", multiprocessing, "Semaphores that processes share."),

@@ -68,9 +68,7 @@ impl Eval<'_> {
             0 => match handled_exception(py) {
                 Some(exception) => {
                     // SAFETY: only exceptions are handled.
-                    let _raised = py.restore(unsafe { exception.cast_unchecked::<BaseException>() });
-                    // The traceback names this frame already.
-                    return if self.unwind_reraised() { Ok(0) } else { Err(self.left_loop()) };
+                    py.restore(unsafe { exception.cast_unchecked::<BaseException>() })
                 }
                 None => raise!(py, RuntimeError, "No active exception to reraise"),
             },

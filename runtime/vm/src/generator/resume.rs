@@ -330,10 +330,7 @@ pub fn send_any(py: Attached<'_>, receiver: &Object, value: &Object) -> PyResult
     };
     match sent {
         Ok(yielded) => Ok(Ok(yielded)),
-        Err(raised) => {
-            crate::monitoring::note_stop(py, &raised);
-            take_stop_value(py, Raised::assume()).map(Err)
-        }
+        Err(raised) => take_stop_value(py, raised).map(Err),
     }
 }
 
