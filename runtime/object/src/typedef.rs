@@ -649,11 +649,13 @@ macro_rules! method_def {
         $crate::method_def!(@def $name, method, $crate::layout::METH_FASTCALL | $crate::layout::METH_KEYWORDS | $flags, $sig, $doc)
     }};
     // An empty signature text leaves `__text_signature__` None.
-    (@def $name:literal, $f:ident, $flags:expr, "", $doc:literal) => {
-        $crate::typedef::method_entry(concat!($name, "\0"), $f as *const (), $flags, concat!($doc, "\0"))
-    };
     (@def $name:literal, $f:ident, $flags:expr, $sig:literal, $doc:literal) => {
-        $crate::typedef::method_entry(concat!($name, "\0"), $f as *const (), $flags, concat!($name, $sig, "\n--\n\n", $doc, "\0"))
+        $crate::typedef::method_entry(
+            concat!($name, "\0"),
+            $f as *const (),
+            $flags,
+            if $sig.is_empty() { concat!($doc, "\0") } else { concat!($name, $sig, "\n--\n\n", $doc, "\0") },
+        )
     };
 }
 

@@ -46,13 +46,13 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
 fn methods() -> &'static [krait_object::layout::PyMethodDef] {
     functions! {
         raw "__build_class__" => build_class, "", "__build_class__(func, name, /, *bases, [metaclass], **kwds) -> class\n\nWhat the class statement calls.";
-        raw "__import__" => import, "", "__import__(name, globals=None, locals=None, fromlist=(), level=0)\n\nWhat the import statement calls.";
-        o "abs" => abs, "($module, number, /)", "The absolute value.";
+        raw "__import__" => import, "($module, /, name, globals=None, locals=None, fromlist=(), level=0)", "__import__(name, globals=None, locals=None, fromlist=(), level=0)\n\nWhat the import statement calls.";
+        o "abs" => abs, "($module, x, /)", "The absolute value.";
         o "all" => all, "($module, iterable, /)", "Whether every item is true.";
         o "any" => any, "($module, iterable, /)", "Whether an item is true.";
         o "ascii" => ascii, "($module, obj, /)", "The repr() with everything outside ASCII escaped.";
         o "aiter" => aiter, "($module, async_iterable, /)", "The asynchronous iterator of an asynchronous iterable.";
-        raw "anext" => anext, "", "anext(async_iterator[, default])\n\nAn awaitable of the next item, or of the default at the end.";
+        raw "anext" => anext, "($module, aiterator, default=<unrepresentable>, /)", "anext(async_iterator[, default])\n\nAn awaitable of the next item, or of the default at the end.";
         o "bin" => bin, "($module, number, /)", "The binary text of an integer.";
         raw "breakpoint" => breakpoint, "($module, /, *args, **kws)", "Calls sys.breakpointhook().";
         o "callable" => callable, "($module, obj, /)", "Whether an object can be called.";

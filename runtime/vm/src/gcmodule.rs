@@ -161,8 +161,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         noargs "get_debug" => get_debug, "($module, /)", "The debugging flags.";
         o "set_debug" => set_debug, "($module, flags, /)", "Sets the debugging flags.";
         sig "get_objects" => get_objects, "($module, /, generation=None)", "All objects that the collector visits.";
-        raw "get_referents" => get_referents, "", "get_referents(*objs) -> list\n\nWhat the objects refer to directly.";
-        raw "get_referrers" => get_referrers, "", "get_referrers(*objs) -> list\n\nThe objects that refer to any of the arguments directly.";
+        raw "get_referents" => get_referents, "($module, /, *objs)", "get_referents(*objs) -> list\n\nWhat the objects refer to directly.";
+        raw "get_referrers" => get_referrers, "($module, /, *objs)", "get_referrers(*objs) -> list\n\nThe objects that refer to any of the arguments directly.";
         o "is_tracked" => is_tracked, "($module, obj, /)", "Whether the collector visits an object.";
         o "is_finalized" => is_finalized, "($module, obj, /)", "Whether an object's finalizer has run.";
         noargs "freeze" => freeze, "($module, /)", "Leaves all present objects out of later collections.";

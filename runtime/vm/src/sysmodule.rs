@@ -323,12 +323,12 @@ fn krait(py: Attached<'_>) -> PyResult<Ref<Object>> {
 
 fn methods() -> &'static [krait_object::layout::PyMethodDef] {
     functions! {
-        raw "addaudithook" => addaudithook, "", "Add a hook that is called for every audit event.";
-        raw "audit" => audit, "", "audit(event, *args)\n\nPass an event to the audit hooks.";
-        raw "breakpointhook" => breakpointhook, "", "breakpointhook(*args, **kws)\n\nWhat breakpoint() calls: the debugger that PYTHONBREAKPOINT names.";
+        raw "addaudithook" => addaudithook, "($module, /, hook)", "Add a hook that is called for every audit event.";
+        raw "audit" => audit, "($module, event, /, *args)", "audit(event, *args)\n\nPass an event to the audit hooks.";
+        raw "breakpointhook" => breakpointhook, "($module, /, *args, **kwargs)", "breakpointhook(*args, **kws)\n\nWhat breakpoint() calls: the debugger that PYTHONBREAKPOINT names.";
         noargs "_clear_type_cache" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
         noargs "_clear_internal_caches" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
-        o "_clear_type_descriptors" => clear_type_descriptors, "($module, type, /)", "Takes __dict__ and __weakref__ out of the namespace of a class that another one replaces.";
+        o "_clear_type_descriptors" => clear_type_descriptors, "($module, type, /)", "Removes the descriptors of __dict__ and __weakref__ from a class.";
         o "displayhook" => displayhook, "($module, object, /)", "Prints an object to sys.stdout and keeps it as builtins._";
         sig "excepthook" => excepthook, "($module, exctype, value, traceback, /)", "Prints an exception to sys.stderr.";
         noargs "exception" => exception, "($module, /)", "The exception being handled, or None.";
@@ -346,7 +346,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         sig "getsizeof" => getsizeof, "($module, object, default=None, /)", "Bytes of memory that an object takes.";
         noargs "getswitchinterval" => getswitchinterval, "($module, /)", "Seconds after which a waiting thread asks for the GIL.";
         o "setswitchinterval" => setswitchinterval, "($module, interval, /)", "Sets after how many seconds a waiting thread asks for the GIL.";
-        noargs "getunicodeinternedsize" => getunicodeinternedsize, "($module, /)", "How many strings are interned.";
+        noargs "getunicodeinternedsize" => getunicodeinternedsize, "($module, /, *, _only_immortal=False)", "How many strings are interned.";
         noargs "get_int_max_str_digits" => get_int_max_str_digits, "($module, /)", "The digit limit of conversions between int and text.";
         sig "set_int_max_str_digits" => set_int_max_str_digits, "($module, /, maxdigits)", "Sets the digit limit of conversions between int and text.";
         sig "set_asyncgen_hooks" => set_asyncgen_hooks, "($module, /, firstiter=None, finalizer=None)", "Sets the hooks of asynchronous generators.";
@@ -367,19 +367,12 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
 }
 
 fn nothing(_: Attached<'_>, _: &Object) {}
-fn clear_type_descriptors(py: Attached<'_>, _: &Object, ty: &Object) -> PyResult<()> {
-    let Some(ty) = ty.downcast::<krait_object::Type>() else {
-        return Err(raise!(py, TypeError, "argument must be a type, not {}", ty.ty().name()));
+fn clear_type_descriptors(py: Attached<'_>, _: &Object, class: &Object) -> PyResult<()> {
+    let Some(class) = class.downcast::<krait_object::Type>() else {
+        let given = class.ty().name();
+        return Err(raise!(py, TypeError, "_clear_type_descriptors() argument must be type, not {given}"));
     };
-    if ty.is_immutable() {
-        return Err(raise!(py, TypeError, "argument is immutable"));
-    }
-    if let Some(dict) = ty.dict() {
-        dict.remove(py, id!(py, __dict__).as_object())?;
-        dict.remove(py, id!(py, __weakref__).as_object())?;
-        ty.modified(py);
-    }
-    Ok(())
+    krait_object::typeobject::clear_descriptors(py, class)
 }
 fn no(_: Attached<'_>, _: &Object) -> bool {
     false

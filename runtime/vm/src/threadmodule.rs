@@ -869,8 +869,8 @@ fn get_name(py: Attached<'_>, _: &Object) -> PyResult<Ref<Str>> {
 /// `MemoryError`.
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(py, functions! {
-        raw "start_new_thread" => start_new_thread, "", "start_new_thread(function, args[, kwargs])\n\nStarts a thread that calls the function; its identifier.";
-        raw "start_new" => start_new_thread, "", "start_new(function, args[, kwargs])\n\nAn old name of start_new_thread().";
+        raw "start_new_thread" => start_new_thread, "($module, function, args, kwargs={}, /)", "start_new_thread(function, args[, kwargs])\n\nStarts a thread that calls the function; its identifier.";
+        raw "start_new" => start_new_thread, "($module, function, args, kwargs={}, /)", "start_new(function, args[, kwargs])\n\nAn old name of start_new_thread().";
         sig "start_joinable_thread" => start_joinable_thread, "($module, /, function, handle=None, daemon=True)", "Starts a thread that can be joined.";
         noargs "daemon_threads_allowed" => daemon_threads_allowed, "($module, /)", "Whether the interpreter may have daemon threads.";
         noargs "allocate_lock" => allocate_lock, "($module, /)", "A new lock.";
@@ -881,7 +881,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         noargs "get_ident" => get_ident, "($module, /)", "The calling thread's identifier.";
         noargs "get_native_id" => get_native_id, "($module, /)", "The kernel's identifier of the calling thread.";
         noargs "_count" => count, "($module, /)", "How many threads this module started that still run.";
-        raw "stack_size" => stack_size, "", "stack_size([size])\n\nThe native stack size of new threads; sets it if one is given.";
+        raw "stack_size" => stack_size, "($module, size=0, /)", "stack_size([size])\n\nThe native stack size of new threads; sets it if one is given.";
         o "_excepthook" => excepthook, "($module, args, /)", "Prints the exception that ended a thread.";
         noargs "_is_main_interpreter" => is_main_interpreter, "($module, /)", "Whether this is the main interpreter.";
         noargs "_shutdown" => shutdown, "($module, /)", "Waits for all threads that are not daemons.";

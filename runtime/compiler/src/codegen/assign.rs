@@ -114,7 +114,7 @@ impl<'a> Codegen<'a> {
     }
 
     pub(super) fn attribute(&mut self, e: &'a Expr, object: &'a Expr, attr: &Name, ctx: Ctx) -> Res {
-        if ctx == Ctx::Load && self.is_super_access(object) {
+        if ctx == Ctx::Load && self.is_super_access(object, attr) {
             return self.super_attribute(e, object, attr);
         }
         self.expr(object)?;

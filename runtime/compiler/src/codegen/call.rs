@@ -60,7 +60,7 @@ impl<'a> Codegen<'a> {
             return Ok(false);
         }
         let mut loc = func.loc;
-        if self.is_super_access(object) {
+        if self.is_super_access(object, attr) {
             let two = self.load_super_args(object)?;
             let index = self.attr_index(attr);
             self.op_i(loc, Op::LOAD_SUPER_ATTR, index << 2 | 1 | if two { 2 } else { 0 });
@@ -252,7 +252,11 @@ impl<'a> Codegen<'a> {
     }
 
     /// Whether an expression is `super()` or `super(a, b)` in a place where it can be taken apart.
-    pub(super) fn is_super_access(&self, e: &Expr) -> bool {
+    pub(super) fn is_super_access(&self, e: &Expr, attr: &Name) -> bool {
+        // The proxy has a class of its own.
+        if &**attr == "__class__" {
+            return false;
+        }
         let ExprKind::Call { func, args, keywords } = &e.kind else { return false };
         if !matches!(&func.kind, ExprKind::Name { id, .. } if &**id == "super") || !keywords.is_empty() {
             return false;

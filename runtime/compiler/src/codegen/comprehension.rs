@@ -129,7 +129,8 @@ impl<'a> Codegen<'a> {
             let index = self.varname_index(&name);
             self.op_i(loc, Op::LOAD_FAST_AND_CLEAR, index);
             if symbol.scope == Scope::Cell {
-                let cell = self.deref_index(&name);
+                let scope = self.block().symbol(&name).scope;
+                let cell = self.scoped_index(&name, scope);
                 self.op_i(loc, Op::MAKE_CELL, cell);
             }
             state.pushed.push(name);

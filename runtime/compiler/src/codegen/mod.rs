@@ -278,7 +278,7 @@ impl<'a> Codegen<'a> {
         let inlined = self.unit_ref().in_inlined_comp > 0;
         match symbol.scope {
             Scope::Free | Scope::Cell => {
-                let index = self.deref_index(&mangled);
+                let index = self.scoped_index(&mangled, symbol.scope);
                 let op = match ctx {
                     Ctx::Store => Op::STORE_DEREF,
                     Ctx::Del => Op::DELETE_DEREF,
@@ -331,6 +331,16 @@ impl<'a> Codegen<'a> {
     }
 
     /// Index of a cell or free variable, cells first.
+    /// As `deref_index`, for a name that may be both a free variable and a cell of the unit: a comprehension's cell or
+    /// a class's `__class__` beside the variable of the same name outside.
+    fn scoped_index(&mut self, name: &Name, scope: Scope) -> usize {
+        let unit = self.unit();
+        match unit.freevars.get_index_of(name) {
+            Some(index) if scope == Scope::Free => unit.cellvars.len() + index,
+            _ => self.deref_index(name),
+        }
+    }
+
     fn deref_index(&mut self, name: &Name) -> usize {
         let unit = self.unit();
         match unit.cellvars.get_index_of(name) {
@@ -347,7 +357,10 @@ impl<'a> Codegen<'a> {
     fn make_closure(&mut self, loc: Location, code: CodeObject, attributes: u32) {
         let free: Vec<Name> = code.freevars().map(|n| Name::from(n.as_str().unwrap_or_default())).collect();
         for name in &free {
-            let index = self.deref_index(name);
+            let own = self.unit_ref().kind == ScopeKind::Class
+                && matches!(&**name, "__class__" | "__classdict__" | "__conditional_annotations__");
+            let scope = if own { Scope::Cell } else { self.block().symbol(name).scope };
+            let index = self.scoped_index(name, scope);
             self.op_i(loc, Op::LOAD_CLOSURE, index);
         }
         if !free.is_empty() {

@@ -171,7 +171,7 @@ fn name_scope(
         }
         return Ok(Scope::Local);
     }
-    if let Some(class) = class_entry {
+    if let Some(class) = class_entry.filter(|_| &**name != "__classdict__") {
         let in_class = table.blocks[class].symbol(name).flags;
         if in_class & def::GLOBAL != 0 {
             return Ok(Scope::GlobalExplicit);

@@ -233,21 +233,22 @@ fn register(py: Attached<'_>, _: &Object, [class, subclass]: [Arg<'_>; 2]) -> Py
 fn instance_check(py: Attached<'_>, _: &Object, [class, instance]: [Arg<'_>; 2]) -> PyResult<bool> {
     let (class, instance) = (required(py, class)?, required(py, instance)?);
     let data = AbcData::of(py, class)?;
-    let subclass = instance.get_attr(py, id!(py, __class__))?;
+    // The checks may give the instance another class.
+    let own = instance.ty().as_object().to_ref();
+    let subclass = instance.get_attr_opt(py, id!(py, __class__))?.unwrap_or_else(|| own.clone());
     if data.has(py, Kind::Positive, &subclass)? {
         return Ok(true);
     }
     let check = |candidate: &Object| -> PyResult<bool> {
         class.call_method(py, id!(py, __subclasscheck__), &[candidate])?.is_true(py)
     };
-    let own = instance.ty().as_object();
     if own.is(&*subclass) {
         if data.fresh_negatives() && data.has(py, Kind::Negative, &subclass)? {
             return Ok(false);
         }
         return check(&subclass);
     }
-    Ok(check(&subclass)? || check(own)?)
+    Ok(check(&subclass)? || check(&own)?)
 }
 
 fn subclass_check(py: Attached<'_>, _: &Object, [class, subclass]: [Arg<'_>; 2]) -> PyResult<Ref<Object>> {

@@ -65,7 +65,7 @@ pytype! {
             noargs "reverse" => Deque::reverse, "($self, /)", "Reverse *IN PLACE*.";
             sig "rotate" => Deque::rotate, "($self, n=1, /)", "Rotate the deque n steps to the right.  If n is negative, rotates left.";
             noargs "__sizeof__" => |_: Attached<'_>, this: &Deque| size_of::<Deque>() + this.items.lock().capacity() * 8, "($self, /)", "Return the size of the deque in memory, in bytes.";
-            class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "See PEP 585";
         },
         getset: {
             "maxlen" => |_: Attached<'_>, this: &Deque| this.max(), "maximum size of a deque or None if unbounded";
@@ -545,11 +545,11 @@ pytype! {
             nb_or = DefaultDict::or,
         },
         methods: {
-            o "__missing__" => DefaultDict::missing, "($self, key, /)", "Called by __getitem__ for a missing key.";
+            o "__missing__" => DefaultDict::missing, "($self, object, /)", "Called by __getitem__ for a missing key.";
             noargs "copy" => DefaultDict::copy, "($self, /)", "Return a shallow copy.";
             noargs "__copy__" => DefaultDict::copy, "($self, /)", "Return a shallow copy.";
             noargs "__reduce__" => DefaultDict::reduce, "($self, /)", "What pickle needs to build it again.";
-            class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "See PEP 585";
         },
         getset: {
             "default_factory" => |_: Attached<'_>, this: &DefaultDict| this.factory.get(),

@@ -236,10 +236,10 @@ pytype! {
             tp_hash = |_: Attached<'_>, this: &ContextVar| Ok(krait_object::builtins::object::hash_pointer(this)),
         },
         methods: {
-            raw "get" => ContextVar::get, "", "Return a value for the context variable for the current context.\n\nIf there is none, the default given here, or the variable's own.";
+            raw "get" => ContextVar::get, "($self, default=<unrepresentable>, /)", "Return a value for the context variable for the current context.\n\nIf there is none, the default given here, or the variable's own.";
             o "set" => ContextVar::set, "($self, value, /)", "Set a new value in the current context and return a token that can restore the old one.";
             o "reset" => ContextVar::reset, "($self, token, /)", "Restore the value that the variable had before the set() that made the token.";
-            class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "See PEP 585";
         },
         getset: {
             "name" => |_: Attached<'_>, this: &ContextVar| this.name.get(), "";
@@ -326,7 +326,7 @@ pytype! {
             tp_new = |py: Attached<'_>, _: &Type, _: Args<'_>| -> PyResult<Ref<Object>> { Err(raise!(py, RuntimeError, "Tokens can only be created by ContextVars")) },
         },
         methods: {
-            class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "See PEP 585";
             noargs "__enter__" => |_: Attached<'_>, this: &Token| this.to_ref(), "($self, /)", "Enter into Token context manager.";
             sig "__exit__" => |py: Attached<'_>, this: &Token, _: [Arg<'_>; 3]| -> PyResult<()> { ContextVar::reset(py, &*part(py, &this.var)?, this.as_object()) }, "($self, type, val, tb, /)", "Exit from Token context manager, restore the linked ContextVar.";
         },

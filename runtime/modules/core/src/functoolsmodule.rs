@@ -4,7 +4,7 @@ use krait_object::builtins::classobject::Method;
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, State, Trace, add_type, alloc, part, ready, required};
-use krait_object::typedef::CompareOp;
+use krait_object::typedef::{CompareOp, member};
 use krait_object::{
     Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, functions,
     id, none, pytype, raise,
@@ -77,16 +77,18 @@ pytype! {
         },
         methods: {
             noargs "__reduce__" => Partial::reduce, "($self, /)", "What pickle needs to build it again.";
-            o "__setstate__" => Partial::set_state, "($self, state, /)", "Restore the state that __reduce__ gave.";
-            class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+            o "__setstate__" => Partial::set_state, "($self, object, /)", "Restore the state that __reduce__ gave.";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "See PEP 585";
         },
         getset: {
-            "func" => |_: Attached<'_>, this: &Partial| this.func.get(), "function object to use in future partial calls";
-            "args" => |_: Attached<'_>, this: &Partial| this.args.get(), "tuple of arguments to future partial calls";
-            "keywords" => |_: Attached<'_>, this: &Partial| this.kwargs.get(), "dictionary of keyword arguments to future partial calls";
             "__dict__" => |py: Attached<'_>, this: &Partial| krait_object::builtins::typeobject::instance::get_dict(py, this.as_object()),
                 |py: Attached<'_>, this: &Partial, value: Option<&Object>| krait_object::builtins::typeobject::instance::set_dict(py, this.as_object(), value), "";
         },
+        members: [
+            member("func\0", _Py_T_OBJECT, offset_of!(Partial, func), Py_READONLY, c"function object to use in future partial calls"),
+            member("args\0", _Py_T_OBJECT, offset_of!(Partial, args), Py_READONLY, c"tuple of arguments to future partial calls"),
+            member("keywords\0", _Py_T_OBJECT, offset_of!(Partial, kwargs), Py_READONLY, c"dictionary of keyword arguments to future partial calls"),
+        ],
     }
 }
 
@@ -112,9 +114,13 @@ impl Partial {
         let mut all: Vec<Ref<Object>> = given.iter().map(|arg| arg.to_ref()).collect();
         let mut func = func.to_ref();
         // A partial of a partial is made flat, unless either is something more.
-        let inner =
-            func.as_object().downcast::<Partial>().filter(|inner| inner.dict.is_null()).map(|inner| inner.to_ref());
-        if let Some(inner) = inner.filter(|_| std::ptr::eq(ty, Partial::type_object())) {
+        let call_of = |ty: &Type| ty.as_type().tp_call.get().map(|call| call as usize);
+        let inner = func
+            .as_object()
+            .downcast::<Partial>()
+            .filter(|inner| inner.dict.is_null() && call_of(inner.as_object().ty()) == call_of(Partial::type_object()))
+            .map(|inner| inner.to_ref());
+        if let Some(inner) = inner {
             let (inner_func, inner_args) = (part(py, &inner.func)?, part(py, &inner.args)?);
             let mut rest = given.iter();
             let mut merged = Vec::new();
@@ -195,13 +201,16 @@ impl Partial {
     fn repr(py: Attached<'_>, this: &Partial) -> PyResult<String> {
         let name = this.as_object().ty().full_name();
         let Some(_guard) = krait_object::builtins::container::ReprGuard::enter(py, this.as_object())? else {
-            return Ok(format!("{name}(...)"));
+            return Ok("...".to_owned());
         };
-        let mut text = format!("{name}({}", part(py, &this.func)?.repr(py)?.to_string_lossy());
-        for arg in part(py, &this.args)?.as_slice() {
+        // What is shown is the partial as it is now, whatever the parts' `__repr__` do to it.
+        let (func, args) = (part(py, &this.func)?, part(py, &this.args)?);
+        let kwargs = part(py, &this.kwargs)?.items_snapshot(py);
+        let mut text = format!("{name}({}", func.repr(py)?.to_string_lossy());
+        for arg in args.as_slice() {
             text.push_str(&format!(", {}", arg.repr(py)?.to_string_lossy()));
         }
-        for (name, value) in part(py, &this.kwargs)?.items_snapshot(py) {
+        for (name, value) in kwargs {
             text.push_str(&format!(", {}={}", name.str(py)?.to_string_lossy(), value.repr(py)?.to_string_lossy()));
         }
         Ok(text + ")")
@@ -221,13 +230,16 @@ impl Partial {
         let Some(state) = state.downcast::<Tuple>() else { return Err(bad()) };
         let [func, args, kwargs, dict] = state.as_slice() else { return Err(bad()) };
         let (Some(args), true) = (args.downcast::<Tuple>(), func.is_callable()) else { return Err(bad()) };
-        if kwargs.downcast::<Dict>().is_none() && !kwargs.is_none() {
+        if [kwargs, dict].iter().any(|given| given.downcast::<Dict>().is_none() && !given.is_none()) {
             return Err(bad());
         }
         if args.as_slice().last().is_some_and(|last| last.is(placeholder())) {
             return Err(raise!(py, TypeError, "trailing Placeholders are not allowed"));
         }
-        let args = Tuple::from_vec(py, args.as_slice().iter().map(|arg| arg.to_ref()).collect())?;
+        let args = match args.as_object().downcast_exact::<Tuple>() {
+            Some(args) => args.to_ref(),
+            None => Tuple::from_slice(py, args.as_slice())?,
+        };
         let kwargs = match kwargs.downcast::<Dict>() {
             Some(kwargs) if kwargs.as_object().downcast_exact::<Dict>().is_some() => kwargs.to_ref(),
             Some(kwargs) => kwargs.copy(py)?,
@@ -410,7 +422,7 @@ krait_object::native! {
 }
 pytype! {
     static LRU_CACHE: "functools._lru_cache_wrapper" for LruCache {
-        base: Object, flags: [HAVE_GC, BASETYPE, METHOD_DESCRIPTOR],
+        base: Object, flags: [HAVE_GC, METHOD_DESCRIPTOR],
         doc: "A callable that remembers the results of a function.\n\nuser_function: the function\ntyped: whether arguments of different types are kept apart\nmaxsize: how many results are kept, or None\ncache_info_type: the class of cache_info()'s result",
         slots: {
             tp_dealloc = LruCache::dealloc,
@@ -568,8 +580,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
         functions! {
-            sig "reduce" => reduce, "($module, function, iterable, /, initial=<functools initial sentinel>)", "Combine the items of an iterable from left to right with a function of two arguments.";
-            sig "cmp_to_key" => cmp_to_key, "($module, mycmp)", "Convert a comparison function into a key function.";
+            sig "reduce" => reduce, "($module, function, iterable, /, initial=<unrepresentable>)", "Combine the items of an iterable from left to right with a function of two arguments.";
+            sig "cmp_to_key" => cmp_to_key, "($module, /, mycmp)", "Convert a comparison function into a key function.";
         },
     )?;
     add_type::<Placeholder>(py, module, "_PlaceholderType")?;

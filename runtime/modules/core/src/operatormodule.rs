@@ -132,7 +132,7 @@ krait_object::native! {
 }
 pytype! {
     static ITEM_GETTER: "operator.itemgetter" for ItemGetter {
-        base: Object, flags: [HAVE_GC, BASETYPE],
+        base: Object, flags: [HAVE_GC],
         doc: "itemgetter(item, /, *items)\n--\n\nA callable that fetches the given items from its argument.\n\nitemgetter(2)(r) is r[2]; with several items the result is a tuple.",
         slots: {
             tp_dealloc = ItemGetter::dealloc,
@@ -196,7 +196,7 @@ krait_object::native! {
 }
 pytype! {
     static ATTR_GETTER: "operator.attrgetter" for AttrGetter {
-        base: Object, flags: [HAVE_GC, BASETYPE],
+        base: Object, flags: [HAVE_GC],
         doc: "attrgetter(attr, /, *attrs)\n--\n\nA callable that fetches the given attributes from its argument.\n\nNames may have dots; with several names the result is a tuple.",
         slots: {
             tp_dealloc = AttrGetter::dealloc,
@@ -268,7 +268,7 @@ krait_object::native! {
 }
 pytype! {
     static METHOD_CALLER: "operator.methodcaller" for MethodCaller {
-        base: Object, flags: [HAVE_GC, BASETYPE],
+        base: Object, flags: [HAVE_GC],
         doc: "methodcaller(name, /, *args, **kwargs)\n--\n\nA callable that calls the named method of its argument, with the given arguments.",
         slots: {
             tp_dealloc = MethodCaller::dealloc,

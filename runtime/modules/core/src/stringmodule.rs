@@ -201,8 +201,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
         functions! {
-            o "formatter_parser" => formatter_parser, "($module, string, /)", "Iterate over the pieces of a format string.";
-            o "formatter_field_name_split" => field_name_split, "($module, string, /)", "Split a field name into its first part and an iterator over the rest.";
+            o "formatter_parser" => formatter_parser, "($self, object, /)", "Iterate over the pieces of a format string.";
+            o "formatter_field_name_split" => field_name_split, "($self, object, /)", "Split a field name into its first part and an iterator over the rest.";
         },
     )
 }

@@ -72,19 +72,19 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
         functions! {
-            o "S_ISDIR" => is_dir, "($module, mode, /)", "Whether the mode is a directory's.";
-            o "S_ISCHR" => is_chr, "($module, mode, /)", "Whether the mode is a character device's.";
-            o "S_ISBLK" => is_blk, "($module, mode, /)", "Whether the mode is a block device's.";
-            o "S_ISREG" => is_reg, "($module, mode, /)", "Whether the mode is a regular file's.";
-            o "S_ISFIFO" => is_fifo, "($module, mode, /)", "Whether the mode is a named pipe's.";
-            o "S_ISLNK" => is_lnk, "($module, mode, /)", "Whether the mode is a symbolic link's.";
-            o "S_ISSOCK" => is_sock, "($module, mode, /)", "Whether the mode is a socket's.";
-            o "S_ISDOOR" => never, "($module, mode, /)", "Whether the mode is a door's.";
-            o "S_ISPORT" => never, "($module, mode, /)", "Whether the mode is an event port's.";
-            o "S_ISWHT" => never, "($module, mode, /)", "Whether the mode is a whiteout's.";
-            o "S_IMODE" => imode, "($module, mode, /)", "The permission bits.";
-            o "S_IFMT" => ifmt, "($module, mode, /)", "The bits of the file's type.";
-            o "filemode" => filemode, "($module, object, /)", "The mode as ls shows it.";
+            o "S_ISDIR" => is_dir, "($self, object, /)", "Whether the mode is a directory's.";
+            o "S_ISCHR" => is_chr, "($self, object, /)", "Whether the mode is a character device's.";
+            o "S_ISBLK" => is_blk, "($self, object, /)", "Whether the mode is a block device's.";
+            o "S_ISREG" => is_reg, "($self, object, /)", "Whether the mode is a regular file's.";
+            o "S_ISFIFO" => is_fifo, "($self, object, /)", "Whether the mode is a named pipe's.";
+            o "S_ISLNK" => is_lnk, "($self, object, /)", "Whether the mode is a symbolic link's.";
+            o "S_ISSOCK" => is_sock, "($self, object, /)", "Whether the mode is a socket's.";
+            o "S_ISDOOR" => never, "($self, object, /)", "Whether the mode is a door's.";
+            o "S_ISPORT" => never, "($self, object, /)", "Whether the mode is an event port's.";
+            o "S_ISWHT" => never, "($self, object, /)", "Whether the mode is a whiteout's.";
+            o "S_IMODE" => imode, "($self, object, /)", "The permission bits.";
+            o "S_IFMT" => ifmt, "($self, object, /)", "The bits of the file's type.";
+            o "filemode" => filemode, "($self, object, /)", "The mode as ls shows it.";
         },
     )?;
     add_ints(py, module, linux::STAT)

@@ -53,13 +53,13 @@ pytype! {
         methods: {
             noargs "capitalize" => methods::capitalize::<ByteArray>, "($self, /)", "Copy with its first letter in upper case and the rest in lower case.";
             sig "center" => methods::center::<ByteArray>, "($self, width, fillchar=b' ', /)", "Copy centered in a field of the given width.";
-            raw "count" => methods::count::<ByteArray>, "", "B.count(sub[, start[, end]]) -> int\n\nHow often sub (bytes or one integer) occurs, without overlap, in B[start:end].";
+            raw "count" => methods::count::<ByteArray>, "($self, sub[, start[, end]], /)", "B.count(sub[, start[, end]]) -> int\n\nHow often sub (bytes or one integer) occurs, without overlap, in B[start:end].";
             sig "decode" => methods::decode::<ByteArray>, "($self, /, encoding='utf-8', errors='strict')", "Text that the bytes represent in an encoding.\n\n  encoding\n    Name of the encoding.\n  errors\n    What to do with bytes that mean nothing: 'strict' raises\n    UnicodeDecodeError; 'ignore', 'replace' and any name registered with\n    codecs.register_error work, too.";
-            raw "endswith" => methods::endswith::<ByteArray>, "", "B.endswith(suffix[, start[, end]]) -> bool\n\nWhether B[start:end] ends with suffix, or with one of a tuple of them.";
+            raw "endswith" => methods::endswith::<ByteArray>, "($self, suffix[, start[, end]], /)", "B.endswith(suffix[, start[, end]]) -> bool\n\nWhether B[start:end] ends with suffix, or with one of a tuple of them.";
             sig "expandtabs" => methods::expandtabs::<ByteArray>, "($self, /, tabsize=8)", "Copy with each tab replaced by blanks up to the next tab stop.";
-            raw "find" => methods::find::<ByteArray>, "", "B.find(sub[, start[, end]]) -> int\n\nLowest index at which sub lies within B[start:end], or -1.";
+            raw "find" => methods::find::<ByteArray>, "($self, sub[, start[, end]], /)", "B.find(sub[, start[, end]]) -> int\n\nLowest index at which sub lies within B[start:end], or -1.";
             sig "hex" => methods::hex::<ByteArray>, "($self, /, sep=<unrepresentable>, bytes_per_sep=1)", "Text of two hexadecimal digits a byte.\n\n  sep\n    A character or byte to put between groups.\n  bytes_per_sep\n    Bytes in a group, counted from the right; from the left if negative.";
-            raw "index" => methods::index::<ByteArray>, "", "B.index(sub[, start[, end]]) -> int\n\nLowest index at which sub lies within B[start:end].\nRaises ValueError when there is none.";
+            raw "index" => methods::index::<ByteArray>, "($self, sub[, start[, end]], /)", "B.index(sub[, start[, end]]) -> int\n\nLowest index at which sub lies within B[start:end].\nRaises ValueError when there is none.";
             noargs "isalnum" => methods::isalnum::<ByteArray>, "($self, /)", "Whether all bytes are ASCII letters or digits and there is one.";
             noargs "isalpha" => methods::isalpha::<ByteArray>, "($self, /)", "Whether all bytes are ASCII letters and there is one.";
             noargs "isascii" => methods::isascii::<ByteArray>, "($self, /)", "Whether all bytes are below 128; true when empty.";
@@ -76,15 +76,15 @@ pytype! {
             sig "replace" => methods::replace::<ByteArray>, "($self, old, new, count=-1, /)", "Copy with all occurrences of old replaced by new.\n\n  count\n    Replace no more than this many, from the left; -1 means all.";
             o "removeprefix" => methods::removeprefix::<ByteArray>, "($self, prefix, /)", "Copy without the prefix, if it is there.";
             o "removesuffix" => methods::removesuffix::<ByteArray>, "($self, suffix, /)", "Copy without the suffix, if it is there.";
-            raw "rfind" => methods::rfind::<ByteArray>, "", "B.rfind(sub[, start[, end]]) -> int\n\nHighest index at which sub lies within B[start:end], or -1.";
-            raw "rindex" => methods::rindex::<ByteArray>, "", "B.rindex(sub[, start[, end]]) -> int\n\nHighest index at which sub lies within B[start:end].\nRaises ValueError when there is none.";
+            raw "rfind" => methods::rfind::<ByteArray>, "($self, sub[, start[, end]], /)", "B.rfind(sub[, start[, end]]) -> int\n\nHighest index at which sub lies within B[start:end], or -1.";
+            raw "rindex" => methods::rindex::<ByteArray>, "($self, sub[, start[, end]], /)", "B.rindex(sub[, start[, end]]) -> int\n\nHighest index at which sub lies within B[start:end].\nRaises ValueError when there is none.";
             sig "rjust" => methods::rjust::<ByteArray>, "($self, width, fillchar=b' ', /)", "Copy at the right of a field of the given width.";
             o "rpartition" => methods::rpartition::<ByteArray>, "($self, sep, /)", "Cuts at the last separator: what is before, the separator, what is after.\n\nWithout a separator: two empty objects and a copy.";
             sig "rsplit" => methods::rsplit::<ByteArray>, "($self, /, sep=None, maxsplit=-1)", "List of the parts between separators, split from the right.\n\n  sep\n    The separator; None splits at runs of ASCII white space.\n  maxsplit\n    Split at most this many times; -1 means no limit.";
             sig "rstrip" => methods::rstrip::<ByteArray>, "($self, bytes=None, /)", "Copy without white space, or without the given bytes, at the right.";
             sig "split" => methods::split::<ByteArray>, "($self, /, sep=None, maxsplit=-1)", "List of the parts between separators.\n\n  sep\n    The separator; None splits at runs of ASCII white space.\n  maxsplit\n    Split at most this many times; -1 means no limit.";
             sig "splitlines" => methods::splitlines::<ByteArray>, "($self, /, keepends=False)", "List of the lines, without line ends unless keepends is true.";
-            raw "startswith" => methods::startswith::<ByteArray>, "", "B.startswith(prefix[, start[, end]]) -> bool\n\nWhether B[start:end] begins with prefix, or with one of a tuple of them.";
+            raw "startswith" => methods::startswith::<ByteArray>, "($self, prefix[, start[, end]], /)", "B.startswith(prefix[, start[, end]]) -> bool\n\nWhether B[start:end] begins with prefix, or with one of a tuple of them.";
             sig "strip" => methods::strip::<ByteArray>, "($self, bytes=None, /)", "Copy without white space, or without the given bytes, at either end.";
             noargs "swapcase" => methods::swapcase::<ByteArray>, "($self, /)", "Copy with the case of ASCII letters exchanged.";
             noargs "title" => methods::title::<ByteArray>, "($self, /)", "Copy in which each word begins with an upper-case letter.";

@@ -162,7 +162,7 @@ pytype! {
             raw tp_dictoffset = offset_of!(WrapperObject, dict) as isize,
         },
         methods: {
-            class o "__class_getitem__" => crate::builtins::genericaliasobject::class_getitem, "($cls, object, /)", "Generic types: classmethod[T, P, R].";
+            class o "__class_getitem__" => crate::builtins::genericaliasobject::class_getitem, "($type, object, /)", "Generic types: classmethod[T, P, R].";
         },
         getset: {
             "__isabstractmethod__" => ClassMethod::is_abstract, "";
@@ -219,7 +219,7 @@ pytype! {
             raw tp_dictoffset = offset_of!(WrapperObject, dict) as isize,
         },
         methods: {
-            class o "__class_getitem__" => crate::builtins::genericaliasobject::class_getitem, "($cls, object, /)", "Generic types: staticmethod[P, R].";
+            class o "__class_getitem__" => crate::builtins::genericaliasobject::class_getitem, "($type, object, /)", "Generic types: staticmethod[P, R].";
         },
         getset: {
             "__isabstractmethod__" => StaticMethod::is_abstract, "";

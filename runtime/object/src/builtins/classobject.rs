@@ -37,7 +37,7 @@ pytype! {
             raw tp_weaklistoffset = offset_of!(PyMethodObject, im_weakreflist) as isize,
         },
         methods: {
-            noargs "__reduce__" => Method::reduce, "", "";
+            noargs "__reduce__" => Method::reduce, "($self, /)", "";
         },
         getset: {
             "__doc__" => |py: Attached<'_>, this: &Method| this.function().get_attr(py, id!(py, __doc__)), "";

@@ -261,6 +261,12 @@ impl Function {
             let name = name.as_ref().map(|name| name.to_string_lossy()).unwrap_or_default();
             return Err(raise!(py, ValueError, "{name}() requires a code object with {cells} free vars, not {free}"));
         }
+        const KINDS: c_int = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR;
+        let kind = |code: &Code| code.raw().co_flags.get() & KINDS;
+        if this.code_slot().get().is_some_and(|old| kind(&old) != kind(code)) {
+            let text = "Assigning a code object of non-matching type is deprecated (e.g., from a generator to a plain function)";
+            (crate::hooks::hooks().warn)(py, crate::exc::DeprecationWarning(), text, 1)?;
+        }
         this.changed();
         if let Some(old) = this.code_slot().replace(Some(code.to_ref())) {
             let _kept = old.into_raw();

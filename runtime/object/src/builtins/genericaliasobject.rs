@@ -45,11 +45,11 @@ pytype! {
             raw tp_weaklistoffset = offset_of!(GenericAliasObject, weaklist) as isize,
         },
         methods: {
-            raw "__mro_entries__" => |py: Attached<'_>, this: &GenericAlias, _: Args<'_>| Tuple::from_slice(py, &[this.origin()]), "", "";
-            raw "__instancecheck__" => |py: Attached<'_>, _: &GenericAlias, _: Args<'_>| -> PyResult<()> { Err(raise!(py, TypeError, "isinstance() argument 2 cannot be a parameterized generic")) }, "", "";
-            raw "__subclasscheck__" => |py: Attached<'_>, _: &GenericAlias, _: Args<'_>| -> PyResult<()> { Err(raise!(py, TypeError, "issubclass() argument 2 cannot be a parameterized generic")) }, "", "";
-            noargs "__reduce__" => GenericAlias::reduce, "", "";
-            noargs "__dir__" => GenericAlias::dir, "", "";
+            raw "__mro_entries__" => |py: Attached<'_>, this: &GenericAlias, _: Args<'_>| Tuple::from_slice(py, &[this.origin()]), "($self, object, /)", "";
+            raw "__instancecheck__" => |py: Attached<'_>, _: &GenericAlias, _: Args<'_>| -> PyResult<()> { Err(raise!(py, TypeError, "isinstance() argument 2 cannot be a parameterized generic")) }, "($self, object, /)", "";
+            raw "__subclasscheck__" => |py: Attached<'_>, _: &GenericAlias, _: Args<'_>| -> PyResult<()> { Err(raise!(py, TypeError, "issubclass() argument 2 cannot be a parameterized generic")) }, "($self, object, /)", "";
+            noargs "__reduce__" => GenericAlias::reduce, "($self, /)", "";
+            noargs "__dir__" => GenericAlias::dir, "($self, /)", "";
         },
         getset: {
             "__parameters__" => |py: Attached<'_>, this: &GenericAlias| this.parameters(py), "type variables in the arguments";
@@ -481,7 +481,7 @@ pytype! {
             tp_traverse = |this: &AliasIter, visit: Visit<'_>| visit.slot(&this.0.alias),
         },
         methods: {
-            noargs "__reduce__" => AliasIter::reduce, "", "";
+            noargs "__reduce__" => AliasIter::reduce, "($self, /)", "";
         },
     }
 }

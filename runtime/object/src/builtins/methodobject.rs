@@ -35,13 +35,13 @@ pytype! {
             raw tp_weaklistoffset = offset_of!(PyCFunctionObject, m_weakreflist) as isize,
         },
         methods: {
-            noargs "__reduce__" => CFunction::reduce, "", "";
+            noargs "__reduce__" => CFunction::reduce, "($self, /)", "";
         },
         getset: {
             "__doc__" => |py: Attached<'_>, this: &CFunction| crate::builtins::descrobject::method_doc(py, this.definition()), "";
             "__name__" => |py: Attached<'_>, this: &CFunction| Str::new(py, &c_text(this.definition().ml_name.get())), "";
             "__qualname__" => CFunction::qualname, "";
-            "__self__" => |_: Attached<'_>, this: &CFunction| this.self_slot().get(), "";
+            "__self__" => CFunction::get_self, "";
             "__text_signature__" => |py: Attached<'_>, this: &CFunction| crate::builtins::descrobject::method_signature(py, this.definition()), "";
         },
         members: [
@@ -252,6 +252,11 @@ pub(crate) fn call_definition(
 }
 
 impl CFunction {
+    fn get_self(_py: Attached<'_>, this: &CFunction) -> Option<Ref<Object>> {
+        // A static method is bound to nothing, though it remembers its class.
+        if this.definition().ml_flags.get() & METH_STATIC != 0 { None } else { this.self_slot().get() }
+    }
+
     /// A function of `def` bound to `this`, as `PyCMethod_New`: `defining` is given exactly for `METH_METHOD`.
     pub fn new(
         py: Attached<'_>,

@@ -36,8 +36,8 @@ pytype! {
             raw tp_dictoffset = offset_of!(NamespaceObject, dict) as isize,
         },
         methods: {
-            noargs "__reduce__" => Namespace::reduce, "", "Describes the namespace for pickling.";
-            raw "__replace__" => Namespace::replace, "", "A copy with new values for the given attributes.";
+            noargs "__reduce__" => Namespace::reduce, "($self, /)", "Describes the namespace for pickling.";
+            raw "__replace__" => Namespace::replace, "($self, /, **changes)", "A copy with new values for the given attributes.";
         },
         members: [
             member("__dict__\0", _Py_T_OBJECT, offset_of!(NamespaceObject, dict), Py_READONLY, c""),
@@ -144,8 +144,8 @@ impl Namespace {
                 TypeError,
                 "expect {} type, but {}() returned '{}' object",
                 Self::type_object().name(),
-                this.as_object().ty().name(),
-                made.ty().name()
+                this.as_object().ty().full_name(),
+                made.ty().full_name()
             ));
         };
         let dict = namespace.dict(py)?;

@@ -42,8 +42,8 @@ pytype! {
             o "__reduce_ex__" => reduce::object_reduce_ex, "($self, protocol, /)", "Describe the object for pickling with a protocol.";
             noargs "__reduce__" => reduce::object_reduce, "($self, /)", "Describe the object for pickling.";
             noargs "__getstate__" => reduce::object_getstate, "($self, /)", "The state that pickling saves.";
-            class raw "__subclasshook__" => subclasshook, "", "Abstract base classes override this to decide issubclass().\n\nNotImplemented means: decide by inheritance.";
-            class raw "__init_subclass__" => init_subclass, "", "Called on the class when it is subclassed.\n\nDoes nothing unless overridden.";
+            class raw "__subclasshook__" => subclasshook, "($type, object, /)", "Abstract base classes override this to decide issubclass().\n\nNotImplemented means: decide by inheritance.";
+            class raw "__init_subclass__" => init_subclass, "($type, /)", "Called on the class when it is subclassed.\n\nDoes nothing unless overridden.";
             o "__format__" => object_format, "($self, format_spec, /)", "Format the object; only an empty format is supported.";
             noargs "__sizeof__" => object_sizeof, "($self, /)", "Size of the object in memory, in bytes.";
             noargs "__dir__" => object_dir, "($self, /)", "Default implementation of dir().";

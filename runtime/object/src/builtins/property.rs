@@ -44,10 +44,10 @@ pytype! {
             raw tp_new = Some(crate::typeobject::PyType_GenericNew),
         },
         methods: {
-            o "getter" => |py: Attached<'_>, this: &Property, f: &Object| Property::copy_with(py, this, Some(f), None, None), "", "Makes a copy with another getter.";
-            o "setter" => |py: Attached<'_>, this: &Property, f: &Object| Property::copy_with(py, this, None, Some(f), None), "", "Makes a copy with another setter.";
-            o "deleter" => |py: Attached<'_>, this: &Property, f: &Object| Property::copy_with(py, this, None, None, Some(f)), "", "Makes a copy with another deleter.";
-            raw "__set_name__" => Property::set_name_method, "", "Tells the property the name it has in its class.";
+            o "getter" => |py: Attached<'_>, this: &Property, f: &Object| Property::copy_with(py, this, Some(f), None, None), "($self, object, /)", "Makes a copy with another getter.";
+            o "setter" => |py: Attached<'_>, this: &Property, f: &Object| Property::copy_with(py, this, None, Some(f), None), "($self, object, /)", "Makes a copy with another setter.";
+            o "deleter" => |py: Attached<'_>, this: &Property, f: &Object| Property::copy_with(py, this, None, None, Some(f)), "($self, object, /)", "Makes a copy with another deleter.";
+            raw "__set_name__" => Property::set_name_method, "($self, owner, name, /)", "Tells the property the name it has in its class.";
         },
         getset: {
             "__name__" => Property::get_name, Property::set_name, "";

@@ -4,7 +4,7 @@ use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, PyObject};
 use crate::protocols::number::BinaryOp;
 use crate::typedef::{CompareOp, member};
-use crate::{FrozenSet, Object, PyResult, Str, Tuple, Type, hooks, id, mem, pytype, raise};
+use crate::{FrozenSet, Object, PyResult, Set, Str, Tuple, Type, hooks, id, mem, pytype, raise};
 use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::NonNull;
@@ -15,6 +15,10 @@ pub struct UnionObject {
     pub ob_base: PyObject,
     pub args: Slot<Tuple>,
     pub parameters: Slot<Tuple>,
+    /// The members that could be hashed when the union was made.
+    hashable: Slot<FrozenSet>,
+    /// The others, if there are any.
+    unhashable: Slot<Tuple>,
     pub weaklist: Field<*mut PyObject>,
 }
 
@@ -40,8 +44,8 @@ pytype! {
             raw tp_weaklistoffset = offset_of!(UnionObject, weaklist) as isize,
         },
         methods: {
-            o "__mro_entries__" => |py: Attached<'_>, this: &Union, _: &Object| -> PyResult<()> { Err(raise!(py, TypeError, "Cannot subclass {}", this.as_object().repr(py)?)) }, "", "";
-            class o "__class_getitem__" => class_getitem, "", "Union[X, Y]: either X or Y.";
+            o "__mro_entries__" => |py: Attached<'_>, this: &Union, _: &Object| -> PyResult<()> { Err(raise!(py, TypeError, "Cannot subclass {}", this.as_object().repr(py)?)) }, "($self, object, /)", "";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "Union[X, Y]: either X or Y.";
         },
         getset: {
             "__name__" => |py: Attached<'_>, _: &Union| id!(py, "Union"), "";
@@ -65,7 +69,12 @@ fn is_unionable(object: &Object) -> bool {
 }
 
 /// Collects distinct members.
-struct Builder(Vec<Ref<Object>>);
+#[derive(Default)]
+struct Builder {
+    members: Vec<Ref<Object>>,
+    hashable: Option<Ref<Set>>,
+    unhashable: Vec<Ref<Object>>,
+}
 
 impl Builder {
     fn add(&mut self, py: Attached<'_>, member: &Object) -> PyResult<()> {
@@ -82,12 +91,28 @@ impl Builder {
     }
 
     fn add_one(&mut self, py: Attached<'_>, member: &Object) -> PyResult<()> {
-        for known in &self.0 {
-            if known.eq(py, member)? {
-                return Ok(());
+        match member.hash(py) {
+            Ok(_) => {
+                let known = match &self.hashable {
+                    Some(known) => known.clone(),
+                    None => self.hashable.insert(Set::new(py)?).clone(),
+                };
+                if known.contains(py, member)? {
+                    return Ok(());
+                }
+                known.add(py, member)?;
+            }
+            Err(raised) => {
+                raised.clear(py);
+                for known in &self.unhashable {
+                    if known.eq(py, member)? {
+                        return Ok(());
+                    }
+                }
+                self.unhashable.push(member.to_ref());
             }
         }
-        self.0.push(member.to_ref());
+        self.members.push(member.to_ref());
         Ok(())
     }
 
@@ -103,14 +128,23 @@ impl Builder {
     }
 
     fn finish(mut self, py: Attached<'_>) -> PyResult<Ref<Object>> {
-        if self.0.len() == 1
-            && let Some(only) = self.0.pop()
+        if self.members.len() == 1
+            && let Some(only) = self.members.pop()
         {
             return Ok(only);
         }
-        let args = Tuple::from_vec(py, self.0)?;
+        let args = Tuple::from_vec(py, self.members)?;
+        let hashable = match &self.hashable {
+            Some(known) => FrozenSet::type_object().as_object().call_pos(py, &[known.as_object()])?,
+            None => FrozenSet::type_object().as_object().call0(py)?,
+        };
+        let hashable = hashable.downcast::<FrozenSet>().map_err(|_| py.bad_internal_call())?;
+        let unhashable =
+            if self.unhashable.is_empty() { None } else { Some(Tuple::from_vec(py, self.unhashable)?) };
         let made = mem::new_instance::<Union>(py, Union::type_object(), |union| {
             drop(union.0.args.replace(Some(args)));
+            drop(union.0.hashable.replace(Some(hashable)));
+            drop(union.0.unhashable.replace(unhashable));
         })?;
         Ok(made.upcast())
     }
@@ -121,15 +155,15 @@ pub fn type_or(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<
     if !is_unionable(left) || !is_unionable(right) {
         return Ok(crate::not_implemented());
     }
-    let mut builder = Builder(Vec::new());
+    let mut builder = Builder::default();
     builder.add(py, left)?;
     builder.add(py, right)?;
     builder.finish(py)
 }
 
 /// `|` with a union: also takes what `typing` can make a type of.
-fn union_or(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
-    let mut builder = Builder(Vec::new());
+pub fn union_or(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
+    let mut builder = Builder::default();
     builder.add_checked(py, left)?;
     builder.add_checked(py, right)?;
     builder.finish(py)
@@ -137,7 +171,7 @@ fn union_or(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Obj
 
 /// `Union[...]` (`_Py_union_from_tuple` for a tuple).
 pub fn union_from_items(py: Attached<'_>, items: &Object) -> PyResult<Ref<Object>> {
-    let mut builder = Builder(Vec::new());
+    let mut builder = Builder::default();
     match items.downcast::<Tuple>() {
         Some(items) if items.is_empty() => {
             return Err(raise!(py, TypeError, "Cannot take a Union of no types."));
@@ -180,12 +214,16 @@ impl Union {
             mem::dealloc_with(py, this, |this| {
                 drop(this.0.args.take());
                 drop(this.0.parameters.take());
+                drop(this.0.hashable.take());
+                drop(this.0.unhashable.take());
             });
         }
     }
 
     fn traverse(this: &Union, visit: Visit<'_>) -> Result<(), c_int> {
         visit.slot(&this.0.args)?;
+        visit.slot(&this.0.hashable)?;
+        visit.slot(&this.0.unhashable)?;
         visit.slot(&this.0.parameters)
     }
 
@@ -197,47 +235,52 @@ impl Union {
         Str::new(py, &parts.join(" | "))
     }
 
-    fn member_set(&self, py: Attached<'_>) -> PyResult<Ref<Object>> {
-        FrozenSet::type_object().as_object().call_pos(py, &[self.args().as_object()])
+    fn hash(py: Attached<'_>, this: &Union) -> PyResult<isize> {
+        if let Some(unhashable) = this.0.unhashable.get() {
+            for member in unhashable.as_slice() {
+                member.hash(py)?;
+            }
+            let count = unhashable.len();
+            let plural = if count == 1 { "" } else { "s" };
+            return Err(raise!(py, TypeError, "union contains {count} unhashable element{plural}"));
+        }
+        match this.0.hashable.get() {
+            Some(members) => members.as_object().hash(py),
+            None => Err(py.bad_internal_call()),
+        }
     }
 
-    fn hash(py: Attached<'_>, this: &Union) -> PyResult<isize> {
-        let mut unhashable = 0;
-        for member in this.args().as_slice() {
-            if let Err(raised) = member.hash(py) {
-                if !raised.matches(py, crate::exc::TypeError()) {
-                    return Err(raised);
+    fn equals(&self, py: Attached<'_>, other: &Union) -> PyResult<bool> {
+        if let (Some(ours), Some(theirs)) = (self.0.hashable.get(), other.0.hashable.get())
+            && !ours.as_object().eq(py, theirs.as_object())?
+        {
+            return Ok(false);
+        }
+        let (ours, theirs) = match (self.0.unhashable.get(), other.0.unhashable.get()) {
+            (None, None) => return Ok(true),
+            (Some(ours), Some(theirs)) if ours.len() == theirs.len() => (ours, theirs),
+            _ => return Ok(false),
+        };
+        for member in ours.as_slice() {
+            let mut found = false;
+            for candidate in theirs.as_slice() {
+                if candidate.eq(py, member)? {
+                    found = true;
+                    break;
                 }
-                raised.clear(py);
-                unhashable += 1;
+            }
+            if !found {
+                return Ok(false);
             }
         }
-        if unhashable > 0 {
-            let plural = if unhashable == 1 { "" } else { "s" };
-            return Err(raise!(py, TypeError, "union contains {unhashable} unhashable element{plural}"));
-        }
-        this.member_set(py)?.hash(py)
+        Ok(true)
     }
 
     fn richcompare(py: Attached<'_>, this: &Union, other: &Object, op: CompareOp) -> PyResult<Ref<Object>> {
         let (Some(other), CompareOp::Eq | CompareOp::Ne) = (other.downcast_exact::<Union>(), op) else {
             return Ok(crate::not_implemented());
         };
-        let (ours, theirs) = (this.args().as_slice(), other.args().as_slice());
-        let mut equal = ours.len() == theirs.len();
-        for member in ours {
-            if !equal {
-                break;
-            }
-            equal = false;
-            for candidate in theirs {
-                if member.eq(py, candidate)? {
-                    equal = true;
-                    break;
-                }
-            }
-        }
-        crate::IntoObject::into_object(equal == (op == CompareOp::Eq), py)
+        crate::IntoObject::into_object(this.equals(py, other)? == (op == CompareOp::Eq), py)
     }
 
     fn getattro(py: Attached<'_>, this: &Union, name: &Object) -> PyResult<Ref<Object>> {

@@ -84,7 +84,7 @@ macro_rules! awaitable_type {
                     am_await = $ty::iter,
                 },
                 methods: {
-                    o "send" => $ty::send, "($self, value, /)", "Resumes the awaitable with a value.";
+                    o "send" => $ty::send, "($self, object, /)", "Resumes the awaitable with a value.";
                     raw "throw" => $ty::throw, "", "Raises an exception inside the awaitable.";
                     noargs "close" => $ty::close, "($self, /)", "Closes the awaitable.";
                 },
@@ -462,7 +462,7 @@ krait_object::pytype! {
             am_await = AnextAwaitable::iter,
         },
         methods: {
-            o "send" => AnextAwaitable::send, "($self, value, /)", "Resumes the awaitable with a value.";
+            o "send" => AnextAwaitable::send, "($self, object, /)", "Resumes the awaitable with a value.";
             raw "throw" => AnextAwaitable::throw, "", "Raises an exception inside the awaitable.";
             noargs "close" => AnextAwaitable::close, "($self, /)", "Closes the awaitable.";
         },

@@ -42,11 +42,11 @@ krait_object::pytype! {
             raw tp_weaklistoffset = WEAKLIST,
         },
         methods: {
-            o "send" => Generator::send, "($self, value, /)", "Resumes the generator with a value for its yield.";
+            o "send" => Generator::send, "($self, object, /)", "Resumes the generator with a value for its yield.";
             raw "throw" => Generator::throw, "", "Raises an exception where the generator is suspended.";
             noargs "close" => Generator::close, "($self, /)", "Raises GeneratorExit where the generator is suspended.";
             noargs "__sizeof__" => Generator::size_of, "($self, /)", "The object's size in bytes.";
-            class o "__class_getitem__" => class_getitem, "($type, item, /)", "A generic alias.";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "A generic alias.";
         },
         getset: {
             "__name__" => Generator::name, Generator::set_name, "The name.";
@@ -77,11 +77,11 @@ krait_object::pytype! {
             raw tp_weaklistoffset = WEAKLIST,
         },
         methods: {
-            o "send" => Coroutine::send, "($self, value, /)", "Resumes the coroutine with a value for its await.";
+            o "send" => Coroutine::send, "($self, object, /)", "Resumes the coroutine with a value for its await.";
             raw "throw" => Coroutine::throw, "", "Raises an exception where the coroutine is suspended.";
             noargs "close" => Coroutine::close, "($self, /)", "Raises GeneratorExit where the coroutine is suspended.";
             noargs "__sizeof__" => Coroutine::size_of, "($self, /)", "The object's size in bytes.";
-            class o "__class_getitem__" => class_getitem, "($type, item, /)", "A generic alias.";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "A generic alias.";
         },
         getset: {
             "__name__" => Coroutine::name, Coroutine::set_name, "The name.";
@@ -114,11 +114,11 @@ krait_object::pytype! {
             raw tp_weaklistoffset = WEAKLIST,
         },
         methods: {
-            o "asend" => AsyncGenerator::asend, "($self, value, /)", "An awaitable that resumes the generator with a value.";
+            o "asend" => AsyncGenerator::asend, "($self, object, /)", "An awaitable that resumes the generator with a value.";
             raw "athrow" => AsyncGenerator::athrow, "", "An awaitable that raises an exception inside the generator.";
             noargs "aclose" => AsyncGenerator::aclose, "($self, /)", "An awaitable that closes the generator.";
             noargs "__sizeof__" => AsyncGenerator::size_of, "($self, /)", "The object's size in bytes.";
-            class o "__class_getitem__" => class_getitem, "($type, item, /)", "A generic alias.";
+            class o "__class_getitem__" => class_getitem, "($type, object, /)", "A generic alias.";
         },
         getset: {
             "__name__" => AsyncGenerator::name, AsyncGenerator::set_name, "The name.";
@@ -355,7 +355,7 @@ krait_object::pytype! {
             tp_iternext = CoroutineWrapper::next,
         },
         methods: {
-            o "send" => CoroutineWrapper::send, "($self, value, /)", "Resumes the coroutine with a value.";
+            o "send" => CoroutineWrapper::send, "($self, object, /)", "Resumes the coroutine with a value.";
             raw "throw" => CoroutineWrapper::throw, "", "Raises an exception where the coroutine is suspended.";
             noargs "close" => CoroutineWrapper::close, "($self, /)", "Closes the coroutine.";
         },

@@ -191,6 +191,9 @@ krait_object::pytype! {
         base: Object,
         flags: [BASETYPE],
         doc: "The base of generic classes; a class with type parameters has it implicitly.",
+        slots: {
+            raw tp_new = Some(krait_object::object::slot_object_new),
+        },
         methods: {
             class raw "__class_getitem__" => Generic::class_getitem, "", "Parameterises the class.";
             class raw "__init_subclass__" => Generic::init_subclass, "", "Checks a subclass's parameters.";

@@ -48,16 +48,16 @@ krait_object::pytype! {
             tp_clear = TypeVar::clear,
             tp_repr = TypeVar::repr,
             tp_new = TypeVar::construct,
-            nb_or = krait_object::unionobject::type_or,
+            nb_or = krait_object::unionobject::union_or,
             raw tp_dictoffset = offset_of!(ParamObject, dict) as isize,
             raw tp_weaklistoffset = offset_of!(ParamObject, weakrefs) as isize,
         },
         methods: {
             o "__typing_subst__" => TypeVar::subst, "($self, arg, /)", "Checks an argument for this parameter.";
-            raw "__typing_prepare_subst__" => TypeVar::prepare_subst, "", "Fills in a default.";
+            raw "__typing_prepare_subst__" => TypeVar::prepare_subst, "($self, alias, args, /)", "Fills in a default.";
             noargs "__reduce__" => TypeVar::reduce, "($self, /)", "Pickled by name.";
             noargs "has_default" => TypeVar::has_default, "($self, /)", "Whether there is a default.";
-            raw "__mro_entries__" => TypeVar::mro_entries, "", "Refuses to be a base.";
+            raw "__mro_entries__" => TypeVar::mro_entries, "($self, object, /)", "Refuses to be a base.";
         },
         getset: {
             "__bound__" => TypeVar::bound, "The upper bound, or None.";
@@ -87,16 +87,16 @@ krait_object::pytype! {
             tp_clear = ParamSpec::clear,
             tp_repr = ParamSpec::repr,
             tp_new = ParamSpec::construct,
-            nb_or = krait_object::unionobject::type_or,
+            nb_or = krait_object::unionobject::union_or,
             raw tp_dictoffset = offset_of!(ParamObject, dict) as isize,
             raw tp_weaklistoffset = offset_of!(ParamObject, weakrefs) as isize,
         },
         methods: {
             o "__typing_subst__" => ParamSpec::subst, "($self, arg, /)", "Checks an argument for this parameter.";
-            raw "__typing_prepare_subst__" => ParamSpec::prepare_subst, "", "Fills in a default.";
+            raw "__typing_prepare_subst__" => ParamSpec::prepare_subst, "($self, alias, args, /)", "Fills in a default.";
             noargs "__reduce__" => ParamSpec::reduce, "($self, /)", "Pickled by name.";
             noargs "has_default" => ParamSpec::has_default, "($self, /)", "Whether there is a default.";
-            raw "__mro_entries__" => ParamSpec::mro_entries, "", "Refuses to be a base.";
+            raw "__mro_entries__" => ParamSpec::mro_entries, "($self, object, /)", "Refuses to be a base.";
         },
         getset: {
             "args" => ParamSpec::args, "Its positional arguments.";
@@ -131,10 +131,10 @@ krait_object::pytype! {
         },
         methods: {
             o "__typing_subst__" => TypeVarTuple::subst, "($self, arg, /)", "Refuses to be substituted bare.";
-            raw "__typing_prepare_subst__" => TypeVarTuple::prepare_subst, "", "Packs the arguments that it takes.";
+            raw "__typing_prepare_subst__" => TypeVarTuple::prepare_subst, "($self, alias, args, /)", "Packs the arguments that it takes.";
             noargs "__reduce__" => TypeVarTuple::reduce, "($self, /)", "Pickled by name.";
             noargs "has_default" => TypeVarTuple::has_default, "($self, /)", "Whether there is a default.";
-            raw "__mro_entries__" => TypeVarTuple::mro_entries, "", "Refuses to be a base.";
+            raw "__mro_entries__" => TypeVarTuple::mro_entries, "($self, object, /)", "Refuses to be a base.";
         },
         getset: {
             "__default__" => TypeVarTuple::default, "The default, or NoDefault.";
@@ -489,7 +489,7 @@ macro_rules! part {
                     raw tp_weaklistoffset = offset_of!(PartObject, weakrefs) as isize,
                 },
                 methods: {
-                    raw "__mro_entries__" => $ty::mro_entries, "", "Refuses to be a base.";
+                    raw "__mro_entries__" => $ty::mro_entries, "($self, object, /)", "Refuses to be a base.";
                 },
                 members: [member("__origin__\0", T_OBJECT, offset_of!(PartObject, origin), READONLY, c"")],
             }

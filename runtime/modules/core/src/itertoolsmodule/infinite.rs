@@ -184,7 +184,7 @@ krait_object::native! {
 }
 iterator! { CHAIN "itertools.chain" Chain, "chain(*iterables)\n--\n\nThe items of the first iterable, then those of the next, and so on.", Chain::construct, methods {
     class o "from_iterable" => Chain::from_iterable, "($type, iterable, /)", "As chain(), with the iterables taken from one iterable.";
-    class o "__class_getitem__" => class_getitem, "", "See PEP 585";
+    class o "__class_getitem__" => class_getitem, "($type, object, /)", "See PEP 585";
 } }
 
 impl Chain {

@@ -58,9 +58,9 @@ crate::pytype! {
         },
         methods: {
             noargs "__sizeof__" => Code::size_of, "($self, /)", "The object's size in bytes.";
-            noargs "co_lines" => Code::lines, "", "Iterates over (start, end, line) of runs of instructions on one line.";
-            noargs "co_branches" => Code::branches, "", "Iterates over (instruction, next when not taken, next when taken).";
-            noargs "co_positions" => Code::positions, "", "Iterates over (line, end line, column, end column) of each code unit.";
+            noargs "co_lines" => Code::lines, "($self, /)", "Iterates over (start, end, line) of runs of instructions on one line.";
+            noargs "co_branches" => Code::branches, "($self, /)", "Iterates over (instruction, next when not taken, next when taken).";
+            noargs "co_positions" => Code::positions, "($self, /)", "Iterates over (line, end line, column, end column) of each code unit.";
             raw "replace" => Code::replace, "($self, /, **changes)", "Returns a copy with some fields changed.";
             raw "__replace__" => Code::replace, "($self, /, **changes)", "As replace().";
             o "_varname_from_oparg" => Code::varname_from_oparg, "($self, /, oparg)", "The local variable that an instruction's argument names.";

@@ -28,7 +28,7 @@ pytype! {
             tp_descr_set = MemberDescr::set,
         },
         methods: {
-            noargs "__reduce__" => MemberDescr::reduce, "", "";
+            noargs "__reduce__" => MemberDescr::reduce, "($self, /)", "";
         },
         getset: {
             "__doc__" => MemberDescr::get_doc, "";

@@ -76,7 +76,7 @@ pytype! {
             raw tp_vectorcall_offset = offset_of!(PyMethodDescrObject, vectorcall) as isize,
         },
         methods: {
-            noargs "__reduce__" => MethodDescr::reduce, "", "";
+            noargs "__reduce__" => MethodDescr::reduce, "($self, /)", "";
         },
         getset: {
             "__doc__" => MethodDescr::get_doc, "";
@@ -100,7 +100,7 @@ pytype! {
             tp_descr_get = ClassMethodDescr::bind,
         },
         methods: {
-            noargs "__reduce__" => ClassMethodDescr::reduce, "", "";
+            noargs "__reduce__" => ClassMethodDescr::reduce, "($self, /)", "";
         },
         getset: {
             "__doc__" => ClassMethodDescr::get_doc, "";

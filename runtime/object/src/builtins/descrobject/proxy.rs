@@ -45,7 +45,7 @@ pytype! {
             noargs "values" => |py: Attached<'_>, this: &MappingProxy| this.mapping().call_method(py, id!(py, values), &[]), "($self, /)", "A view of the values.";
             noargs "items" => |py: Attached<'_>, this: &MappingProxy| this.mapping().call_method(py, id!(py, items), &[]), "($self, /)", "A view of the items.";
             noargs "copy" => |py: Attached<'_>, this: &MappingProxy| this.mapping().call_method(py, id!(py, copy), &[]), "($self, /)", "A shallow copy of the mapping.";
-            class o "__class_getitem__" => crate::builtins::genericaliasobject::class_getitem, "($cls, item, /)", "Generic types: mappingproxy[key, value].";
+            class o "__class_getitem__" => crate::builtins::genericaliasobject::class_getitem, "($type, object, /)", "Generic types: mappingproxy[key, value].";
             noargs "__reversed__" => |py: Attached<'_>, this: &MappingProxy| this.mapping().call_method(py, id!(py, __reversed__), &[]), "($self, /)", "A reverse iterator over the keys.";
         },
     }

@@ -43,7 +43,7 @@ pytype! {
             tp_descr_get = WrapperDescr::bind,
         },
         methods: {
-            noargs "__reduce__" => WrapperDescr::reduce, "", "";
+            noargs "__reduce__" => WrapperDescr::reduce, "($self, /)", "";
         },
         getset: {
             "__doc__" => WrapperDescr::get_doc, "";
@@ -174,7 +174,7 @@ pytype! {
             tp_richcompare = MethodWrapper::richcompare,
         },
         methods: {
-            noargs "__reduce__" => MethodWrapper::reduce, "", "";
+            noargs "__reduce__" => MethodWrapper::reduce, "($self, /)", "";
         },
         getset: {
             "__objclass__" => |_: Attached<'_>, this: &MethodWrapper| this.descr().owner().to_ref(), "";

@@ -18,8 +18,8 @@ exception!(
     methods: {
         class o "__class_getitem__" => BaseExceptionGroup::class_getitem, "($type, object, /)", "The class with type arguments.";
         o "derive" => BaseExceptionGroup::derive, "($self, excs, /)", "A group of the same kind and message over other exceptions.";
-        o "split" => BaseExceptionGroup::split, "($self, condition, /)", "The matching and the other part.";
-        o "subgroup" => BaseExceptionGroup::subgroup, "($self, condition, /)", "The matching part, or None.";
+        o "split" => BaseExceptionGroup::split, "($self, matcher_value, /)", "The matching and the other part.";
+        o "subgroup" => BaseExceptionGroup::subgroup, "($self, matcher_value, /)", "The matching part, or None.";
     },
     members: [
         crate::typedef::member("message\0", crate::layout::_Py_T_OBJECT, MSG, crate::layout::Py_READONLY, c"The message."),

@@ -152,7 +152,7 @@ pytype! {
         methods: {
             noargs "__reduce__" => BaseException::reduce, "($self, /)", "State for pickling: class, arguments and, when there is one, the dict.";
             o "__setstate__" => BaseException::set_state, "($self, state, /)", "Sets attributes from a pickled dict.";
-            o "with_traceback" => BaseException::with_traceback, "($self, object, /)", "Sets the traceback and returns the exception.";
+            o "with_traceback" => BaseException::with_traceback, "($self, tb, /)", "Sets the traceback and returns the exception.";
             o "add_note" => BaseException::add_note, "($self, note, /)", "Adds a line to print after the traceback.";
         },
         getset: {

@@ -35,7 +35,7 @@ pytype! {
     pub static _PyNone_Type: "NoneType" for NoneObject {
         base: Object,
         flags: [],
-        doc: "The type of the None singleton.",
+        doc: "NoneType()\n--\n\nThe type of the None singleton.",
         slots: {
             tp_dealloc = never_freed::<NoneObject>,
             tp_repr = |py: Attached<'_>, _: &NoneObject| id!(py, "None"),
@@ -55,7 +55,7 @@ pytype! {
     pub static _PyNotImplemented_Type: "NotImplementedType" for NotImplementedObject {
         base: Object,
         flags: [],
-        doc: "The type of the NotImplemented singleton.",
+        doc: "NotImplementedType()\n--\n\nThe type of the NotImplemented singleton.",
         slots: {
             tp_dealloc = never_freed::<NotImplementedObject>,
             tp_repr = |py: Attached<'_>, _: &NotImplementedObject| id!(py, "NotImplemented"),
@@ -63,7 +63,7 @@ pytype! {
             nb_bool = not_implemented_bool,
         },
         methods: {
-            noargs "__reduce__" => |py: Attached<'_>, _: &NotImplementedObject| id!(py, "NotImplemented"), "", "";
+            noargs "__reduce__" => |py: Attached<'_>, _: &NotImplementedObject| id!(py, "NotImplemented"), "($self, /)", "";
         },
     }
 }
@@ -73,14 +73,14 @@ pytype! {
     pub static PyEllipsis_Type: "ellipsis" for EllipsisObject {
         base: Object,
         flags: [],
-        doc: "The type of the Ellipsis singleton.",
+        doc: "ellipsis()\n--\n\nThe type of the Ellipsis singleton.",
         slots: {
             tp_dealloc = never_freed::<EllipsisObject>,
             tp_repr = |py: Attached<'_>, _: &EllipsisObject| id!(py, "Ellipsis"),
             constructor = |py, ty, args| singleton(py, ty, args, ellipsis_borrowed()),
         },
         methods: {
-            noargs "__reduce__" => |py: Attached<'_>, _: &EllipsisObject| id!(py, "Ellipsis"), "", "";
+            noargs "__reduce__" => |py: Attached<'_>, _: &EllipsisObject| id!(py, "Ellipsis"), "($self, /)", "";
         },
     }
 }

@@ -3,7 +3,7 @@ use super::{Type, lock_types, update};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{descrgetfunc, getattrofunc};
 use crate::protocols::call::{check_status, steal_result};
-use crate::{Object, PyResult, Raised, Str, raise};
+use crate::{Object, PyResult, Raised, Str, id, raise};
 use std::ptr;
 
 enum Found {
@@ -126,6 +126,16 @@ pub(super) fn store(py: Attached<'_>, ty: &Type, name: &Str, value: Option<&Obje
     }
     drop(displaced);
     Ok(true)
+}
+
+/// Removes the descriptors `__dict__` and `__weakref__` that a class made for itself (`sys._clear_type_descriptors`).
+pub fn clear_descriptors(py: Attached<'_>, ty: &Type) -> PyResult<()> {
+    if ty.is_immutable() {
+        return Err(raise!(py, TypeError, "argument is immutable"));
+    }
+    store(py, ty, id!(py, __dict__), None)?;
+    store(py, ty, id!(py, __weakref__), None)?;
+    Ok(())
 }
 
 pub(super) fn is_dunder(name: &Str) -> bool {

@@ -26,7 +26,7 @@ mod tests;
 mod update;
 pub mod wrappers;
 
-pub use attrs::{has_plain_getattro, type_getattr_opt, type_getattro, type_setattro};
+pub use attrs::{clear_descriptors, has_plain_getattro, type_getattr_opt, type_getattro, type_setattro};
 pub use buffer_slots::BufferWrapper;
 pub use call::type_call;
 pub(crate) use getset::merge_class_dict;

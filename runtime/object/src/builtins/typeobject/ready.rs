@@ -221,8 +221,12 @@ impl Type {
             self.0.tp_new.set(None);
             return Ok(());
         }
-        if self.0.tp_new.get().is_some() {
-            return self.add_new_wrapper(py);
+        if let Some(new) = self.0.tp_new.get() {
+            // A type that names the constructor of `object` inherits its `__new__` too.
+            let inherited = base.is_some_and(|base| {
+                base.0.tp_new.get().is_some_and(|theirs| ptr::fn_addr_eq(theirs, new)) && is_object_child
+            });
+            return if inherited { Ok(()) } else { self.add_new_wrapper(py) };
         } else if let Some(base) = base {
             self.0.tp_new.set(base.0.tp_new.get());
         }

@@ -31,11 +31,14 @@ pub fn call_found(py: Attached<'_>, this: &Object, method: &Object, args: &[&Obj
         all[1..=args.len()].copy_from_slice(args);
         return method.call_pos(py, &all[..=args.len()]);
     }
-    let Some(get) = ty.0.tp_descr_get.get() else { return method.call_pos(py, args) };
+    bind_found(py, this, method)?.call_pos(py, args)
+}
+
+/// What was found on the type of `this`, bound to `this` if it is a descriptor.
+fn bind_found(py: Attached<'_>, this: &Object, found: &Object) -> PyResult<Ref<Object>> {
+    let Some(get) = found.ty().0.tp_descr_get.get() else { return Ok(found.to_ref()) };
     // SAFETY: [slot-contract].
-    let bound =
-        unsafe { crate::protocols::call::steal_result(py, get(method.as_ptr(), this.as_ptr(), this.ty().as_ptr()))? };
-    bound.call_pos(py, args)
+    unsafe { crate::protocols::call::steal_result(py, get(found.as_ptr(), this.as_ptr(), this.ty().as_ptr())) }
 }
 
 /// As [`call_special_opt`], but a missing method is an `AttributeError`.
@@ -475,7 +478,21 @@ pub unsafe extern "C" fn slot_tp_richcompare(this: *mut PyObject, other: *mut Py
         CompareOp::Gt => id!(py, __gt__),
         CompareOp::Ge => id!(py, __ge__),
     };
-    ret_object(py, or_not_implemented(call_special_opt(py, this, name, &[other])))
+    // A comparison method that cannot be bound is as good as none.
+    let result = match this.ty().lookup(py, name) {
+        None => Ok(crate::not_implemented()),
+        Some(method) if method.ty().has_feature(Py_TPFLAGS_METHOD_DESCRIPTOR) => {
+            method.call_pos(py, &[this, other])
+        }
+        Some(method) => match bind_found(py, this, &method) {
+            Ok(bound) => bound.call_pos(py, &[other]),
+            Err(raised) => {
+                raised.clear(py);
+                Ok(crate::not_implemented())
+            }
+        },
+    };
+    ret_object(py, result)
 }
 
 /// # Safety

@@ -164,7 +164,8 @@ pub(super) fn set_bases(py: Attached<'_>, ty: &Type, value: Option<&Object>) -> 
                 base.ty().name()
             ));
         };
-        if base.is_subtype_of(ty) || base.mro().is_empty() && inherits_by_base(base, ty) {
+        // During another assignment's `mro()` call the bases are new while the MROs are still old.
+        if base.is_subtype_of(ty) || inherits_by_base(base, ty) {
             return Err(raise!(py, TypeError, "a __bases__ item causes an inheritance cycle"));
         }
     }
@@ -184,6 +185,13 @@ pub(super) fn set_bases(py: Attached<'_>, ty: &Type, value: Option<&Object>) -> 
             // SAFETY: a heap type owns its MRO.
             drop(unsafe { crate::Slot::<Tuple>::of(&class.0.tp_mro) }.replace(old));
         }
+        if slot.raw() != bases.as_ptr() {
+            // A custom `mro()` assigned the bases again: theirs stay.
+            for displaced in [old_bases.map(crate::Ref::upcast), displaced_base(old_base)].into_iter().flatten() {
+                mro::keep_displaced(py, ty, displaced)?;
+            }
+            return Err(py.restore(pending));
+        }
         drop(slot.replace(old_bases));
         let new_base = ty.0.tp_base.get();
         ty.0.tp_base.set(old_base);
@@ -191,6 +199,13 @@ pub(super) fn set_bases(py: Attached<'_>, ty: &Type, value: Option<&Object>) -> 
         drop(unsafe { crate::Ref::<Object>::from_raw_opt(new_base.cast()) });
         ty.modified(py);
         return Err(py.restore(pending));
+    }
+    if slot.raw() != bases.as_ptr() {
+        // A custom `mro()` assigned the bases again, and that assignment did the rest.
+        for displaced in [old_bases.map(crate::Ref::upcast), displaced_base(old_base)].into_iter().flatten() {
+            mro::keep_displaced(py, ty, displaced)?;
+        }
+        return Ok(());
     }
     if let Some(old) = &old_bases {
         for base in old.as_slice() {
@@ -205,8 +220,7 @@ pub(super) fn set_bases(py: Attached<'_>, ty: &Type, value: Option<&Object>) -> 
             base.add_subclass(py, ty);
         }
     }
-    // SAFETY: the type owned its base; a reader may still hold it, so it stays alive with the type.
-    if let Some(old) = unsafe { crate::Ref::<Object>::from_raw_opt(old_base.cast()) } {
+    if let Some(old) = displaced_base(old_base) {
         mro::keep_displaced(py, ty, old)?;
     }
     update_all_slots(py, ty);
@@ -215,6 +229,12 @@ pub(super) fn set_bases(py: Attached<'_>, ty: &Type, value: Option<&Object>) -> 
 
 fn lock<'a>(py: Attached<'a>) -> crate::mode::CriticalSection<'a> {
     super::lock_types(py)
+}
+
+/// The reference that a type held to the base it had; a reader may still borrow it, so it must live as long as the type.
+fn displaced_base(base: *mut PyTypeObject) -> Option<crate::Ref<Object>> {
+    // SAFETY: a heap type owns its base, and the caller has just replaced it.
+    unsafe { crate::Ref::<Object>::from_raw_opt(base.cast()) }
 }
 
 fn inherits_by_base(ty: &Type, base: &Type) -> bool {

@@ -42,7 +42,7 @@ pytype! {
             tp_init = WeakRef::init,
         },
         methods: {
-            class o "__class_getitem__" => generic_alias, "", "See PEP 585";
+            class o "__class_getitem__" => generic_alias, "($type, object, /)", "See PEP 585";
         },
         members: [
             crate::typedef::member("__callback__\0", crate::layout::_Py_T_OBJECT, offset_of!(PyWeakReference, wr_callback), crate::layout::Py_READONLY, c"The function that is called when the object dies."),

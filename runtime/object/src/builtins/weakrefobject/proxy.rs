@@ -76,8 +76,8 @@ macro_rules! proxy_type {
                     $($extra)*
                 },
                 methods: {
-                    noargs "__bytes__" => |py: Attached<'_>, this: &$rust| forward(py, this.as_object(), id!(py, __bytes__)), "", "Pass bytes() on to the object.";
-                    noargs "__reversed__" => |py: Attached<'_>, this: &$rust| forward(py, this.as_object(), id!(py, __reversed__)), "", "Pass reversed() on to the object.";
+                    noargs "__bytes__" => |py: Attached<'_>, this: &$rust| forward(py, this.as_object(), id!(py, __bytes__)), "($self, /)", "Pass bytes() on to the object.";
+                    noargs "__reversed__" => |py: Attached<'_>, this: &$rust| forward(py, this.as_object(), id!(py, __reversed__)), "($self, /)", "Pass reversed() on to the object.";
                 },
             }
         }

@@ -50,6 +50,9 @@ fn call(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         let sub = subtype.name();
         return Err(raise!(py, TypeError, "{name}.__new__({sub}): {sub} is not a subtype of {name}"));
     }
+    if subtype.has_feature(Py_TPFLAGS_DISALLOW_INSTANTIATION) {
+        return Err(raise!(py, TypeError, "cannot create '{}' instances", subtype.name()));
+    }
     // `object.__new__(dict)` would leave a dict uninitialised: the nearest native `tp_new` must be this type's.
     let native = solid_base_for_new(subtype);
     let new_of = |ty: &Type| ty.as_type().tp_new.get().map(|f| f as usize);
