@@ -139,8 +139,7 @@ impl Builder {
             None => FrozenSet::type_object().as_object().call0(py)?,
         };
         let hashable = hashable.downcast::<FrozenSet>().map_err(|_| py.bad_internal_call())?;
-        let unhashable =
-            if self.unhashable.is_empty() { None } else { Some(Tuple::from_vec(py, self.unhashable)?) };
+        let unhashable = if self.unhashable.is_empty() { None } else { Some(Tuple::from_vec(py, self.unhashable)?) };
         let made = mem::new_instance::<Union>(py, Union::type_object(), |union| {
             drop(union.0.args.replace(Some(args)));
             drop(union.0.hashable.replace(Some(hashable)));

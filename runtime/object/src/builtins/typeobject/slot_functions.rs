@@ -481,9 +481,7 @@ pub unsafe extern "C" fn slot_tp_richcompare(this: *mut PyObject, other: *mut Py
     // A comparison method that cannot be bound is as good as none.
     let result = match this.ty().lookup(py, name) {
         None => Ok(crate::not_implemented()),
-        Some(method) if method.ty().has_feature(Py_TPFLAGS_METHOD_DESCRIPTOR) => {
-            method.call_pos(py, &[this, other])
-        }
+        Some(method) if method.ty().has_feature(Py_TPFLAGS_METHOD_DESCRIPTOR) => method.call_pos(py, &[this, other]),
         Some(method) => match bind_found(py, this, &method) {
             Ok(bound) => bound.call_pos(py, &[other]),
             Err(raised) => {
