@@ -15,6 +15,8 @@ pub enum ErrorKind {
     IncompleteInput,
     /// `ValueError`
     Value,
+    /// `TypeError`
+    Type,
     /// `OverflowError`
     Overflow,
     /// `RecursionError`
@@ -84,6 +86,18 @@ impl RawError {
     /// Another error.
     pub(crate) fn new(kind: ErrorKind, msg: impl Into<String>) -> Box<RawError> {
         Box::new(RawError { kind, msg: msg.into(), loc: None })
+    }
+
+    /// The public form of an error in a tree whose text is not known.
+    pub(crate) fn without_source(self) -> CompileError {
+        let mut out = CompileError::plain(self.kind, self.msg);
+        if let Some(loc) = self.loc {
+            out.lineno = Some(loc.line);
+            out.offset = Some(loc.column + 1);
+            out.end_lineno = Some(loc.end_line);
+            out.end_offset = Some(loc.end_column + 1);
+        }
+        out
     }
 
     /// The error for trees that are nested too deeply.

@@ -18,13 +18,17 @@ mod future;
 mod ir;
 mod literal;
 mod lower;
+mod optimize;
 mod parse;
 pub mod source;
 mod symtable;
 mod syntax;
+mod type_comments;
 mod unparse;
+mod validate;
 
 pub use error::{CompileError, ErrorKind, Warning, WarningKind};
+pub use type_comments::TypeComments;
 pub use krait_bytecode::{CodeObject, Constant, Wtf8};
 
 use error::Res;
@@ -59,6 +63,10 @@ pub struct Flags {
     pub allow_incomplete_input: bool,
     /// A coding cookie is not looked at.
     pub ignore_cookie: bool,
+    /// `# type:` comments are part of the language.
+    pub type_comments: bool,
+    /// The minor version whose syntax is allowed; 0 for this one.
+    pub feature_version: u8,
 }
 
 /// A compiled unit.
@@ -95,8 +103,69 @@ pub fn compile(source: &str, filename: &str, mode: Mode, flags: Flags) -> Result
     }
 }
 
+/// A parsed text.
+#[derive(Debug)]
+pub struct Tree {
+    /// The tree.
+    pub tree: ast::Mod,
+    /// Type comments, if they were asked for.
+    pub comments: TypeComments,
+    /// Warnings, in the order of the source.
+    pub warnings: Vec<Warning>,
+}
+
+/// Parses bytes as [`compile_bytes`] does.
+///
+/// # Errors
+/// Whatever `ast.parse()` raises for the source.
+pub fn parse_bytes(source: &[u8], filename: &str, mode: Mode, flags: Flags) -> Result<Tree, CompileError> {
+    let text = source::decode_source(source, filename, flags.ignore_cookie)?;
+    parse_text(&text, mode, flags)
+}
+
+/// Parses text.
+///
+/// # Errors
+/// Whatever `ast.parse()` raises for the source.
+pub fn parse_text(source: &str, mode: Mode, flags: Flags) -> Result<Tree, CompileError> {
+    if source.as_bytes().contains(&0) {
+        return Err(CompileError::plain(ErrorKind::Syntax, "source code string cannot contain null bytes"));
+    }
+    let source = Source::new(source.strip_prefix('\u{feff}').unwrap_or(source));
+    let mut warnings = Vec::new();
+    match parse::parse(&source, mode, flags, &mut warnings) {
+        Ok((tree, comments)) => Ok(Tree { tree, comments, warnings }),
+        Err(error) => Err(source.public(*error)),
+    }
+}
+
+/// Checks a tree that was not parsed.
+///
+/// # Errors
+/// `ValueError` and `TypeError` for trees that no source text has.
+pub fn validate(tree: &ast::Mod) -> Result<(), CompileError> {
+    validate::tree(tree).map_err(|error| error.without_source())
+}
+
+/// Does to a tree what `PyCF_OPTIMIZED_AST` asks for.
+pub fn optimize(tree: &mut ast::Mod, level: u8) {
+    optimize::tree(tree, level);
+}
+
+/// Compiles a tree that passed [`validate`].
+///
+/// # Errors
+/// Whatever `compile()` raises for it.
+pub fn compile_ast(tree: &ast::Mod, filename: &str, flags: Flags) -> Result<Compiled, CompileError> {
+    let mut warnings = Vec::new();
+    match compile_tree(tree, filename, flags, &mut warnings) {
+        Ok(code) => Ok(Compiled { code, warnings }),
+        Err(error) => Err(error.without_source()),
+    }
+}
+
 fn run(source: &Source, filename: &str, mode: Mode, flags: Flags, warnings: &mut Vec<Warning>) -> Res<CodeObject> {
-    let tree = parse::parse(source, mode, warnings)?;
+    let (tree, _) = parse::parse(source, mode, flags, warnings)?;
     compile_tree(&tree, filename, flags, warnings)
 }
 

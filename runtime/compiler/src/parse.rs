@@ -1,6 +1,7 @@
 //! Parsing, and the parser's errors as the reference words them.
 
-use crate::Mode;
+use crate::type_comments::{self, TypeComments};
+use crate::{Flags, Mode};
 use crate::ast::Mod;
 use crate::depth;
 use crate::error::{RawError, Res, Warning};
@@ -12,11 +13,18 @@ use ruff_python_parser::{Mode as ParserMode, ParseOptions, Parsed};
 use ruff_text_size::Ranged;
 
 /// Parses source to our tree.
-pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) -> Res<Mod> {
+pub(crate) fn parse(
+    source: &Source,
+    mode: Mode,
+    flags: Flags,
+    warnings: &mut Vec<Warning>,
+) -> Res<(Mod, TypeComments)> {
+    if mode == Mode::FuncType {
+        return Ok((func_type(source, flags, warnings)?, TypeComments::default()));
+    }
     let parser_mode = match mode {
         Mode::Exec | Mode::Single => ParserMode::Module,
-        Mode::Eval => ParserMode::Expression,
-        Mode::FuncType => return Err(RawError::new(crate::ErrorKind::Value, "func_type mode is not supported yet")),
+        Mode::Eval | Mode::FuncType => ParserMode::Expression,
     };
     let options = ParseOptions::from(parser_mode).with_target_version(PythonVersion::PY314);
     // Trees can be as deep as the text is long, and dropping them recurses.
@@ -32,7 +40,9 @@ pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) ->
             return Err(error);
         }
         let mut lower = Lower::new(source, warnings);
-        match parsed.syntax() {
+        let comments =
+            if flags.type_comments { type_comments::find(source, &parsed)? } else { TypeComments::default() };
+        let tree = match parsed.syntax() {
             ruff::Mod::Module(module) => {
                 if mode == Mode::Single {
                     check_single(source, module, &parsed)?;
@@ -40,8 +50,61 @@ pub(crate) fn parse(source: &Source, mode: Mode, warnings: &mut Vec<Warning>) ->
                 lower.module(module, mode == Mode::Single)
             }
             ruff::Mod::Expression(expression) => lower.expression(expression),
-        }
+        };
+        Ok((tree?, comments))
     })
+}
+
+/// `(types) -> type`. The two halves are parsed each for itself, with blanks in the other's place.
+fn func_type(source: &Source, flags: Flags, warnings: &mut Vec<Warning>) -> Res<Mod> {
+    let text = &source.text;
+    let invalid = |at: usize| RawError::syntax(source.location(at as u32, at as u32 + 1), "invalid syntax");
+    let open = text.len() - text.trim_start().len();
+    if !text[open..].starts_with('(') {
+        return Err(invalid(open));
+    }
+    let (mut depth, mut close) = (0usize, None);
+    let (mut head, mut starts) = (text.clone().into_bytes(), false);
+    for (at, byte) in text.bytes().enumerate().skip(open) {
+        match byte {
+            b'(' | b'[' | b'{' => depth += 1,
+            b')' | b']' | b'}' => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    close = Some(at);
+                    break;
+                }
+            }
+            // `**kwargs` and `*args` are types like others here.
+            b'*' if depth == 1 && starts => {
+                head[at] = b' ';
+                continue;
+            }
+            _ => {}
+        }
+        starts = (depth == 1 && matches!(byte, b'(' | b',')) || (starts && byte == b' ');
+    }
+    let Some(close) = close else { return Err(invalid(open)) };
+    let after = &text[close + 1..];
+    let arrow = close + 1 + (after.len() - after.trim_start().len());
+    if !text[arrow..].starts_with("->") {
+        return Err(invalid(arrow.min(text.len().saturating_sub(1))));
+    }
+    (head[open], head[close]) = (b'[', b']');
+    head.truncate(close + 1);
+    let blank: String = text[..arrow + 2].chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+    let tail = blank + &text[arrow + 2..];
+    let half = |text: &str, warnings: &mut Vec<Warning>| match parse(&Source::new(text), Mode::Eval, flags, warnings)?.0
+    {
+        Mod::Expression(body) => Ok(*body),
+        _ => Err(invalid(open)),
+    };
+    let arguments = half(&String::from_utf8_lossy(&head), warnings)?;
+    let result = half(&tail, warnings)?;
+    match arguments.kind {
+        crate::ast::ExprKind::List { elts, .. } => Ok(Mod::FunctionType(elts, Box::new(result))),
+        _ => Err(invalid(open)),
+    }
 }
 
 /// Interactive input is one compound statement or one line of simple ones.

@@ -1,6 +1,6 @@
 //! What the object model keeps per interpreter and per thread.
 use crate::handle::{Attached, Slot};
-use crate::layout::{Field, PyObject, PyThreadState};
+use crate::layout::{_PyInterpreterFrame, Field, PyObject, PyThreadState};
 use crate::mem::Heap;
 use crate::mode;
 use krait_sync::qsbr::{Domain, Participant};
@@ -107,6 +107,8 @@ pub struct ThreadExt {
     pub sections: mode::SectionFrames,
     /// The objects whose `repr` is being computed, for recursive containers.
     pub repr_guard: RefCell<Vec<usize>>,
+    /// The interpreter frame whose event is being reported.
+    pub event_frame: Field<*mut _PyInterpreterFrame>,
     /// `asyncio`: the event loop that the thread runs, and the task that this runs.
     pub running_loop: Slot,
     pub running_task: Slot,
@@ -128,6 +130,7 @@ impl ThreadExt {
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
+            event_frame: Field::new(ptr::null_mut()),
             running_loop: Slot::NULL,
             running_task: Slot::NULL,
             tasks: RefCell::default(),

@@ -17,10 +17,12 @@ pub struct CompileFlags {
     pub optimize: Option<u8>,
     /// Further `PyCF_*` bits.
     pub cf_flags: u32,
+    /// The minor version whose syntax is allowed; 0 for this one.
+    pub feature_version: u8,
 }
 
 impl CompileFlags {
-    fn resolve(&self, py: Attached<'_>) -> Flags {
+    pub(crate) fn resolve(&self, py: Attached<'_>) -> Flags {
         let mut future = self.future;
         if self.inherit
             && let Some(frame) = crate::frame::Frame::current(py)
@@ -35,6 +37,8 @@ impl CompileFlags {
             dont_imply_dedent: self.cf_flags & flags::PYCF_DONT_IMPLY_DEDENT != 0,
             allow_incomplete_input: self.cf_flags & flags::PYCF_ALLOW_INCOMPLETE_INPUT != 0,
             ignore_cookie: self.cf_flags & flags::PYCF_IGNORE_COOKIE != 0,
+            type_comments: self.cf_flags & flags::PYCF_TYPE_COMMENTS != 0,
+            feature_version: self.feature_version,
         }
     }
 }
@@ -62,13 +66,16 @@ fn finish(
 ) -> PyResult<Ref<Code>> {
     match result {
         Ok(compiled) => {
-            for warning in &compiled.warnings {
-                issue(py, warning, filename)?;
-            }
+            issue_warnings(py, &compiled.warnings, filename)?;
             code_object(py, &compiled.code)
         }
         Err(error) => Err(raise_compile_error(py, &error, filename)),
     }
+}
+
+/// Issues what the compiler warned of.
+pub(crate) fn issue_warnings(py: Attached<'_>, warnings: &[Warning], filename: &Str) -> PyResult<()> {
+    warnings.iter().try_for_each(|warning| issue(py, warning, filename))
 }
 
 /// Issues a compiler warning; one that the filters turn into an error is a `SyntaxError` at its place.
@@ -103,6 +110,7 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         ErrorKind::Indentation => exc::IndentationError(),
         ErrorKind::Tab => exc::TabError(),
         ErrorKind::IncompleteInput => exc::_IncompleteInputError(),
+        ErrorKind::Type => return raise!(py, TypeError, "{}", error.msg),
         ErrorKind::Value => return raise!(py, ValueError, "{}", error.msg),
         ErrorKind::Overflow => return raise!(py, OverflowError, "{}", error.msg),
         ErrorKind::Recursion => return raise!(py, RecursionError, "{}", error.msg),
@@ -126,24 +134,17 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
     raise_syntax_error(py, class, &error.msg, &details)
 }
 
-/// Compiles a source argument: text, bytes, or anything with a buffer.
-///
-/// # Errors
-/// `TypeError` for other objects, and what `compile()` raises.
-pub fn compile_object(
-    py: Attached<'_>,
-    source: &Object,
-    function: &str,
-    filename: &Str,
-    mode: Mode,
-    flags: &CompileFlags,
-) -> PyResult<Ref<Code>> {
+/// A source argument: text, or the bytes of something.
+enum SourceText<'a> {
+    Text(&'a str),
+    Bytes(Vec<u8>),
+}
+
+/// The text of a source argument: `str`, `bytes`, or anything with a buffer.
+fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: Mode) -> PyResult<SourceText<'a>> {
     if let Some(text) = source.downcast::<Str>() {
-        let utf8 = text.to_utf8(py)?;
         // A text is what it is: a coding cookie in it means nothing.
-        let utf8 = trim_eval(utf8, mode);
-        let options = flags.resolve(py);
-        return finish(py, krait_compiler::compile(utf8, &filename.to_string_lossy(), mode, options), filename);
+        return Ok(SourceText::Text(trim_eval(text.to_utf8(py)?, mode)));
     }
     let bytes = if let Some(bytes) = source.downcast::<Bytes>() {
         bytes.as_slice().to_vec()
@@ -167,7 +168,47 @@ pub fn compile_object(
     if bytes.contains(&0) {
         return Err(raise!(py, SyntaxError, "source code string cannot contain null bytes"));
     }
-    compile_source(py, &bytes, filename, mode, flags)
+    Ok(SourceText::Bytes(bytes))
+}
+
+/// Compiles a source argument: text, bytes, or anything with a buffer.
+///
+/// # Errors
+/// `TypeError` for other objects, and what `compile()` raises.
+pub fn compile_object(
+    py: Attached<'_>,
+    source: &Object,
+    function: &str,
+    filename: &Str,
+    mode: Mode,
+    flags: &CompileFlags,
+) -> PyResult<Ref<Code>> {
+    match source_text(py, source, function, mode)? {
+        SourceText::Text(text) => {
+            let options = flags.resolve(py);
+            finish(py, krait_compiler::compile(text, &filename.to_string_lossy(), mode, options), filename)
+        }
+        SourceText::Bytes(bytes) => compile_source(py, &bytes, filename, mode, flags),
+    }
+}
+
+/// Parses a source argument to `ast` objects.
+fn parse_object(
+    py: Attached<'_>,
+    source: &Object,
+    filename: &Str,
+    mode: Mode,
+    options: &CompileFlags,
+) -> PyResult<Ref<Object>> {
+    let resolved = options.resolve(py);
+    let name = filename.to_string_lossy();
+    let parsed = match source_text(py, source, "compile", mode)? {
+        SourceText::Text(text) => krait_compiler::parse_text(text, mode, resolved),
+        SourceText::Bytes(bytes) => krait_compiler::parse_bytes(&bytes, &name, mode, resolved),
+    };
+    let tree = parsed.map_err(|error| raise_compile_error(py, &error, filename))?;
+    let optimized = options.cf_flags & flags::PYCF_OPTIMIZED_AST == flags::PYCF_OPTIMIZED_AST;
+    crate::ast::nodes(py, tree, optimized.then_some(resolved.optimize), filename)
 }
 
 /// `eval` ignores blanks before an expression.
@@ -218,6 +259,7 @@ pub fn compile_builtin(
     cf_flags: i32,
     dont_inherit: bool,
     optimize: i32,
+    feature_version: i32,
 ) -> PyResult<Ref<Object>> {
     let cf_flags = cf_flags as u32;
     let known = flags::FUTURE_MASK
@@ -248,14 +290,18 @@ pub fn compile_builtin(
         }
     };
     crate::sysmodule::audit_event(py, "compile", &[source, filename.as_object()])?;
-    if only_ast || crate::ast::is_tree(py, source)? {
-        return crate::ast::compile_or_parse(py, source, filename, kind, cf_flags, optimize);
-    }
     let options = CompileFlags {
         future: cf_flags & flags::FUTURE_MASK,
         inherit: !dont_inherit,
         optimize: u8::try_from(optimize).ok(),
         cf_flags,
+        feature_version: if only_ast { feature_version.clamp(0, 255) as u8 } else { 0 },
     };
+    if crate::ast::is_tree(py, source)? {
+        return crate::ast::compile_tree(py, source, filename, kind, &options);
+    }
+    if only_ast {
+        return parse_object(py, source, filename, kind, &options);
+    }
     Ok(compile_object(py, source, "compile", filename, kind, &options)?.upcast())
 }

@@ -9,6 +9,8 @@
 //! to beside the version that it depends on, so a reader that is overtaken by another thread's specialisation sees a
 //! mismatch and takes the slow path; a second word (a pointer) is only used when the first one is unchanged after
 //! reading it.
+use crate::monitoring::Monitoring;
+use crate::monitoring::marks::Marks;
 use krait_bytecode::opcode::MIN_INSTRUMENTED_OPCODE;
 use krait_bytecode::{ExceptionEntry, Opcode, exception_table};
 use krait_object::Code;
@@ -42,14 +44,8 @@ pub struct Exec {
     pub bias: usize,
     len: usize,
     entries: Box<[ExceptionEntry]>,
-    /// What instrumented units stand for, and the line of each unit; set once.
-    plain: OnceLock<Plain>,
-}
-
-/// The uninstrumented form of instrumented code.
-struct Plain {
-    ops: Box<[u8]>,
-    lines: Box<[i32]>,
+    /// What instrumented units stand for, and who watches them; set once.
+    marks: OnceLock<Box<Marks>>,
 }
 
 impl Exec {
@@ -85,7 +81,7 @@ impl Exec {
         let bias = bytes.as_ptr().addr().wrapping_mul(4).wrapping_sub(units.addr());
         let entries = exception_table::decode(code.exceptiontable().as_slice()).into_boxed_slice();
         // SAFETY: fresh memory of the right size.
-        unsafe { raw.write(Exec { consts, bias, len, entries, plain: OnceLock::new() }) };
+        unsafe { raw.write(Exec { consts, bias, len, entries, marks: OnceLock::new() }) };
         let (mut at, mut high) = (0, 0u32);
         while at < len {
             let (op, arg) = (bytes[2 * at], high << 8 | u32::from(bytes[2 * at + 1]));
@@ -122,64 +118,24 @@ impl Exec {
         }
     }
 
-    /// Gives the code's line starts, returns, yields and calls instrumented opcodes.
-    pub fn instrument(code: &Code) {
+    /// The table of instrumented code.
+    #[inline]
+    pub fn marks(code: &Code) -> Option<&Marks> {
+        // SAFETY: the execution form lives as long as the code.
+        let this = unsafe { code.raw().co_executors.load(Acquire).cast::<Exec>().as_ref() };
+        this.and_then(|this| this.marks.get()).map(|marks| &**marks)
+    }
+
+    /// Instruments the code as the present events ask for.
+    pub fn instrument<'a>(code: &'a Code, monitoring: &Monitoring, force: bool) -> &'a Marks {
         let this = Self::of(code);
         // SAFETY: the execution form lives as long as the code.
         let exec = unsafe { &*this };
-        if exec.plain.get().is_some() {
-            return;
-        }
-        let bytes = code.code();
-        let mut lines = code.lines_by_unit();
-        lines.resize(exec.len, -1);
-        let mut ops = vec![0u8; exec.len].into_boxed_slice();
-        let mut starts = vec![false; exec.len];
-        let mut instructions = Vec::new();
-        for instruction in krait_bytecode::Instructions::new(bytes) {
-            if let Some(target) = instruction.jump_target().filter(|target| *target < exec.len) {
-                starts[target] = true;
-            }
-            instructions.push(instruction);
-        }
-        for entry in &exec.entries {
-            if let Some(start) = starts.get_mut(entry.target as usize) {
-                *start = true;
-            }
-        }
-        let first = code.raw()._co_firsttraceable.get() as usize;
-        let mut previous = -1;
-        let mut marks = Vec::new();
-        for instruction in &instructions {
-            let (at, line) = (instruction.offset, lines[instruction.offset]);
-            let plain = match instruction.op.base() {
-                Opcode::RETURN_VALUE => Opcode::INSTRUMENTED_RETURN_VALUE,
-                Opcode::YIELD_VALUE => Opcode::INSTRUMENTED_YIELD_VALUE,
-                Opcode::CALL => Opcode::INSTRUMENTED_CALL,
-                other => other,
-            };
-            ops[at] = plain as u8;
-            let begins = line >= 0 && (line != previous || starts[instruction.start]);
-            if at > first && begins && instruction.op.base() != Opcode::END_FOR {
-                marks.push((at, Opcode::INSTRUMENTED_LINE));
-            } else if plain != instruction.op.base() {
-                marks.push((at, plain));
-            }
-            previous = line;
-        }
-        // The table is there before any instrumented opcode is.
-        if exec.plain.set(Plain { ops, lines: lines.into_boxed_slice() }).is_ok() {
-            for (at, op) in marks {
-                // SAFETY: an instruction of this code.
-                unsafe { (*Self::units(this).add(at)).op.store(op as u8, Release) };
-            }
-        }
-    }
-
-    /// What an instrumented line start at a unit stands for, and its line.
-    pub fn plain(&self, unit: usize) -> Option<(u8, i32)> {
-        let plain = self.plain.get()?;
-        Some((*plain.ops.get(unit)?, *plain.lines.get(unit)?))
+        let marks = exec
+            .marks
+            .get_or_init(|| Box::new(Marks::new(code, exec.entries.iter().map(|entry| entry.target as usize))));
+        marks.refresh(this, monitoring, force);
+        marks
     }
 
     /// The handler that covers a unit.

@@ -259,7 +259,7 @@ impl FrameObject {
     }
 
     fn set_lineno(py: Attached<'_>, this: &FrameObject, value: Option<&Object>) -> PyResult<()> {
-        crate::tracing::set_lineno(py, this, value)
+        crate::frame_lineno::set(py, this, value)
     }
 
     fn get_trace(_py: Attached<'_>, this: &FrameObject) -> Option<Ref<Object>> {
@@ -271,11 +271,11 @@ impl FrameObject {
         unsafe { Slot::of(&self.0.f_trace) }
     }
 
-    fn set_trace(_py: Attached<'_>, this: &FrameObject, value: Option<&Object>) -> PyResult<()> {
+    fn set_trace(py: Attached<'_>, this: &FrameObject, value: Option<&Object>) -> PyResult<()> {
         let value = value.filter(|value| !value.is_none());
         drop(this.trace_slot().replace(value.map(Object::to_ref)));
-        if value.is_some() {
-            crate::tracing::frame_traced(_py);
+        if value.is_some() && this.0.f_trace_opcodes.get() != 0 {
+            crate::tracing::trace_opcodes(py, this, true);
         }
         Ok(())
     }
@@ -303,10 +303,9 @@ impl FrameObject {
     }
 
     fn set_trace_opcodes(py: Attached<'_>, this: &FrameObject, value: Option<&Object>) -> PyResult<()> {
-        let Some(value) = value.and_then(|value| value.downcast::<krait_object::Bool>()) else {
-            return Err(raise!(py, TypeError, "attribute value type must be bool"));
-        };
-        this.0.f_trace_opcodes.set(value.as_object().is(krait_object::Bool::of(true)).into());
+        let on = flag_of(py, value)?;
+        this.0.f_trace_opcodes.set(on.into());
+        crate::tracing::trace_opcodes(py, this, on);
         Ok(())
     }
 
@@ -315,10 +314,8 @@ impl FrameObject {
     }
 
     fn set_trace_lines(py: Attached<'_>, this: &FrameObject, value: Option<&Object>) -> PyResult<()> {
-        let Some(value) = value.and_then(|value| value.downcast::<krait_object::Bool>()) else {
-            return Err(raise!(py, TypeError, "attribute value type must be bool"));
-        };
-        this.0.f_trace_lines.set(value.as_object().is(krait_object::Bool::of(true)).into());
+        let on = flag_of(py, value)?;
+        this.0.f_trace_lines.set(on.into());
         Ok(())
     }
 
@@ -409,6 +406,15 @@ impl FrameObject {
         };
         // SAFETY: [slot-contract].
         unsafe { mem::dealloc_with(py, this, drop_fields) }
+    }
+}
+
+/// The value of a yes-or-no attribute.
+fn flag_of(py: Attached<'_>, value: Option<&Object>) -> PyResult<bool> {
+    let Some(value) = value else { return Err(raise!(py, TypeError, "can't delete numeric/char attribute")) };
+    match value.downcast::<krait_object::Bool>() {
+        Some(value) => Ok(value.as_object().is(krait_object::Bool::of(true))),
+        None => Err(raise!(py, TypeError, "attribute value type must be bool")),
     }
 }
 

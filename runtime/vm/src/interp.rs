@@ -23,6 +23,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize
 /// Calls into Python nest this deep by default (`sys.getrecursionlimit()`).
 pub const DEFAULT_RECURSION_LIMIT: i32 = 1000;
 
+/// The version in a thread's breaker while tools watch its interpreter.
+const INSTRUMENTED: usize = 1 << krait_sync::breaker::EVENT_BITS;
+
 /// What the process has once.
 pub struct Runtime {
     interpreters: Mutex<Vec<NonNull<Interpreter>>>,
@@ -79,6 +82,7 @@ pub struct Interpreter {
     /// Flags of `dlopen` for extension modules.
     pub dlopen_flags: std::sync::atomic::AtomicI32,
     pub audit_hooks: Slot,
+    pub monitoring: crate::monitoring::Monitoring,
     pub before_forkers: Slot,
     pub after_forkers_parent: Slot,
     pub after_forkers_child: Slot,
@@ -119,6 +123,7 @@ impl Interpreter {
             running_threads: AtomicUsize::new(0),
             dlopen_flags: std::sync::atomic::AtomicI32::new(libc::RTLD_NOW),
             audit_hooks: Slot::NULL,
+            monitoring: crate::monitoring::Monitoring::new(),
             before_forkers: Slot::NULL,
             after_forkers_parent: Slot::NULL,
             after_forkers_child: Slot::NULL,
@@ -201,6 +206,8 @@ impl Interpreter {
         let mut threads = self.threads.lock().expect("no panic under this lock");
         let initial = self.world.initial_state() | RUNTIME.world.initial_state();
         public.state.set(initial as i32);
+        breaker(public).set_version(if self.monitoring.is_active() { INSTRUMENTED } else { 0 });
+        public.what_event.set(crate::monitoring::NO_EVENT);
         let thread = NonNull::from(thread);
         threads.push(thread);
         thread
@@ -256,6 +263,21 @@ impl Interpreter {
             .stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| self.visit_others(this, visit));
         body();
         pause.start();
+    }
+
+    /// Makes every thread look at each `RESUME` whether its code is instrumented as it should be, or ends that.
+    pub fn set_instrumented(&self, on: bool) {
+        self.visit_others(ptr::null(), &mut |_, breaker| breaker.set_version(if on { INSTRUMENTED } else { 0 }));
+    }
+
+    /// Whether some thread has a trace function or profile function.
+    pub fn any_traced(&self, profile: bool) -> bool {
+        let threads = self.threads.lock().expect("no panic under this lock");
+        threads.iter().any(|thread| {
+            // SAFETY: listed thread states are live while the list is locked.
+            let public = unsafe { &thread.as_ref().public };
+            if profile { public.c_profilefunc.get().is_some() } else { public.c_tracefunc.get().is_some() }
+        })
     }
 
     /// Sets event bits in the breaker of every thread.
@@ -459,6 +481,7 @@ pub fn end_thread(py: Attached<'_>) {
 
 /// Drops what a thread state owns.
 pub fn clear_thread(py: Attached<'_>) {
+    crate::tracing::thread_ends(py);
     let public = py.tstate();
     let fields = [
         &public.dict,

@@ -460,13 +460,7 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
             let end = source.iter().position(|byte| *byte == b'\n').unwrap_or(source.len());
             source.drain(..end);
         }
-        compile::compile_source(
-            py,
-            &source,
-            &*Str::from_fs_bytes(py, path.as_bytes())?,
-            compile::Mode::Exec,
-            &Default::default(),
-        )?
+        compile::compile_source(py, &source, &file, compile::Mode::Exec, &Default::default())?
     };
     run_code(py, &code)
 }

@@ -72,7 +72,12 @@ fn call_tracing(py: Attached<'_>, _: &Object, [function, args]: [Option<&Object>
     let Some(args) = args.downcast::<krait_object::Tuple>() else {
         return Err(raise!(py, TypeError, "call_tracing() argument 2 must be tuple, not {}", args.ty().name()));
     };
-    function.call_pos(py, args.as_slice())
+    let tstate = py.tstate();
+    let tracing = tstate.tracing.get();
+    tstate.tracing.set(0);
+    let result = function.call_pos(py, args.as_slice());
+    tstate.tracing.set(tracing);
+    result
 }
 
 /// Adds the functions to `sys`.

@@ -1,14 +1,15 @@
-//! `sys.settrace` and `sys.setprofile`.
+//! `sys.settrace` and `sys.setprofile`, as two tools of [`crate::monitoring`].
 //!
-//! A thread with a trace or profile function has a version in the upper bits of its breaker, so `RESUME` takes its
-//! slow path. There the code that begins to run is instrumented once and for all: instructions that start a line,
-//! returns, yields and calls get instrumented opcodes, whose handlers ask whether *this* thread traces.
-//! The line that was traced last is kept in the registers of the loop; a jump backwards traces its line again.
-use crate::exec::Exec;
+//! The tools watch an interpreter while any of its threads has such a function; what they hear of is reported to the
+//! function of the thread at hand.
 use crate::frame::Frame;
 use crate::frameobject::FrameObject;
+use crate::interp::current;
+use crate::monitoring::{self, Event, PROFILE_TOOL, Site, TRACE_TOOL};
+use krait_object::descrobject::MethodDescr;
 use krait_object::layout::*;
-use krait_object::{Attached, Layout, Object, PyResult, Raised, Ref, Str, id, none, raise};
+use krait_object::methodobject::CFunction;
+use krait_object::{Attached, BaseException, Layout, Object, PyResult, Raised, Ref, Str, id, none};
 use std::ffi::c_int;
 use std::ptr::null_mut;
 
@@ -21,37 +22,42 @@ pub const C_EXCEPTION: c_int = 5;
 pub const C_RETURN: c_int = 6;
 pub const OPCODE: c_int = 7;
 
-/// The breaker's word above its event bits while the thread traces.
-const ACTIVE: usize = 1 << krait_sync::breaker::EVENT_BITS;
-
-/// `frame.f_lineno = line`.
-pub fn set_lineno(py: Attached<'_>, frame: &FrameObject, value: Option<&Object>) -> PyResult<()> {
-    let _ = frame;
-    match value {
-        None => Err(raise!(py, AttributeError, "cannot delete attribute")),
-        Some(_) => Err(raise!(py, ValueError, "f_lineno can only be set in a trace function")),
+const fn set_of(events: &[Event]) -> u32 {
+    let (mut set, mut at) = (0, 0);
+    while at < events.len() {
+        set |= 1 << events[at] as u32;
+        at += 1;
     }
+    set
 }
 
-/// A frame got a trace function of its own: the code that runs must report its lines.
-pub fn frame_traced(py: Attached<'_>) {
-    instrument_stack(py);
-}
+const PROFILE_EVENTS: u32 = set_of(&[
+    Event::PyStart,
+    Event::PyResume,
+    Event::PyReturn,
+    Event::PyYield,
+    Event::Call,
+    Event::PyUnwind,
+    Event::PyThrow,
+]);
+const TRACE_EVENTS: u32 = set_of(&[
+    Event::PyStart,
+    Event::PyResume,
+    Event::PyReturn,
+    Event::PyYield,
+    Event::Line,
+    Event::Jump,
+    Event::StopIteration,
+    Event::Raise,
+    Event::PyUnwind,
+    Event::PyThrow,
+]);
 
-/// Whether the thread has a trace or profile function that is not running already.
-#[inline]
-pub fn is_active(py: Attached<'_>) -> bool {
-    let tstate = py.tstate();
-    tstate.tracing.get() == 0 && (tstate.c_tracefunc.get().is_some() || tstate.c_profilefunc.get().is_some())
-}
-
-/// Instruments the code of every frame of the thread.
-fn instrument_stack(py: Attached<'_>) {
-    let mut at = Frame::current(py);
-    while let Some(frame) = at {
-        Exec::instrument(frame.code());
-        at = Frame::first_complete(frame.previous());
-    }
+/// A frame wants to hear of each instruction, or no longer.
+pub fn trace_opcodes(py: Attached<'_>, frame: &FrameObject, on: bool) {
+    let code = frame.frame().code().to_ref();
+    let events = if on { set_of(&[Event::Instruction]) } else { 0 };
+    monitoring::module::set_local_events(py, TRACE_TOOL, &code, events);
 }
 
 /// Sets the thread's trace function (`PyEval_SetTrace`) or profile function.
@@ -65,24 +71,48 @@ pub fn set_function(py: Attached<'_>, profile: bool, function: Option<Py_tracefu
     function_field.set(function);
     // SAFETY: the field owned it.
     drop(unsafe { Ref::<Object>::from_raw_opt(old) });
-    let active = tstate.c_tracefunc.get().is_some() || tstate.c_profilefunc.get().is_some();
-    // The lower bits belong to other threads too, so the word changes atomically.
-    let word = &tstate.eval_breaker;
-    let mut now = word.get();
-    loop {
-        let next = if active { now | ACTIVE } else { now & !ACTIVE };
-        match word.compare_exchange(
-            now,
-            next,
-            std::sync::atomic::Ordering::AcqRel,
-            std::sync::atomic::Ordering::Relaxed,
-        ) {
-            Ok(_) => break,
-            Err(other) => now = other,
+    watch(py, profile);
+}
+
+/// Makes the tool watch while some thread has a function.
+fn watch(py: Attached<'_>, profile: bool) {
+    let (tool, events) = if profile { (PROFILE_TOOL, PROFILE_EVENTS) } else { (TRACE_TOOL, TRACE_EVENTS) };
+    monitoring::set_events(py, tool, if current(py).any_traced(profile) { events } else { 0 });
+}
+
+/// Sets the function of every thread of the interpreter.
+fn set_function_everywhere(py: Attached<'_>, profile: bool, function: Option<Py_tracefunc>, argument: Option<&Object>) {
+    let interpreter = current(py);
+    let mut old = Vec::new();
+    interpreter.stop_the_world(py, &mut || {
+        for thread in interpreter.threads() {
+            // SAFETY: listed thread states are live, and their threads are stopped.
+            let public = unsafe { &thread.as_ref().public };
+            let (function_field, argument_field) = if profile {
+                (&public.c_profilefunc, &public.c_profileobj)
+            } else {
+                (&public.c_tracefunc, &public.c_traceobj)
+            };
+            old.push(argument_field.get());
+            argument_field.set(argument.map_or(null_mut(), |argument| argument.to_ref().into_raw()));
+            function_field.set(function);
         }
+    });
+    for old in old {
+        // SAFETY: the fields owned them.
+        drop(unsafe { Ref::<Object>::from_raw_opt(old) });
     }
-    if active {
-        instrument_stack(py);
+    watch(py, profile);
+}
+
+/// The calling thread ends: its functions go.
+pub fn thread_ends(py: Attached<'_>) {
+    let tstate = py.tstate();
+    for profile in [false, true] {
+        let function = if profile { tstate.c_profilefunc.get() } else { tstate.c_tracefunc.get() };
+        if function.is_some() {
+            set_function(py, profile, None, None);
+        }
     }
 }
 
@@ -96,49 +126,82 @@ pub fn report(py: Attached<'_>, profile: bool, frame: &Frame, event: c_int, argu
     };
     let Some(function) = function.filter(|_| tstate.tracing.get() == 0) else { return Ok(()) };
     let frame_object = frame.object(py)?;
-    let old_event = tstate.what_event.get();
     tstate.tracing.set(tstate.tracing.get() + 1);
-    tstate.what_event.set(event);
     // SAFETY: the function was set for this thread with its argument.
     let status = unsafe { function(object, frame_object.as_ptr().cast(), event, argument.as_ptr()) };
-    tstate.what_event.set(old_event);
     tstate.tracing.set(tstate.tracing.get() - 1);
     frame_object.raw().f_lineno.set(0);
     if status == 0 { Ok(()) } else { Err(Raised::assume()) }
 }
 
-/// Reports an event to both functions.
-pub fn report_both(py: Attached<'_>, frame: &Frame, event: c_int, argument: &Object) -> PyResult<()> {
-    report(py, false, frame, event, argument)?;
-    report(py, true, frame, event, argument)
+/// Reports an event of the interpreter's as the older interface words it.
+pub fn report_event(py: Attached<'_>, profile: bool, site: &Site<'_>, rest: &[&Object]) -> PyResult<()> {
+    let tstate = py.tstate();
+    let function = if profile { tstate.c_profilefunc.get() } else { tstate.c_tracefunc.get() };
+    if function.is_none() {
+        return Ok(());
+    }
+    let frame = site.frame;
+    // SAFETY: the frame owns its frame object.
+    let object = unsafe { frame.0.frame_obj.get().as_ref() };
+    let argument = rest.first().copied();
+    match site.event {
+        Event::PyStart | Event::PyResume | Event::PyThrow => report(py, profile, frame, CALL, &none()),
+        Event::PyReturn | Event::PyYield => report(py, profile, frame, RETURN, argument.unwrap_or(&none())),
+        Event::PyUnwind => report(py, profile, frame, RETURN, &none()),
+        Event::Line if object.is_none_or(|object| object.f_trace_lines.get() != 0) => {
+            report(py, profile, frame, LINE, &none())
+        }
+        Event::Jump if object.is_none_or(|object| object.f_trace_lines.get() != 0) => {
+            // A jump backwards to the start of its own line begins that line again.
+            let target = argument.and_then(|target| target.downcast::<krait_object::Int>()).and_then(|to| to.to_i64());
+            let target = target.map_or(usize::MAX, |target| target as usize / 2);
+            let line = |unit: usize| frame.code().line_of(unit as i32);
+            if target > site.unit || line(target).is_none() || line(target) != line(site.unit) {
+                return Ok(());
+            }
+            report(py, profile, frame, LINE, &none())
+        }
+        Event::Instruction if object.is_some_and(|object| object.f_trace_opcodes.get() != 0) => {
+            report(py, profile, frame, OPCODE, &none())
+        }
+        Event::Raise | Event::StopIteration => {
+            let Some(exception) = argument.and_then(|exception| exception.downcast::<BaseException>()) else {
+                return Ok(());
+            };
+            let traceback = exception.traceback().unwrap_or_else(none);
+            let parts = [exception.as_object().ty().as_object(), exception.as_object(), &*traceback];
+            let argument = krait_object::Tuple::from_slice(py, &parts)?;
+            report(py, profile, frame, EXCEPTION, argument.as_object())
+        }
+        Event::Call | Event::CReturn | Event::CRaise => {
+            let (Some(callable), Some(first)) = (argument, rest.get(1)) else { return Ok(()) };
+            let Some(function) = native_function(py, callable, first)? else { return Ok(()) };
+            let event = match site.event {
+                Event::Call => C_CALL,
+                Event::CReturn => C_RETURN,
+                _ => C_EXCEPTION,
+            };
+            report(py, profile, frame, event, &function)
+        }
+        _ => Ok(()),
+    }
 }
 
-/// The pending exception passes through the frame.
-pub fn report_exception(py: Attached<'_>, frame: &Frame) {
-    if py.tstate().c_tracefunc.get().is_none() || py.tstate().tracing.get() != 0 {
-        return;
+/// The built-in function that is called; a method's is bound to the first argument.
+fn native_function(py: Attached<'_>, callable: &Object, first: &Object) -> PyResult<Option<Ref<Object>>> {
+    if callable.downcast::<CFunction>().is_some() {
+        return Ok(Some(callable.to_ref()));
     }
-    let Some(exception) = py.take_raised() else { return };
-    let parts = [
-        exception.as_object().ty().as_object().to_ref(),
-        exception.clone().upcast(),
-        exception.traceback().unwrap_or_else(none),
-    ];
-    let reported = krait_object::Tuple::from_vec(py, parts.into())
-        .and_then(|argument| report(py, false, frame, EXCEPTION, argument.as_object()));
-    if reported.is_ok() {
-        let _raised = py.restore(exception);
+    if callable.downcast_exact::<MethodDescr>().is_none() || first.is(monitoring::module::missing(py)?) {
+        return Ok(None);
     }
-}
-
-/// A frame ends by an exception.
-pub fn report_unwound(py: Attached<'_>, frame: &Frame) {
-    if !is_active(py) || !frame.is_complete() {
-        return;
-    }
-    let Some(exception) = py.take_raised() else { return };
-    if report_both(py, frame, RETURN, &none()).is_ok() {
-        let _raised = py.restore(exception);
+    match callable.call_method(py, id!(py, __get__), &[first, first.ty().as_object()]) {
+        Ok(bound) => Ok(bound.as_object().downcast::<CFunction>().is_some().then_some(bound)),
+        Err(raised) => {
+            raised.clear(py);
+            Ok(None)
+        }
     }
 }
 
@@ -214,12 +277,16 @@ unsafe extern "C" fn profile_trampoline(
     }
 }
 
-fn set_python(py: Attached<'_>, profile: bool, function: &Object) {
+fn set_python(py: Attached<'_>, profile: bool, everywhere: bool, function: &Object) -> PyResult<()> {
+    crate::sysmodule::audit_event(py, if profile { "sys.setprofile" } else { "sys.settrace" }, &[])?;
+    let set = if everywhere { set_function_everywhere } else { set_function };
     if function.is_none() {
-        return set_function(py, profile, None, None);
+        set(py, profile, None, None);
+        return Ok(());
     }
     let trampoline: Py_tracefunc = if profile { profile_trampoline } else { trace_trampoline };
-    set_function(py, profile, Some(trampoline), Some(function));
+    set(py, profile, Some(trampoline), Some(function));
+    Ok(())
 }
 
 fn get_python(py: Attached<'_>, profile: bool) -> Ref<Object> {
@@ -232,12 +299,14 @@ fn get_python(py: Attached<'_>, profile: bool) -> Ref<Object> {
 /// Adds the functions to `sys`.
 pub fn fill_sys(py: Attached<'_>, module: &krait_object::Module) -> PyResult<()> {
     let functions = krait_object::functions! {
-        o "settrace" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, false, function), "($module, function, /)", "Sets the function that is told about calls, lines, returns and exceptions of this thread.";
+        o "settrace" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, false, false, function), "($module, function, /)", "Sets the function that is told about calls, lines, returns and exceptions of this thread.";
         noargs "gettrace" => |py: Attached<'_>, _: &Object| get_python(py, false), "($module, /)", "The trace function, or None.";
-        o "setprofile" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, true, function), "($module, function, /)", "Sets the function that is told about calls and returns of this thread.";
+        o "setprofile" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, true, false, function), "($module, function, /)", "Sets the function that is told about calls and returns of this thread.";
         noargs "getprofile" => |py: Attached<'_>, _: &Object| get_python(py, true), "($module, /)", "The profile function, or None.";
-        o "_settraceallthreads" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, false, function), "($module, function, /)", "Sets the trace function.";
-        o "_setprofileallthreads" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, true, function), "($module, function, /)", "Sets the profile function.";
+        o "_settraceallthreads" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, false, true, function), "($module, function, /)", "Sets the trace function.";
+        o "_setprofileallthreads" => |py: Attached<'_>, _: &Object, function: &Object| set_python(py, true, true, function), "($module, function, /)", "Sets the profile function.";
     };
-    module.add_functions(py, functions)
+    module.add_functions(py, functions)?;
+    let monitoring = monitoring::module::create(py)?;
+    module.add(py, "monitoring", monitoring.as_object())
 }

@@ -17,6 +17,8 @@ mod try_with;
 mod unit;
 mod unwind;
 
+pub(crate) use strings::{Percent, parse_percent};
+
 use crate::assemble;
 use crate::ast::*;
 use crate::error::{RawError, Res, Warning, WarningKind};

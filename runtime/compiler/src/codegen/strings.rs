@@ -54,7 +54,7 @@ fn expand_tabs(bytes: &[u8]) -> Vec<u8> {
 }
 
 /// One piece of a `%` format.
-enum Percent {
+pub(crate) enum Percent {
     Text(Wtf8),
     Field { conversion: u8, spec: Option<String> },
 }
@@ -199,7 +199,7 @@ impl<'a> Codegen<'a> {
 }
 
 /// Splits a `%` format whose fields are all simple.
-fn parse_percent(format: &Wtf8) -> Option<Vec<Percent>> {
+pub(crate) fn parse_percent(format: &Wtf8) -> Option<Vec<Percent>> {
     let points: Vec<u32> = format.code_points().collect();
     let at = |i: usize| points.get(i).copied().and_then(char::from_u32);
     let (mut pieces, mut text, mut i) = (Vec::new(), Wtf8Buf::new(), 0);

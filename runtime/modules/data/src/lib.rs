@@ -4,6 +4,7 @@ pub mod binascii;
 pub mod bisect;
 pub mod cmath;
 pub mod compress;
+pub mod csv;
 pub mod hashes;
 pub mod heapq;
 pub mod queue;
@@ -44,6 +45,10 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("cmath", "Functions of complex numbers.", cmath::exec),
         module("unicodedata", "The Unicode character database.", unicodedata::exec),
         module("zlib", "Compression as by gzip.", compress::zlib::exec),
+        module("_sha3", "The hash functions of SHA-3.", hashes::sha3::exec),
+        module("_blake2", "The hash functions BLAKE2b and BLAKE2s.", hashes::blake2::exec),
+        module("_hmac", "Keyed hashes.", hashes::hmac::exec),
+        module("_csv", "Tables as text.", csv::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }

@@ -39,6 +39,13 @@ pytype! {
     }
 }
 
+impl Node {
+    /// Gives a fresh node its fields.
+    pub(super) fn set_dict(&self, dict: Ref<Dict>) {
+        drop(self.dict.replace(Some(dict)));
+    }
+}
+
 /// The class `AST` of an interpreter.
 pub(super) fn make_root(py: Attached<'_>) -> PyResult<Ref<Type>> {
     let template = Node::type_object().as_type();

@@ -207,19 +207,9 @@ impl Eval<'_> {
     /// `f(*args, **kwargs)`.
     pub(super) fn CALL_FUNCTION_EX(&mut self) -> Step {
         self.save();
+        self.unpack_positional()?;
         let py = self.py;
         let callable = self.object(4);
-        let iterable = self.object(2);
-        if iterable.downcast_exact::<Tuple>().is_none() {
-            if iterable.ty().as_type().tp_iter.get().is_none() && !iterable.is_sequence() {
-                let (function, name) = (call::function_text(py, callable), iterable.ty().name());
-                return Err(raise!(py, TypeError, "{function} argument after * must be an iterable, not {name}").into());
-            }
-            let tuple = iterable.sequence_tuple(py)?;
-            let old = self.peek(2);
-            self.poke(2, StackRef::owned(tuple));
-            old.close();
-        }
         let mut kwargs = None;
         if !self.peek(1).is_null() {
             let mapping = self.object(1);
@@ -271,6 +261,24 @@ impl Eval<'_> {
         self.replace(4, result);
         self.check_breaker()?;
         Ok(EX_SKIP)
+    }
+
+    /// Makes the positional arguments of `f(*args)` a tuple.
+    pub(super) fn unpack_positional(&mut self) -> PyResult<()> {
+        let py = self.py;
+        let callable = self.object(4);
+        let iterable = self.object(2);
+        if iterable.downcast_exact::<Tuple>().is_none() {
+            if iterable.ty().as_type().tp_iter.get().is_none() && !iterable.is_sequence() {
+                let (function, name) = (call::function_text(py, callable), iterable.ty().name());
+                return Err(raise!(py, TypeError, "{function} argument after * must be an iterable, not {name}"));
+            }
+            let tuple = iterable.sequence_tuple(py)?;
+            let old = self.peek(2);
+            self.poke(2, StackRef::owned(tuple));
+            old.close();
+        }
+        Ok(())
     }
 
     pub(super) fn MAKE_FUNCTION(&mut self) -> Step {

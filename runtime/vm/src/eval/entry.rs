@@ -66,14 +66,14 @@ pub(crate) unsafe fn eval_frame(py: Attached<'_>, frame: *mut Frame, raise: bool
         consts: null(),
         bias: 0,
         result: null_mut(),
-        traced: (null_mut(), null()),
+        traced: (null_mut(), 0),
     };
     // A suspended generator's current instruction is its YIELD_VALUE; anything else begins at its first one.
     // SAFETY: as above.
     let ahead = unsafe { (*frame).0.return_offset.get() } as isize;
     eval.load_frame(frame, ahead);
     let result = if raise || overflow.is_err() {
-        if !eval.unwind_at_entry() { null_mut() } else { eval.run() }
+        if !eval.unwind_at_entry(raise) { null_mut() } else { eval.run() }
     } else {
         eval.run()
     };

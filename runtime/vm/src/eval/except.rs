@@ -68,7 +68,9 @@ impl Eval<'_> {
             0 => match handled_exception(py) {
                 Some(exception) => {
                     // SAFETY: only exceptions are handled.
-                    py.restore(unsafe { exception.cast_unchecked::<BaseException>() })
+                    let _raised = py.restore(unsafe { exception.cast_unchecked::<BaseException>() });
+                    // The traceback names this frame already.
+                    return if self.unwind_reraised() { Ok(0) } else { Err(self.left_loop()) };
                 }
                 None => raise!(py, RuntimeError, "No active exception to reraise"),
             },

@@ -8,7 +8,7 @@ use krait_object::rangeobject::RangeIter;
 use krait_object::tupleobject::TupleIter;
 use krait_object::{Bool, Layout, List, Object, PyResult, Ref, Tuple, raise};
 
-const POP_JUMP_SKIP: isize = 1 + Opcode::POP_JUMP_IF_TRUE.cache_entries() as isize;
+pub(super) const POP_JUMP_SKIP: isize = 1 + Opcode::POP_JUMP_IF_TRUE.cache_entries() as isize;
 pub(super) const FOR_ITER_SKIP: isize = 1 + Opcode::FOR_ITER.cache_entries() as isize;
 
 impl Eval<'_> {
@@ -110,6 +110,11 @@ impl Eval<'_> {
     fn iteration_raised(&mut self) -> PyResult<Option<Ref<Object>>> {
         let raised = krait_object::Raised::assume();
         if raised.matches(self.py, krait_object::exc::StopIteration()) {
+            self.fire_exception(crate::monitoring::Event::Raise, self.frame().lasti());
+            let raised = krait_object::Raised::assume();
+            if !raised.matches(self.py, krait_object::exc::StopIteration()) {
+                return Err(raised);
+            }
             raised.clear(self.py);
             return Ok(None);
         }

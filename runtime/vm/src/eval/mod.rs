@@ -68,8 +68,8 @@ pub(crate) struct Eval<'py> {
     pub bias: usize,
     /// What the loop returns; null for an exception.
     pub result: *mut PyObject,
-    /// Where a line was traced last: frame and instruction.
-    pub traced: (*mut Frame, *const Unit),
+    /// The line that was executed last, as far as lines are watched, and its frame.
+    pub traced: (*mut Frame, i32),
 }
 
 macro_rules! numbers {
@@ -100,7 +100,7 @@ macro_rules! dispatch {
                 }
                 Err(stop) => stop,
             },)*
-            num::INSTRUMENTED_LINE => match $this.out(|this| this.trace_line()) {
+            num::INSTRUMENTED_LINE | num::INSTRUMENTED_INSTRUCTION => match $this.out(|this| this.trace_mark()) {
                 Ok(plain) => {
                     $op = plain;
                     continue $again;
@@ -148,7 +148,14 @@ impl<'py> Eval<'py> {
                     SWAP TO_BOOL TO_BOOL_BOOL TO_BOOL_INT TO_BOOL_NONE UNARY_NOT
                     UNPACK_SEQUENCE UNPACK_SEQUENCE_TUPLE UNPACK_SEQUENCE_TWO_TUPLE
                     UNPACK_SEQUENCE_LIST YIELD_VALUE;
-                    INSTRUMENTED_RETURN_VALUE INSTRUMENTED_YIELD_VALUE INSTRUMENTED_CALL
+                    INSTRUMENTED_RESUME INSTRUMENTED_RETURN_VALUE INSTRUMENTED_YIELD_VALUE
+                    INSTRUMENTED_CALL INSTRUMENTED_CALL_KW INSTRUMENTED_CALL_FUNCTION_EX
+                    INSTRUMENTED_LOAD_SUPER_ATTR INSTRUMENTED_JUMP_FORWARD
+                    INSTRUMENTED_JUMP_BACKWARD INSTRUMENTED_POP_JUMP_IF_TRUE
+                    INSTRUMENTED_POP_JUMP_IF_FALSE INSTRUMENTED_POP_JUMP_IF_NONE
+                    INSTRUMENTED_POP_JUMP_IF_NOT_NONE INSTRUMENTED_NOT_TAKEN
+                    INSTRUMENTED_FOR_ITER INSTRUMENTED_POP_ITER INSTRUMENTED_END_ASYNC_FOR
+                    INSTRUMENTED_END_FOR INSTRUMENTED_END_SEND
                     BINARY_OP_ADD_UNICODE BINARY_SLICE BUILD_INTERPOLATION BUILD_SET
                     BUILD_SLICE BUILD_STRING BUILD_TEMPLATE CALL_FUNCTION_EX CALL_INTRINSIC_1
                     CALL_INTRINSIC_2 CALL_KW CALL_ALLOC_AND_ENTER_INIT CALL_TYPE_1

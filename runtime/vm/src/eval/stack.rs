@@ -2,7 +2,7 @@
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::oparg::CommonConstant;
-use krait_object::{Cell, Int, Layout, Object, PyResult, Raised, Str, exc, raise};
+use krait_object::{Cell, Int, Layout, Object, Raised, Str, exc, raise};
 
 impl Eval<'_> {
     #[inline(always)]
@@ -23,21 +23,24 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn RESUME(&mut self) -> Step {
         if self.py.tstate().eval_breaker.get() != 0 {
-            self.out(|this| this.resume_events())?;
+            return self.out(|this| this.resume_events());
         }
         Ok(1)
     }
 
     #[cold]
-    fn resume_events(&mut self) -> PyResult<()> {
-        if crate::tracing::is_active(self.py) {
-            self.trace_call()?;
+    fn resume_events(&mut self) -> Step {
+        if self.py.tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
+            self.save();
+            if self.update_code() {
+                return self.INSTRUMENTED_RESUME();
+            }
         }
         // A frame that resumes inside `yield from` hands control on at once.
-        if self.arg() & 3 >= 2 {
-            return Ok(());
+        if self.arg() & 3 < 2 {
+            self.check_breaker()?;
         }
-        self.check_breaker()
+        Ok(1)
     }
 
     /// A word of a local for the stack.

@@ -330,7 +330,10 @@ pub fn send_any(py: Attached<'_>, receiver: &Object, value: &Object) -> PyResult
     };
     match sent {
         Ok(yielded) => Ok(Ok(yielded)),
-        Err(raised) => take_stop_value(py, raised).map(Err),
+        Err(raised) => {
+            crate::monitoring::note_stop(py, &raised);
+            take_stop_value(py, Raised::assume()).map(Err)
+        }
     }
 }
 

@@ -1,7 +1,11 @@
-//! `_md5`, `_sha1`, `_sha2`: hash functions.
+//! `_md5`, `_sha1`, `_sha2`, `_sha3`, `_blake2`, `_hmac`: hash functions.
+pub mod blake2;
+pub mod hmac;
+pub mod sha3;
+
 use krait_object::args::{Args, Signature};
-use krait_object::native::{State, Trace, add_type, alloc};
-use krait_object::protocols::buffer::Buffer;
+use krait_object::native::{Arg, State, Trace, add_type, alloc};
+use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::{Attached, Bytes, Layout, Module, Object, PyResult, Ref, Str, functions, pytype, raise};
 use md5::Digest;
 
@@ -10,14 +14,34 @@ struct Hasher<H>(H);
 impl<H> Trace for Hasher<H> {}
 
 /// The bytes to hash.
-fn input(py: Attached<'_>, data: &Object) -> PyResult<Buffer> {
+fn digest_input<'a>(py: Attached<'_>, data: &'a Object) -> PyResult<BytesArg<'a>> {
     if data.downcast::<Str>().is_some() {
         return Err(raise!(py, TypeError, "Strings must be encoded before hashing"));
     }
     if !Buffer::is_exporter(data) {
         return Err(raise!(py, TypeError, "object supporting the buffer API required"));
     }
-    Buffer::contiguous(py, data)
+    BytesArg::new(py, data)
+}
+
+/// Works on data, detached when there is much of it.
+fn in_background(data: &[u8], work: impl FnOnce(&[u8])) {
+    if data.len() > MUCH { krait_sync::block::detached(|| work(data)) } else { work(data) }
+}
+
+/// From this size on, hashing lets other threads run.
+const MUCH: usize = 2048;
+
+/// The data that a constructor was given under either of its names.
+fn usual_data<'a>(py: Attached<'_>, data: Arg<'a>, string: Arg<'a>) -> PyResult<Arg<'a>> {
+    match (data, string.filter(|string| !string.is_none())) {
+        (Some(_), Some(_)) => Err(raise!(
+            py,
+            TypeError,
+            "'data' and 'string' are mutually exclusive and support for 'string' keyword parameter is slated for removal in a future version."
+        )),
+        (data, string) => Ok(data.or(string)),
+    }
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -69,27 +93,18 @@ macro_rules! hashes {
             }
 
             fn update(py: Attached<'_>, this: &$Type, data: &Object) -> PyResult<()> {
-                let data = input(py, data)?;
-                this.state.lock().0.update(data.as_slice());
+                let data = digest_input(py, data)?;
+                in_background(data.as_slice(), |data| this.state.lock().0.update(data));
                 Ok(())
             }
         }
         fn $make(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<$Type>> {
             static SIG: Signature = Signature::parse($name, "(data=b'', *, usedforsecurity=True, string=None)");
             let [data, _, string] = SIG.bind::<3>(py, args)?;
-            let data = match (data, string.filter(|string| !string.is_none())) {
-                (Some(_), Some(_)) => {
-                    return Err(raise!(
-                        py,
-                        TypeError,
-                        "'data' and 'string' are mutually exclusive and support for 'string' keyword parameter is slated for removal in a future version."
-                    ));
-                }
-                (data, string) => data.or(string),
-            };
             let mut hasher = <$hasher>::new();
-            if let Some(data) = data {
-                hasher.update(input(py, data)?.as_slice());
+            if let Some(data) = usual_data(py, data, string)? {
+                let data = digest_input(py, data)?;
+                in_background(data.as_slice(), |data| hasher.update(data));
             }
             $Type::wrap(py, hasher)
         }
@@ -107,7 +122,7 @@ hashes! {
 
 /// `_GIL_MINSIZE`.
 fn threshold(py: Attached<'_>, module: &Module) -> PyResult<()> {
-    module.add(py, "_GIL_MINSIZE", krait_object::Int::from_i64(py, 2048)?.as_object())
+    module.add(py, "_GIL_MINSIZE", krait_object::Int::from_i64(py, MUCH as i64)?.as_object())
 }
 
 /// Fills `_md5`.
