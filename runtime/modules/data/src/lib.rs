@@ -7,6 +7,7 @@ pub mod compress;
 pub mod csv;
 pub mod hashes;
 pub mod heapq;
+pub mod json;
 pub mod queue;
 pub mod unicodedata;
 
@@ -49,6 +50,9 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_blake2", "The hash functions BLAKE2b and BLAKE2s.", hashes::blake2::exec),
         module("_hmac", "Keyed hashes.", hashes::hmac::exec),
         module("_csv", "Tables as text.", csv::exec),
+        module("_bz2", "Compression as by bzip2.", compress::bz2::exec),
+        module("_lzma", "Compression as by xz.", compress::lzma::exec),
+        module("_json", "The fast paths of json.", json::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }
