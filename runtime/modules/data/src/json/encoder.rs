@@ -243,8 +243,9 @@ impl Writer<'_, '_> {
                 self.out.push_obj(&self.item_separator);
             }
             self.newline(level + 1);
-            self.value(&value, level + 1)
-                .map_err(|raised| note(py, raised, || format!("when serializing {} item {at}", list.ty().short_name())))?;
+            self.value(&value, level + 1).map_err(|raised| {
+                note(py, raised, || format!("when serializing {} item {at}", list.ty().short_name()))
+            })?;
             at += 1;
             item = get(at);
         }
@@ -338,7 +339,8 @@ impl Writer<'_, '_> {
         let guard = py.enter_recursive(" while encoding a JSON object")?;
         let result = self.value(&new, level);
         drop(guard);
-        result.map_err(|raised| note(py, raised, || format!("when serializing {} object", object.ty().short_name())))?;
+        result
+            .map_err(|raised| note(py, raised, || format!("when serializing {} object", object.ty().short_name())))?;
         self.close(object);
         Ok(())
     }

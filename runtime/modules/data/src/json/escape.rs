@@ -12,7 +12,7 @@ pub fn push(out: &mut StrBuilder, text: &Str, ascii: bool) {
     match text.data() {
         StrData::Ascii(bytes) => {
             let mut rest = bytes;
-            while let Some(at) = rest.iter().position(|&byte| !is_plain(byte.into(), false)) {
+            while let Some(at) = rest.iter().position(|&byte| !is_plain(byte.into(), ascii)) {
                 out.push_latin1(&rest[..at]);
                 push_escape(out, rest[at].into(), ascii);
                 rest = &rest[at + 1..];
@@ -21,7 +21,7 @@ pub fn push(out: &mut StrBuilder, text: &Str, ascii: bool) {
         }
         _ => {
             for point in text.code_points() {
-                match is_plain(point, ascii) || point == 127 {
+                match is_plain(point, ascii) {
                     true => out.push(point),
                     false => push_escape(out, point, ascii),
                 }

@@ -475,4 +475,3 @@ impl<'a, T: Unit> Reader<'a, '_, T> {
         Ok((List::from_vec(py, items)?.upcast(), at + 1))
     }
 }
-

@@ -2,9 +2,7 @@
 use super::{error, failed, unsigned};
 use krait_object::native::{Arg, required};
 use krait_object::protocols::buffer::BytesArg;
-use krait_object::{
-    Attached, Bytes, Dict, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, exc, raise,
-};
+use krait_object::{Attached, Bytes, Dict, Int, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, exc, raise};
 use liblzma_sys as lz;
 use std::ffi::c_void;
 use std::ptr;
@@ -81,9 +79,10 @@ fn fields<const N: usize>(
         raise!(py, ValueError, "Invalid filter specifier for {kind} filter")
     };
     for key in spec.mapping_keys(py)?.to_vec(py) {
-        let found = key.as_object().downcast::<Str>().is_some_and(|key| {
-            keys.iter().chain(known).any(|known| key.eq_str(known))
-        });
+        let found = key
+            .as_object()
+            .downcast::<Str>()
+            .is_some_and(|key| keys.iter().chain(known).any(|known| key.eq_str(known)));
         if !found {
             return Err(invalid(None));
         }

@@ -287,7 +287,8 @@ pytype! {
 
 impl LzmaDecompressor {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<LzmaDecompressor>> {
-        const SIG: Signature = Signature::parse("LZMADecompressor", "(format=FORMAT_AUTO, memlimit=None, filters=None)");
+        const SIG: Signature =
+            Signature::parse("LZMADecompressor", "(format=FORMAT_AUTO, memlimit=None, filters=None)");
         let [format, limit, chain] = SIG.bind::<3>(py, args)?;
         let format = format.map_or(Ok(FORMAT_AUTO), |format| format.as_i32(py))?;
         let (limit, chain) = (given(limit), given(chain));
