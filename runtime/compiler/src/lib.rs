@@ -21,6 +21,7 @@ mod lower;
 mod optimize;
 mod parse;
 pub mod source;
+pub mod symbols;
 mod symtable;
 mod syntax;
 mod type_comments;
@@ -28,8 +29,8 @@ mod unparse;
 mod validate;
 
 pub use error::{CompileError, ErrorKind, Warning, WarningKind};
-pub use type_comments::TypeComments;
 pub use krait_bytecode::{CodeObject, Constant, Wtf8};
+pub use type_comments::TypeComments;
 
 use error::Res;
 use krait_bytecode::flags::FUTURE_MASK;

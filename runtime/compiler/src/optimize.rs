@@ -1,8 +1,8 @@
 //! What `PyCF_OPTIMIZED_AST` does to a tree: docstrings of level 2, `__debug__`, `%` formats, constants of patterns.
 
 use crate::ast::*;
-use crate::codegen::parse_percent;
 use crate::codegen::Percent;
+use crate::codegen::parse_percent;
 use crate::{fold, symtable};
 use krait_bytecode::{Constant, Wtf8};
 

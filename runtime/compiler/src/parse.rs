@@ -1,12 +1,12 @@
 //! Parsing, and the parser's errors as the reference words them.
 
-use crate::type_comments::{self, TypeComments};
-use crate::{Flags, Mode};
 use crate::ast::Mod;
 use crate::depth;
 use crate::error::{RawError, Res, Warning};
 use crate::lower::Lower;
 use crate::source::Source;
+use crate::type_comments::{self, TypeComments};
+use crate::{Flags, Mode};
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{self as ruff, PythonVersion};
 use ruff_python_parser::{Mode as ParserMode, ParseOptions, Parsed};

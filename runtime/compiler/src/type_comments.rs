@@ -54,8 +54,7 @@ fn ignore_tag(text: &str) -> Option<&str> {
 /// # Errors
 /// `SyntaxError` for a type comment that belongs to nothing.
 pub(crate) fn find(source: &Source, parsed: &Parsed<Mod>) -> Res<TypeComments> {
-    let mut finder =
-        Finder { source, tokens: Vec::new(), used: Vec::new(), out: TypeComments::default(), error: None };
+    let mut finder = Finder { source, tokens: Vec::new(), used: Vec::new(), out: TypeComments::default(), error: None };
     for token in parsed.tokens() {
         let range = token.range();
         let mut comment = None;

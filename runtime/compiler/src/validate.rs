@@ -293,11 +293,7 @@ impl Validator {
             name(id)?;
         }
         if own != ctx {
-            return fail(format!(
-                "expression must have {} context but has {} instead",
-                ctx_name(ctx),
-                ctx_name(own)
-            ));
+            return fail(format!("expression must have {} context but has {} instead", ctx_name(ctx), ctx_name(own)));
         }
         match &e.kind {
             E::BoolOp { values, .. } => {
@@ -461,9 +457,11 @@ impl Validator {
         };
         match &e.kind {
             ExprKind::Constant { value, .. } => match value {
-                Constant::Int(_) | Constant::Float(_) | Constant::Complex(..) | Constant::Str(_) | Constant::Bytes(_) => {
-                    Ok(())
-                }
+                Constant::Int(_)
+                | Constant::Float(_)
+                | Constant::Complex(..)
+                | Constant::Str(_)
+                | Constant::Bytes(_) => Ok(()),
                 _ => fail("unexpected constant inside of a literal pattern"),
             },
             ExprKind::Attribute { .. } | ExprKind::JoinedStr(_) | ExprKind::TemplateStr(_) => Ok(()),

@@ -159,6 +159,7 @@ fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: M
                 let (number, kinds) = match function {
                     "compile" => ("compile() arg 1", "a string, bytes or AST object"),
                     "eval" => ("eval() arg 1", "a string, bytes or code object"),
+                    "symtable" => ("symtable() arg 1", "a string or bytes object"),
                     _ => ("exec() arg 1", "a string, bytes or code object"),
                 };
                 return Err(raise!(py, TypeError, "{number} must be {kinds}"));
@@ -209,6 +210,24 @@ fn parse_object(
     let tree = parsed.map_err(|error| raise_compile_error(py, &error, filename))?;
     let optimized = options.cf_flags & flags::PYCF_OPTIMIZED_AST == flags::PYCF_OPTIMIZED_AST;
     crate::ast::nodes(py, tree, optimized.then_some(resolved.optimize), filename)
+}
+
+/// The symbol table of a source argument.
+pub(crate) fn parse_symbols(
+    py: Attached<'_>,
+    source: &Object,
+    filename: &Str,
+    mode: Mode,
+) -> PyResult<Vec<krait_compiler::symbols::SymbolBlock>> {
+    use krait_compiler::symbols::{symbols_bytes, symbols_text};
+    let options = CompileFlags::default().resolve(py);
+    let result = match source_text(py, source, "symtable", mode)? {
+        SourceText::Text(text) => symbols_text(text, mode, options),
+        SourceText::Bytes(bytes) => symbols_bytes(&bytes, &filename.to_string_lossy(), mode, options),
+    };
+    let (blocks, warnings) = result.map_err(|error| raise_compile_error(py, &error, filename))?;
+    issue_warnings(py, &warnings, filename)?;
+    Ok(blocks)
 }
 
 /// `eval` ignores blanks before an expression.

@@ -32,6 +32,7 @@ pub mod program;
 pub mod signals;
 pub mod stackref;
 pub mod suggestions;
+pub mod symtablemodule;
 pub mod sys_frames;
 pub mod sysmodule;
 pub mod templates;
@@ -97,6 +98,7 @@ pub fn modules() -> Vec<import::BuiltinModule> {
             exec: marshalmodule::exec,
         },
         BuiltinModule { name: "_ast", doc: "The classes of syntax tree nodes.", exec: ast::exec },
+        BuiltinModule { name: "_symtable", doc: "The compiler's symbol table.", exec: symtablemodule::exec },
         BuiltinModule { name: "_warnings", doc: "The native entry to warnings.", exec: warnings::exec },
         BuiltinModule { name: "_typing", doc: "The native half of typing.", exec: typing::fill_module },
         BuiltinModule { name: "gc", doc: "The cycle collector.", exec: gcmodule::exec },

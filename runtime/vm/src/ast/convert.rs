@@ -89,8 +89,23 @@ macro_rules! node_fields {
     )*};
 }
 node_fields!(
-    Expr, Stmt, Pattern, ExceptHandler, TypeParam, Arguments, Arg, Keyword, Alias, WithItem, MatchCase, Comprehension,
-    Ctx, BoolOp, Operator, UnaryOp, CmpOp
+    Expr,
+    Stmt,
+    Pattern,
+    ExceptHandler,
+    TypeParam,
+    Arguments,
+    Arg,
+    Keyword,
+    Alias,
+    WithItem,
+    MatchCase,
+    Comprehension,
+    Ctx,
+    BoolOp,
+    Operator,
+    UnaryOp,
+    CmpOp
 );
 
 impl Field for Name {
