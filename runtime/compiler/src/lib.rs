@@ -12,6 +12,7 @@ pub mod ast;
 mod codegen;
 mod depth;
 mod error;
+mod feature_version;
 mod flow;
 mod fold;
 mod future;
@@ -50,7 +51,7 @@ pub enum Mode {
 }
 
 /// Options of [`compile`].
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug)]
 pub struct Flags {
     /// 1 drops assertions and makes `__debug__` false, 2 drops docstrings too.
     pub optimize: u8,
@@ -66,8 +67,26 @@ pub struct Flags {
     pub ignore_cookie: bool,
     /// `# type:` comments are part of the language.
     pub type_comments: bool,
+    /// Decimal literals with more digits are errors; 0 for no limit.
+    pub max_int_digits: usize,
     /// The minor version whose syntax is allowed; 0 for this one.
     pub feature_version: u8,
+}
+
+impl Default for Flags {
+    fn default() -> Flags {
+        Flags {
+            optimize: 0,
+            future: 0,
+            top_level_await: false,
+            dont_imply_dedent: false,
+            allow_incomplete_input: false,
+            ignore_cookie: false,
+            type_comments: false,
+            max_int_digits: literal::MAX_INT_DIGITS,
+            feature_version: 0,
+        }
+    }
 }
 
 /// A compiled unit.

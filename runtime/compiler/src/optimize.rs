@@ -4,7 +4,7 @@ use crate::ast::*;
 use crate::codegen::Percent;
 use crate::codegen::parse_percent;
 use crate::{fold, symtable};
-use krait_bytecode::{Constant, Wtf8};
+use krait_bytecode::{Constant, Location, Wtf8};
 
 /// Optimizes a tree for a level.
 pub(crate) fn tree(tree: &mut Mod, level: u8) {
@@ -65,7 +65,8 @@ impl Optimizer {
         if self.level >= 2 && symtable::docstring(body).is_some() {
             let first = body.remove(0);
             if body.is_empty() {
-                body.push(Stmt { kind: StmtKind::Pass, loc: first.loc });
+                let loc = Location { end_line: first.loc.line, end_column: first.loc.column + 4, ..first.loc };
+                body.push(Stmt { kind: StmtKind::Pass, loc });
             }
         }
         self.stmts(body);

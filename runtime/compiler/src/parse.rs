@@ -39,7 +39,10 @@ pub(crate) fn parse(
         if let Some(error) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
             return Err(error);
         }
-        let mut lower = Lower::new(source, warnings);
+        let mut lower = Lower::new(source, warnings, flags.max_int_digits);
+        if flags.feature_version != 0 && flags.feature_version < 14 {
+            crate::feature_version::check(source, &parsed, flags.feature_version)?;
+        }
         let comments =
             if flags.type_comments { type_comments::find(source, &parsed)? } else { TypeComments::default() };
         let tree = match parsed.syntax() {
@@ -92,8 +95,11 @@ fn func_type(source: &Source, flags: Flags, warnings: &mut Vec<Warning>) -> Res<
     }
     (head[open], head[close]) = (b'[', b']');
     head.truncate(close + 1);
-    let blank: String = text[..arrow + 2].chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
-    let tail = blank + &text[arrow + 2..];
+    // Parentheses keep the blanks before the result from being indentation.
+    let mut tail: String = text[..arrow + 2].chars().map(|c| if c == '\n' { c } else { ' ' }).collect();
+    tail.replace_range(open..=open, "(");
+    tail.push_str(&text[arrow + 2..]);
+    tail.push_str("\n)");
     let half = |text: &str, warnings: &mut Vec<Warning>| match parse(&Source::new(text), Mode::Eval, flags, warnings)?.0
     {
         Mod::Expression(body) => Ok(*body),

@@ -60,6 +60,11 @@ fn not_empty<T>(list: &[T], what: &str, owner: &str) -> Res {
     if list.is_empty() { fail(format!("empty {what} on {owner}")) } else { Ok(()) }
 }
 
+fn aliases(names: &[Alias], owner: &str) -> Res {
+    not_empty(names, "names", owner)?;
+    names.iter().flat_map(|alias| std::iter::once(&alias.name).chain(&alias.asname)).try_for_each(|n| name(n))
+}
+
 fn ctx_name(ctx: Ctx) -> &'static str {
     match ctx {
         Ctx::Load => "Load",
@@ -111,6 +116,7 @@ impl Validator {
             StmtKind::FunctionDef(f) => {
                 let owner = if f.is_async { "AsyncFunctionDef" } else { "FunctionDef" };
                 not_empty(&f.body, "body", owner)?;
+                name(&f.name)?;
                 self.stmts(&f.body)?;
                 self.type_params(&f.type_params)?;
                 self.arguments(&f.args)?;
@@ -119,6 +125,7 @@ impl Validator {
             }
             StmtKind::ClassDef(c) => {
                 not_empty(&c.body, "body", "ClassDef")?;
+                name(&c.name)?;
                 self.stmts(&c.body)?;
                 self.type_params(&c.type_params)?;
                 self.loads(&c.bases)?;
@@ -211,6 +218,7 @@ impl Validator {
                 for handler in handlers {
                     place(handler.loc)?;
                     self.opt(&handler.typ)?;
+                    handler.name.iter().try_for_each(|n| name(n))?;
                     self.body(&handler.body, "ExceptHandler")?;
                 }
                 self.stmts(finalbody)?;
@@ -220,8 +228,8 @@ impl Validator {
                 self.load(test)?;
                 self.opt(msg)
             }
-            StmtKind::Import(names) => not_empty(names, "names", "Import"),
-            StmtKind::ImportFrom { names, .. } => not_empty(names, "names", "ImportFrom"),
+            StmtKind::Import(names) => aliases(names, "Import"),
+            StmtKind::ImportFrom { names, .. } => aliases(names, "ImportFrom"),
             StmtKind::Global(names) => not_empty(names, "names", "Global"),
             StmtKind::Nonlocal(names) => not_empty(names, "names", "Nonlocal"),
             StmtKind::Expr(value) => self.load(value),

@@ -39,6 +39,7 @@ impl CompileFlags {
             ignore_cookie: self.cf_flags & flags::PYCF_IGNORE_COOKIE != 0,
             type_comments: self.cf_flags & flags::PYCF_TYPE_COMMENTS != 0,
             feature_version: self.feature_version,
+            max_int_digits: py.state().int_max_str_digits.load(std::sync::atomic::Ordering::Relaxed),
         }
     }
 }

@@ -17,8 +17,8 @@ use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
 use krait_sync::thread_state::{Pauses, StateWord};
 use std::any::Any;
 use std::ptr::{self, NonNull};
-use std::sync::{Arc, Mutex};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 /// Calls into Python nest this deep by default (`sys.getrecursionlimit()`).
 pub const DEFAULT_RECURSION_LIMIT: i32 = 1000;

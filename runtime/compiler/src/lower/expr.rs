@@ -140,6 +140,11 @@ impl Lower<'_> {
                 ExprKind::Subscript { value: self.boxed(&e.value)?, slice: self.boxed(&e.slice)?, ctx: ctx(e.ctx) }
             }
             R::Starred(e) => ExprKind::Starred { value: self.boxed(&e.value)?, ctx: ctx(e.ctx) },
+            // Other characters may be normalised to those of a keyword.
+            R::Name(e) if matches!(e.id.as_str(), "None" | "True" | "False") => {
+                let msg = format!("identifier field can't represent '{}' constant", e.id);
+                return Err(RawError::new(crate::ErrorKind::Value, msg));
+            }
             R::Name(e) => ExprKind::Name { id: Name::from(e.id.as_str()), ctx: ctx(e.ctx) },
             R::List(e) => ExprKind::List { elts: self.exprs(&e.elts)?, ctx: ctx(e.ctx) },
             R::Tuple(e) => ExprKind::Tuple { elts: self.exprs(&e.elts)?, ctx: ctx(e.ctx) },
@@ -193,14 +198,14 @@ impl Lower<'_> {
         match &e.value {
             ruff::Number::Float(value) => Ok(Constant::Float(*value)),
             ruff::Number::Complex { real, imag } => Ok(Constant::Complex(*real, *imag)),
-            ruff::Number::Int(_) => match literal::parse_int(self.text(e.range)) {
+            ruff::Number::Int(_) => match literal::parse_int(self.text(e.range), self.max_int_digits) {
                 Ok(value) => Ok(Constant::Int(value)),
                 Err(digits) => {
                     let msg = format!(
                         "Exceeds the limit ({} digits) for integer string conversion: value has {digits} digits; \
                          use sys.set_int_max_str_digits() to increase the limit - Consider hexadecimal for huge \
                          integer literals to avoid decimal conversion limits.",
-                        literal::MAX_INT_DIGITS
+                        self.max_int_digits
                     );
                     Err(RawError::syntax(self.loc(e.range), msg))
                 }

@@ -16,12 +16,13 @@ use ruff_text_size::{Ranged, TextRange};
 pub(crate) struct Lower<'a> {
     pub(crate) source: &'a Source,
     pub(crate) warnings: &'a mut Vec<Warning>,
+    max_int_digits: usize,
     depth: usize,
 }
 
 impl<'a> Lower<'a> {
-    pub(crate) fn new(source: &'a Source, warnings: &'a mut Vec<Warning>) -> Self {
-        Lower { source, warnings, depth: 0 }
+    pub(crate) fn new(source: &'a Source, warnings: &'a mut Vec<Warning>, max_int_digits: usize) -> Self {
+        Lower { source, warnings, max_int_digits, depth: 0 }
     }
 
     /// A module; `interactive` makes it one of the REPL.

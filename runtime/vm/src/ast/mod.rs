@@ -50,9 +50,6 @@ pub fn compile_tree(
     options: &CompileFlags,
 ) -> PyResult<Ref<Object>> {
     let classes = Classes::get(py)?;
-    if options.cf_flags & flags::PYCF_OPTIMIZED_AST == flags::PYCF_ONLY_AST {
-        return Ok(source.to_ref());
-    }
     let wanted = match mode {
         Mode::Exec => "Module",
         Mode::Eval => "Expression",
@@ -65,6 +62,9 @@ pub fn compile_tree(
     let reader = read::Reader::new(py)?;
     let mut tree = convert::read_tree(&reader, source)?;
     krait_compiler::validate(&tree).map_err(|error| raise_compile_error(py, &error, filename))?;
+    if options.cf_flags & flags::PYCF_OPTIMIZED_AST == flags::PYCF_ONLY_AST {
+        return Ok(source.to_ref());
+    }
     let options_here = options.resolve(py);
     if options.cf_flags & flags::PYCF_ONLY_AST != 0 {
         krait_compiler::optimize(&mut tree, options_here.optimize);

@@ -117,8 +117,9 @@ fn deprecated(py: Attached<'_>, message: &str) -> PyResult<()> {
 }
 
 fn init(py: Attached<'_>, this: &Object, args: Args<'_>) -> PyResult<()> {
-    let fields = names_in(py, this, id!(py, _fields))?;
     let class = this.ty();
+    drop(class.as_object().get_attr(py, id!(py, _fields))?);
+    let fields = names_in(py, this, id!(py, _fields))?;
     if args.pos.len() > fields.len() {
         let plural = if fields.len() == 1 { "" } else { "s" };
         return Err(raise!(
