@@ -201,10 +201,7 @@ capi! {
     fn PyEval_GetFrameGlobals(py) -> Option<Ref<Object>> { Ok((krait_object::hooks::hooks().current_globals)(py)) }
     fn PyEval_GetFrameBuiltins(py) -> Ref<Object> { Ok((krait_object::hooks::hooks().current_builtins)(py)) }
     fn PyEval_GetFrameLocals(py) -> Ref<Object> {
-        match krait_vm::frameobject::current(py)? {
-            Some(frame) => krait_vm::frameobject::FrameObject::locals(py, &frame),
-            None => Err(raise!(py, SystemError, "frame does not exist")),
-        }
+        krait_vm::bltinmodule::current_locals(py)
     }
     fn PyEval_GetFrame(py) -> Lent { Ok(krait_vm::frameobject::current(py)?.map_or(Lent(ptr::null_mut()), Lent::of)) }
 }

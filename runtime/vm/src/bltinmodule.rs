@@ -102,18 +102,18 @@ fn build_class(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Obj
     crate::build_class::build_class(py, args)
 }
 
-/// The local variables of the calling frame; a function's as they are now.
-fn current_locals(py: Attached<'_>) -> PyResult<Ref<Object>> {
-    match crate::frameobject::current(py)? {
-        Some(frame) => {
-            let locals = crate::frameobject::FrameObject::locals(py, &frame)?;
-            if locals.as_object().downcast_exact::<crate::locals_proxy::FrameLocalsProxy>().is_some() {
-                return Dict::type_object().as_object().call_pos(py, &[&locals]);
-            }
-            Ok(locals)
-        }
-        None => Err(raise!(py, SystemError, "frame does not exist")),
+/// The local variables of the calling frame: of a function a snapshot (PEP 667), else the namespace itself.
+pub fn current_locals(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let Some(frame) = crate::frameobject::current(py)? else {
+        return Err(raise!(py, SystemError, "frame does not exist"));
+    };
+    let locals = crate::frameobject::FrameObject::locals(py, &frame)?;
+    if (*locals).downcast_exact::<crate::locals_proxy::FrameLocalsProxy>().is_none() {
+        return Ok(locals);
     }
+    let snapshot = Dict::new(py)?;
+    snapshot.update(py, &locals)?;
+    Ok(snapshot.upcast())
 }
 
 fn get_aiter(py: Attached<'_>, object: &Object) -> PyResult<Ref<Object>> {

@@ -618,7 +618,7 @@ impl ByteArray {
             }
             raised
         })?;
-        let mut bytes = Vec::new();
+        let mut bytes = Vec::with_capacity(iterable.length_hint(py, 32)?.min(1 << 16));
         while let Some(item) = iter.iter_next(py)? {
             bytes.push(byte_value(py, &item, "byte must be in range(0, 256)")?);
         }

@@ -3,6 +3,7 @@ use crate::args::Args;
 use crate::builtins::numfmt;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyFloatObject;
+use crate::protocols::buffer::Buffer;
 use crate::typedef::CompareOp;
 use crate::{
     Bool, ByteArray, Bytes, Complex, Int, Object, PyResult, Str, Tuple, Type, mem, not_implemented, pytype, raise,
@@ -137,9 +138,7 @@ impl Float {
     }
 
     fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
-        if std::ptr::eq(ty, Self::type_object()) {
-            args.no_keywords(py, "float")?;
-        }
+        super::container::no_keywords_unless_subtype(py, ty, Self::type_object(), args, "float")?;
         crate::args::check_positional(py, "float", args.pos.len(), 0, 1)?;
         let Some(x) = args.pos.first() else { return Self::as_type(py, ty, 0.0) };
         if std::ptr::eq(ty, Self::type_object()) && x.downcast_exact::<Float>().is_some() {
@@ -150,23 +149,25 @@ impl Float {
 
     /// `float(x)` as a double.
     fn convert(py: Attached<'_>, x: &Object) -> PyResult<f64> {
+        let number = x.ty().number_methods();
+        if number.is_some_and(|number| number.nb_float.get().is_some() || number.nb_index.get().is_some()) {
+            return x.as_f64_by_method(py);
+        }
         let parsed = if let Some(text) = x.downcast::<Str>() {
             float::parse(&float::to_ascii_number(text.code_points()))
         } else if let Some(bytes) = x.downcast::<Bytes>() {
             float::parse(bytes.as_slice())
         } else if let Some(bytes) = x.downcast::<ByteArray>() {
             float::parse(&bytes.to_vec(py))
+        } else if Buffer::is_exporter(x) {
+            float::parse(&Buffer::contiguous(py, x)?.to_vec())
         } else {
-            let number = x.ty().number_methods();
-            if number.is_none_or(|number| number.nb_float.get().is_none() && number.nb_index.get().is_none()) {
-                return Err(raise!(
-                    py,
-                    TypeError,
-                    "float() argument must be a string or a real number, not '{}'",
-                    x.ty().name()
-                ));
-            }
-            return x.as_f64(py);
+            return Err(raise!(
+                py,
+                TypeError,
+                "float() argument must be a string or a real number, not '{}'",
+                x.ty().name()
+            ));
         };
         parsed.ok_or_else(|| match x.repr(py) {
             Ok(shown) => raise!(py, ValueError, "could not convert string to float: {shown}"),
@@ -270,7 +271,7 @@ impl Float {
         if modulus.is_some() {
             return Err(raise!(py, TypeError, "pow() 3rd argument not allowed unless all arguments are integers"));
         }
-        if base == 0.0 && exponent < 0.0 {
+        if base == 0.0 && exponent < 0.0 && exponent.is_finite() {
             return Err(raise!(py, ZeroDivisionError, "zero to a negative power"));
         }
         if base < 0.0 && base.is_finite() && exponent.is_finite() && exponent.fract() != 0.0 {

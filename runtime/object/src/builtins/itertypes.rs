@@ -36,12 +36,9 @@ pytype! {
     }
 }
 
-/// The value of the keyword `strict`, the only one allowed. Subtypes with their own `__init__` may take others.
-fn strict_argument(py: Attached<'_>, ty: &Type, own: &Type, args: Args<'_>, name: &str) -> PyResult<bool> {
+/// The value of the keyword `strict`, the only one allowed.
+fn strict_argument(py: Attached<'_>, args: Args<'_>, name: &str) -> PyResult<bool> {
     let mut strict = false;
-    if !args.names.is_empty() && !ptr::eq(ty, own) && super::container::overrides_init(ty, own) {
-        return Ok(false);
-    }
     for (key, value) in args.names.iter().zip(args.values) {
         match key.downcast::<Str>() {
             Some(key) if key.eq_str("strict") => strict = value.is_true(py)?,
@@ -102,7 +99,7 @@ fn next_row(
 
 impl Map {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Map>> {
-        let strict = strict_argument(py, ty, Map::type_object(), args, "map")?;
+        let strict = strict_argument(py, args, "map")?;
         let [function, iterables @ ..] = args.pos else {
             return Err(raise!(py, TypeError, "map() must have at least two arguments."));
         };
@@ -273,7 +270,7 @@ pytype! {
 
 impl Zip {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Zip>> {
-        let strict = strict_argument(py, ty, Zip::type_object(), args, "zip")?;
+        let strict = strict_argument(py, args, "zip")?;
         let iters = iterators(py, args.pos)?;
         // SAFETY: a fresh instance of a subtype.
         let this = unsafe { alloc(py, ty)?.cast_unchecked::<Zip>() };

@@ -67,6 +67,9 @@ impl<'a> Values<'a> {
     fn layout(&mut self, py: Attached<'_>, directive: &Directive) -> PyResult<(Flags, usize, Option<usize>)> {
         let mut flags = directive.flags;
         let width = self.amount(py, directive.width)?.unwrap_or(0);
+        if width == isize::MIN {
+            return Err(raise!(py, OverflowError, "width too big"));
+        }
         flags.left |= width < 0;
         let precision = self.amount(py, directive.precision)?;
         if precision.is_some_and(|precision| i32::try_from(precision).is_err()) {

@@ -140,7 +140,7 @@ impl Range {
     }
 
     fn construct(py: Attached<'_>, _ty: &Type, args: Args<'_>) -> PyResult<Ref<Range>> {
-        let exact = |value: &Object| value.index(py);
+        let exact = |value: &Object| value.index(py)?.exact(py);
         match *args.unpack(py, "range", 1, 3)? {
             [stop] => Range::new(py, int(py, 0)?, exact(stop)?, int(py, 1)?),
             [start, stop] => Range::new(py, exact(start)?, exact(stop)?, int(py, 1)?),

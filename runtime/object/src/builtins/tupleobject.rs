@@ -245,6 +245,7 @@ impl Tuple {
         if cached != -1 {
             return Ok(cached);
         }
+        let _depth = py.enter_recursive(" while hashing a tuple")?;
         let mut mix = TupleHash::new();
         for item in this.as_slice() {
             mix.add(item.hash(py)?);

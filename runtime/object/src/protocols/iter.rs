@@ -312,6 +312,10 @@ impl CallIter {
         let (Some(callable), Some(sentinel)) = (this.0.callable.get(), this.0.sentinel.get()) else { return Ok(None) };
         match callable.call0(py) {
             Ok(result) => {
+                if this.0.callable.get().is_none() {
+                    // The call used the iterator up.
+                    return Ok(None);
+                }
                 if sentinel.eq(py, &result)? {
                     Self::finish(this);
                     return Ok(None);

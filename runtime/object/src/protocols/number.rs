@@ -440,10 +440,11 @@ impl Object {
         if let Some(float) = self.downcast::<Float>() {
             return Ok(float.value());
         }
-        self.as_f64_slow(py)
+        self.as_f64_by_method(py)
     }
 
-    fn as_f64_slow(&self, py: Attached<'_>) -> PyResult<f64> {
+    /// [`Object::as_f64`] that asks subclasses of `float` for their own `__float__`.
+    pub(crate) fn as_f64_by_method(&self, py: Attached<'_>) -> PyResult<f64> {
         if let Some(int) = self.downcast_exact::<Int>() {
             return int.to_f64(py);
         }

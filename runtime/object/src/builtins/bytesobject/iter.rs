@@ -127,8 +127,8 @@ macro_rules! iterator {
             }
 
             fn reduce(py: Attached<'_>, this: &$ty) -> PyResult<Ref<Tuple>> {
-                let index = this.0.index.get();
-                reduce_iterator(py, this.0.live().map(Ref::upcast), index, || Ok(Tuple::empty(py).upcast()))
+                let live = || Some((this.0.live()?.upcast(), this.0.index.get()));
+                reduce_iterator(py, live, || Ok(Tuple::empty(py).upcast()))
             }
 
             fn set_state(py: Attached<'_>, this: &$ty, state: &Object) -> PyResult<()> {

@@ -139,7 +139,7 @@ impl DictIter {
             self.exhaust();
             return Ok(None);
         };
-        if self.left.get() == 0 && !reverse {
+        if self.left.get() == 0 {
             self.exhaust();
             return Err(raise!(py, RuntimeError, "dictionary keys changed during iteration"));
         }

@@ -61,16 +61,17 @@ pub(super) fn fromkeys(py: Attached<'_>, ty: &Type, args: [Option<&Object>; 2]) 
     let value = value.unwrap_or(&none);
     let result = ty.as_object().call0(py)?;
     if let Some(dict) = result.as_object().downcast_exact::<Dict>() {
-        let known: Option<Vec<Ref<Object>>> = if let Some(source) = iterable.downcast_exact::<Dict>() {
-            Some(source.items_snapshot(py).into_iter().map(|(key, _)| key).collect())
+        let known: Option<Vec<(Ref<Object>, isize)>> = if let Some(source) = iterable.downcast_exact::<Dict>() {
+            Some(source.keys_with_hashes(py))
         } else if let Some(set) = iterable.downcast_exact::<Set>() {
-            Some(set.to_vec(py))
+            Some(set.any().snapshot(py))
         } else {
-            iterable.downcast_exact::<FrozenSet>().map(|set| set.to_vec(py))
+            iterable.downcast_exact::<FrozenSet>().map(|set| set.any().snapshot(py))
         };
         if let Some(keys) = known {
-            for key in &keys {
-                dict.set(py, key, value)?;
+            for (key, hash) in &keys {
+                let old = dict.lock(py).insert(py, key, *hash, value.to_ref())?;
+                drop(old);
             }
             return Ok(result);
         }
@@ -183,7 +184,7 @@ impl Dict {
         loop {
             let (step, now) = {
                 let other = other.lock(py);
-                let now = (other.raw().ma_keys.get() as usize, other.table().count(), other.len());
+                let now = (other.raw().ma_keys.get() as usize, other.end(), other.len());
                 if shape.is_some_and(|shape| shape != now) {
                     return Err(raise!(py, RuntimeError, "dict mutated during update"));
                 }

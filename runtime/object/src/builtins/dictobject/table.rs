@@ -319,7 +319,9 @@ impl Locked<'_, Dict> {
     /// The pair at or before position `pos - 1`, and moves `*pos` before it.
     pub(super) fn step_back(&self, pos: &mut usize) -> Option<(Ref<Object>, Ref<Object>)> {
         let end = if let Some(values) = self.split() { values.len() } else { self.table().count() };
-        *pos = (*pos).min(end);
+        if *pos > end {
+            return None;
+        }
         while *pos > 0 {
             *pos -= 1;
             let mut at = *pos;

@@ -63,11 +63,10 @@ pytype! {
     }
 }
 
-/// `(iter, ([],))`: how an exhausted iterator is pickled.
-fn reduce_exhausted(py: Attached<'_>) -> PyResult<Ref<Tuple>> {
-    let iter = builtin(py, id!(py, iter))?;
+/// `(function, ([],))`: how an exhausted iterator is pickled.
+fn reduce_exhausted(py: Attached<'_>, function: &Object) -> PyResult<Ref<Tuple>> {
     let args = Tuple::from_slice(py, &[List::new(py)?.as_object()])?;
-    Tuple::from_slice(py, &[&iter, args.as_object()])
+    Tuple::from_slice(py, &[function, args.as_object()])
 }
 
 fn reduce_live(py: Attached<'_>, function: &Object, list: &List, index: isize) -> PyResult<Ref<Tuple>> {
@@ -128,9 +127,11 @@ impl ListIter {
     }
 
     fn reduce(py: Attached<'_>, this: &ListIter) -> PyResult<Ref<Tuple>> {
+        // Before the state is read: it may run Python code.
+        let function = builtin(py, id!(py, iter))?;
         match this.live() {
-            Some(list) => reduce_live(py, &*builtin(py, id!(py, iter))?, list, this.index.get()),
-            None => reduce_exhausted(py),
+            Some(list) => reduce_live(py, &function, list, this.index.get()),
+            None => reduce_exhausted(py, &function),
         }
     }
 
@@ -187,9 +188,10 @@ impl ListRevIter {
     }
 
     fn reduce(py: Attached<'_>, this: &ListRevIter) -> PyResult<Ref<Tuple>> {
+        let function = builtin(py, id!(py, reversed))?;
         match this.live() {
-            Some(list) => reduce_live(py, &*builtin(py, id!(py, reversed))?, list, this.index.get()),
-            None => reduce_exhausted(py),
+            Some(list) => reduce_live(py, &function, list, this.index.get()),
+            None => reduce_exhausted(py, &function),
         }
     }
 

@@ -93,7 +93,12 @@ impl List {
         let iter = iterable.iter(py)?;
         let hint = iterable.length_hint(py, 8)?;
         if let Some(wanted) = self.len().checked_add(hint).filter(|&wanted| wanted <= isize::MAX as usize / 8) {
-            self.lock(py).reserve(py, wanted)?;
+            let this = self.lock(py);
+            if this.items().is_null() && wanted > 0 {
+                this.reallocate(py, (wanted + 1) & !1)?;
+            } else {
+                this.reserve(py, wanted)?;
+            }
         }
         while let Some(item) = iter.iter_next(py)? {
             self.push(py, item)?;
@@ -142,6 +147,9 @@ impl List {
         let mut at = 0;
         while let (Some(left), Some(right)) = (this.get(py, at), other.get(py, at)) {
             if !left.eq(py, &right)? {
+                if at >= this.len() || at >= other.len() {
+                    break;
+                }
                 return match op {
                     CompareOp::Eq => verdict(false),
                     CompareOp::Ne => verdict(true),

@@ -124,7 +124,7 @@ impl AnySet {
     /// The items that are in `other`, too.
     pub(super) fn intersection(&self, py: Attached<'_>, other: &Object) -> PyResult<Ref<AnySet>> {
         if ptr::eq(self.as_object(), other) {
-            return self.copy(py);
+            return self.copy_as(py, self.base_type());
         }
         let result = alloc_set(py, self.base_type())?;
         if let Some(other) = other.downcast::<AnySet>() {
@@ -192,6 +192,11 @@ impl AnySet {
                     let removed = self.lock(py).remove(py, &item, hash)?;
                     drop(removed);
                 }
+            }
+        } else if let Some(dict) = other.downcast_exact::<Dict>() {
+            for (key, hash) in dict.keys_with_hashes(py) {
+                let removed = self.lock(py).remove(py, &key, hash)?;
+                drop(removed);
             }
         } else {
             let iter = other.iter(py)?;
@@ -262,7 +267,7 @@ impl AnySet {
 
     pub(super) fn intersection_of(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<AnySet>> {
         args.no_keywords(py, "intersection")?;
-        let Some((first, rest)) = args.pos.split_first() else { return self.copy(py) };
+        let Some((first, rest)) = args.pos.split_first() else { return self.copy_as(py, self.base_type()) };
         rest.iter().try_fold(self.intersection(py, first)?, |result, other| result.intersection(py, other))
     }
 
@@ -275,7 +280,7 @@ impl AnySet {
 
     pub(super) fn difference_of(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<AnySet>> {
         args.no_keywords(py, "difference")?;
-        let Some((first, rest)) = args.pos.split_first() else { return self.copy(py) };
+        let Some((first, rest)) = args.pos.split_first() else { return self.copy_as(py, self.base_type()) };
         let result = self.difference(py, first)?;
         for other in rest {
             result.difference_update(py, other)?;

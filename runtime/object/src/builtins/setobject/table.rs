@@ -127,7 +127,7 @@ pub(super) fn hash_item(py: Attached<'_>, item: &Object) -> PyResult<isize> {
 }
 
 /// The content of a set at one moment: items with their hashes, in table order.
-pub(super) type Items = Vec<(Ref<Object>, isize)>;
+pub(crate) type Items = Vec<(Ref<Object>, isize)>;
 
 impl AnySet {
     #[inline(always)]
@@ -182,7 +182,7 @@ impl AnySet {
     }
 
     /// The items with their hashes at one moment.
-    pub(super) fn snapshot(&self, py: Attached<'_>) -> Items {
+    pub(crate) fn snapshot(&self, py: Attached<'_>) -> Items {
         let this = self.lock(py);
         let mut items = Vec::with_capacity(this.len());
         let mut pos = 0;

@@ -1,7 +1,7 @@
 //! [`StrBuilder`]: text that grows at its end and widens when a larger character comes.
 use super::{Str, StrData, base};
 use crate::PyResult;
-use crate::handle::{Attached, Ref};
+use crate::handle::{Attached, Layout, Ref};
 
 /// Text under construction; the basis of `PyUnicodeWriter`.
 #[derive(Clone)]
@@ -9,6 +9,8 @@ pub struct StrBuilder {
     buffer: Buffer,
     /// The "or" of all characters, so that the result gets the narrowest kind.
     all: u32,
+    /// The string that the text began with, to be the result if nothing follows.
+    whole: Option<Ref<Str>>,
 }
 
 #[derive(Clone)]
@@ -26,12 +28,12 @@ impl Default for StrBuilder {
 
 impl StrBuilder {
     pub const fn new() -> Self {
-        StrBuilder { buffer: Buffer::One(Vec::new()), all: 0 }
+        StrBuilder { buffer: Buffer::One(Vec::new()), all: 0, whole: None }
     }
 
     /// Room for `capacity` Latin-1 characters. A bound of 64 Ki keeps hostile sizes harmless.
     pub fn with_capacity(capacity: usize) -> Self {
-        StrBuilder { buffer: Buffer::One(Vec::with_capacity(capacity.min(1 << 16))), all: 0 }
+        StrBuilder { buffer: Buffer::One(Vec::with_capacity(capacity.min(1 << 16))), all: 0, whole: None }
     }
 
     /// Characters so far.
@@ -149,6 +151,9 @@ impl StrBuilder {
         if start >= end {
             return;
         }
+        if self.is_empty() && end - start == text.len() && text.as_object().downcast_exact::<Str>().is_some() {
+            self.whole = Some(text.to_ref());
+        }
         match text.data() {
             StrData::Ascii(units) | StrData::Latin1(units) => self.push_latin1(&units[start..end]),
             StrData::Ucs2(units) => {
@@ -174,6 +179,7 @@ impl StrBuilder {
 
     /// Drops characters from the end.
     pub fn truncate(&mut self, len: usize) {
+        self.whole = None;
         match &mut self.buffer {
             Buffer::One(units) => units.truncate(len),
             Buffer::Two(units) => units.truncate(len),
@@ -189,6 +195,11 @@ impl StrBuilder {
 
     /// The text as a string.
     pub fn finish(self, py: Attached<'_>) -> PyResult<Ref<Str>> {
+        if let Some(whole) = &self.whole
+            && whole.len() == self.len()
+        {
+            return Ok(whole.clone());
+        }
         match &self.buffer {
             Buffer::One(units) => Str::from_units_max(py, units, self.all),
             Buffer::Two(units) => Str::from_units_max(py, units, self.all),

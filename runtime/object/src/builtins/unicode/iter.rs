@@ -119,26 +119,22 @@ impl StrIterObject {
     }
 
     fn reduce(&self, py: Attached<'_>) -> PyResult<Ref<Tuple>> {
-        reduce_iterator(
-            py,
-            self.seq.get().map(Ref::upcast).filter(|_| self.index.get() != ENDED),
-            self.index.get(),
-            || Ok(Str::empty().upcast()),
-        )
+        let live = || Some((self.seq.get().filter(|_| self.index.get() != ENDED)?.upcast(), self.index.get()));
+        reduce_iterator(py, live, || Ok(Str::empty().upcast()))
     }
 }
 
-/// `(iter, (sequence,), index)`, or `(iter, (empty,))` of an exhausted iterator.
+/// `(iter, (sequence,), index)`, or `(iter, (empty,))` of an exhausted iterator. The state is read last, because
+/// finding `iter` may run Python code.
 pub(crate) fn reduce_iterator(
     py: Attached<'_>,
-    sequence: Option<Ref<Object>>,
-    index: isize,
+    live: impl FnOnce() -> Option<(Ref<Object>, isize)>,
     empty: impl FnOnce() -> PyResult<Ref<Object>>,
 ) -> PyResult<Ref<Tuple>> {
     let iter = crate::hooks::hooks().import;
     let iter = iter(py, "builtins")?.get_attr(py, crate::id!(py, "iter"))?;
-    match sequence {
-        Some(sequence) => {
+    match live() {
+        Some((sequence, index)) => {
             let (args, index) = (Tuple::from_slice(py, &[&sequence])?, index.into_object(py)?);
             Tuple::from_slice(py, &[&iter, args.as_object(), &index])
         }
