@@ -46,6 +46,8 @@ impl Type {
         }
         if !self.is_heap() {
             self.add_flags(Py_TPFLAGS_IMMUTABLETYPE);
+            // Counting references to `int` or `object` would make every thread write the same word.
+            crate::mode::make_immortal(self.as_object());
         }
         self.set_base_and_type(py)?;
         self.set_new(py)?;
