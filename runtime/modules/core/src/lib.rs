@@ -12,6 +12,7 @@ pub mod randommodule;
 pub mod sremodule;
 pub mod stringmodule;
 pub mod structmodule;
+pub mod testinternalmodule;
 pub mod tokenizemodule;
 pub mod typesmodule;
 pub mod weakrefmodule;
@@ -37,6 +38,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_sre" sremodule "The engine of regular expressions.";
         "_string" stringmodule "The parser of format strings.";
         "_struct" structmodule "Conversion between values and packed bytes.";
+        "_testinternalcapi" testinternalmodule "Questions of CPython's tests about the runtime's insides.";
         "_tokenize" tokenizemodule "The token iterator.";
         "_types" typesmodule "Classes without a name in builtins.";
         "_weakref" weakrefmodule "Weak references.";

@@ -3,9 +3,10 @@ use crate::args::{Args, Signature};
 use crate::builtins::{floatobject, numfmt};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Py_complex, PyComplexObject};
-use crate::typedef::CompareOp;
+use crate::typedef::{CompareOp, member};
 use crate::{Bool, Float, Int, Object, PyResult, Str, Tuple, Type, id, mem, not_implemented, pytype, raise};
 use krait_text::float;
+use std::mem::offset_of;
 
 /// A complex number.
 #[repr(transparent)]
@@ -39,10 +40,10 @@ pytype! {
             noargs "__getnewargs__" => Complex::getnewargs, "($self, /)", "";
             o "__format__" => Complex::format, "($self, format_spec, /)", "Formats by a format specification.";
         },
-        getset: {
-            "real" => Complex::get_real, "The real part.";
-            "imag" => Complex::get_imag, "The imaginary part.";
-        },
+        members: [
+            member("real\0", Py_T_DOUBLE, offset_of!(PyComplexObject, cval), Py_READONLY, c"the real part of a complex number"),
+            member("imag\0", Py_T_DOUBLE, offset_of!(PyComplexObject, cval) + size_of::<f64>(), Py_READONLY, c"the imaginary part of a complex number"),
+        ],
     }
 }
 
@@ -444,13 +445,6 @@ impl Complex {
         numfmt::format_complex(py, this, numfmt::spec_text(py, spec)?)
     }
 
-    fn get_real(_: Attached<'_>, this: &Complex) -> f64 {
-        this.value().0
-    }
-
-    fn get_imag(_: Attached<'_>, this: &Complex) -> f64 {
-        this.value().1
-    }
 }
 
 /// Whether an object converts to a float.

@@ -112,11 +112,8 @@ impl Property {
         // A subclass has a `__doc__` of its own; the instance's must hide it.
         let value = text.unwrap_or_else(crate::none);
         match this.as_object().set_attr(py, id!(py, __doc__), Some(&value)) {
-            Err(raised) if this.0.getter_doc.get() != 0 && raised.matches(py, crate::exc::AttributeError()) => {
-                raised.clear(py);
-                Ok(())
-            }
-            Err(raised) if value.is_none() && raised.matches(py, crate::exc::AttributeError()) => {
+            // A class without room for the text does without, unless the text is the getter's.
+            Err(raised) if this.0.getter_doc.get() == 0 && raised.matches(py, crate::exc::AttributeError()) => {
                 raised.clear(py);
                 Ok(())
             }

@@ -68,8 +68,9 @@ unsafe extern "C" fn super_vectorcall(
 /// The type in whose MRO `super(class, object)` looks: `object` itself for class methods, else its type.
 pub fn check(py: Attached<'_>, class: &Type, object: &Object) -> PyResult<Ref<Type>> {
     let object_class = object.downcast::<Type>();
+    // A custom `mro()` may have left a class out of its own MRO.
     if let Some(candidate) = object_class
-        && candidate.is_subtype_of(class)
+        && candidate.derives_from(class)
     {
         return Ok(candidate.to_ref());
     }

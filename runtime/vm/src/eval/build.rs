@@ -152,8 +152,12 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn SET_ADD(&mut self) -> Step {
         self.save();
-        // SAFETY: the compiler puts a set there.
-        let set: &Set = unsafe { self.object(self.arg() + 1).cast_unchecked() };
+        // The set of annotations that were reached has a name, which a program may bind to anything.
+        let target = self.object(self.arg() + 1);
+        let Some(set) = target.downcast::<Set>() else {
+            let given = target.ty().name();
+            return Err(raise!(self.py, TypeError, "__conditional_annotations__ must be a set, not '{given}'").into());
+        };
         set.add(self.py, self.object(1))?;
         self.drop_top();
         Ok(1)
@@ -191,8 +195,12 @@ impl Eval<'_> {
 
     pub(super) fn SET_UPDATE(&mut self) -> Step {
         self.save();
-        // SAFETY: the compiler puts a set there.
-        let set: &Set = unsafe { self.object(self.arg() + 1).cast_unchecked() };
+        // The set of annotations that were reached has a name, which a program may bind to anything.
+        let target = self.object(self.arg() + 1);
+        let Some(set) = target.downcast::<Set>() else {
+            let given = target.ty().name();
+            return Err(raise!(self.py, TypeError, "__conditional_annotations__ must be a set, not '{given}'").into());
+        };
         set.update(self.py, self.object(1))?;
         self.drop_top();
         Ok(1)

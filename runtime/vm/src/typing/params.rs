@@ -357,22 +357,17 @@ impl TypeVar {
         let pos = args.unpack(py, "__typing_prepare_subst__", 2, 2)?;
         let (alias, given) = (pos[0], pos[1]);
         let params = alias.get_attr(py, id!(py, __parameters__))?;
-        let Some(given_items) = given.downcast::<Tuple>() else {
-            let name = given.ty().name();
-            return Err(raise!(py, TypeError, "__typing_prepare_subst__() argument 2 must be tuple, not {name}"));
-        };
+        let len = given.sequence_len(py)?;
         let index = params.collect(py)?.iter().position(|param| param.is(this)).unwrap_or(0);
-        if index < given_items.len() {
+        if index < len {
             return Ok(given.to_ref());
         }
         let default = Self::default(py, this)?;
-        if index > given_items.len() || default.is(no_default()) {
+        if index > len || default.is(no_default()) {
             let alias = alias.str(py)?;
             return Err(raise!(py, TypeError, "Too few arguments for {alias}"));
         }
-        let mut items: Vec<Ref<Object>> = given_items.as_slice().iter().map(|item| item.to_ref()).collect();
-        items.push(default);
-        Ok(Tuple::from_vec(py, items)?.upcast())
+        given.sequence_concat(py, Tuple::from_vec(py, vec![default])?.as_object())
     }
 }
 

@@ -129,7 +129,7 @@ pub unsafe fn read_member(py: Attached<'_>, base: *mut c_char, def: &PyMemberDef
                         py,
                         AttributeError,
                         "'{}' object has no attribute '{}'",
-                        object.ty().name(),
+                        object.ty().full_name(),
                         c_text(def.name)
                     ))
                 }

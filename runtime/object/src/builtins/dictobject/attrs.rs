@@ -144,6 +144,11 @@ pub fn is_instance_dict_empty(object: &Object) -> bool {
     }
 }
 
+/// Whether the object's attributes lie in the object itself.
+pub fn has_inline_values(object: &Object) -> bool {
+    inline_values(object).is_some_and(Values::is_valid)
+}
+
 /// The object's dict, made on first use. Callers know that the type gives its instances one.
 pub fn materialize_dict(py: Attached<'_>, object: &Object) -> PyResult<Ref<Dict>> {
     let Some(slot) = dict_slot(object) else { return Err(py.bad_internal_call()) };

@@ -13,7 +13,7 @@ mod views;
 mod watch;
 
 pub use attrs::{
-    clear_instance_dict, dict_slot, init_inline_values, inline_get, inline_index_of, inline_set, inline_value_offset,
+    clear_instance_dict, dict_slot, has_inline_values, init_inline_values, inline_get, inline_index_of, inline_set, inline_value_offset,
     inline_values_bytes, instance_del_attr, instance_dict, instance_get_attr, instance_set_attr,
     is_instance_dict_empty, materialize_dict, set_instance_dict, visit_instance_dict,
 };
@@ -122,6 +122,16 @@ impl Dict {
 
     /// The table. Without the lock, its memory stays as it is until the next quiescent point.
     #[inline(always)]
+    /// Whether all keys are exact strings, as far as the table tells.
+    pub fn has_text_keys(&self) -> bool {
+        self.table().is_text()
+    }
+
+    /// Whether the dict shares its keys with other instances of a class.
+    pub fn has_split_table(&self) -> bool {
+        matches!(self.table().kind(), keys::Kind::Shared)
+    }
+
     fn table(&self) -> &Keys {
         // SAFETY: [published], [quiescent]: `ma_keys` always points to a table.
         unsafe { Keys::from_raw(self.0.ma_keys.load(Acquire)) }

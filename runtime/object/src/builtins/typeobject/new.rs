@@ -106,7 +106,8 @@ fn same_slots_added(a: &Type, b: &Type) -> bool {
 
 /// Whether instances of one type can become instances of the other: for `__class__` and `__bases__`.
 pub(crate) fn check_compatible_base(py: Attached<'_>, old: &Type, new: &Type, what: &str) -> PyResult<()> {
-    let dealloc = |ty: &Type| ty.0.tp_dealloc.get().map(|f| f as usize);
+    // Collected objects lie behind another header than others.
+    let dealloc = |ty: &Type| (ty.is_gc(), ty.0.tp_free.get().map(|f| f as usize));
     if dealloc(old) != dealloc(new) {
         return Err(raise!(
             py,

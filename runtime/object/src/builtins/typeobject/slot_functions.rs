@@ -484,10 +484,11 @@ pub unsafe extern "C" fn slot_tp_richcompare(this: *mut PyObject, other: *mut Py
         Some(method) if method.ty().has_feature(Py_TPFLAGS_METHOD_DESCRIPTOR) => method.call_pos(py, &[this, other]),
         Some(method) => match bind_found(py, this, &method) {
             Ok(bound) => bound.call_pos(py, &[other]),
-            Err(raised) => {
+            Err(raised) if raised.matches(py, crate::exc::AttributeError()) => {
                 raised.clear(py);
                 Ok(crate::not_implemented())
             }
+            Err(raised) => Err(raised),
         },
     };
     ret_object(py, result)

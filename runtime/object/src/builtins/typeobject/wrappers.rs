@@ -13,21 +13,33 @@ use std::ptr;
 
 /// The arguments, when there are between `min` and `N` of them; missing ones are `None`.
 fn unpack<'a, const N: usize>(py: Attached<'_>, args: *mut PyObject, min: usize) -> PyResult<[Option<&'a Object>; N]> {
+    unpack_worded::<N, false>(py, args, min)
+}
+
+fn unpack_worded<'a, const N: usize, const EXACT: bool>(
+    py: Attached<'_>,
+    args: *mut PyObject,
+    min: usize,
+) -> PyResult<[Option<&'a Object>; N]> {
     // SAFETY: [slot-contract]: wrappers are called with a tuple.
     let args = unsafe { &*args.cast::<Tuple>() };
     let mut found = [None; N];
-    check_positional(py, "", args.len(), min, N).map_err(|raised| reword(py, raised, args.len(), min, N))?;
+    check_positional(py, "", args.len(), min, N).map_err(|raised| reword::<EXACT>(py, raised, args.len(), min, N))?;
     for (place, arg) in found.iter_mut().zip(args.as_slice()) {
         *place = Some(*arg);
     }
     Ok(found)
 }
 
-fn reword(py: Attached<'_>, raised: Raised, given: usize, min: usize, max: usize) -> Raised {
-    if min != max {
+fn reword<const EXACT: bool>(py: Attached<'_>, raised: Raised, given: usize, min: usize, max: usize) -> Raised {
+    // Of the wrappers with an optional argument only `__get__` counts as functions do.
+    if min != max && !EXACT {
         return raised;
     }
     raised.clear(py);
+    if min != max {
+        return raise!(py, TypeError, "expected {min} or {max} arguments, got {given}");
+    }
     let plural = if min == 1 { "" } else { "s" };
     raise!(py, TypeError, "expected {min} argument{plural}, got {given}")
 }
@@ -106,12 +118,12 @@ wrappers! {
     fn wrap_binaryfunc_l(py, this, args, f: binaryfunc) { Ok(f(this, one(py, args)?.as_ptr())) }
     fn wrap_binaryfunc_r(py, this, args, f: binaryfunc) { Ok(f(one(py, args)?.as_ptr(), this)) }
     fn wrap_ternaryfunc(py, this, args, f: ternaryfunc) {
-        let [other, third] = unpack::<2>(py, args, 1)?;
+        let [other, third] = unpack_worded::<2, true>(py, args, 1)?;
         let other = other.unwrap_or(crate::none_borrowed());
         Ok(f(this, other.as_ptr(), third.unwrap_or(crate::none_borrowed()).as_ptr()))
     }
     fn wrap_ternaryfunc_r(py, this, args, f: ternaryfunc) {
-        let [other, third] = unpack::<2>(py, args, 1)?;
+        let [other, third] = unpack_worded::<2, true>(py, args, 1)?;
         let other = other.unwrap_or(crate::none_borrowed());
         Ok(f(other.as_ptr(), this, third.unwrap_or(crate::none_borrowed()).as_ptr()))
     }

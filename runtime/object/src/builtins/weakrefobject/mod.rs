@@ -230,10 +230,16 @@ impl WeakRef {
     fn repr(&self, py: Attached<'_>, what: &str) -> PyResult<Ref<Str>> {
         let me = self.as_ptr();
         let Some(object) = self.get() else { return Str::new(py, &format!("<{what} at {me:p}; dead>")) };
-        let ty = object.as_object().ty().name().into_owned();
+        let ty = object.as_object().ty().full_name();
         let at = object.as_ptr();
         let name = match what {
-            "weakref" => object.as_object().get_attr_opt(py, id!(py, __name__))?,
+            "weakref" => match object.as_object().get_attr_opt(py, id!(py, __name__)) {
+                Ok(name) => name,
+                Err(raised) => {
+                    raised.clear(py);
+                    None
+                }
+            },
             _ => None,
         };
         match name.as_ref().and_then(|name| name.as_object().downcast::<Str>()) {

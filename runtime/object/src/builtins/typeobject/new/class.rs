@@ -100,6 +100,10 @@ pub fn type_new(
     let base = super::best_base(py, &bases)?;
     let dict = dict.copy(py)?;
     let plan = plan_slots(py, name, base, &bases, &dict)?;
+    if !dict.has_text_keys() && dict.items_snapshot(py).iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none()) {
+        let text = format!("non-string key in the __dict__ of class {name}");
+        (hooks::hooks().warn)(py, crate::exc::RuntimeWarning(), &text, 1)?;
+    }
     let ty = allocate(py, winner, name, &bases, base, &dict, &plan)?;
     set_attributes(py, &ty, name, base, &dict, &plan)?;
     ty.ready(py)?;
@@ -382,6 +386,7 @@ fn set_names(py: Attached<'_>, ty: &Type) -> PyResult<()> {
 /// Calls `super(ty, ty).__init_subclass__(**kwargs)`.
 fn init_subclass(py: Attached<'_>, ty: &Type, kwargs: Option<&Dict>) -> PyResult<()> {
     let name = id!(py, __init_subclass__);
+    drop(crate::builtins::superobject::check(py, ty, ty.as_object())?);
     for class in ty.mro().iter().skip(1) {
         let Some(found) = (match class.dict() {
             Some(dict) => dict.get(py, name.as_object())?,
