@@ -1,15 +1,28 @@
 //! Issuing warnings: the native half of `warnings`.
 //!
-//! The filters live in the `_py_warnings` module of the standard library; while that is not imported, warnings are
-//! dropped, as during start-up nobody could have asked for them.
+//! The filters live in the `_py_warnings` module of the standard library, which the first warning imports. During
+//! start-up warnings are dropped, as nobody could have asked for them yet.
 use crate::interp::current;
 use krait_object::args::Args;
 use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, functions, id};
+use std::sync::atomic::Ordering;
 
 fn module(py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
-    match current(py).modules.get() {
-        Some(modules) => Ok(modules.get_str(py, "_py_warnings")),
-        None => Ok(None),
+    let Some(modules) = current(py).modules.get() else { return Ok(None) };
+    if let Some(found) = modules.get_str(py, "_py_warnings") {
+        // While it is being imported it cannot show anything yet.
+        return Ok(if found.get_attr_opt(py, id!(py, warn_explicit))?.is_some() { Some(found) } else { None });
+    }
+    // Before the program runs nobody could have asked for warnings, and at the end nothing can be imported any more.
+    if modules.get_str(py, "__main__").is_none() || current(py).finalizing.load(Ordering::Acquire) {
+        return Ok(None);
+    }
+    match (krait_object::hooks::hooks().import)(py, "_py_warnings") {
+        Ok(found) => Ok(Some(found)),
+        Err(raised) => {
+            raised.clear(py);
+            Ok(None)
+        }
     }
 }
 

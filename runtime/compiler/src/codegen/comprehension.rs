@@ -107,11 +107,18 @@ impl<'a> Codegen<'a> {
         let symbols: Vec<(Name, Symbol)> = self.table.blocks[id].symbols.iter().map(|(n, s)| (n.clone(), *s)).collect();
         for (name, symbol) in symbols {
             let bound = symbol.flags & def::LOCAL != 0 && symbol.flags & def::NONLOCAL == 0;
-            if !bound && !in_class {
-                continue;
-            }
             let outer = self.table.blocks[outer_id].symbols.get(&name).copied();
             let outer_scope = outer.unwrap_or_default().scope;
+            if !bound && !in_class {
+                // Another comprehension's variable of that name is none of this one's.
+                if matches!(symbol.scope, Scope::GlobalImplicit | Scope::GlobalExplicit)
+                    && matches!(outer_scope, Scope::Local | Scope::Cell)
+                {
+                    self.table.blocks[outer_id].symbols.insert(name.clone(), symbol);
+                    state.symbols.push((name, outer));
+                }
+                continue;
+            }
             let differs = symbol.scope != outer_scope
                 && symbol.scope != Scope::Free
                 && !(symbol.scope == Scope::Cell && outer_scope == Scope::Free);

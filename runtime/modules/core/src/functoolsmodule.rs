@@ -271,6 +271,7 @@ pytype! {
             "obj" => |_: Attached<'_>, this: &KeyObject| this.object.get(),
                 |_: Attached<'_>, this: &KeyObject, value: Option<&Object>| -> PyResult<()> { drop(this.object.replace(value.map(|value| value.to_ref()))); Ok(()) },
                 "Value wrapped by a key function.";
+            "__text_signature__" => |_: Attached<'_>, _: &KeyObject| "(obj)", "";
         },
     }
 }

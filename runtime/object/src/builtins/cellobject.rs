@@ -24,7 +24,6 @@ crate::pytype! {
             tp_dealloc = Cell::dealloc,
             tp_repr = Cell::repr,
             tp_richcompare = Cell::richcompare,
-            raw tp_hash = Some(cell_hash),
             tp_traverse = Cell::traverse,
             tp_clear = Cell::clear_slot,
             constructor = Cell::construct,
@@ -33,14 +32,6 @@ crate::pytype! {
             "cell_contents" => Cell::contents, Cell::set_contents, "The variable's value.";
         },
     }
-}
-
-/// Cells compare by content and are not hashable.
-unsafe extern "C" fn cell_hash(this: *mut crate::layout::PyObject) -> isize {
-    // SAFETY: [slot-contract].
-    let (py, this) = unsafe { (Attached::from_tls(), Object::from_ptr(this)) };
-    let _raised = raise!(py, TypeError, "unhashable type: '{}'", this.ty().name());
-    -1
 }
 
 impl Cell {

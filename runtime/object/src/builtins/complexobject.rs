@@ -444,7 +444,6 @@ impl Complex {
     fn format(py: Attached<'_>, this: &Complex, spec: &Object) -> PyResult<Ref<Str>> {
         numfmt::format_complex(py, this, numfmt::spec_text(py, spec)?)
     }
-
 }
 
 /// Whether an object converts to a float.

@@ -277,7 +277,9 @@ pub fn type_repr(py: Attached<'_>, object: &Object) -> PyResult<String> {
 
 fn list_repr(py: Attached<'_>, list: &List) -> PyResult<String> {
     let mut parts = Vec::new();
-    for item in list.to_vec(py) {
+    for at in 0..list.len() {
+        // The `__repr__` of an item may shorten the list.
+        let Some(item) = list.get(py, at) else { return Err(raise!(py, IndexError, "list index out of range")) };
         parts.push(type_repr(py, &item)?);
     }
     Ok(format!("[{}]", parts.join(", ")))
@@ -291,6 +293,7 @@ fn push_unique(found: &mut Vec<Ref<Object>>, item: &Object) {
 
 /// The type variables in `args`, each once, in order (`_Py_make_parameters`).
 pub fn make_parameters(py: Attached<'_>, args: &Tuple) -> PyResult<Ref<Tuple>> {
+    let _depth = py.enter_recursive(" in __parameter__ calculation")?;
     let mut found = Vec::new();
     for arg in args.as_slice() {
         // The attributes of a bare class are descriptors of its instances.

@@ -4,6 +4,7 @@ use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_bytecode::oparg::SpecialMethod;
 use krait_object::superobject::{self, Super};
+use krait_object::typeobject::slots::PyObject_GenericGetAttr;
 use krait_object::{Layout, Object, Str, Type, id, raise};
 
 pub(super) const ATTR_SKIP: isize = 1 + Opcode::LOAD_ATTR.cache_entries() as isize;
@@ -81,7 +82,11 @@ impl Eval<'_> {
         {
             let start = superobject::check(py, class, this)?;
             let mut unbound = false;
-            let flag = (arg & 1 != 0).then_some(&mut unbound);
+            // A class as the object gets what it finds unbound, and other objects may have ways of their own.
+            let plain = this.ty().as_type().tp_getattro.get().is_some_and(|getattro| {
+                std::ptr::fn_addr_eq(getattro, PyObject_GenericGetAttr as krait_object::layout::getattrofunc)
+            });
+            let flag = (arg & 1 != 0 && plain).then_some(&mut unbound);
             if let Some(found) = superobject::lookup_after(py, class, this, &start, name, flag)? {
                 drop(start);
                 return Ok(self.finish_super(found, unbound));

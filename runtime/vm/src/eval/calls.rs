@@ -5,7 +5,7 @@ use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::args::Args;
 use krait_object::layout::*;
-use krait_object::{Attached, Dict, Function, Layout, Method, Object, PyResult, Raised, Ref, Tuple, raise};
+use krait_object::{Attached, Dict, Function, Layout, Method, Object, PyResult, Raised, Ref, Str, Tuple, raise};
 
 pub(super) const CALL_SKIP: isize = 1 + Opcode::CALL.cache_entries() as isize;
 const EX_SKIP: isize = 1;
@@ -306,10 +306,24 @@ impl Eval<'_> {
                 2 => drop(func.kwdefaults_slot().replace(Some(value.cast_unchecked()))),
                 4 => drop(func.annotations_slot().replace(Some(value))),
                 8 => drop(func.closure_slot().replace(Some(value.cast_unchecked()))),
-                _ => drop(func.annotate_slot().replace(Some(value))),
+                _ => {
+                    if let Some(annotate) = value.as_object().downcast_exact::<Function>() {
+                        name_annotate(self.py, func, annotate)?;
+                    }
+                    drop(func.annotate_slot().replace(Some(value)));
+                }
             }
         }
         self.push(function);
         Ok(1)
     }
+}
+
+/// An annotations function is compiled before the function that it belongs to has a name to lend.
+fn name_annotate(py: Attached<'_>, func: &Function, annotate: &Function) -> PyResult<()> {
+    if let Some(owner) = func.qualname_slot().get() {
+        let qualname = Str::new(py, &format!("{owner}.__annotate__"))?;
+        drop(annotate.qualname_slot().replace(Some(qualname)));
+    }
+    Ok(())
 }

@@ -480,7 +480,6 @@ macro_rules! part {
                     tp_repr = $ty::repr,
                     tp_richcompare = $ty::richcompare,
                     tp_new = $ty::construct,
-                    raw tp_hash = Some(unhashable),
                     raw tp_weaklistoffset = offset_of!(PartObject, weakrefs) as isize,
                 },
                 methods: {
@@ -546,13 +545,6 @@ macro_rules! part {
 
 part!(ParamSpecArgs, ParamSpecArgs_Type, "typing.ParamSpecArgs", "paramspecargs", ".args");
 part!(ParamSpecKwargs, ParamSpecKwargs_Type, "typing.ParamSpecKwargs", "paramspeckwargs", ".kwargs");
-
-unsafe extern "C" fn unhashable(this: *mut PyObject) -> isize {
-    // SAFETY: [slot-contract].
-    let (py, this) = unsafe { (Attached::from_tls(), Object::from_ptr(this)) };
-    let _raised = raise!(py, TypeError, "unhashable type: '{}'", this.ty().short_name());
-    -1
-}
 
 /// A function that gives a known value.
 #[repr(C)]

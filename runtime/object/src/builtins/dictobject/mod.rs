@@ -13,8 +13,8 @@ mod views;
 mod watch;
 
 pub use attrs::{
-    clear_instance_dict, dict_slot, has_inline_values, init_inline_values, inline_get, inline_index_of, inline_set, inline_value_offset,
-    inline_values_bytes, instance_del_attr, instance_dict, instance_get_attr, instance_set_attr,
+    clear_instance_dict, dict_slot, has_inline_values, init_inline_values, inline_get, inline_index_of, inline_set,
+    inline_value_offset, inline_values_bytes, instance_del_attr, instance_dict, instance_get_attr, instance_set_attr,
     is_instance_dict_empty, materialize_dict, set_instance_dict, visit_instance_dict,
 };
 pub use iter::{

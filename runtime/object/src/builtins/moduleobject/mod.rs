@@ -342,7 +342,12 @@ impl Module {
                 let format = crate::Int::from_i64(py, 1)?;
                 let result = annotate.call_pos(py, &[format.as_object()])?;
                 if result.as_object().downcast::<Dict>().is_none() {
-                    return Err(raise!(py, TypeError, "__annotate__() must return a dict, not {}", result.ty().name()));
+                    return Err(raise!(
+                        py,
+                        TypeError,
+                        "__annotate__ returned non-dict of type '{}'",
+                        result.ty().name()
+                    ));
                 }
                 result
             }

@@ -25,7 +25,8 @@ pub(super) fn get_annotate(py: Attached<'_>, ty: &Type) -> PyResult<Ref<Object>>
     if !ty.is_heap() {
         return Err(raise!(py, AttributeError, "type object '{}' has no attribute '__annotate__'", ty.name()));
     }
-    for name in [id!(py, __annotate_func__), id!(py, __annotate__)] {
+    // A function that the class body names `__annotate__` comes before the compiler's.
+    for name in [id!(py, __annotate__), id!(py, __annotate_func__)] {
         if let Some(found) = own(py, ty, name)? {
             return bind(py, ty, found);
         }
@@ -71,7 +72,7 @@ pub(super) fn get_annotations(py: Attached<'_>, ty: &Type) -> PyResult<Ref<Objec
         let format = Int::from_i64(py, 1)?;
         let result = annotate.call_pos(py, &[format.as_object()])?;
         if result.as_object().downcast::<Dict>().is_none() {
-            return Err(raise!(py, TypeError, "__annotate__() must return a dict, not {}", result.ty().name()));
+            return Err(raise!(py, TypeError, "__annotate__ returned non-dict of type '{}'", result.ty().name()));
         }
         result
     };

@@ -185,6 +185,13 @@ pub(super) fn set_qualname(py: Attached<'_>, this: &Type, value: Option<&Object>
     Ok(())
 }
 
+/// `__flags__`. The classes of modules, which name their module, are heap types in the reference, and `copyreg` takes
+/// the first class that is none for the one that holds an object's state.
+pub(super) fn get_flags(_py: Attached<'_>, this: &Type) -> std::ffi::c_ulong {
+    let flags = this.0.tp_flags.get();
+    if this.name().contains('.') { flags | Py_TPFLAGS_HEAPTYPE } else { flags }
+}
+
 pub(super) fn get_bases(py: Attached<'_>, this: &Type) -> PyResult<Ref<Tuple>> {
     match this.bases_tuple() {
         Some(bases) => Ok(bases.to_ref()),

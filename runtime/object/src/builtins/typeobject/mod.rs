@@ -88,6 +88,7 @@ pytype! {
             "__qualname__" => getset::get_qualname, getset::set_qualname, "";
             "__bases__" => getset::get_bases, update::set_bases, "";
             "__mro__" => getset::get_mro, "";
+            "__flags__" => getset::get_flags, "";
             "__module__" => getset::get_module, getset::set_module, "";
             "__abstractmethods__" => getset::get_abstractmethods, getset::set_abstractmethods, "";
             "__dict__" => getset::get_dict, "";
@@ -100,7 +101,6 @@ pytype! {
         members: [
             crate::typedef::member("__basicsize__\0", WORD, offset_of!(PyTypeObject, tp_basicsize), 1, c""),
             crate::typedef::member("__itemsize__\0", WORD, offset_of!(PyTypeObject, tp_itemsize), 1, c""),
-            crate::typedef::member("__flags__\0", crate::layout::Py_T_ULONG, offset_of!(PyTypeObject, tp_flags), 1, c""),
             crate::typedef::member("__weakrefoffset__\0", WORD, offset_of!(PyTypeObject, tp_weaklistoffset), 1, c""),
             crate::typedef::member("__base__\0", crate::layout::_Py_T_OBJECT, offset_of!(PyTypeObject, tp_base), 1, c""),
             crate::typedef::member("__dictoffset__\0", WORD, offset_of!(PyTypeObject, tp_dictoffset), 1, c""),
@@ -229,7 +229,7 @@ impl Type {
         match self.mro_tuple() {
             Some(mro) => mro.as_slice().iter().any(|entry| std::ptr::addr_eq(*entry, base)),
             None => {
-                let mut at = self.base();
+                let mut at = Some(self);
                 while let Some(ty) = at {
                     if std::ptr::eq(ty, base) {
                         return true;

@@ -100,7 +100,9 @@ pub fn type_new(
     let base = super::best_base(py, &bases)?;
     let dict = dict.copy(py)?;
     let plan = plan_slots(py, name, base, &bases, &dict)?;
-    if !dict.has_text_keys() && dict.items_snapshot(py).iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none()) {
+    if !dict.has_text_keys()
+        && dict.items_snapshot(py).iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none())
+    {
         let text = format!("non-string key in the __dict__ of class {name}");
         (hooks::hooks().warn)(py, crate::exc::RuntimeWarning(), &text, 1)?;
     }
