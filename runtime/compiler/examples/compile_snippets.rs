@@ -1,7 +1,8 @@
 //! Compiles snippets from standard input, for comparison with the reference.
 //!
 //! Snippets are separated by null bytes and begin with `e`, `s` or `x` for the mode.
-//! Writes one line each: `ok HEX` with the code in `marshal` form, or `error KIND LINE OFFSET END_LINE END_OFFSET MSG`.
+//! Writes one line each: `ok HEX` with the code in `marshal` form, or `error KIND LINE OFFSET END_LINE END_OFFSET MSG`;
+//! before `ok`, lines `warning LINE MSG`.
 
 use krait_bytecode::marshal;
 use krait_compiler::{Flags, Mode, compile_bytes};
@@ -20,6 +21,9 @@ fn main() -> std::io::Result<()> {
         };
         match compile_bytes(&snippet[1..], "<snippet>", mode, Flags::default()) {
             Ok(done) => {
+                for warning in &done.warnings {
+                    writeln!(out, "warning {} {}", warning.loc.line, warning.msg.escape_debug())?;
+                }
                 let mut hex = String::new();
                 for byte in marshal::dump_code(&done.code) {
                     let _ = write!(hex, "{byte:02x}");

@@ -39,6 +39,9 @@ pub(crate) fn parse(
         if let Some(error) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
             return Err(error);
         }
+        for (loc, msg) in crate::syntax::number_warnings(source, &parsed) {
+            warnings.push(Warning { kind: crate::WarningKind::Syntax, msg, loc });
+        }
         let mut lower = Lower::new(source, warnings, flags.max_int_digits);
         if flags.feature_version != 0 && flags.feature_version < 14 {
             crate::feature_version::check(source, &parsed, flags.feature_version)?;

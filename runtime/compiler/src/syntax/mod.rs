@@ -3,6 +3,10 @@
 //! The parser goes on after an error; only the first one counts here. Brackets that do not match are looked for
 //! first, because the reference's tokenizer finds them before its parser sees anything wrong.
 
+mod hints;
+
+pub(crate) use hints::number_warnings;
+
 use crate::error::{ErrorKind, RawError};
 use crate::source::Source;
 use krait_bytecode::Location;
@@ -30,9 +34,18 @@ struct Reporter<'a> {
     exprs: Vec<&'a Expr>,
 }
 
+/// Where the reference would find an error: targets of annotations are looked at after all of them was read.
+fn found_at(error: &ParseError) -> TextSize {
+    match &error.error {
+        ParseErrorType::InvalidAnnotatedAssignmentTarget => error.range().end(),
+        ParseErrorType::OtherError(msg) if msg.starts_with("Only single target") => error.range().end(),
+        _ => error.range().start(),
+    }
+}
+
 /// What the reference says of the first error of a tree.
 pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Option<Box<RawError>> {
-    let error = parsed.errors().iter().min_by_key(|e| e.range().start())?;
+    let error = parsed.errors().iter().min_by_key(|e| found_at(e))?;
     let mut collect = Collect(Vec::new());
     // Trees of long texts may be too deep to walk without a guard.
     if !deep {
@@ -246,6 +259,10 @@ impl<'a> Reporter<'a> {
             let close = self.text(token.1);
             match stack.pop() {
                 None => return Some(self.point(token.1.start(), format!("unmatched '{close}'"))),
+                Some(open) if open.0 != wanted && self.opens_field(open.1) => {
+                    let kind = if self.tokens.iter().any(|t| t.0 == TokenKind::TStringStart) { "t" } else { "f" };
+                    return Some(self.point(token.1.start(), format!("{kind}-string: unmatched '{close}'")));
+                }
                 Some(open) if open.0 != wanted => {
                     let line = self.source.position(open.1.start().to_u32()).0;
                     let here = self.source.position(token.1.start().to_u32()).0;
@@ -262,6 +279,17 @@ impl<'a> Reporter<'a> {
         None
     }
 
+    /// Whether a bracket is the brace of a replacement field.
+    fn opens_field(&self, open: TextRange) -> bool {
+        let Some(index) = self.tokens.iter().position(|token| token.1 == open) else { return false };
+        self.tokens[index].0 == TokenKind::Lbrace
+            && index > 0
+            && matches!(
+                self.tokens[index - 1].0,
+                TokenKind::FStringStart | TokenKind::FStringMiddle | TokenKind::TStringStart | TokenKind::TStringMiddle
+            )
+    }
+
     /// The outermost expression with exactly this range.
     fn expr_at(&self, range: TextRange) -> Option<&'a Expr> {
         self.exprs.iter().find(|e| e.range() == range).copied()
@@ -272,6 +300,20 @@ impl<'a> Reporter<'a> {
         if let Some(error) = self.mismatched(range.start()) {
             return error;
         }
+        if let Some(error) = self.bad_token(range.start()) {
+            return error;
+        }
+        let found = self.describe_parser(error, range);
+        if found.msg == "invalid syntax"
+            && found.kind == ErrorKind::Syntax
+            && let Some(better) = self.hint(range.start())
+        {
+            return better;
+        }
+        found
+    }
+
+    fn describe_parser(&self, error: &ParseError, range: TextRange) -> Box<RawError> {
         match &error.error {
             ParseErrorType::Lexical(lexical) => self.lexical(lexical, range),
             ParseErrorType::FStringError(e) => self.interpolated(e, range, "f-string"),
@@ -285,6 +327,10 @@ impl<'a> Reporter<'a> {
                 self.at(range, format!("cannot use assignment expressions with {}", self.name(range)))
             }
             ParseErrorType::InvalidAnnotatedAssignmentTarget => self.at(range, "illegal target for annotation"),
+            ParseErrorType::NonDefaultParamAfterDefaultParam if self.text(range).ends_with('=') => {
+                let equal = TextRange::new(range.end() - TextSize::new(1), range.end());
+                self.at(equal, "expected default value expression")
+            }
             ParseErrorType::NonDefaultParamAfterDefaultParam => {
                 self.at(range, "parameter without a default follows parameter with a default")
             }
@@ -368,7 +414,15 @@ impl<'a> Reporter<'a> {
                     "f-string"
                 };
                 let shown = self.text(token.1);
-                self.at(token.1, format!("{kind}: valid expression required before '{shown}'"))
+                match token.0 {
+                    TokenKind::FStringEnd | TokenKind::TStringEnd | TokenKind::EndOfFile => {
+                        self.point(token.1.start(), format!("{kind}: expecting '}}'"))
+                    }
+                    TokenKind::Equal | TokenKind::Exclamation | TokenKind::Colon | TokenKind::Rbrace => {
+                        self.at(token.1, format!("{kind}: valid expression required before '{shown}'"))
+                    }
+                    _ => self.at(token.1, format!("{kind}: expecting a valid expression after '{{'")),
+                }
             }
             TokenKind::Colon
                 if matches!(token.0, TokenKind::Rbrace | TokenKind::Comma) && self.after_dict_colon(range) =>
@@ -422,6 +476,11 @@ impl<'a> Reporter<'a> {
 
     fn assignment(&self, range: TextRange) -> Box<RawError> {
         let Some(expr) = self.expr_at(range) else { return self.invalid(range) };
+        if matches!(expr, Expr::If(_) | Expr::Compare(_))
+            && let Some(error) = self.for_target(expr)
+        {
+            return error;
+        }
         let parenthesized = self.source.text[..range.start().to_usize()].trim_end().ends_with('(');
         if matches!(expr, Expr::Yield(_) | Expr::YieldFrom(_)) && !parenthesized {
             return self.at(range, "assignment to yield expression not possible");
@@ -494,19 +553,20 @@ impl<'a> Reporter<'a> {
     }
 
     fn bad_number(&self, number: TextRange, next: TextRange) -> Box<RawError> {
-        let text = self.text(number);
-        let kind = match text.as_bytes() {
-            [b'0', b'x' | b'X', ..] => "hexadecimal",
-            [b'0', b'o' | b'O', ..] => "octal",
-            [b'0', b'b' | b'B', ..] => "binary",
-            _ if text.ends_with(['j', 'J']) => "imaginary",
-            _ => "decimal",
-        };
+        let kind = hints::number_kind(self.text(number));
         let following = self.text(next).chars().next().unwrap_or(' ');
         if following.is_ascii_digit() && matches!(kind, "octal" | "binary") {
             return self.point(next.start(), format!("invalid digit '{following}' in {kind} literal"));
         }
-        let at = if following == '_' { next.start() } else { number.end() - TextSize::new(1) };
+        if following == '_' && matches!(kind, "octal" | "binary") {
+            let digit = self.text(next).chars().nth(1).filter(char::is_ascii_digit);
+            if let Some(digit) = digit {
+                let at = next.start() + TextSize::new(1);
+                return self.point(at, format!("invalid digit '{digit}' in {kind} literal"));
+            }
+        }
+        let inside = following == '_' && kind != "imaginary";
+        let at = if inside { next.start() } else { number.end() - TextSize::new(1) };
         self.point(at, format!("invalid {kind} literal"))
     }
 
@@ -640,6 +700,9 @@ impl<'a> Reporter<'a> {
             }
             LexicalErrorType::LineContinuationError => {
                 let after = range.start() + TextSize::new(1);
+                if after.to_usize() == self.source.text.len() {
+                    return self.open(range.start(), "unexpected character after line continuation character");
+                }
                 if after.to_usize() >= self.source.text.trim_end().len() {
                     let mut error = self.open(after, "unexpected EOF while parsing");
                     if let Some(loc) = &mut error.loc {
@@ -649,8 +712,9 @@ impl<'a> Reporter<'a> {
                 }
                 self.open(after, "unexpected character after line continuation character")
             }
-            LexicalErrorType::UnrecognizedToken { tok } if !tok.is_ascii() => {
-                let printable = !tok.is_control();
+            LexicalErrorType::UnrecognizedToken { tok } if !tok.is_ascii() || tok.is_ascii_control() => {
+                let format = matches!(tok, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
+                let printable = !tok.is_control() && !tok.is_whitespace() && !format;
                 let msg = if printable {
                     format!("invalid character '{tok}' (U+{:04X})", *tok as u32)
                 } else {
@@ -742,7 +806,11 @@ impl<'a> Reporter<'a> {
         }
         let end = body.find('\n').map_or(self.source.text.len(), |n| self.source.text.len() - body.len() + n);
         let line = self.source.position(end as u32).0;
-        self.point(range.start(), format!("unterminated {kind} literal (detected at line {line})"))
+        let quote = body.chars().next().filter(|c| matches!(c, '\'' | '"'));
+        let line_text = &body[..body.find('\n').unwrap_or(body.len())];
+        let escaped = kind == "string" && quote.is_some_and(|quote| line_text.contains(&format!("\\{quote}")));
+        let more = if escaped { "; perhaps you escaped the end quote?" } else { "" };
+        self.point(range.start(), format!("unterminated {kind} literal (detected at line {line}){more}"))
     }
 
     fn interpolated(&self, error: &InterpolatedStringErrorType, range: TextRange, kind: &str) -> Box<RawError> {
@@ -756,7 +824,12 @@ impl<'a> Reporter<'a> {
             E::SingleRbrace => self.point(range.start(), format!("{kind}: single '}}' is not allowed")),
             E::InvalidConversionFlag => {
                 let text = self.text(range);
-                if text.starts_with('}') || text.is_empty() {
+                if !text.starts_with(['}', ':', '\'', '"'])
+                    && !text.starts_with(|c: char| c.is_alphabetic() || c == '_')
+                {
+                    return self.at(range, format!("{kind}: invalid conversion character"));
+                }
+                if text.starts_with(['}', ':']) || text.is_empty() {
                     return self.at(range, format!("{kind}: missing conversion character"));
                 }
                 let msg = format!("{kind}: invalid conversion character '{text}': expected 's', 'r', or 'a'");
@@ -775,12 +848,38 @@ impl<'a> Reporter<'a> {
                 if !ends && self.starting_at(index).is_some() {
                     return self.missing_comma(index, range);
                 }
-                self.point(range.start(), format!("{kind}: expecting '}}'"))
+                self.unclosed_field(index, range, ends, kind)
             }
             E::NewlineInFormatSpec => self.point(
                 range.start(),
                 format!("{kind}: newlines are not allowed in format specifiers for single quoted {kind}s"),
             ),
+        }
+    }
+
+    /// A replacement field that goes on with something it must not.
+    fn unclosed_field(&self, index: usize, range: TextRange, ends: bool, kind: &str) -> Box<RawError> {
+        let mut at = index;
+        let (mut depth, mut seen) = (0usize, None);
+        while at > 0 {
+            at -= 1;
+            match self.tokens[at].0 {
+                TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => depth += 1,
+                TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace if depth > 0 => depth -= 1,
+                TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => break,
+                mark @ (TokenKind::Colon | TokenKind::Exclamation | TokenKind::Equal) if depth == 0 => {
+                    seen.get_or_insert(mark);
+                }
+                _ => {}
+            }
+        }
+        let token = self.tokens.get(index).map_or(range, |token| token.1);
+        match seen {
+            Some(TokenKind::Colon) => self.at(token, format!("{kind}: expecting '}}', or format specs")),
+            _ if ends => self.point(range.start(), format!("{kind}: expecting '}}'")),
+            Some(TokenKind::Exclamation) => self.at(token, format!("{kind}: expecting ':' or '}}'")),
+            Some(_) => self.at(token, format!("{kind}: expecting '!', or ':', or '}}'")),
+            None => self.at(token, format!("{kind}: expecting '=', or '!', or ':', or '}}'")),
         }
     }
 
@@ -799,7 +898,11 @@ impl<'a> Reporter<'a> {
                 r => r.split('`').nth(1).unwrap_or("if"),
             };
             let line = self.keyword_line(word, range.start());
-            let rest = if word == "class" { "class definition".to_string() } else { rest.replace('`', "'") };
+            let rest = if word == "class" {
+                "class definition".to_string()
+            } else {
+                rest.replace('`', "'").replace(" clause", " statement").replace("'case' block", "'case' statement")
+            };
             let index = self.token_at(range.start()).unwrap_or(0);
             let mut loc = self.loc(range);
             match self.tokens.get(index) {

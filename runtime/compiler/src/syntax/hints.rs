@@ -1,0 +1,471 @@
+//! What the reference says where the parser only knows that something is wrong: hints for usual mistakes.
+
+use super::{Reporter, expression_name};
+use crate::error::RawError;
+use crate::source::Source;
+use krait_bytecode::Location;
+use ruff_python_ast::token::TokenKind as T;
+use ruff_python_ast::{Expr, Mod};
+use ruff_python_parser::Parsed;
+use ruff_text_size::{Ranged, TextRange, TextSize};
+
+/// The reference's name for the kind of a number literal.
+pub(super) fn number_kind(text: &str) -> &'static str {
+    match text.as_bytes() {
+        [b'0', b'x' | b'X', ..] => "hexadecimal",
+        [b'0', b'o' | b'O', ..] => "octal",
+        [b'0', b'b' | b'B', ..] => "binary",
+        _ if text.ends_with(['j', 'J']) => "imaginary",
+        _ => "decimal",
+    }
+}
+
+fn is_number(kind: T) -> bool {
+    matches!(kind, T::Int | T::Float | T::Complex)
+}
+
+/// Numbers that run into a keyword: legal, but the reference warns of them.
+pub(crate) fn number_warnings(source: &Source, parsed: &Parsed<Mod>) -> Vec<(Location, String)> {
+    let mut out = Vec::new();
+    let mut before: Option<TextRange> = None;
+    for token in parsed.tokens() {
+        let range = token.range();
+        if let Some(number) = before.filter(|number| number.end() == range.start()) {
+            let word = matches!(token.kind(), T::And | T::Else | T::For | T::If | T::In | T::Is | T::Or | T::Not);
+            if word {
+                let kind = number_kind(&source.text[number.start().to_usize()..number.end().to_usize()]);
+                let loc = source.location(number.start().to_u32(), number.end().to_u32());
+                out.push((loc, format!("invalid {kind} literal")));
+            }
+        }
+        before = is_number(token.kind()).then_some(range);
+    }
+    out
+}
+
+/// Two prefix letters that exclude each other.
+fn incompatible_prefixes(prefix: &str) -> Option<(char, char)> {
+    let lower = prefix.to_ascii_lowercase();
+    if !lower.chars().all(|c| "burft".contains(c)) {
+        return None;
+    }
+    [('u', 'b'), ('u', 'r'), ('u', 'f'), ('u', 't'), ('b', 'f'), ('b', 't'), ('f', 't')]
+        .into_iter()
+        .find(|(a, b)| lower.contains(*a) && lower.contains(*b))
+}
+
+impl Reporter<'_> {
+    /// What the reference's tokenizer finds wrong before the parser's error at `limit`: numbers that run into a word,
+    /// prefixes of strings.
+    pub(super) fn bad_token(&self, limit: TextSize) -> Option<Box<RawError>> {
+        for pair in self.tokens.windows(2).take_while(|pair| pair[0].1.start() <= limit) {
+            let [(kind, range), (next, following)] = pair else { continue };
+            if range.end() != following.start() || following.is_empty() {
+                continue;
+            }
+            let text = self.text(*following);
+            if is_number(*kind) && text.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
+                if matches!(next, T::And | T::Else | T::For | T::If | T::In | T::Is | T::Or | T::Not) {
+                    continue;
+                }
+                return Some(self.bad_number(*range, *following));
+            }
+            if *kind == T::Name && matches!(next, T::String | T::FStringStart | T::TStringStart) {
+                if let Some((a, b)) = incompatible_prefixes(self.text(*range)) {
+                    return Some(self.at(*range, format!("'{a}' and '{b}' prefixes are incompatible")));
+                }
+            }
+        }
+        None
+    }
+
+    fn kind(&self, index: usize) -> T {
+        self.tokens.get(index).map_or(T::EndOfFile, |token| token.0)
+    }
+
+    fn range(&self, index: usize) -> TextRange {
+        self.tokens.get(index).map_or_else(|| TextRange::empty(TextSize::of(&*self.source.text)), |token| token.1)
+    }
+
+    /// The bracket that closes the one at `index`.
+    fn closing(&self, index: usize) -> Option<usize> {
+        let mut depth = 0usize;
+        for (at, token) in self.tokens.iter().enumerate().skip(index) {
+            match token.0 {
+                T::Lpar | T::Lsqb | T::Lbrace => depth += 1,
+                T::Rpar | T::Rsqb | T::Rbrace => {
+                    depth = depth.saturating_sub(1);
+                    if depth == 0 {
+                        return Some(at);
+                    }
+                }
+                T::Newline | T::EndOfFile => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// The first token from `index` on, outside brackets, that `stop` accepts; the end of the line stops too.
+    fn find_until(&self, index: usize, stop: impl Fn(T) -> bool) -> usize {
+        let mut depth = 0usize;
+        let mut at = index;
+        while at < self.tokens.len() {
+            let kind = self.tokens[at].0;
+            if depth == 0 && (stop(kind) || matches!(kind, T::Rpar | T::Rsqb | T::Rbrace)) {
+                break;
+            }
+            match kind {
+                T::Lpar | T::Lsqb | T::Lbrace => depth += 1,
+                T::Rpar | T::Rsqb | T::Rbrace => depth -= 1,
+                T::Newline | T::EndOfFile => break,
+                _ => {}
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// What kind of expression tokens make, parsed for themselves.
+    fn expression_of(&self, first: usize, last: usize) -> Option<(&'static str, TextRange)> {
+        if first >= last {
+            return None;
+        }
+        let range = TextRange::new(self.range(first).start(), self.range(last - 1).end());
+        let parsed = ruff_python_parser::parse_expression(self.text(range)).ok()?;
+        Some((expression_name(&parsed.syntax().body), range))
+    }
+
+    /// First token of the logical line of a token.
+    fn line_start(&self, index: usize) -> usize {
+        self.line_start_token(index).unwrap_or(index)
+    }
+
+    /// Whether a token stands in the parameters of a function, and then whether of a `lambda`.
+    fn in_parameters(&self, index: usize) -> Option<bool> {
+        let mut depth = 0usize;
+        for at in (0..index).rev() {
+            match self.kind(at) {
+                T::Rpar | T::Rsqb | T::Rbrace => depth += 1,
+                T::Lpar | T::Lsqb | T::Lbrace if depth > 0 => depth -= 1,
+                T::Lpar => {
+                    let named = at >= 2 && self.kind(at - 2) == T::Def;
+                    let generic = at >= 1 && self.kind(at - 1) == T::Rsqb && self.kind(self.line_start(at)) == T::Def;
+                    return (named || generic).then_some(false);
+                }
+                T::Lambda if depth == 0 => return Some(true),
+                T::Colon | T::Newline | T::Lsqb | T::Lbrace if depth == 0 => return None,
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// A better word for an error at a token that is "invalid syntax" so far.
+    pub(super) fn hint(&self, offset: TextSize) -> Option<Box<RawError>> {
+        let index = self.token_at(offset)?;
+        let (kind, range) = self.tokens[index];
+        let before = index.checked_sub(1).map_or(T::Newline, |at| self.kind(at));
+        if let Some(error) = self.parameter_hint(index) {
+            return Some(error);
+        }
+        if let Some(error) = self.line_hint(index) {
+            return Some(error);
+        }
+        match kind {
+            T::Pass | T::Break | T::Continue if self.kind(index + 1) == T::If && self.line_start(index) < index => {
+                return Some(self.at(range, "expected expression before 'if', but statement is given"));
+            }
+            T::Pass
+            | T::Break
+            | T::Continue
+            | T::Return
+            | T::Raise
+            | T::Del
+            | T::Assert
+            | T::Import
+            | T::Global
+            | T::Nonlocal
+                if before == T::Else =>
+            {
+                return Some(self.at(range, "expected expression after 'else', but statement is given"));
+            }
+            T::Elif if self.line_start(index) == index || matches!(before, T::Newline | T::Dedent) => {
+                return Some(self.at(range, "'elif' block follows an 'else' block"));
+            }
+            T::Not if is_operator(before) => {
+                let end = self.starting_at(index).or_else(|| self.starting_at(index + 1))?.end();
+                let end = end.max(self.range(index + 1).end());
+                let msg = "'not' after an operator must be parenthesized";
+                return Some(self.at(TextRange::new(range.start(), end), msg));
+            }
+            T::Star if before == T::Lpar => {
+                let close = self.closing(index - 1)?;
+                let commas = self.find_until(index, |kind| kind == T::Comma);
+                if commas == close {
+                    let whole = TextRange::new(range.start(), self.range(close - 1).end());
+                    return Some(self.at(whole, "cannot use starred expression here"));
+                }
+            }
+            T::For if matches!(self.open_bracket(index).map(|open| open.0), Some(T::Lsqb | T::Lbrace)) => {
+                let open = self.open_bracket(index)?;
+                let first = self.index_of(open.1.start())? + 1;
+                let comma = self.find_until(first, |kind| kind == T::Comma);
+                if comma < index {
+                    let end = self.range(index - 1).end();
+                    let whole = TextRange::new(self.range(first).start(), end);
+                    let msg = "did you forget parentheses around the comprehension target?";
+                    return Some(self.at(whole, msg));
+                }
+            }
+            T::Colon => {
+                if let Some(error) = self.type_parameter_hint(index) {
+                    return Some(error);
+                }
+            }
+            T::Equal if index > 0 && self.inside_brackets(range.start()) && before == T::Name => {
+                let after = self.starting_at(index + 1)?;
+                let whole = TextRange::new(self.range(index - 1).start(), after.end());
+                let prefix = index.checked_sub(2).map_or(T::Newline, |at| self.kind(at));
+                if matches!(prefix, T::Lpar | T::Comma | T::Lsqb | T::Lbrace) {
+                    let msg = "invalid syntax. Maybe you meant '==' or ':=' instead of '='?";
+                    return Some(self.at(whole, msg));
+                }
+            }
+            _ => {}
+        }
+        if let Some(error) = self.string_hint(index) {
+            return Some(error);
+        }
+        None
+    }
+
+    fn index_of(&self, start: TextSize) -> Option<usize> {
+        self.tokens.iter().position(|token| token.1.start() == start && !token.1.is_empty())
+    }
+
+    /// Mistakes in the parameters of functions.
+    fn parameter_hint(&self, index: usize) -> Option<Box<RawError>> {
+        let (kind, range) = self.tokens[index];
+        let lambda = self.in_parameters(index)?;
+        let before = self.kind(index.checked_sub(1)?);
+        match kind {
+            T::Slash if matches!(before, T::Lpar | T::Lambda) => {
+                Some(self.at(range, "at least one argument must precede /"))
+            }
+            T::Slash => {
+                let mut at = index;
+                let mut depth = 0usize;
+                while at > 0 {
+                    at -= 1;
+                    match self.kind(at) {
+                        T::Rpar | T::Rsqb | T::Rbrace => depth += 1,
+                        T::Lpar | T::Lsqb | T::Lbrace if depth > 0 => depth -= 1,
+                        T::Lpar | T::Lambda if depth == 0 => return None,
+                        T::Star if depth == 0 && matches!(self.kind(at - 1), T::Comma | T::Lpar | T::Lambda) => {
+                            return Some(self.at(range, "/ must be ahead of *"));
+                        }
+                        T::Slash if depth == 0 => return Some(self.at(range, "/ may appear only once")),
+                        _ => {}
+                    }
+                }
+                None
+            }
+            T::Star if before == T::Slash => Some(self.at(range, "expected comma between / and *")),
+            T::Lpar if matches!(before, T::Comma | T::Lpar | T::Lambda) => {
+                let close = self.closing(index)?;
+                let simple = self.tokens[index + 1..close].iter().all(|t| matches!(t.0, T::Name | T::Comma));
+                let what = if lambda { "Lambda expression parameters" } else { "Function parameters" };
+                let whole = TextRange::new(range.start(), self.range(close).end());
+                simple.then(|| self.at(whole, format!("{what} cannot be parenthesized")))
+            }
+            T::Comma | T::Rpar | T::Colon if before == T::Equal => {
+                Some(self.at(self.range(index - 1), "expected default value expression"))
+            }
+            T::Equal => {
+                let mut at = index;
+                while at > 0 && !matches!(self.kind(at), T::Comma | T::Lpar | T::Lambda) {
+                    match self.kind(at) {
+                        T::Star => {
+                            return Some(self.at(range, "var-positional argument cannot have default value"));
+                        }
+                        T::DoubleStar => return Some(self.at(range, "var-keyword argument cannot have default value")),
+                        _ => at -= 1,
+                    }
+                }
+                None
+            }
+            _ => None,
+        }
+    }
+
+    /// Mistakes that the first word of the line explains.
+    fn line_hint(&self, index: usize) -> Option<Box<RawError>> {
+        let start = self.line_start(index);
+        match self.kind(start) {
+            T::Except => {
+                let star = self.kind(start + 1) == T::Star;
+                let first = start + 1 + usize::from(star);
+                let colon = self.find_until(first, |kind| kind == T::Colon);
+                let target = self.find_until(first, |kind| kind == T::As);
+                let comma = self.find_until(first, |kind| kind == T::Comma);
+                if self.kind(target) != T::As || target > colon {
+                    return None;
+                }
+                if comma < target {
+                    let whole = TextRange::new(self.range(first).start(), self.range(colon - 1).end());
+                    let msg = "multiple exception types must be parenthesized when using 'as'";
+                    return Some(self.at(whole, msg));
+                }
+                let (name, range) = self.expression_of(target + 1, colon)?;
+                let word = if star { "except*" } else { "except" };
+                (name != "name").then(|| self.at(range, format!("cannot use {word} statement with {name}")))
+            }
+            T::Import | T::From => {
+                let mut at = start;
+                while at < self.tokens.len() && !matches!(self.kind(at), T::Newline | T::EndOfFile) {
+                    if self.kind(at) == T::As {
+                        let end = self.find_until(at + 1, |kind| matches!(kind, T::Comma | T::Semi));
+                        if let Some((name, range)) = self.expression_of(at + 1, end)
+                            && name != "name"
+                        {
+                            return Some(self.at(range, format!("cannot use {name} as import target")));
+                        }
+                    }
+                    at += 1;
+                }
+                if self.kind(start) == T::From && at > 0 && self.kind(at - 1) == T::Comma {
+                    let loc = self.source.location(self.range(at).start().to_u32(), self.range(at).start().to_u32());
+                    let loc = Location { end_column: loc.column + 1, ..loc };
+                    let msg = "trailing comma not allowed without surrounding parentheses";
+                    return Some(RawError::syntax(loc, msg));
+                }
+                None
+            }
+            T::Case => {
+                let target = (start..index + 1).rev().find(|at| self.kind(*at) == T::As)?;
+                let end = self.find_until(target + 1, |kind| matches!(kind, T::Comma | T::Colon | T::If | T::Vbar));
+                let (name, range) = self.expression_of(target + 1, end)?;
+                (name != "name").then(|| self.at(range, format!("cannot use {name} as pattern target")))
+            }
+            _ => None,
+        }
+    }
+
+    /// `**P: bound`
+    fn type_parameter_hint(&self, index: usize) -> Option<Box<RawError>> {
+        let star = self.kind(index.checked_sub(2)?);
+        let name = match star {
+            T::DoubleStar => "ParamSpec",
+            T::Star => "TypeVarTuple",
+            _ => return None,
+        };
+        if self.kind(index - 1) != T::Name || self.open_bracket(index)?.0 != T::Lsqb {
+            return None;
+        }
+        let end = self.find_until(index + 1, |kind| matches!(kind, T::Comma | T::Equal));
+        let (kind, range) = self.expression_of(index + 1, end)?;
+        let what = if kind == "tuple" { "constraints" } else { "bound" };
+        let whole = TextRange::new(self.range(index).start(), range.end());
+        Some(self.at(whole, format!("cannot use {what} with {name}")))
+    }
+
+    /// The end of a string literal that begins at a token: the index after it.
+    fn string_end(&self, index: usize) -> Option<usize> {
+        let (start, end) = match self.kind(index) {
+            T::String => return Some(index + 1),
+            T::FStringStart => (T::FStringStart, T::FStringEnd),
+            T::TStringStart => (T::TStringStart, T::TStringEnd),
+            _ => return None,
+        };
+        let mut depth = 0usize;
+        for at in index..self.tokens.len() {
+            if self.kind(at) == start {
+                depth += 1;
+            } else if self.kind(at) == end {
+                depth -= 1;
+                if depth == 0 {
+                    return Some(at + 1);
+                }
+            }
+        }
+        None
+    }
+
+    fn string_hint(&self, index: usize) -> Option<Box<RawError>> {
+        let (kind, range) = self.tokens[index];
+        if matches!(kind, T::String | T::FStringStart | T::TStringStart) {
+            let (mut at, mut templates, mut others) = (index, false, false);
+            while let Some(end) = self.string_end(at) {
+                if self.kind(at) == T::TStringStart {
+                    templates = true
+                } else {
+                    others = true
+                }
+                at = end;
+            }
+            if templates && others {
+                let whole = TextRange::new(range.start(), self.range(at - 1).end());
+                return Some(self.at(whole, "cannot mix t-string literals with string or bytes literals"));
+            }
+            return None;
+        }
+        // `"a "word" b"`: words between two strings.
+        if index > 0 && self.kind(index - 1) == T::String && kind == T::Name {
+            let next = (index..self.tokens.len())
+                .find(|at| matches!(self.kind(*at), T::String | T::Newline | T::EndOfFile))?;
+            if self.kind(next) == T::String {
+                let whole = TextRange::new(range.start(), self.range(next - 1).end());
+                return Some(self.at(whole, "invalid syntax. Is this intended to be part of the string?"));
+            }
+        }
+        None
+    }
+
+    /// `for` targets that swallowed what follows them: the token after them.
+    pub(super) fn for_target(&self, expr: &Expr) -> Option<Box<RawError>> {
+        let first = self.index_of(expr.start())?;
+        if first == 0 || self.kind(first - 1) != T::For {
+            return None;
+        }
+        let stop = self.find_until(first, |kind| {
+            matches!(
+                kind,
+                T::If
+                    | T::Less
+                    | T::Greater
+                    | T::LessEqual
+                    | T::GreaterEqual
+                    | T::EqEqual
+                    | T::NotEqual
+                    | T::Is
+                    | T::In
+            )
+        });
+        let range = self.range(stop);
+        if self.open_bracket(first).is_some() {
+            return Some(self.at(range, "'in' expected after for-loop variables"));
+        }
+        Some(self.at(range, "invalid syntax"))
+    }
+}
+
+fn is_operator(kind: T) -> bool {
+    matches!(
+        kind,
+        T::Plus
+            | T::Minus
+            | T::Star
+            | T::Slash
+            | T::DoubleSlash
+            | T::Percent
+            | T::At
+            | T::Vbar
+            | T::Amper
+            | T::CircumFlex
+            | T::LeftShift
+            | T::RightShift
+            | T::DoubleStar
+            | T::Tilde
+    )
+}
