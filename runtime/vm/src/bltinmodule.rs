@@ -550,7 +550,7 @@ fn min(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
 
 fn next(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
     let pos = args.unpack(py, "next", 1, 2)?;
-    if pos[0].ty().as_type().tp_iternext.get().is_none() {
+    if !pos[0].is_iterator() {
         return Err(raise!(py, TypeError, "'{}' object is not an iterator", pos[0].ty().name()));
     }
     // Without a default, a `StopIteration` that carries a value must stay as it is.

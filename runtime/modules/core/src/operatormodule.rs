@@ -398,7 +398,7 @@ fn table_of_operators() -> &'static [krait_object::layout::PyMethodDef] {
 
 fn table_of_inplace_operators() -> &'static [krait_object::layout::PyMethodDef] {
     functions! {
-        o "index" => |py: Attached<'_>, _: &Object, a: &Object| a.index(py), "($module, a, /)", "Same as a.__index__().";
+        o "index" => |py: Attached<'_>, _: &Object, a: &Object| a.index(py)?.exact(py), "($module, a, /)", "Same as a.__index__().";
         sig "iadd" => iadd, "($module, a, b, /)", "Same as a += b.";
         sig "isub" => isub, "($module, a, b, /)", "Same as a -= b.";
         sig "imul" => imul, "($module, a, b, /)", "Same as a *= b.";

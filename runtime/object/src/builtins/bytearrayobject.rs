@@ -264,8 +264,39 @@ impl ByteString for ByteArray {
     fn unchanged(&self, py: Attached<'_>) -> PyResult<Ref<Self>> {
         ByteArray::new(py, &self.to_vec(py))
     }
+    fn pin<'a, 'py>(&'a self, py: Attached<'py>, argument: Option<&Object>) -> Option<Pin<'a, 'py>> {
+        let argument = argument?;
+        let harmless = argument.is_none()
+            || argument.downcast_exact::<Bytes>().is_some()
+            || argument.downcast_exact::<ByteArray>().is_some()
+            || argument.downcast_exact::<Str>().is_some()
+            || argument.downcast_exact::<crate::Int>().is_some();
+        if harmless { None } else { Some(Pin::new(py, self)) }
+    }
     fn separator(py: Attached<'_>, _: &Object, bytes: &[u8]) -> PyResult<Ref<Object>> {
         Ok(ByteArray::new(py, bytes)?.upcast())
+    }
+}
+
+/// An export of an array's content: the size does not change while it lives.
+pub struct Pin<'a, 'py> {
+    py: Attached<'py>,
+    array: &'a ByteArray,
+}
+
+impl<'a, 'py> Pin<'a, 'py> {
+    pub fn new(py: Attached<'py>, array: &'a ByteArray) -> Self {
+        let lock = array.lock(py);
+        array.0.ob_exports.set(array.0.ob_exports.get() + 1);
+        drop(lock);
+        Pin { py, array }
+    }
+}
+
+impl Drop for Pin<'_, '_> {
+    fn drop(&mut self) {
+        let _lock = self.array.lock(self.py);
+        self.array.0.ob_exports.set(self.array.0.ob_exports.get() - 1);
     }
 }
 
@@ -375,6 +406,19 @@ impl ByteArray {
                 lock.as_mut_slice().fill(0);
                 Ok(())
             }),
+            Source::Object(object)
+                if object.downcast_exact::<crate::List>().is_none()
+                    && object.downcast_exact::<Tuple>().is_none()
+                    && object.downcast::<Str>().is_none()
+                    && !Buffer::is_exporter(object)
+                    && object.ty().as_type().tp_iter.get().is_some() =>
+            {
+                let iter = object.iter(py)?;
+                while let Some(item) = iter.iter_next(py)? {
+                    this.push_bytes(py, &[byte_value(py, &item, "byte must be in range(0, 256)")?])?;
+                }
+                Ok(())
+            }
             Source::Object(object) => {
                 let bytes = methods::bytes_from_object(py, object, "bytearray", "byte must be in range(0, 256)")?;
                 this.push_bytes(py, &bytes)
@@ -502,7 +546,7 @@ impl ByteArray {
                 lock.splice(low.min(len), high.min(len), &values)
             });
         }
-        if value.is_none() {
+        if values.is_empty() {
             return this.change(py, |lock| {
                 let mut gone = vec![false; lock.len()];
                 slice_positions(start, step, count).filter(|&at| at < lock.len()).for_each(|at| gone[at] = true);
@@ -513,7 +557,6 @@ impl ByteArray {
             });
         }
         if values.len() != count {
-            // An extended slice without items takes nothing, a plain empty value empties it.
             let given = values.len();
             return Err(raise!(
                 py,
@@ -605,7 +648,13 @@ impl ByteArray {
 
     fn extend(py: Attached<'_>, this: &ByteArray, iterable: &Object) -> PyResult<()> {
         if Buffer::is_exporter(iterable) {
-            return this.push_bytes(py, &stable_bytes(py, iterable)?);
+            // They go where the end was before, if that still exists.
+            let end = this.len();
+            let bytes = stable_bytes(py, iterable)?;
+            return this.change(py, |lock| {
+                let at = end.min(lock.len());
+                lock.splice(at, at, &bytes)
+            });
         }
         let given = iterable.ty().tp_name();
         if iterable.downcast::<Str>().is_some() {

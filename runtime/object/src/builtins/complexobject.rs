@@ -123,7 +123,30 @@ fn divide((a, b): (f64, f64), (c, d): (f64, f64)) -> Option<(f64, f64)> {
         let denominator = c * ratio + d;
         return Some(recover(((a * ratio + b) / denominator, (b * ratio - a) / denominator), (a, b), (c, d)));
     }
-    Some((f64::NAN, f64::NAN))
+    Some(recover((f64::NAN, f64::NAN), (a, b), (c, d)))
+}
+
+/// As [`divide`], with a real dividend.
+fn divide_real(a: f64, (c, d): (f64, f64)) -> Option<(f64, f64)> {
+    let quotient = if c.abs() >= d.abs() {
+        if c == 0.0 {
+            return None;
+        }
+        let ratio = d / c;
+        let denominator = c + d * ratio;
+        (a / denominator, -a * ratio / denominator)
+    } else if d.abs() >= c.abs() {
+        let ratio = c / d;
+        let denominator = c * ratio + d;
+        (a * ratio / denominator, -a / denominator)
+    } else {
+        (f64::NAN, f64::NAN)
+    };
+    if !(quotient.0.is_nan() && quotient.1.is_nan()) || !a.is_finite() || !(c.is_infinite() || d.is_infinite()) {
+        return Some(quotient);
+    }
+    let unit = |x: f64| (if x.is_infinite() { 1.0f64 } else { 0.0 }).copysign(x);
+    Some((0.0 * (a * unit(c)), 0.0 * (-a * unit(d))))
 }
 
 /// Infinities and zeros that a quotient of NaNs hides, as C99 annex G wants.
@@ -249,7 +272,7 @@ impl Complex {
                     py,
                     TypeError,
                     "complex() argument must be a string or a number, not {}",
-                    real.ty().name()
+                    real.ty().full_name()
                 ));
             }
             return Self::as_type(py, ty, (real.as_f64(py)?, 0.0));
@@ -359,6 +382,7 @@ impl Complex {
     fn nb_true_divide(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
         let quotient = match operands!(py, left, right) {
             (Operand::Complex(a, b), Operand::Real(c)) if c != 0.0 => Some((a / c, b / c)),
+            (Operand::Real(a), Operand::Complex(c, d)) => divide_real(a, (c, d)),
             (left, right) => divide(left.parts(), right.parts()),
         };
         match quotient {

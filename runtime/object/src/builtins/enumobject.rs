@@ -54,6 +54,9 @@ impl Enumerate {
             } else {
                 let name = name.str(py)?;
                 let name = name.to_string_lossy();
+                if !std::ptr::eq(ty, Enumerate::type_object()) {
+                    return Err(raise!(py, TypeError, "enumerate() got an unexpected keyword argument '{name}'"));
+                }
                 return Err(raise!(py, TypeError, "'{name}' is an invalid keyword argument for enumerate()"));
             }
         }

@@ -362,7 +362,7 @@ impl Float {
 
     fn fromhex(py: Attached<'_>, ty: &Type, text: &Object) -> PyResult<Ref<Object>> {
         let Some(text) = text.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "fromhex() argument must be str, not {}", text.ty().name()));
+            return Err(raise!(py, TypeError, "bad argument type for built-in operation"));
         };
         let value = match float::from_hex(text.to_string_lossy().as_bytes()) {
             Ok(value) => value,

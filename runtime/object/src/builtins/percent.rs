@@ -238,7 +238,7 @@ fn char_of(py: Attached<'_>, value: &Object) -> PyResult<Ref<Str>> {
         return Err(raise!(py, TypeError, "{expected} a string of length {}", text.len()));
     }
     if !value.has_index() {
-        return Err(raise!(py, TypeError, "{expected} {}", value.ty().tp_name()));
+        return Err(raise!(py, TypeError, "{expected} {}", value.ty().full_name()));
     }
     match value.index(py)?.to_i64() {
         Some(point @ 0..=0x10_FFFF) => Str::from_char(py, point as u32),
@@ -311,7 +311,7 @@ fn byte_of(py: Attached<'_>, value: &Object) -> PyResult<u8> {
         return single(&array.to_vec(py), "bytearray");
     }
     if !value.has_index() {
-        return Err(raise!(py, TypeError, "{expected} {}", value.ty().tp_name()));
+        return Err(raise!(py, TypeError, "{expected} {}", value.ty().full_name()));
     }
     match value.index(py)?.to_i64() {
         Some(byte @ 0..=255) => Ok(byte as u8),
@@ -343,6 +343,7 @@ pub fn bytes_remainder(py: Attached<'_>, left: &Object, right: &Object) -> PyRes
         return Bytes::new(py, &format_bytes(py, bytes.as_slice(), right)?).into_object(py);
     }
     if let Some(array) = left.downcast::<ByteArray>() {
+        let _pin = crate::bytearrayobject::Pin::new(py, array);
         return ByteArray::new(py, &format_bytes(py, &array.to_vec(py), right)?).into_object(py);
     }
     Ok(crate::object::not_implemented())

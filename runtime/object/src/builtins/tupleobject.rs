@@ -111,7 +111,7 @@ impl Tuple {
         for (at, cell) in tuple.cells().iter().enumerate() {
             cell.set(item(at)?.into_raw());
         }
-        gc::track(tuple.as_object());
+        tuple.track_if_needed();
         Ok(tuple)
     }
 
@@ -123,8 +123,26 @@ impl Tuple {
         for (cell, item) in tuple.cells().iter().zip(items) {
             cell.set(item.into_raw());
         }
-        gc::track(tuple.as_object());
+        tuple.track_if_needed();
         Ok(tuple)
+    }
+
+    /// Tracks a complete tuple unless no item can ever be part of a cycle.
+    #[inline]
+    fn track_if_needed(&self) {
+        let matters = |item: &Object| {
+            let ty = item.ty();
+            if !ty.is_gc() {
+                return false;
+            }
+            if std::ptr::eq(ty, Tuple::type_object()) {
+                return gc::is_tracked(item);
+            }
+            item.downcast::<Type>().is_none_or(Type::is_heap)
+        };
+        if self.as_slice().iter().any(|item| matters(item)) {
+            gc::track(self.as_object());
+        }
     }
 
     /// A pair.
@@ -134,7 +152,7 @@ impl Tuple {
         let cells = tuple.cells();
         cells[0].set(first.into_raw());
         cells[1].set(second.into_raw());
-        gc::track(tuple.as_object());
+        tuple.track_if_needed();
         Ok(tuple)
     }
 
@@ -146,7 +164,7 @@ impl Tuple {
         for (cell, item) in tuple.cells().iter().zip(items) {
             cell.set(item.to_ref().into_raw());
         }
-        gc::track(tuple.as_object());
+        tuple.track_if_needed();
         Ok(tuple)
     }
 

@@ -54,8 +54,9 @@ impl Object {
                 Err(other) => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", other.ty().name())),
             };
         }
-        let made = Bytes::type_object().as_object().call_pos(py, &[self])?;
-        made.downcast::<Bytes>().map_err(|_| py.bad_internal_call())
+        let content =
+            crate::builtins::bytes_methods::bytes_from_object(py, self, "bytes", "bytes must be in range(0, 256)")?;
+        Bytes::new(py, &content)
     }
 
     #[inline]

@@ -130,7 +130,7 @@ impl Object {
         let name = ty.name();
         Err(match value {
             Some(_) => raise!(py, TypeError, "'{name}' object does not support item assignment"),
-            None => raise!(py, TypeError, "'{name}' object doesn't support item deletion"),
+            None => raise!(py, TypeError, "'{name}' object does not support item deletion"),
         })
     }
 

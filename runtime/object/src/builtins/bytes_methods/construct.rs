@@ -168,7 +168,7 @@ pub fn from_hex(py: Attached<'_>, text: &Object) -> PyResult<Vec<u8>> {
     } else if Buffer::is_exporter(text) {
         parse(&stable_bytes(py, text)?)
     } else {
-        let given = text.ty().tp_name();
+        let given = text.ty().full_name();
         return Err(raise!(py, TypeError, "fromhex() argument must be str or bytes-like, not {given}"));
     };
     result.map_err(|place| match place {
@@ -187,9 +187,9 @@ pub fn to_hex(py: Attached<'_>, bytes: &[u8], [sep, per]: [Option<&Object>; 2]) 
                 return Err(raise!(py, ValueError, "sep must be length 1."));
             }
             let point = if let Some(text) = sep.downcast::<Str>() {
-                text.char_at(0)
+                if text.is_empty() { 0 } else { text.char_at(0) }
             } else if let Some(bytes) = sep.downcast::<Bytes>() {
-                bytes.as_slice()[0].into()
+                bytes.as_slice().first().map_or(0, |&byte| byte.into())
             } else {
                 return Err(raise!(py, TypeError, "sep must be str or bytes."));
             };
@@ -218,6 +218,7 @@ pub fn to_hex(py: Attached<'_>, bytes: &[u8], [sep, per]: [Option<&Object>; 2]) 
 }
 
 pub fn hex<S: ByteString>(py: Attached<'_>, this: &S, args: [Option<&Object>; 2]) -> PyResult<Ref<Str>> {
+    let _pin = this.pin(py, args[0]);
     to_hex(py, &this.content(py), args)
 }
 

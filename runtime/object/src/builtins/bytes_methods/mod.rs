@@ -27,6 +27,14 @@ pub trait ByteString: Layout {
     fn make(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Self>>;
     /// The same content as a result: the object itself when it is exact and immutable.
     fn unchanged(&self, py: Attached<'_>) -> PyResult<Ref<Self>>;
+    /// Keeps the size as it is while an argument is read that may run Python code.
+    fn pin<'a, 'py>(
+        &'a self,
+        _py: Attached<'py>,
+        _argument: Option<&Object>,
+    ) -> Option<crate::bytearrayobject::Pin<'a, 'py>> {
+        None
+    }
     /// The separator as `partition` returns it; `object` is the argument and `bytes` its content.
     fn separator(py: Attached<'_>, object: &Object, bytes: &[u8]) -> PyResult<Ref<Object>>;
 }

@@ -42,6 +42,7 @@ fn search<S: ByteString, R>(
     find: impl FnOnce(&[u8], &[u8], usize) -> R,
 ) -> PyResult<R> {
     let (needle, start, end) = search_args(py, S::NAME, function, args)?;
+    let _pin = this.pin(py, Some(needle));
     let needle = Needle::new(py, needle)?;
     Ok(this.with(py, |text| {
         let (start, end) = stringlib::clamp_range(start, end, text.len());
@@ -78,6 +79,7 @@ pub fn count<S: ByteString>(py: Attached<'_>, this: &S, args: Args<'_>) -> PyRes
 }
 
 pub fn contains<S: ByteString>(py: Attached<'_>, this: &S, value: &Object) -> PyResult<bool> {
+    let _pin = this.pin(py, Some(value));
     if value.has_index() && !Buffer::is_exporter(value) {
         let byte = byte_value(py, value, "byte must be in range(0, 256)")?;
         return Ok(this.with(py, |text| stringlib::find_unit(text, byte).is_some()));

@@ -20,6 +20,7 @@ fn separator<'a>(py: Attached<'_>, sep: &'a Object) -> PyResult<BytesArg<'a>> {
 
 pub fn split<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Object>; 2]) -> PyResult<Ref<List>> {
     let max = limit(isize_arg(py, max, -1)?);
+    let _pin = this.pin(py, sep);
     let text = this.content(py);
     let mut parts = Vec::new();
     let emit = |start, end| -> PyResult<()> {
@@ -35,6 +36,7 @@ pub fn split<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Obj
 
 pub fn rsplit<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Object>; 2]) -> PyResult<Ref<List>> {
     let max = limit(isize_arg(py, max, -1)?);
+    let _pin = this.pin(py, sep);
     let text = this.content(py);
     let mut parts = Vec::new();
     let emit = |start, end| -> PyResult<()> {
@@ -123,6 +125,9 @@ pub fn join_bytes(py: Attached<'_>, separator: &[u8], iterable: &Object) -> PyRe
             return Err(raise!(py, TypeError, "sequence item {at}: expected a bytes-like object, {given} found"));
         };
         total = total.saturating_add(part.as_slice().len());
+        if iterable.downcast::<List>().is_some_and(|list| list.len() != items.len()) {
+            return Err(raise!(py, RuntimeError, "sequence changed size during iteration"));
+        }
         parts.push(part);
     }
     if total > isize::MAX as usize {

@@ -375,9 +375,7 @@ impl Dict {
         let base = this.as_object().ty().as_type().tp_basicsize.get() as usize;
         let this = this.lock(py);
         let mut size = base;
-        if let Some(values) = this.split()
-            && !values.is_inline()
-        {
+        if let Some(values) = this.split() {
             size += super::Values::bytes(values.capacity());
         }
         let table = this.table();

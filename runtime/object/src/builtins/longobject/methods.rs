@@ -1,8 +1,10 @@
 //! The constructor, methods and attributes of `int`.
 use super::Int;
+use crate::StrData;
 use crate::args::Args;
 use crate::builtins::numfmt;
 use crate::handle::{Attached, Layout, Ref};
+use crate::protocols::buffer::Buffer;
 use crate::{ByteArray, Bytes, Object, PyResult, Str, Tuple, Type, pytype, raise};
 use krait_text::intarith;
 
@@ -97,7 +99,10 @@ impl Int {
     /// Reads a `str`, `bytes` or `bytearray`; `None` for other objects.
     pub(crate) fn from_text(py: Attached<'_>, x: &Object, base: u32) -> PyResult<Option<Ref<Int>>> {
         let parsed = if let Some(text) = x.downcast::<Str>() {
-            let ascii = krait_text::float::to_ascii_number(text.code_points());
+            let ascii = match text.data() {
+                StrData::Ascii(text) => std::borrow::Cow::Borrowed(text),
+                _ => krait_text::float::to_ascii_number(text.code_points()).into(),
+            };
             match std::str::from_utf8(&ascii) {
                 Ok(text) => Self::parse(py, text, base)?,
                 Err(_) => None,
@@ -106,6 +111,7 @@ impl Int {
             let bytes = match (x.downcast::<Bytes>(), x.downcast::<ByteArray>()) {
                 (Some(bytes), _) => bytes.as_slice().to_vec(),
                 (_, Some(bytes)) => bytes.to_vec(py),
+                _ if base == 10 && Buffer::is_exporter(x) => Buffer::contiguous(py, x)?.to_vec(),
                 _ => return Ok(None),
             };
             match std::str::from_utf8(&bytes) {
@@ -136,14 +142,15 @@ impl Int {
     }
 
     /// Whether `byteorder` is `'little'`.
-    fn is_little(py: Attached<'_>, byteorder: Option<&Object>) -> PyResult<bool> {
+    fn is_little(py: Attached<'_>, function: &str, byteorder: Option<&Object>) -> PyResult<bool> {
         let Some(byteorder) = byteorder else { return Ok(false) };
         match byteorder.downcast::<Str>() {
             Some(text) if text.eq_str("little") => Ok(true),
             Some(text) if text.eq_str("big") => Ok(false),
             Some(_) => Err(raise!(py, ValueError, "byteorder must be either 'little' or 'big'")),
             None => {
-                Err(raise!(py, TypeError, "to_bytes() argument 'byteorder' must be str, not {}", byteorder.ty().name()))
+                let given = byteorder.ty().name();
+                Err(raise!(py, TypeError, "{function}() argument 'byteorder' must be str, not {given}"))
             }
         }
     }
@@ -154,7 +161,7 @@ impl Int {
         [length, byteorder, signed]: [Option<&Object>; 3],
     ) -> PyResult<Ref<Bytes>> {
         let length = length.map_or(Ok(1), |length| length.as_isize(py))?;
-        let little = Self::is_little(py, byteorder)?;
+        let little = Self::is_little(py, "to_bytes", byteorder)?;
         let signed = signed.map_or(Ok(false), |signed| signed.is_true(py))?;
         let Ok(length) = usize::try_from(length) else {
             return Err(raise!(py, ValueError, "length argument must be non-negative"));
@@ -176,7 +183,7 @@ impl Int {
         ty: &Type,
         [bytes, byteorder, signed]: [Option<&Object>; 3],
     ) -> PyResult<Ref<Object>> {
-        let little = Self::is_little(py, byteorder)?;
+        let little = Self::is_little(py, "from_bytes", byteorder)?;
         let signed = signed.map_or(Ok(false), |signed| signed.is_true(py))?;
         let bytes = bytes.ok_or_else(|| py.bad_internal_call())?.bytes(py)?;
         let mut bytes = bytes.as_slice().to_vec();

@@ -14,7 +14,7 @@ pub use managed::ManagedBuffer;
 
 use crate::args::{Args, Signature};
 use crate::builtins::bytes_methods::to_hex;
-use crate::builtins::textargs::{bad_argument, slice_index, str_arg};
+use crate::builtins::textargs::{bad_argument, str_arg};
 use crate::handle::{Attached, Layout, Ref, Visit};
 use crate::layout::{
     _Py_MEMORYVIEW_C, _Py_MEMORYVIEW_FORTRAN, _Py_MEMORYVIEW_PIL, _Py_MEMORYVIEW_RELEASED, _Py_MEMORYVIEW_RESTRICTED,
@@ -403,6 +403,7 @@ impl MemoryView {
         }
         // SAFETY: [owned]: the view keeps its exporter alive.
         if let Some(object) = unsafe { view.obj.cast::<Object>().as_ref() } {
+            let _pin = Pin::new(py, this);
             object.hash(py)?;
         }
         let content = this.to_vec(py, false)?;
@@ -444,7 +445,9 @@ impl MemoryView {
     }
 
     fn hex(py: Attached<'_>, this: &MemoryView, args: [Option<&Object>; 2]) -> PyResult<Ref<Str>> {
-        to_hex(py, &this.to_vec(py, false)?, args)
+        let content = this.to_vec(py, false)?;
+        let _pin = Pin::new(py, this);
+        to_hex(py, &content, args)
     }
 
     fn toreadonly(py: Attached<'_>, this: &MemoryView) -> PyResult<Ref<MemoryView>> {
@@ -657,9 +660,31 @@ impl MemoryView {
         stop: Option<&Object>,
         len: usize,
     ) -> PyResult<(usize, usize)> {
-        let (start, stop) = (slice_index(py, start, 0)?, slice_index(py, stop, isize::MAX)?);
+        let (start, stop) = crate::builtins::container::search_bounds(py, start, stop)?;
         let (start, stop) = crate::builtins::stringlib::clamp_range(start, stop, len);
         Ok((start.min(len), stop))
+    }
+}
+
+/// An export of a view: it is not released while this lives.
+struct Pin<'a, 'py> {
+    py: Attached<'py>,
+    view: &'a MemoryView,
+}
+
+impl<'a, 'py> Pin<'a, 'py> {
+    fn new(py: Attached<'py>, view: &'a MemoryView) -> Self {
+        let lock = view.lock(py);
+        view.0.exports.set(view.0.exports.get() + 1);
+        drop(lock);
+        Pin { py, view }
+    }
+}
+
+impl Drop for Pin<'_, '_> {
+    fn drop(&mut self) {
+        let _lock = self.view.lock(self.py);
+        self.view.0.exports.set(self.view.0.exports.get() - 1);
     }
 }
 

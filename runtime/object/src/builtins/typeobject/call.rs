@@ -56,6 +56,9 @@ pub fn type_call(py: Attached<'_>, ty: &Type, args: &Tuple, kwargs: Option<&Dict
         if let ([object], false) = (args.as_slice(), has_keywords) {
             return Ok(object.ty().to_ref().upcast());
         }
+        if args.len() == 1 {
+            return Err(raise!(py, TypeError, "type() takes no keyword arguments"));
+        }
         if args.len() != 3 {
             return Err(raise!(py, TypeError, "type() takes 1 or 3 arguments"));
         }

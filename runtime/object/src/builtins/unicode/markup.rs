@@ -65,6 +65,11 @@ impl<'py, 'a> Formatter<'py, 'a> {
         }
         for piece in Markup::new(units) {
             let piece = piece.map_err(|error| fail(self.py, error))?;
+            if piece.literal.len() == text.len() {
+                // All of it, so the result may be the text itself.
+                out.push_obj(text);
+                continue;
+            }
             for unit in &units[piece.literal] {
                 out.push(unit.to_u32());
             }

@@ -106,6 +106,11 @@ impl Str {
     }
 
     fn needle<'a>(&self, py: Attached<'_>, function: &str, args: Args<'a>) -> PyResult<(&'a Str, isize, isize)> {
+        if let (Some(first), true) = (args.pos.first(), args.names.is_empty() && args.pos.len() <= 3)
+            && first.downcast::<Str>().is_none()
+        {
+            return Err(bad_argument(py, function, "argument 1", "str", first));
+        }
         let (needle, start, end) = search_args(py, "str", function, args)?;
         match needle.downcast::<Str>() {
             Some(needle) => Ok((needle, start, end)),
