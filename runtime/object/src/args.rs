@@ -56,6 +56,29 @@ impl<'a> Args<'a> {
         Err(raise!(py, TypeError, "{function}() takes no keyword arguments"))
     }
 
+    /// Raises `TypeError` for keyword arguments other than `known`.
+    ///
+    /// # Errors
+    /// `TypeError` in the reference's words.
+    pub fn check_keywords(&self, py: Attached<'_>, function: &str, known: &[&str]) -> PyResult<()> {
+        if self.names.is_empty() {
+            return Ok(());
+        }
+        if self.names.len() > known.len() {
+            let (max, given) = (known.len(), self.names.len());
+            let plural = if max == 1 { "" } else { "s" };
+            return Err(raise!(py, TypeError, "{function}() takes at most {max} keyword argument{plural} ({given} given)"));
+        }
+        for key in self.names {
+            match key.downcast::<Str>() {
+                None => return Err(raise!(py, TypeError, "keywords must be strings")),
+                Some(key) if known.iter().any(|name| key.eq_str(name)) => {}
+                Some(key) => return Err(unexpected_keyword(py, function, key, known)),
+            }
+        }
+        Ok(())
+    }
+
     /// The positional arguments when between `min` and `max` were given and no keywords, else `TypeError` in the
     /// words of `PyArg_UnpackTuple`.
     #[inline]
@@ -294,6 +317,8 @@ impl Signature {
         for (slot, arg) in bound.iter_mut().zip(args.pos) {
             *slot = Some(*arg);
         }
+        // What is missing is reported before what is too much.
+        let mut unexpected = None;
         for (key, value) in args.names.iter().zip(args.values) {
             let Some(key) = key.downcast::<Str>() else {
                 return Err(raise!(py, TypeError, "keywords must be strings"));
@@ -317,15 +342,7 @@ impl Signature {
                         "{name}() got some positional-only arguments passed as keyword arguments: '{key}'"
                     ));
                 }
-                None => {
-                    let text = key.to_string_lossy();
-                    let known = self.params[self.positional_only..self.len].iter().copied();
-                    let hint = match crate::suggest::closest(&text, known) {
-                        Some(meant) => format!(". Did you mean '{meant}'?"),
-                        None => String::new(),
-                    };
-                    return Err(raise!(py, TypeError, "{name}() got an unexpected keyword argument '{key}'{hint}"));
-                }
+                None => unexpected = unexpected.or(Some(key)),
             }
         }
         for (at, slot) in bound.iter().enumerate().take(self.len) {
@@ -351,6 +368,18 @@ impl Signature {
                 ));
             }
         }
-        Ok(())
+        match unexpected {
+            Some(key) => Err(unexpected_keyword(py, name, key, &self.params[self.positional_only..self.len])),
+            None => Ok(()),
+        }
     }
+}
+
+#[cold]
+fn unexpected_keyword(py: Attached<'_>, function: &str, key: &Str, known: &[&str]) -> crate::Raised {
+    let hint = match crate::suggest::closest(&key.to_string_lossy(), known.iter().copied()) {
+        Some(meant) => format!(". Did you mean '{meant}'?"),
+        None => String::new(),
+    };
+    raise!(py, TypeError, "{function}() got an unexpected keyword argument '{key}'{hint}")
 }

@@ -496,13 +496,13 @@ fn locals(py: Attached<'_>, _: &Object) -> PyResult<Ref<Object>> {
 
 /// `max` and `min`: the first item that no other beats.
 fn extreme(py: Attached<'_>, name: &'static str, args: Args<'_>, op: CompareOp) -> PyResult<Ref<Object>> {
+    args.check_keywords(py, name, &["key", "default"])?;
     let (mut key, mut default) = (None, None);
     for (keyword, value) in args.names.iter().zip(args.values) {
         match keyword.downcast::<Str>() {
             Some(text) if text.eq_str("key") => key = Some(*value).filter(|key| !key.is_none()),
             Some(text) if text.eq_str("default") => default = Some(*value),
-            Some(text) => return Err(raise!(py, TypeError, "{name}() got an unexpected keyword argument '{text}'")),
-            None => return Err(raise!(py, TypeError, "keywords must be strings")),
+            _ => return Err(py.bad_internal_call()),
         }
     }
     let iterator = match args.pos {

@@ -1,7 +1,7 @@
 //! Making a frame for a call of a Python function: arguments to locals.
 use crate::frame::{Frame, pop_words, push_words};
 use crate::stackref::StackRef;
-use krait_bytecode::flags::{CO_VARARGS, CO_VARKEYWORDS};
+use krait_bytecode::flags::{CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS};
 use krait_object::{Attached, Code, Dict, Function, Layout, Object, PyResult, Raised, Ref, Str, Tuple, id, raise};
 use std::ptr::null_mut;
 
@@ -57,7 +57,15 @@ pub unsafe fn push_frame(
         give_up();
         return Err(py.no_memory());
     }
-    let namespace = namespace.map_or(null_mut(), Ref::into_raw);
+    let namespace = match namespace {
+        Some(namespace) => namespace.into_raw(),
+        // A module's code that is called as a function has its globals as namespace.
+        None if code.raw().co_flags.get() as u32 & CO_OPTIMIZED == 0 => {
+            // SAFETY: the function owns its globals.
+            unsafe { Object::from_ptr(func.raw().func_globals.get()) }.to_ref().into_raw()
+        }
+        None => null_mut(),
+    };
     let count = code.raw().co_nlocalsplus.get() as usize;
     // SAFETY: fresh memory for a frame of this code.
     unsafe {

@@ -1,7 +1,8 @@
 //! From the compiler's plain code objects to the runtime's.
+use krait_bytecode::location::{Decoder, Encoder, Location};
 use krait_bytecode::{CodeObject, Constant, Wtf8};
 use krait_object::{Attached, Bytes, Code, CodeParts, Complex, Float, FrozenSet, Int, Layout, Object, PyResult, Ref};
-use krait_object::{Bool, Slice, Str, Tuple, ellipsis, none};
+use krait_object::{Bool, FREE_THREADED, Slice, Str, Tuple, ellipsis, none};
 
 /// A string of the compiler as an object.
 pub fn text(py: Attached<'_>, text: &Wtf8) -> PyResult<Ref<Str>> {
@@ -16,6 +17,27 @@ fn texts(py: Attached<'_>, list: &[Wtf8]) -> PyResult<Ref<Tuple>> {
     Tuple::from_vec(py, items)
 }
 
+/// A string constant; one that looks like a name is interned, and all are where threads share them.
+fn constant_text(py: Attached<'_>, value: &Wtf8) -> PyResult<Ref<Object>> {
+    let object = text(py, value)?;
+    let name_like = |text: &str| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
+    if FREE_THREADED || value.as_str().is_some_and(name_like) {
+        return Ok(Str::intern(py, object).as_object().to_ref());
+    }
+    Ok(object.upcast())
+}
+
+/// The location table without columns.
+fn lines_only(code: &CodeObject) -> Vec<u8> {
+    let mut encoder = Encoder::new(code.firstlineno);
+    for (location, units) in Decoder::new(&code.linetable, code.firstlineno) {
+        let line = location.line;
+        let kept = if line < 0 { Location::NONE } else { Location::new(line, line, -1, -1) };
+        encoder.push(kept, units);
+    }
+    encoder.finish()
+}
+
 /// A constant as an object.
 pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
     Ok(match value {
@@ -26,7 +48,7 @@ pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
         Constant::Int(value) => Int::from_bigint(py, value)?.upcast(),
         Constant::Float(value) => Float::new(py, *value)?.upcast(),
         Constant::Complex(real, imag) => Complex::new(py, *real, *imag)?.upcast(),
-        Constant::Str(value) => text(py, value)?.upcast(),
+        Constant::Str(value) => constant_text(py, value)?,
         Constant::Bytes(value) => Bytes::new(py, value)?.upcast(),
         Constant::Tuple(items) => constants(py, items)?.upcast(),
         Constant::FrozenSet(items) => {
@@ -64,7 +86,11 @@ pub fn code_object(py: Attached<'_>, code: &CodeObject) -> PyResult<Ref<Code>> {
         name: text(py, &code.name)?,
         qualname: text(py, &code.qualname)?,
         firstlineno: code.firstlineno,
-        linetable: Bytes::new(py, &code.linetable)?,
+        linetable: if crate::interp::current(py).config.code_debug_ranges {
+            Bytes::new(py, &code.linetable)?
+        } else {
+            Bytes::new(py, &lines_only(code))?
+        },
         exceptiontable: Bytes::new(py, &code.exceptiontable)?,
     };
     Code::from_parts(py, parts)

@@ -303,6 +303,10 @@ impl FrameObject {
     }
 
     fn set_trace_opcodes(py: Attached<'_>, this: &FrameObject, value: Option<&Object>) -> PyResult<()> {
+        if value.is_none() {
+            let text = "attribute 'f_trace_opcodes' of 'frame' objects cannot be deleted";
+            return Err(raise!(py, AttributeError, "{text}"));
+        }
         let on = flag_of(py, value)?;
         this.0.f_trace_opcodes.set(on.into());
         crate::tracing::trace_opcodes(py, this, on);

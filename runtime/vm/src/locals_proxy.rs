@@ -39,9 +39,8 @@ krait_object::pytype! {
             nb_inplace_or = FrameLocalsProxy::inplace_or,
         },
         methods: {
-            noargs "__reversed__" => FrameLocalsProxy::reversed, "($self, /)", "Iterates over the names backwards.";
+            noargs "__reversed__" => FrameLocalsProxy::reversed, "($self, /)", "The names in reverse order.";
             noargs "copy" => FrameLocalsProxy::copy, "($self, /)", "The variables as a dict.";
-            noargs "__copy__" => FrameLocalsProxy::copy, "($self, /)", "The variables as a dict.";
             noargs "keys" => FrameLocalsProxy::keys, "($self, /)", "The names.";
             noargs "values" => FrameLocalsProxy::values, "($self, /)", "The values.";
             noargs "items" => FrameLocalsProxy::items, "($self, /)", "Pairs of name and value.";
@@ -273,10 +272,10 @@ impl FrameLocalsProxy {
         Self::keys(py, this)?.as_object().iter(py)
     }
 
-    fn reversed(py: Attached<'_>, this: &Self) -> PyResult<Ref<Object>> {
+    fn reversed(py: Attached<'_>, this: &Self) -> PyResult<Ref<List>> {
         let keys = Self::keys(py, this)?;
         keys.reverse(py);
-        keys.as_object().iter(py)
+        Ok(keys)
     }
 
     fn len(py: Attached<'_>, this: &Self) -> PyResult<usize> {
@@ -288,6 +287,9 @@ impl FrameLocalsProxy {
     }
 
     fn repr(py: Attached<'_>, this: &Self) -> PyResult<Ref<Str>> {
+        let Some(_guard) = krait_object::container::ReprGuard::enter(py, this.as_object())? else {
+            return Str::new(py, "{...}");
+        };
         this.to_dict(py)?.as_object().repr(py)
     }
 

@@ -4,7 +4,7 @@ use super::enumobject::alloc;
 use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, PyObject};
-use crate::{Bool, Object, PyResult, Str, Tuple, Type, mem, pytype, raise};
+use crate::{Bool, Object, PyResult, Tuple, Type, mem, pytype, raise};
 use std::ptr::{self, NonNull};
 
 /// `map`.
@@ -39,15 +39,9 @@ pytype! {
 /// The value of the keyword `strict`, the only one allowed.
 fn strict_argument(py: Attached<'_>, args: Args<'_>, name: &str) -> PyResult<bool> {
     let mut strict = false;
-    for (key, value) in args.names.iter().zip(args.values) {
-        match key.downcast::<Str>() {
-            Some(key) if key.eq_str("strict") => strict = value.is_true(py)?,
-            Some(key) => {
-                let key = key.to_string_lossy();
-                return Err(raise!(py, TypeError, "{name}() got an unexpected keyword argument '{key}'"));
-            }
-            None => return Err(raise!(py, TypeError, "keywords must be strings")),
-        }
+    args.check_keywords(py, name, &["strict"])?;
+    if let Some(value) = args.values.first() {
+        strict = value.is_true(py)?;
     }
     Ok(strict)
 }

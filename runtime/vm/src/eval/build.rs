@@ -281,12 +281,12 @@ pub(super) fn explain_keywords(py: Attached<'_>, raised: Raised, callable: &Obje
         };
         let Some(key) = key else { return py.restore(exception) };
         let function = crate::call::function_text(py, callable);
-        return match key.downcast::<Str>() {
-            Some(key) => {
+        return match key.str(py) {
+            Ok(key) => {
                 let key = key.to_string_lossy();
                 raise!(py, TypeError, "{function} got multiple values for keyword argument '{key}'")
             }
-            None => raise!(py, TypeError, "keywords must be strings"),
+            Err(raised) => raised,
         };
     }
     raised

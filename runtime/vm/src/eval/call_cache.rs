@@ -8,7 +8,7 @@ use crate::exec::Exec;
 use crate::frame::{Frame, push_words};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
-use krait_bytecode::flags::{CO_VARARGS, CO_VARKEYWORDS};
+use krait_bytecode::flags::{CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS};
 use krait_object::descrobject::MethodDescr;
 use krait_object::layout::*;
 use krait_object::methodobject::CFunction;
@@ -25,7 +25,8 @@ const FAST_KEYWORDS: c_int = METH_FASTCALL | METH_KEYWORDS;
 /// Whether the code takes exactly its positional arguments.
 fn takes_exact(code: &Code) -> bool {
     let raw = code.raw();
-    raw.co_kwonlyargcount.get() == 0 && raw.co_flags.get() as u32 & (CO_VARARGS | CO_VARKEYWORDS) == 0
+    let flags = raw.co_flags.get() as u32 & (CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS);
+    raw.co_kwonlyargcount.get() == 0 && flags == CO_OPTIMIZED
 }
 
 fn kind_of(definition: &PyMethodDef) -> c_int {

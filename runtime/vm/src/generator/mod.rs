@@ -87,8 +87,8 @@ fn set_origin(py: Attached<'_>, coroutine: &Generator) -> PyResult<()> {
         return Ok(());
     }
     let mut entries = Vec::new();
-    // The frame being turned into the coroutine is still on top.
-    let mut at = Frame::current(py).and_then(|frame| Frame::first_complete(frame.previous()));
+    // The frame being turned into the coroutine is on top, but cannot be seen yet.
+    let mut at = Frame::current(py);
     while let Some(frame) = at.filter(|_| entries.len() < depth as usize) {
         let line = frame.line().unwrap_or(0);
         let line = krait_object::Int::from_i64(py, line.into())?;

@@ -56,8 +56,12 @@ pub fn resume(
     item.previous_item.set(tstate.exc_info.get());
     tstate.exc_info.set(std::ptr::from_ref(item).cast_mut());
     if let Some(pending) = pending {
-        // What the generator raises next is chained by the code in it; the thrown exception as it is.
-        let _raised = py.restore(pending);
+        // The thrown exception came while the generator's own was handled, if it handles one.
+        let _raised = if item.exc_value.get().is_null() {
+            py.restore(pending)
+        } else {
+            krait_object::exceptions::raise_exception(py, pending)
+        };
     }
     let _alive = this.to_ref();
     // SAFETY: a suspended frame, ready to run.
@@ -118,23 +122,25 @@ fn throw_into(
     exception: &BaseException,
     close_on_exit: bool,
 ) -> PyResult<Option<Ref<Object>>> {
-    if let Some(generator) = as_generator(inner) {
-        // The outer frame is between the caller and the inner one while that runs.
-        let (frame, tstate) = (this.frame(), py.tstate());
-        let below = tstate.current_frame.get();
-        frame.0.previous.set(below);
-        tstate.current_frame.set(std::ptr::from_ref(frame).cast_mut().cast());
-        let result = throw(py, generator, exception.to_ref(), close_on_exit);
-        tstate.current_frame.set(below);
-        frame.0.previous.set(std::ptr::null_mut());
-        return match result? {
-            Ok(yielded) => Ok(Some(yielded)),
-            Err(returned) => Err(raise_stop(py, &returned)),
-        };
-    }
-    match inner.get_attr_opt(py, id!(py, throw))? {
+    // The outer frame is between the caller and the inner one while that runs.
+    let (frame, tstate) = (this.frame(), py.tstate());
+    let below = tstate.current_frame.get();
+    frame.0.previous.set(below);
+    tstate.current_frame.set(std::ptr::from_ref(frame).cast_mut().cast());
+    let result = match as_generator(inner) {
+        Some(generator) => throw(py, generator, exception.to_ref(), close_on_exit).map(Some),
+        None => match inner.get_attr_opt(py, id!(py, throw)) {
+            Ok(Some(method)) => method.call_pos(py, &[exception.as_object()]).map(|yielded| Some(Ok(yielded))),
+            Ok(None) => Ok(None),
+            Err(raised) => Err(raised),
+        },
+    };
+    tstate.current_frame.set(below);
+    frame.0.previous.set(std::ptr::null_mut());
+    match result? {
         None => Ok(None),
-        Some(method) => method.call_pos(py, &[exception.as_object()]).map(Some),
+        Some(Ok(yielded)) => Ok(Some(yielded)),
+        Some(Err(returned)) => Err(raise_stop(py, &returned)),
     }
 }
 
@@ -157,7 +163,7 @@ fn while_executing<R>(this: &Generator, work: impl FnOnce() -> R) -> R {
 }
 
 fn raise_inside(py: Attached<'_>, this: &Generator, exception: Ref<BaseException>) -> PyResult<Outcome> {
-    let raised = krait_object::exceptions::raise_exception(py, exception);
+    let raised = py.restore(exception);
     resume_raised(py, this, raised)
 }
 
@@ -214,9 +220,8 @@ fn close_iterator(py: Attached<'_>, inner: &Object) -> PyResult<()> {
     match inner.get_attr_opt(py, id!(py, close)) {
         Ok(Some(method)) => method.call0(py).map(drop),
         Ok(None) => Ok(()),
-        Err(raised) => {
-            raised.clear(py);
-            (hooks().unraisable)(py, None, Some(inner));
+        Err(_) => {
+            unraisable_about(py, "Exception ignored while closing generator", inner);
             Ok(())
         }
     }
@@ -274,19 +279,28 @@ pub fn finalize(py: Attached<'_>, object: &Object) {
             drop_contents(py, this);
         }
     } else if close(py, this).is_err() {
-        let text = object.repr(py).map(|text| text.to_string_lossy().into_owned());
-        let message = match text {
-            Ok(text) => format!("Exception ignored while closing generator {text}"),
-            Err(raised) => {
-                raised.clear(py);
-                "Exception ignored while closing generator".to_owned()
-            }
-        };
-        (hooks().unraisable)(py, Some(&message), None);
+        unraisable_about(py, "Exception ignored while closing generator", object);
     }
     if let Some(pending) = pending {
         let _raised = py.restore(pending);
     }
+}
+
+/// Reports the pending exception with an object's text in the message.
+fn unraisable_about(py: Attached<'_>, message: &str, object: &Object) {
+    let pending = py.take_raised();
+    let text = object.repr(py).map(|text| text.to_string_lossy().into_owned());
+    let message = match text {
+        Ok(text) => format!("{message} {text}"),
+        Err(raised) => {
+            raised.clear(py);
+            message.to_owned()
+        }
+    };
+    if let Some(pending) = pending {
+        let _raised = py.restore(pending);
+    }
+    (hooks().unraisable)(py, Some(&message), None);
 }
 
 /// Warns through `warnings._warn_unawaited_coroutine`.
@@ -297,7 +311,7 @@ fn warn_never_awaited(py: Attached<'_>, coroutine: &Object) {
         warn.call_pos(py, &[coroutine]).map(drop)
     })();
     if warned.is_err() {
-        (hooks().unraisable)(py, None, Some(coroutine));
+        unraisable_about(py, "Exception ignored while finalizing coroutine", coroutine);
     }
 }
 

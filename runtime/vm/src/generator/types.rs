@@ -77,7 +77,7 @@ krait_object::pytype! {
             raw tp_weaklistoffset = WEAKLIST,
         },
         methods: {
-            o "send" => Coroutine::send, "($self, object, /)", "Resumes the coroutine with a value for its await.";
+            o "send" => Coroutine::send, "($self, object, /)", "Sends a value into coroutine, as the result of its await.";
             raw "throw" => Coroutine::throw, "", "Raises an exception where the coroutine is suspended.";
             noargs "close" => Coroutine::close, "($self, /)", "Raises GeneratorExit where the coroutine is suspended.";
             noargs "__sizeof__" => Coroutine::size_of, "($self, /)", "The object's size in bytes.";
@@ -355,7 +355,7 @@ krait_object::pytype! {
             tp_iternext = CoroutineWrapper::next,
         },
         methods: {
-            o "send" => CoroutineWrapper::send, "($self, object, /)", "Resumes the coroutine with a value.";
+            o "send" => CoroutineWrapper::send, "($self, object, /)", "Sends a value into coroutine.";
             raw "throw" => CoroutineWrapper::throw, "", "Raises an exception where the coroutine is suspended.";
             noargs "close" => CoroutineWrapper::close, "($self, /)", "Closes the coroutine.";
         },

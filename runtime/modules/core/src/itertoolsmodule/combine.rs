@@ -122,20 +122,10 @@ selection!(Replacements REPLACEMENTS "itertools.combinations_with_replacement" a
 
 impl Product {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Product>> {
-        let repeat = match (args.names, args.values) {
-            ([], _) => 1,
-            ([name], [value]) if name.downcast::<Str>().is_some_and(|name| name.eq_str("repeat")) => {
-                value.as_isize(py)?
-            }
-            ([name, ..], _) => {
-                let name = name.str(py)?;
-                return Err(raise!(
-                    py,
-                    TypeError,
-                    "product() got an unexpected keyword argument '{}'",
-                    name.to_string_lossy()
-                ));
-            }
+        args.check_keywords(py, "product", &["repeat"])?;
+        let repeat = match args.values.first() {
+            None => 1,
+            Some(repeat) => repeat.as_isize(py)?,
         };
         if repeat < 0 {
             return Err(raise!(py, ValueError, "repeat argument cannot be negative"));

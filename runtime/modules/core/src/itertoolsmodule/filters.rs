@@ -273,11 +273,8 @@ iterator! { ZIP_LONGEST "itertools.zip_longest" ZipLongest, "zip_longest(*iterab
 
 impl ZipLongest {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<ZipLongest>> {
-        let fill = match (args.names, args.values) {
-            ([], _) => none(),
-            ([name], [value]) if name.downcast::<Str>().is_some_and(|name| name.eq_str("fillvalue")) => value.to_ref(),
-            _ => return Err(raise!(py, TypeError, "zip_longest() got an unexpected keyword argument")),
-        };
+        args.check_keywords(py, "zip_longest", &["fillvalue"])?;
+        let fill = args.values.first().map_or_else(none, |value| value.to_ref());
         let iters = args.pos.iter().map(|iterable| iterable.iter(py).map(Some)).collect::<PyResult<Vec<_>>>()?;
         let this = alloc::<ZipLongest>(py, ty)?;
         this.iters.init(iters);

@@ -199,6 +199,7 @@ impl BaseExceptionGroup {
     }
 
     fn split_by(&self, py: Attached<'_>, condition: &Condition<'_>) -> PyResult<Split> {
+        let _guard = py.enter_recursive(" in exceptiongroup_split_recursive")?;
         if condition.matches(py, self.as_object())? {
             return Ok(Split { matching: Some(self.as_object().to_ref()), rest: None });
         }

@@ -16,12 +16,13 @@ fn take_keywords<const N: usize>(
     args: Args<'_>,
     names: [&str; N],
 ) -> PyResult<[Option<Ref<Object>>; N]> {
+    args.check_keywords(py, function, &names)?;
     let mut found = [const { None }; N];
     for (key, value) in args.names.iter().zip(args.values) {
         let key = key.downcast::<Str>().ok_or_else(|| raise!(py, TypeError, "keywords must be strings"))?;
         match names.iter().position(|name| key.eq_str(name)) {
             Some(at) => found[at] = Some(value.to_ref()),
-            None => return Err(raise!(py, TypeError, "{function}() got an unexpected keyword argument '{key}'")),
+            None => return Err(py.bad_internal_call()),
         }
     }
     Ok(found)

@@ -95,12 +95,16 @@ fn escaped(point: u32) -> String {
     }
 }
 
-/// Start and end inside an object of `len` items, as messages show them.
-fn clamped(raw: &PyUnicodeErrorObject, len: usize) -> (usize, usize) {
-    let len = len as isize;
-    let start = raw.start.get().clamp(0, (len - 1).max(0));
-    let end = raw.end.get().clamp(1.min(len), len.max(1));
-    (start as usize, end as usize)
+/// The single item that an error is about, if it is about one.
+fn single(raw: &PyUnicodeErrorObject, len: usize) -> Option<usize> {
+    let (start, end) = (raw.start.get(), raw.end.get());
+    let at = usize::try_from(start).ok().filter(|at| *at < len)?;
+    (start.checked_add(1) == Some(end)).then_some(at)
+}
+
+/// The object an error is about, looked up after its other attributes were turned into text.
+fn subject<T: ExceptionFields>(py: Attached<'_>, this: &T) -> PyResult<Ref<Object>> {
+    this.field(OBJECT).get().ok_or_else(|| raise!(py, TypeError, "object attribute not set"))
 }
 
 fn text(py: Attached<'_>, value: Option<Ref<Object>>) -> PyResult<String> {
@@ -125,15 +129,19 @@ impl UnicodeDecodeError {
 
     fn str(py: Attached<'_>, this: &Self) -> PyResult<Ref<Str>> {
         let [encoding, object, reason] = this.parts();
-        let Some(object) = object else { return Str::new(py, "") };
-        let (encoding, reason) = (text(py, encoding)?, text(py, reason)?);
+        if object.is_none() {
+            return Str::new(py, "");
+        }
+        let (reason, encoding) = (text(py, reason)?, text(py, encoding)?);
+        let object = subject(py, this)?;
         let bytes = object.downcast::<Bytes>().map_err(|_| raise!(py, TypeError, "object attribute must be bytes"))?;
-        let (start, end) = clamped(&this.0, bytes.as_slice().len());
-        let message = match bytes.as_slice().get(start) {
-            Some(byte) if end == start + 1 => {
+        let (start, last) = (this.0.start.get(), this.0.end.get().wrapping_sub(1));
+        let message = match single(&this.0, bytes.as_slice().len()) {
+            Some(at) => {
+                let byte = bytes.as_slice()[at];
                 format!("'{encoding}' codec can't decode byte 0x{byte:02x} in position {start}: {reason}")
             }
-            _ => format!("'{encoding}' codec can't decode bytes in position {start}-{}: {reason}", end as isize - 1),
+            None => format!("'{encoding}' codec can't decode bytes in position {start}-{last}: {reason}"),
         };
         Str::new(py, &message)
     }
@@ -151,15 +159,18 @@ impl UnicodeEncodeError {
 
     fn str(py: Attached<'_>, this: &Self) -> PyResult<Ref<Str>> {
         let [encoding, object, reason] = this.parts();
-        let Some(object) = object else { return Str::new(py, "") };
-        let (encoding, reason) = (text(py, encoding)?, text(py, reason)?);
+        if object.is_none() {
+            return Str::new(py, "");
+        }
+        let (reason, encoding) = (text(py, reason)?, text(py, encoding)?);
+        let object = subject(py, this)?;
         let object = object.downcast::<Str>().map_err(|_| raise!(py, TypeError, "object attribute must be unicode"))?;
-        let (start, end) = clamped(&this.0, object.len());
-        let message = if start < object.len() && end == start + 1 {
-            let point = escaped(object.char_at(start));
+        let (start, last) = (this.0.start.get(), this.0.end.get().wrapping_sub(1));
+        let message = if let Some(at) = single(&this.0, object.len()) {
+            let point = escaped(object.char_at(at));
             format!("'{encoding}' codec can't encode character '{point}' in position {start}: {reason}")
         } else {
-            format!("'{encoding}' codec can't encode characters in position {start}-{}: {reason}", end as isize - 1)
+            format!("'{encoding}' codec can't encode characters in position {start}-{last}: {reason}")
         };
         Str::new(py, &message)
     }
@@ -177,14 +188,17 @@ impl UnicodeTranslateError {
 
     fn str(py: Attached<'_>, this: &Self) -> PyResult<Ref<Str>> {
         let [_, object, reason] = this.parts();
-        let Some(object) = object else { return Str::new(py, "") };
+        if object.is_none() {
+            return Str::new(py, "");
+        }
         let reason = text(py, reason)?;
+        let object = subject(py, this)?;
         let object = object.downcast::<Str>().map_err(|_| raise!(py, TypeError, "object attribute must be unicode"))?;
-        let (start, end) = clamped(&this.0, object.len());
-        let message = if start < object.len() && end == start + 1 {
-            format!("can't translate character '{}' in position {start}: {reason}", escaped(object.char_at(start)))
+        let (start, last) = (this.0.start.get(), this.0.end.get().wrapping_sub(1));
+        let message = if let Some(at) = single(&this.0, object.len()) {
+            format!("can't translate character '{}' in position {start}: {reason}", escaped(object.char_at(at)))
         } else {
-            format!("can't translate characters in position {start}-{}: {reason}", end as isize - 1)
+            format!("can't translate characters in position {start}-{last}: {reason}")
         };
         Str::new(py, &message)
     }

@@ -610,7 +610,18 @@ pub unsafe extern "C" fn slot_tp_finalize(this: *mut PyObject) {
     if let Some(method) = this.ty().lookup(py, id!(py, __del__))
         && call_found(py, this, &method, &[]).is_err()
     {
-        (crate::hooks::hooks().unraisable)(py, Some("Exception ignored while calling deallocator"), Some(&method));
+        let raised = py.take_raised();
+        let message = match method.repr(py) {
+            Ok(shown) => format!("Exception ignored while calling deallocator {}", shown.to_string_lossy()),
+            Err(second) => {
+                second.clear(py);
+                "Exception ignored while calling deallocator".to_owned()
+            }
+        };
+        if let Some(raised) = raised {
+            let _ = py.restore(raised);
+        }
+        (crate::hooks::hooks().unraisable)(py, Some(&message), None);
     }
     if let Some(pending) = pending {
         let _ = py.restore(pending);
