@@ -21,6 +21,7 @@ mod longobject;
 mod misc;
 mod modsupport;
 mod moduleobject;
+mod monitoring;
 mod object;
 mod objimpl;
 mod pyerrors;

@@ -67,7 +67,11 @@ impl<'a> Args<'a> {
         if self.names.len() > known.len() {
             let (max, given) = (known.len(), self.names.len());
             let plural = if max == 1 { "" } else { "s" };
-            return Err(raise!(py, TypeError, "{function}() takes at most {max} keyword argument{plural} ({given} given)"));
+            return Err(raise!(
+                py,
+                TypeError,
+                "{function}() takes at most {max} keyword argument{plural} ({given} given)"
+            ));
         }
         for key in self.names {
             match key.downcast::<Str>() {

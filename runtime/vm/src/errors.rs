@@ -36,7 +36,7 @@ pub fn display(py: Attached<'_>, exception: &BaseException) {
     };
     if let Err(raised) = print() {
         raised.clear(py);
-        plain(py, exception);
+        plain(py, exception, &mut Vec::new());
     }
     if let Some(pending) = pending {
         let _ = py.restore(pending);
@@ -44,14 +44,19 @@ pub fn display(py: Attached<'_>, exception: &BaseException) {
 }
 
 /// The report without the `traceback` module: chain and messages, innermost frame last.
-fn plain(py: Attached<'_>, exception: &BaseException) {
+fn plain(py: Attached<'_>, exception: &BaseException, seen: &mut Vec<*const BaseException>) {
+    seen.push(exception);
+    let is_new = |other: &BaseException| !seen.iter().any(|seen| std::ptr::eq(*seen, other));
     if let Some(cause) = exception.cause() {
-        plain(py, &cause);
-        write_stderr(py, "\nThe above exception was the direct cause of the following exception:\n\n");
+        if is_new(&cause) {
+            plain(py, &cause, seen);
+            write_stderr(py, "\nThe above exception was the direct cause of the following exception:\n\n");
+        }
     } else if let Some(context) = exception.context()
         && !exception.suppresses_context()
+        && is_new(&context)
     {
-        plain(py, &context);
+        plain(py, &context, seen);
         write_stderr(py, "\nDuring handling of the above exception, another exception occurred:\n\n");
     }
     if let Some(traceback) = exception.traceback() {
@@ -65,7 +70,26 @@ fn plain(py: Attached<'_>, exception: &BaseException) {
             at = next;
         }
     }
-    write_stderr(py, &format!("{}\n", summary(py, exception)));
+    let shown = describe_syntax(py, exception).unwrap_or_else(|raised| {
+        raised.clear(py);
+        None
+    });
+    write_stderr(py, &format!("{}\n", shown.unwrap_or_else(|| summary(py, exception))));
+    if let Err(raised) = describe_notes(py, exception) {
+        raised.clear(py);
+    }
+}
+
+fn number(object: &Object) -> Option<usize> {
+    usize::try_from(object.downcast::<krait_object::Int>()?.to_i64()?).ok()
+}
+
+/// The line of a source file, without its indentation.
+fn source_line(file: &str, line: usize) -> Option<String> {
+    let source = std::fs::read(file).ok()?;
+    let text = source.split(|byte| *byte == b'\n').nth(line.checked_sub(1)?)?;
+    let text = String::from_utf8_lossy(text).trim().to_owned();
+    (!text.is_empty()).then_some(text)
 }
 
 /// Writes one traceback entry and returns the next.
@@ -74,10 +98,61 @@ fn describe_entry(py: Attached<'_>, entry: &Object) -> PyResult<Option<Ref<Objec
     let code = frame.get_attr(py, id!(py, f_code))?;
     let (file, name) =
         (code.get_attr(py, id!(py, co_filename))?.str(py)?, code.get_attr(py, id!(py, co_name))?.str(py)?);
-    let line = entry.get_attr(py, id!(py, tb_lineno))?.str(py)?;
-    write_stderr(py, &format!("  File \"{file}\", line {line}, in {name}\n"));
+    let line = entry.get_attr(py, id!(py, tb_lineno))?;
+    write_stderr(py, &format!("  File \"{file}\", line {}, in {name}\n", line.str(py)?));
+    if let Some(text) = number(&line).and_then(|line| source_line(&file.to_string_lossy(), line)) {
+        write_stderr(py, &format!("    {text}\n"));
+    }
     let next = entry.get_attr(py, id!(py, tb_next))?;
     Ok((!next.is_none()).then_some(next))
+}
+
+/// For a syntax error: writes where it is, and gives the last line of its report.
+fn describe_syntax(py: Attached<'_>, exception: &BaseException) -> PyResult<Option<String>> {
+    let object = exception.as_object();
+    if !object.is_instance_of(exc::SyntaxError()) {
+        return Ok(None);
+    }
+    let part = |name: &str| -> PyResult<Option<Ref<Object>>> {
+        let value = object.get_attr(py, &*Str::new(py, name)?)?;
+        Ok((!value.is_none()).then_some(value))
+    };
+    let Some(line) = part("lineno")? else { return Ok(None) };
+    let file = match part("filename")? {
+        Some(file) => file.str(py)?.to_string_lossy().into_owned(),
+        None => "<string>".to_owned(),
+    };
+    write_stderr(py, &format!("  File \"{file}\", line {}\n", line.str(py)?));
+    if let Some(text) = part("text")? {
+        let text = text.str(py)?.to_string_lossy().into_owned();
+        let shown = text.trim_end().trim_start();
+        write_stderr(py, &format!("    {shown}\n"));
+        if let Some(offset) = part("offset")?.and_then(|offset| number(&offset)).filter(|offset| *offset > 0) {
+            let indentation = text.chars().count() - text.trim_start().chars().count();
+            let end = part("end_offset")?.and_then(|end| number(&end)).unwrap_or(offset);
+            let column = (offset - 1).saturating_sub(indentation);
+            let width = end.saturating_sub(offset).max(1);
+            write_stderr(py, &format!("    {}{}\n", " ".repeat(column), "^".repeat(width)));
+        }
+    }
+    let name = object.ty().full_name();
+    let message = part("msg")?.map(|message| message.str(py)).transpose()?;
+    Ok(Some(match message {
+        Some(message) => format!("{name}: {message}"),
+        None => format!("{name}: <no detail available>"),
+    }))
+}
+
+/// Writes the notes of an exception.
+fn describe_notes(py: Attached<'_>, exception: &BaseException) -> PyResult<()> {
+    let notes = exception.as_object().get_attr_opt(py, id!(py, __notes__))?;
+    let Some(notes) = notes.as_ref().and_then(|notes| notes.as_object().downcast::<krait_object::List>()) else {
+        return Ok(());
+    };
+    for note in notes.to_vec(py) {
+        write_stderr(py, &format!("{}\n", note.str(py)?));
+    }
+    Ok(())
 }
 
 /// `module.Class: message`.

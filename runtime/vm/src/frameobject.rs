@@ -234,7 +234,9 @@ impl FrameObject {
 
     pub fn locals(py: Attached<'_>, this: &FrameObject) -> PyResult<Ref<Object>> {
         let frame = this.frame();
-        if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED != 0 {
+        if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED != 0
+            || crate::locals_proxy::has_hidden(frame)
+        {
             return Ok(FrameLocalsProxy::new(py, this)?.upcast());
         }
         match frame.namespace() {

@@ -82,8 +82,15 @@ fn name_at(frame: &Frame, index: usize) -> &Str {
     unsafe { frame.code().localsplusnames().as_slice()[index].cast_unchecked() }
 }
 
+/// The variables of a comprehension in a module or class can be seen while they have values.
 fn is_visible(frame: &Frame, index: usize) -> bool {
-    frame.code().localspluskinds().as_slice()[index] & kind::HIDDEN == 0
+    frame.code().localspluskinds().as_slice()[index] & kind::HIDDEN == 0 || fast_value(frame, index).is_some()
+}
+
+/// Whether the frame of a module or class runs a comprehension of its own.
+pub(crate) fn has_hidden(frame: &Frame) -> bool {
+    let kinds = frame.code().localspluskinds().as_slice();
+    kinds.iter().enumerate().any(|(at, kinds)| kinds & kind::HIDDEN != 0 && fast_value(frame, at).is_some())
 }
 
 /// All visible variables that have values, in the code's order.
@@ -96,6 +103,7 @@ pub(crate) fn fast_items(frame: &Frame) -> Vec<(&Str, Ref<Object>)> {
 /// What `locals()` gives for the frame: its namespace, or a new dict of a function's variables.
 pub fn snapshot(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
     if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED == 0
+        && !has_hidden(frame)
         && let Some(namespace) = frame.namespace()
     {
         return Ok(namespace.to_ref());

@@ -17,7 +17,7 @@ use crate::exec::Exec;
 use crate::frame::Frame;
 use crate::interp::{Interpreter, current};
 use krait_bytecode::Opcode;
-use krait_object::layout::Field;
+use krait_object::layout::{Field, PyMonitoringState};
 use krait_object::{Attached, BaseException, Code, Int, Layout, Object, PyResult, Raised, Ref, Slot, exc, raise};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
@@ -354,4 +354,81 @@ pub fn note_stop(py: Attached<'_>, raised: &Raised) {
     if op.is_some_and(|op| op.base() == Opcode::SEND) {
         fire_exception(py, frame, unit, Event::Raise);
     }
+}
+
+/// Brings what native code keeps about its events up to date (`PyMonitoring_EnterScope`).
+pub fn enter_scope(py: Attached<'_>, states: &[PyMonitoringState], events: &[u8], version: &mut u64) {
+    let monitoring = &current(py).monitoring;
+    let now = monitoring.version();
+    if *version == now {
+        return;
+    }
+    for (state, event) in states.iter().zip(events) {
+        state.active.set(monitoring.global.get(usize::from(*event)).map_or(0, Field::get));
+    }
+    *version = now;
+}
+
+/// Fires an event of a function that native code runs. `first` is the offset by default.
+///
+/// # Errors
+/// What a callback raised.
+pub fn fire_from_native(
+    py: Attached<'_>,
+    state: &PyMonitoringState,
+    code: &Object,
+    offset: i32,
+    event: Event,
+    first: Option<i32>,
+    rest: &[&Object],
+) -> PyResult<()> {
+    let tstate = py.tstate();
+    if tstate.tracing.get() != 0 {
+        return Ok(());
+    }
+    if offset < 0 {
+        return Err(raise!(py, ValueError, "offset must be non-negative"));
+    }
+    let first = Int::from_i64(py, i64::from(first.unwrap_or(offset)))?;
+    let mut args: Vec<&Object> = vec![code, first.as_object()];
+    args.extend(rest);
+    let monitoring = &current(py).monitoring;
+    let mut tools = state.active.get() & ((1 << PYTHON_TOOLS) - 1);
+    while tools != 0 {
+        let tool = 7 - tools.leading_zeros() as usize;
+        tools &= !(1 << tool);
+        let Some(callback) = monitoring.callbacks[tool][event as usize].get() else { continue };
+        tstate.tracing.set(tstate.tracing.get() + 1);
+        let result = callback.call_pos(py, &args);
+        tstate.tracing.set(tstate.tracing.get() - 1);
+        if !result?.is(module::disable(py)?.as_object()) {
+            continue;
+        }
+        if (event as usize) >= LOCAL_EVENTS {
+            drop(monitoring.callbacks[tool][event as usize].take());
+            let name = EVENT_NAMES[event as usize];
+            return Err(raise!(py, ValueError, "Cannot disable {name} events. Callback removed."));
+        }
+        state.active.set(state.active.get() & !(1 << tool));
+    }
+    Ok(())
+}
+
+/// As [`fire_from_native`] for an event about the pending exception, which stays pending.
+///
+/// # Errors
+/// What a callback raised; `ValueError` without an exception.
+pub fn fire_exception_from_native(
+    py: Attached<'_>,
+    state: &PyMonitoringState,
+    code: &Object,
+    offset: i32,
+    event: Event,
+) -> PyResult<()> {
+    let Some(exception) = py.take_raised() else {
+        return Err(raise!(py, ValueError, "Firing event {} with no exception set", event as u8));
+    };
+    fire_from_native(py, state, code, offset, event, None, &[exception.as_object()])?;
+    let _raised = py.restore(exception);
+    Ok(())
 }

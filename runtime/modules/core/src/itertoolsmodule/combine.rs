@@ -2,7 +2,7 @@
 use super::{add_type, iterator};
 use krait_object::args::{Args, Signature};
 use krait_object::native::{State, Trace, alloc, required};
-use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Str, Tuple, Type, Visit, raise};
+use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Tuple, Type, Visit, raise};
 use std::ffi::c_int;
 
 /// Which selection comes next. `indices` are places in the pool, of which the first `take` are given out.

@@ -3,7 +3,7 @@ use super::{add_type, iterator, no_keywords};
 use krait_object::args::{Args, Signature, check_positional};
 use krait_object::layout::Field;
 use krait_object::native::{State, alloc, part, required};
-use krait_object::{Attached, Bool, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, none, raise};
+use krait_object::{Attached, Bool, Layout, Module, Object, PyResult, Ref, Slot, Tuple, Type, none, raise};
 
 krait_object::native! {
     /// `compress`.
