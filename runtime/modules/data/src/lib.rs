@@ -5,9 +5,11 @@ pub mod bisect;
 pub mod cmath;
 pub mod compress;
 pub mod csv;
+pub mod datetime;
 pub mod hashes;
 pub mod heapq;
 pub mod json;
+pub mod pickle;
 pub mod queue;
 pub mod unicodedata;
 
@@ -53,6 +55,8 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_bz2", "Compression as by bzip2.", compress::bz2::exec),
         module("_lzma", "Compression as by xz.", compress::lzma::exec),
         module("_json", "The fast paths of json.", json::exec),
+        module("_datetime", "Dates and times.", datetime::exec),
+        module("_pickle", "Objects as streams of instructions.", pickle::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }

@@ -157,6 +157,11 @@ impl SimpleQueue {
 /// `MemoryError`.
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     add_type::<SimpleQueue>(py, module, "SimpleQueue")?;
-    let empty = new_exception(py, "_queue", "Empty", exc::Exception())?;
+    // One class for an interpreter, also when the module is made anew: all queues raise it.
+    let known = exc::Exception().subclasses(py).into_iter().find(|class| class.full_name() == "_queue.Empty");
+    let empty = match known {
+        Some(known) => known.upcast(),
+        None => new_exception(py, "_queue", "Empty", exc::Exception())?,
+    };
     module.add(py, "Empty", &empty)
 }

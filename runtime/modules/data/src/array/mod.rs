@@ -40,7 +40,7 @@ pub struct Array {
 pytype! {
     static ARRAY: "array.array" for Array {
         base: Object, flags: [BASETYPE, SEQUENCE],
-        doc: "array(typecode [, initializer]) -> array\n\nA sequence of machine values of one type, held compactly.\n\nThe type code is one of b, B (8-bit integers), h, H (16 bits), i, I, l, L, q, Q\n(C int, long and long long; capital letters are unsigned), f, d (floats),\nw (characters) and the deprecated u (wide characters).\nThe initializer is a list, a string of characters, a bytes-like object\nor an iterable of suitable values.",
+        doc: "array(typecode [, initializer]) -> array\n\nA sequence of machine values of one type, held compactly.\n\nThe type code is one character:\n\n    Code  Items             Bytes at least\n    'b'   signed integer    1\n    'B'   unsigned integer  1\n    'u'   wide character    2 (see note)\n    'w'   character         4\n    'h'   signed integer    2\n    'H'   unsigned integer  2\n    'i'   signed integer    2\n    'I'   unsigned integer  2\n    'l'   signed integer    4\n    'L'   unsigned integer  4\n    'q'   signed integer    8\n    'Q'   unsigned integer  8\n    'f'   floating-point    4\n    'd'   floating-point    8\n\nNote: 'u' depends on the platform and is deprecated.\nThe initializer is a list, a string of characters, a bytes-like object\nor an iterable of suitable values.",
         slots: {
             tp_dealloc = Array::dealloc,
             tp_repr = Array::repr,

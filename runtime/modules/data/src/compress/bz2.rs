@@ -161,6 +161,8 @@ impl Compressor {
 
 impl Decoder for Stream {
     type Error = c_int;
+    const FRAGILE: bool = true;
+
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, c_int> {
         let (code, read, written) = self.run(input, output, bz::BZ_RUN);
         if code < 0 {
@@ -210,6 +212,7 @@ impl BzDecompressor {
         match result {
             Ok(out) => Bytes::new(py, &out),
             Err(Stop::End) => Err(raise!(py, EOFError, "End of stream already reached")),
+            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
             Err(Stop::NoMemory) => Err(py.no_memory()),
             Err(Stop::Decoder(code)) => Err(failed(py, code)),
         }

@@ -21,12 +21,16 @@ pub trait Decoder: Send {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Self::Error>;
     /// Whether output may remain inside when the output was full and no input was left.
     const HOLDS_BACK: bool = false;
+    /// Whether an error makes the decoder unusable.
+    const FRAGILE: bool = false;
 }
 
 /// Why there is no output.
 pub enum Stop<E> {
     /// The end of the stream was reached before.
     End,
+    /// There was an error before.
+    Broken,
     NoMemory,
     Decoder(E),
 }
@@ -38,19 +42,23 @@ pub struct Decompressor<D: Decoder> {
     pub unused: Vec<u8>,
     pub eof: bool,
     pub needs_input: bool,
+    broken: bool,
 }
 
 impl<D: Decoder> Trace for Decompressor<D> {}
 
 impl<D: Decoder> Decompressor<D> {
     pub fn new(decoder: D) -> Self {
-        Decompressor { decoder, pending: Vec::new(), unused: Vec::new(), eof: false, needs_input: true }
+        Decompressor { decoder, pending: Vec::new(), unused: Vec::new(), eof: false, needs_input: true, broken: false }
     }
 
     /// Decodes `data` after what is pending, up to `limit` bytes.
     pub fn decompress(&mut self, data: &[u8], limit: Option<usize>) -> Result<Vec<u8>, Stop<D::Error>> {
         if self.eof {
             return Err(Stop::End);
+        }
+        if self.broken {
+            return Err(Stop::Broken);
         }
         let mut kept = std::mem::take(&mut self.pending);
         let input = if kept.is_empty() {
@@ -83,6 +91,8 @@ impl<D: Decoder> Decompressor<D> {
                 }
                 Err(error) => {
                     self.pending = input[at..].to_vec();
+                    self.broken = D::FRAGILE;
+                    self.needs_input &= !D::FRAGILE;
                     return Err(Stop::Decoder(error));
                 }
             }

@@ -195,7 +195,7 @@ fn compress(py: Attached<'_>, _: &Object, [data, level, wbits]: [Arg<'_>; 3]) ->
 fn decompress(py: Attached<'_>, _: &Object, [data, wbits, bufsize]: [Arg<'_>; 3]) -> PyResult<Ref<Bytes>> {
     let data = input(py, required(py, data)?)?;
     let wbits = int(py, wbits, DEFAULT_WBITS)?;
-    if bufsize.map_or(Ok(DEFAULT_BUFFER), |size| size.as_index(py))? < 0 {
+    if bufsize.map_or(Ok(DEFAULT_BUFFER), |size| size.as_isize(py))? < 0 {
         return Err(raise!(py, ValueError, "bufsize must be non-negative"));
     }
     let mut stream = match Stream::inflate(wbits) {
@@ -397,7 +397,7 @@ impl Decompress {
 
     fn decompress(py: Attached<'_>, this: &Decompress, [data, max]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
         let data = input(py, required(py, data)?)?;
-        let max = max.map_or(Ok(0), |max| max.as_index(py))?;
+        let max = max.map_or(Ok(0), |max| max.as_isize(py))?;
         if max < 0 {
             return Err(raise!(py, ValueError, "max_length must be non-negative"));
         }
@@ -408,13 +408,13 @@ impl Decompress {
     }
 
     fn flush(py: Attached<'_>, this: &Decompress, [length]: [Arg<'_>; 1]) -> PyResult<Ref<Bytes>> {
-        if length.map_or(Ok(DEFAULT_BUFFER), |length| length.as_index(py))? <= 0 {
+        if length.map_or(Ok(DEFAULT_BUFFER), |length| length.as_isize(py))? <= 0 {
             return Err(raise!(py, ValueError, "length must be greater than zero"));
         }
         let result = detached(|| {
             let mut state = this.state.lock();
             if !state.stream.live {
-                return Err((state.stream.failure(z::Z_STREAM_ERROR), "while decompressing data"));
+                return Ok(Vec::new());
             }
             let tail = std::mem::take(&mut state.tail);
             let out = state.run(&tail, None, true)?;
@@ -534,6 +534,7 @@ impl ZlibDecompressor {
         match result {
             Ok(out) => Bytes::new(py, &out),
             Err(Stop::End) => Err(raise!(py, EOFError, "End of stream already reached")),
+            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
             Err(Stop::NoMemory) => Err(py.no_memory()),
             Err(Stop::Decoder((failure, doing))) => Err(failed(py, failure, doing)),
         }

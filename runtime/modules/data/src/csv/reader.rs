@@ -4,8 +4,8 @@ use super::{FIELD_LIMIT, fail, object_and_dialect};
 use krait_object::args::Args;
 use krait_object::builtins::StrBuilder;
 use krait_object::layout::Field;
-use krait_object::native::{State, Trace, alloc, part, type_name};
-use krait_object::{Attached, Float, Layout, List, Object, PyResult, Ref, Slot, Str, StrData, Visit, none, pytype};
+use krait_object::native::{alloc, part, type_name};
+use krait_object::{Attached, Float, Layout, List, Object, PyResult, Ref, Slot, Str, StrData, none, pytype};
 use std::ffi::c_int;
 use std::sync::atomic::Ordering;
 
@@ -31,12 +31,6 @@ struct Record {
     at: At,
     /// The field began without a quote.
     unquoted: bool,
-}
-
-impl Trace for Record {
-    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
-        self.fields.trace(visit)
-    }
 }
 
 /// The end of a line as a character.
@@ -185,7 +179,7 @@ impl Record {
 
 krait_object::native! {
     /// `reader`.
-    pub struct Reader { lines: Slot, dialect: Slot<Dialect>, record: State<Record>, line_num: Field<usize> }
+    pub struct Reader { lines: Slot, dialect: Slot<Dialect>, line_num: Field<usize>, calls: Field<usize> }
 }
 pytype! {
     pub static READER: "_csv.reader" for Reader {
@@ -213,19 +207,22 @@ impl Reader {
         let this = alloc::<Reader>(py, Self::type_object())?;
         drop(this.lines.replace(Some(lines)));
         drop(this.dialect.replace(Some(dialect)));
-        this.record.init(Record::default());
         Ok(this)
     }
 
     fn next(py: Attached<'_>, this: &Reader) -> PyResult<Option<Ref<List>>> {
         let (lines, dialect) = (part(py, &this.lines)?, part(py, &this.dialect)?);
         let params = dialect.params(py)?;
-        // The record is this thread's while it reads: fetching a line runs Python code.
-        let old = std::mem::take(&mut *this.record.lock());
-        drop(old);
+        // Fetching a line runs Python code, which must not ask this reader for a row meanwhile.
+        let call = this.calls.get().wrapping_add(1);
+        this.calls.set(call);
         let mut record = Record::default();
         loop {
-            let Some(line) = lines.iter_next(py)? else {
+            let line = lines.iter_next(py)?;
+            if this.calls.get() != call {
+                return Err(fail(py, "iterator has already advanced the reader"));
+            }
+            let Some(line) = line else {
                 if record.len() == 0 && record.at != At::InQuoted {
                     return Ok(None);
                 }

@@ -338,6 +338,7 @@ impl LzmaDecompressor {
         match result {
             Ok(out) => Bytes::new(py, &out),
             Err(Stop::End) => Err(raise!(py, EOFError, "Already at end of stream")),
+            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
             Err(Stop::NoMemory) => Err(py.no_memory()),
             Err(Stop::Decoder(code)) => Err(failed(py, code)),
         }
