@@ -17,8 +17,9 @@ fn module(py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
     if modules.get_str(py, "__main__").is_none() || current(py).finalizing.load(Ordering::Acquire) {
         return Ok(None);
     }
-    match (krait_object::hooks::hooks().import)(py, "_py_warnings") {
-        Ok(found) => Ok(Some(found)),
+    // `warnings` tells the other module where the functions are that a program may replace.
+    match (krait_object::hooks::hooks().import)(py, "warnings") {
+        Ok(_) => Ok(modules.get_str(py, "_py_warnings")),
         Err(raised) => {
             raised.clear(py);
             Ok(None)

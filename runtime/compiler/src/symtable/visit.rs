@@ -478,6 +478,10 @@ impl Builder {
     }
 
     fn use_name(&mut self, e: &Expr, id: &Name, ctx: Ctx) -> Res {
+        if self.cur().in_unevaluated_annotation && ctx == Ctx::Load {
+            // Annotations of a function's variables never run.
+            return Ok(());
+        }
         match ctx {
             Ctx::Load => self.add(id, def::USE, e.loc)?,
             Ctx::Del if &**id == "__debug__" => return Err(RawError::syntax(e.loc, "cannot delete __debug__")),
