@@ -126,7 +126,7 @@ fn install_signal_handlers(py: Attached<'_>) -> PyResult<()> {
 
 /// Makes `sys.stdin`, `sys.stdout` and `sys.stderr`.
 fn open_streams(py: Attached<'_>) -> PyResult<()> {
-    let io = import::import_module(py, "io")?;
+    let io = import::import_module(py, "_io")?;
     let builtins = current(py).builtins.get().ok_or_else(|| py.bad_internal_call())?;
     builtins.set_str(py, "open", &*io.get_attr(py, id!(py, open))?)?;
     for (fd, name, label) in [(0, "stdin", "<stdin>"), (1, "stdout", "<stdout>"), (2, "stderr", "<stderr>")] {
@@ -263,6 +263,7 @@ pub fn finish(py: Attached<'_>) -> i32 {
     interpreter.import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
     interpreter.finalizing.store(true, Ordering::Release);
     RUNTIME.finalizing.store(true, Ordering::Release);
+    signals::finish(py);
     clear_modules(py);
     gc::collect(py, gc::Generation::Full);
     flush_streams(py);

@@ -31,3 +31,12 @@ pub fn version_text() -> String {
 pub fn program_name() -> String {
     format!("python{}.{}{ABIFLAGS}", VERSION.0, VERSION.1)
 }
+
+/// Takes the user's locale for characters; whether that is the C locale, where text is UTF-8.
+pub fn has_plain_locale() -> bool {
+    // SAFETY: C strings; called before other threads run.
+    unsafe {
+        let name = libc::setlocale(libc::LC_CTYPE, c"".as_ptr());
+        name.is_null() || matches!(std::ffi::CStr::from_ptr(name).to_bytes(), b"C" | b"POSIX")
+    }
+}

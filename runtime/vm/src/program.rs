@@ -224,7 +224,13 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
     config.optimization_level = config.optimization_level.max(level("PYTHONOPTIMIZE").unwrap_or(0));
     config.verbose = config.verbose.max(level("PYTHONVERBOSE").unwrap_or(0));
     config.dev_mode = option(config, "dev").is_some() || variable("PYTHONDEVMODE").is_some();
-    config.utf8_mode = true;
+    config.utf8_mode = match option(config, "utf8").or_else(|| variable("PYTHONUTF8").map(Some)) {
+        Some(Some(value)) if value == "0" => false,
+        Some(None) => true,
+        Some(Some(value)) if value == "1" => true,
+        Some(Some(_)) => return Err("invalid -X utf8 option value".to_owned()),
+        None => crate::platform::has_plain_locale(),
+    };
     config.faulthandler =
         config.dev_mode || option(config, "faulthandler").is_some() || variable("PYTHONFAULTHANDLER").is_some();
     config.warn_default_encoding =
@@ -347,11 +353,33 @@ pub fn run(py: Attached<'_>, program: &Program) -> i32 {
     if status == 0 { end } else { status }
 }
 
+/// A command without the white space that all of its lines begin with.
+fn dedent(text: &str) -> String {
+    let is_blank = |line: &str| line.trim_matches([' ', '\t', '\r', '\x0c']).is_empty();
+    let mut margin: Option<&str> = None;
+    for line in text.split('\n').filter(|line| !is_blank(line)) {
+        let indent = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
+        margin = Some(match margin {
+            None => indent,
+            Some(margin) => {
+                let common = margin.bytes().zip(indent.bytes()).take_while(|(a, b)| a == b).count();
+                &margin[..common]
+            }
+        });
+    }
+    let cut = margin.map_or(0, str::len);
+    if cut == 0 {
+        return text.to_owned();
+    }
+    let lines = text.split('\n').map(|line| if is_blank(line) { "" } else { &line[cut..] });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 fn run_program(py: Attached<'_>, program: &Program) -> PyResult<()> {
     match program {
         Program::Command(text) => {
             prepend_path(py, "")?;
-            let source = format!("{text}\n");
+            let source = format!("{}\n", dedent(text));
             run_source(py, source.as_bytes(), "<string>")
         }
         Program::Module(name) => {

@@ -122,10 +122,14 @@ pub fn run_handlers(py: Attached<'_>) -> PyResult<()> {
         if !arrived.swap(false, Ordering::AcqRel) {
             continue;
         }
-        let Some(handler) = interpreter.signals.handlers[number].get() else { continue };
-        if !handler.is_callable() {
+        let handler = interpreter.signals.handlers[number].get().filter(|handler| handler.is_callable());
+        let Some(handler) = handler else {
+            // The handler was taken away after the signal came.
+            let message = format_args!("Signal {number} ignored due to race condition");
+            let _raised = py.raise(krait_object::exc::OSError(), message);
+            crate::sysmodule::report_unraisable(py, None, Some(&krait_object::none()));
             continue;
-        }
+        };
         let frame = crate::frameobject::current(py)?.map(Ref::upcast);
         let result = Int::from_i64(py, number as i64).and_then(|number| {
             handler.call_pos(py, &[&number.upcast(), frame.as_deref().unwrap_or(&krait_object::none())])
@@ -142,6 +146,15 @@ pub fn run_handlers(py: Attached<'_>) -> PyResult<()> {
 /// Runs handlers if any signal arrived and this is the main thread; for long native loops.
 pub fn check(py: Attached<'_>) -> PyResult<()> {
     if ANY.load(Ordering::Relaxed) && is_main_thread(py) { run_handlers(py) } else { Ok(()) }
+}
+
+/// At the end of the interpreter: signals have no Python handlers any more, and the system's default action.
+pub fn finish(py: Attached<'_>) {
+    for (number, slot) in current(py).signals.handlers.iter().enumerate() {
+        if slot.take().is_some_and(|handler| handler.is_callable()) {
+            let _ = install(number as i32, libc::SIG_DFL);
+        }
+    }
 }
 
 /// The present handler object of a signal.

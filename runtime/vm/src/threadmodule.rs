@@ -777,7 +777,7 @@ fn interrupt_main(py: Attached<'_>, _: &Object, [signal]: [Option<&Object>; 1]) 
         return Err(raise!(py, ValueError, "signal number out of range"));
     }
     // A signal that Python ignores or leaves to the system is not simulated.
-    if signals::handler(py, signal as usize).is_some_and(|handler| handler.is_callable()) {
+    if signals::handler(py, signal as usize).is_none_or(|handler| handler.is_callable()) {
         signals::trip(signal);
     }
     Ok(())

@@ -2,7 +2,7 @@
 use crate::util::errno;
 use krait_object::exceptions::raise_os_error;
 use krait_object::hooks::hooks;
-use krait_object::{Attached, Layout, List, Object, PyResult, Ref, Slot};
+use krait_object::{Attached, Layout, List, Object, PyResult, Ref, Slot, raise};
 use krait_vm::interp::{self, current};
 
 /// The list in a slot, made when it is missing.
@@ -65,6 +65,9 @@ pub fn after_in_child(py: Attached<'_>) {
 
 /// Forks by `call` with the whole protocol around it.
 pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
+    if current(py).finalizing.load(std::sync::atomic::Ordering::Acquire) {
+        return Err(raise!(py, PythonFinalizationError, "can't fork at interpreter shutdown"));
+    }
     before(py);
     let mut error = 0;
     let pid = interp::fork(py, &mut || {

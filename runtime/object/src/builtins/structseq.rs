@@ -23,6 +23,8 @@ pub struct StructSeq {
     pub visible: usize,
     /// Whether Python code may make instances.
     pub constructible: bool,
+    /// Whether the constructor takes the fields as arguments rather than as one sequence.
+    by_fields: bool,
     made: OnceLock<&'static SeqType>,
 }
 
@@ -42,7 +44,15 @@ const ITEMS: usize = offset_of!(PyTupleObject, ob_item);
 impl StructSeq {
     /// A type whose fields are all items.
     pub const fn new(name: &'static str, doc: &'static str, fields: &'static [(&'static str, &'static str)]) -> Self {
-        StructSeq { name, doc, fields, visible: fields.len(), constructible: true, made: OnceLock::new() }
+        StructSeq {
+            name,
+            doc,
+            fields,
+            visible: fields.len(),
+            constructible: true,
+            by_fields: false,
+            made: OnceLock::new(),
+        }
     }
 
     /// With only the first `visible` fields as items.
@@ -54,6 +64,12 @@ impl StructSeq {
     /// Without a constructor (`sys.flags` and the like).
     pub const fn not_constructible(mut self) -> Self {
         self.constructible = false;
+        self
+    }
+
+    /// With a constructor that takes the fields as arguments.
+    pub const fn by_fields(mut self) -> Self {
+        self.by_fields = true;
         self
     }
 
@@ -199,10 +215,13 @@ fn repr(py: Attached<'_>, this: &Tuple) -> PyResult<Ref<Str>> {
 }
 
 fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Tuple>> {
-    const SIG: Signature = Signature::parse("structseq", "(sequence, dict={})");
-    let [sequence, dict]: [Option<&Object>; 2] = SIG.bind(py, args)?;
     // SAFETY: the constructor of struct sequence types only.
     let def = unsafe { (*ty.as_type_ptr().cast::<SeqType>()).def };
+    if def.by_fields {
+        return from_fields(py, def, args);
+    }
+    const SIG: Signature = Signature::parse("structseq", "(sequence, dict={})");
+    let [sequence, dict]: [Option<&Object>; 2] = SIG.bind(py, args)?;
     let Some(sequence) = sequence else { return Err(py.bad_internal_call()) };
     let mut values = match sequence.collect(py) {
         Ok(values) => values,
@@ -257,8 +276,39 @@ fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Tuple
     def.make(py, values)
 }
 
+/// An instance of a type whose constructor takes the fields.
+fn from_fields(py: Attached<'_>, def: &'static StructSeq, args: Args<'_>) -> PyResult<Ref<Tuple>> {
+    let (name, count) = (def.name.rsplit('.').next().unwrap_or(def.name), def.fields.len());
+    if args.len() > count {
+        let plural = if count == 1 { "" } else { "s" };
+        let given = args.len();
+        return Err(raise!(py, TypeError, "{name}() takes at most {count} argument{plural} ({given} given)"));
+    }
+    let mut values: Vec<Option<Ref<Object>>> = args.pos.iter().map(|value| Some(value.to_ref())).collect();
+    values.resize_with(count, || None);
+    for (key, value) in args.names.iter().zip(args.values) {
+        let key = key.downcast::<Str>().ok_or_else(|| raise!(py, TypeError, "keywords must be strings"))?;
+        if let Some(at) = def.fields.iter().position(|(field, _)| key.eq_str(field)) {
+            values[at] = Some(value.to_ref());
+        }
+    }
+    let mut all = Vec::with_capacity(count);
+    for (at, value) in values.into_iter().enumerate() {
+        let Some(value) = value else {
+            let field = def.fields[at].0;
+            return Err(raise!(py, TypeError, "{name}() missing required argument '{field}' (pos {})", at + 1));
+        };
+        all.push(value);
+    }
+    def.make(py, all)
+}
+
 fn reduce(py: Attached<'_>, this: &Tuple) -> PyResult<Ref<Tuple>> {
     let def = def_of(this);
+    if def.by_fields {
+        let values = Tuple::from_slice(py, fields(this))?;
+        return Tuple::from_slice(py, &[this.as_object().ty().as_object(), values.as_object()]);
+    }
     let visible = Tuple::from_slice(py, &fields(this)[..def.visible])?;
     let hidden = Dict::new(py)?;
     for ((name, _), value) in def.fields.iter().zip(fields(this)).skip(def.visible) {

@@ -175,8 +175,10 @@ impl IOBase {
             {
                 raised.clear(py);
             }
-            if let Err(raised) = this.call_method(py, id!(py, close), &[]) {
-                raised.clear(py);
+            if this.call_method(py, id!(py, close), &[]).is_err() {
+                let shown = this.repr(py).map(|shown| shown.to_string_lossy().into_owned()).unwrap_or_default();
+                let message = format!("Exception ignored while finalizing file {shown}");
+                (krait_object::hooks::hooks().unraisable)(py, Some(&message), Some(this));
             }
         }
         if let Some(pending) = pending {

@@ -12,6 +12,7 @@ use krait_object::{
     Attached, ByteArray, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Type, Visit, exc, id, mem,
     none, pytype, raise,
 };
+use krait_sync::block::{Acquired, Wait};
 use krait_sync::mutex::ByteMutex;
 use std::ffi::c_int;
 use std::mem::{ManuallyDrop, offset_of};
@@ -31,6 +32,8 @@ struct State {
     pending: Vec<u8>,
     /// The raw stream's position, or -1 when it is not known.
     position: i64,
+    /// Closed: the buffers take no memory any more.
+    is_freed: bool,
 }
 
 /// The common layout.
@@ -71,12 +74,35 @@ impl Buffered {
             if self.owner.get() == thread_mark() {
                 return Err(raise!(py, RuntimeError, "reentrant call inside {}", self.as_object().repr(py)?));
             }
-            self.lock.lock();
+            self.wait(py)?;
         }
         self.owner.set(thread_mark());
+        if self.state.get().is_null() {
+            self.owner.set(0);
+            self.lock.try_unlock();
+            return Err(raise!(py, ValueError, "I/O operation on uninitialized object"));
+        }
         // SAFETY: set by `new_object`, lives as long as the object, and belongs to the holder of the lock.
         let st = unsafe { &mut *self.state.get() };
         Ok(Entered { this: self, st })
+    }
+
+    /// Waits for the lock. At the end of the interpreter its holder may be a thread that sleeps for ever.
+    #[cold]
+    fn wait(&self, py: Attached<'_>) -> PyResult<()> {
+        if !krait_vm::interp::current(py).finalizing.load(std::sync::atomic::Ordering::Acquire) {
+            self.lock.lock();
+            return Ok(());
+        }
+        let patience = std::time::Duration::from_secs(1);
+        if matches!(self.lock.lock_timed(Wait::DETACH.at_most(patience)), Acquired::Yes) {
+            return Ok(());
+        }
+        let shown = self.as_object().repr(py)?;
+        krait_vm::fatal(&format!(
+            "_enter_buffered_busy: could not acquire lock for {shown} at interpreter shutdown, \
+             possibly due to daemon threads"
+        ))
     }
 
     fn check_init(&self, py: Attached<'_>) -> PyResult<()> {
@@ -298,13 +324,12 @@ fn would_block(py: Attached<'_>, written: usize) -> krait_object::Raised {
 }
 
 impl Buffered {
-    fn new_object(py: Attached<'_>, ty: &Type, _: Args<'_>) -> PyResult<Ref<Object>> {
-        let object = ty.alloc(py, 0)?;
-        // SAFETY: [layout]: the types of this file begin with `Buffered`.
-        let this = unsafe { &*object.as_ptr().cast::<Buffered>() };
-        let state = State { size: 0, ahead: Vec::new(), at: 0, pending: Vec::new(), position: -1 };
-        this.state.set(Box::into_raw(Box::new(state)));
-        Ok(object)
+    /// Makes the state of an object that `__init__` sees for the first time.
+    fn make_state(&self) {
+        if self.state.get().is_null() {
+            let state = State { size: 0, ahead: Vec::new(), at: 0, pending: Vec::new(), position: -1, is_freed: false };
+            self.state.set(Box::into_raw(Box::new(state)));
+        }
     }
 
     fn set_up(&self, py: Attached<'_>, args: Args<'_>, name: &'static str, read: bool, write: bool) -> PyResult<()> {
@@ -321,6 +346,7 @@ impl Buffered {
         let size = size.map_or(Ok(DEFAULT_BUFFER_SIZE as isize), |size| size.as_index(py))?;
         self.ok.set(false);
         self.detached.set(false);
+        self.make_state();
         if read && write {
             check_seekable(py, raw)?;
         }
@@ -340,6 +366,7 @@ impl Buffered {
         entered.forget();
         entered.st.pending.clear();
         entered.st.size = size as usize;
+        entered.st.is_freed = false;
         self.ok.set(true);
         if let Err(raised) = entered.raw_tell(py) {
             if !raised.matches(py, exc::Exception()) {
@@ -410,16 +437,19 @@ impl Buffered {
         }
         let flushed = this.object().call_method(py, id!(py, flush), &[]);
         let mut result = None;
-        let closed = base::chained(py, flushed, |py| {
-            result = Some(Self::call_raw(py, this, id!(py, close))?);
-            Ok(())
-        });
-        if let Ok(entered) = this.enter(py) {
+        base::chained(py, flushed, |py| {
+            // Who comes meanwhile waits, and finds the stream closed.
+            let entered = this.enter(py)?;
+            let closed = Self::call_raw(py, this, id!(py, close));
             entered.st.pending = Vec::new();
             entered.st.ahead = Vec::new();
             entered.st.at = 0;
-        }
-        closed.map(|()| result)
+            entered.st.is_freed = true;
+            drop(entered);
+            result = Some(closed?);
+            Ok(())
+        })
+        .map(|()| result)
     }
 
     fn get_closed(py: Attached<'_>, this: &Buffered) -> PyResult<Ref<Object>> {
@@ -469,7 +499,9 @@ impl Buffered {
     }
 
     fn sizeof(py: Attached<'_>, this: &Buffered) -> PyResult<usize> {
-        let size = this.enter(py)?.st.size;
+        let entered = this.enter(py)?;
+        let size = if entered.st.is_freed { 0 } else { entered.st.size };
+        drop(entered);
         Ok(this.object().ty().as_type().tp_basicsize.get() as usize + size)
     }
 
@@ -580,12 +612,12 @@ impl Buffered {
                 out[done..done + ready].copy_from_slice(&entered.st.ahead[at..at + ready]);
                 entered.st.at += ready;
                 done += ready;
-                if once {
-                    break;
-                }
                 continue;
             }
             let direct = out.len() - done > entered.st.size;
+            if once && done > 0 && !direct {
+                break;
+            }
             let got = if direct {
                 entered.forget();
                 entered.raw_read(py, &mut out[done..])?
@@ -718,7 +750,8 @@ impl Buffered {
             let offset = if how == 0 { target - here } else { target };
             if offset >= -(entered.st.at as i64) && offset <= entered.unread() as i64 && !entered.st.ahead.is_empty() {
                 entered.st.at = (entered.st.at as i64 + offset) as usize;
-                return Ok(here + offset);
+                // A device whose position stands still may seem to be before its beginning.
+                return Ok((here + offset).max(0));
             }
         }
         entered.flush_pending(py)?;
@@ -899,7 +932,7 @@ pytype! {
         doc: "BufferedReader(raw, buffer_size=DEFAULT_BUFFER_SIZE)\n--\n\nA buffer around a raw stream that is read.",
         slots: {
             tp_dealloc = BufferedReader::dealloc, tp_traverse = Buffered::traverse, tp_clear = Buffered::clear,
-            tp_repr = Buffered::repr, tp_new = Buffered::new_object, tp_init = BufferedReader::init,
+            tp_repr = Buffered::repr, tp_init = BufferedReader::init,
             tp_iternext = Buffered::next,
         },
         methods: {
@@ -942,7 +975,7 @@ pytype! {
         doc: "BufferedWriter(raw, buffer_size=DEFAULT_BUFFER_SIZE)\n--\n\nA buffer around a raw stream that is written.",
         slots: {
             tp_dealloc = BufferedWriter::dealloc, tp_traverse = Buffered::traverse, tp_clear = Buffered::clear,
-            tp_repr = Buffered::repr, tp_new = Buffered::new_object, tp_init = BufferedWriter::init,
+            tp_repr = Buffered::repr, tp_init = BufferedWriter::init,
         },
         methods: {
             noargs "close" => Buffered::close, "($self, /)", "Flushes and closes the stream.";
@@ -979,7 +1012,7 @@ pytype! {
         doc: "BufferedRandom(raw, buffer_size=DEFAULT_BUFFER_SIZE)\n--\n\nA buffer around a seekable raw stream.",
         slots: {
             tp_dealloc = BufferedRandom::dealloc, tp_traverse = Buffered::traverse, tp_clear = Buffered::clear,
-            tp_repr = Buffered::repr, tp_new = Buffered::new_object, tp_init = BufferedRandom::init,
+            tp_repr = Buffered::repr, tp_init = BufferedRandom::init,
             tp_iternext = Buffered::next,
         },
         methods: {

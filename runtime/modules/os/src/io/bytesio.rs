@@ -10,9 +10,24 @@ use krait_object::{
 use std::ffi::c_int;
 use std::ptr::NonNull;
 
+/// The bytes of a stream: shared with `bytes` objects until they change.
+enum Data {
+    Shared(Ref<Bytes>),
+    Owned(Vec<u8>),
+}
+
+impl Data {
+    fn as_slice(&self) -> &[u8] {
+        match self {
+            Data::Shared(bytes) => bytes.as_slice(),
+            Data::Owned(bytes) => bytes,
+        }
+    }
+}
+
 struct State {
     /// `None` when closed.
-    data: Option<Vec<u8>>,
+    data: Option<Data>,
     at: usize,
     exports: usize,
 }
@@ -28,6 +43,7 @@ pytype! {
     pub static BYTES_IO_TYPE: "_io.BytesIO" for BytesIO {
         base: BufferedIOBase,
         flags: [BASETYPE, HAVE_GC],
+        basicsize: if krait_object::FREE_THREADED { 88 } else { 64 },
         doc: "BytesIO(initial_bytes=b'')\n--\n\nA binary stream in memory.",
         slots: {
             tp_dealloc = BytesIO::dealloc, tp_traverse = BytesIO::traverse, tp_clear = BytesIO::clear,
@@ -78,10 +94,23 @@ impl Fault {
 }
 
 impl State {
-    fn open(&mut self) -> Result<(&mut Vec<u8>, &mut usize), Fault> {
-        match &mut self.data {
-            Some(data) => Ok((data, &mut self.at)),
+    fn open(&mut self) -> Result<(&[u8], &mut usize), Fault> {
+        match &self.data {
+            Some(data) => Ok((data.as_slice(), &mut self.at)),
             None => Err(Fault::Closed),
+        }
+    }
+
+    /// The bytes to change, which are not shared any more.
+    fn own(&mut self) -> Result<(&mut Vec<u8>, &mut usize), Fault> {
+        let Some(data) = &mut self.data else { return Err(Fault::Closed) };
+        if let Data::Shared(bytes) = data {
+            let copy = bytes.as_slice().to_vec();
+            *data = Data::Owned(copy);
+        }
+        match data {
+            Data::Owned(bytes) => Ok((bytes, &mut self.at)),
+            Data::Shared(_) => Err(Fault::NoMemory),
         }
     }
 
@@ -107,10 +136,10 @@ impl State {
 
     fn write(&mut self, bytes: &[u8]) -> Result<usize, Fault> {
         self.resizable()?;
-        let (data, at) = self.open()?;
         if bytes.is_empty() {
-            return Ok(0);
+            return self.open().map(|_| 0);
         }
+        let (data, at) = self.own()?;
         let end = at.checked_add(bytes.len()).ok_or(Fault::NoMemory)?;
         if end > data.len() {
             if data.try_reserve(end - data.len()).is_err() {
@@ -143,7 +172,7 @@ impl BytesIO {
         let object = ty.alloc(py, 0)?;
         // SAFETY: [layout]: `ty` derives from `BytesIO`.
         let this: &BytesIO = unsafe { (*object).cast_unchecked() };
-        this.state.set(Box::into_raw(Box::new(State { data: Some(Vec::new()), at: 0, exports: 0 })));
+        this.state.set(Box::into_raw(Box::new(State { data: Some(Data::Owned(Vec::new())), at: 0, exports: 0 })));
         Ok(object)
     }
 
@@ -173,15 +202,23 @@ impl BytesIO {
         const SIG: Signature = Signature::parse("BytesIO", "(initial_bytes=b'')");
         let [initial]: [Option<&Object>; 1] = SIG.bind(py, args)?;
         let data = match initial.filter(|initial| !initial.is_none()) {
-            None => Vec::new(),
-            Some(initial) => BytesArg::new(py, initial)?.as_slice().to_vec(),
+            None => Data::Owned(Vec::new()),
+            Some(initial) => Self::data_of(py, initial)?,
         };
-        this.with(py, |st| {
+        let old = this.with(py, |st| {
             st.resizable()?;
-            st.data = Some(data);
             st.at = 0;
-            Ok(())
-        })
+            Ok(st.data.replace(data))
+        });
+        old.map(drop)
+    }
+
+    /// The bytes of an object, shared if it is `bytes`.
+    fn data_of(py: Attached<'_>, object: &Object) -> PyResult<Data> {
+        match object.downcast_exact::<Bytes>() {
+            Some(bytes) => Ok(Data::Shared(bytes.to_ref())),
+            None => Ok(Data::Owned(BytesArg::new(py, object)?.as_slice().to_vec())),
+        }
     }
 
     fn check(&self, py: Attached<'_>) -> PyResult<()> {
@@ -302,8 +339,24 @@ impl BytesIO {
     }
 
     fn getvalue(py: Attached<'_>, this: &Self) -> PyResult<Ref<Bytes>> {
-        let data = this.with(py, |st| st.open().map(|(data, _)| data.clone()))?;
-        Bytes::new(py, &data)
+        let (bytes, owned) = this.with(py, |st| match &st.data {
+            None => Err(Fault::Closed),
+            Some(Data::Shared(bytes)) => Ok((Some(bytes.clone()), Vec::new())),
+            Some(Data::Owned(data)) => Ok((None, data.clone())),
+        })?;
+        if let Some(bytes) = bytes {
+            return Ok(bytes);
+        }
+        let bytes = Bytes::new(py, &owned)?;
+        if !bytes.is_empty() {
+            // From now on the stream shares them, unless it changed meanwhile.
+            let old = this.with(py, |st| {
+                let same = matches!(&st.data, Some(Data::Owned(data)) if *data == owned);
+                Ok(if same && st.exports == 0 { st.data.replace(Data::Shared(bytes.clone())) } else { None })
+            })?;
+            drop(old);
+        }
+        Ok(bytes)
     }
 
     fn getbuffer(py: Attached<'_>, this: &Self) -> PyResult<Ref<Object>> {
@@ -351,8 +404,9 @@ impl BytesIO {
         };
         this.with(py, |st| {
             st.resizable()?;
-            let (data, _) = st.open()?;
-            data.truncate(length);
+            if length < st.open()?.0.len() {
+                st.own()?.0.truncate(length);
+            }
             Ok(length)
         })
     }
@@ -378,7 +432,8 @@ impl BytesIO {
                 state.ty().name()
             ));
         }
-        let data = BytesArg::new(py, items[0])?.as_slice().to_vec();
+        this.check(py)?;
+        let data = Self::data_of(py, items[0])?;
         if items[1].downcast::<Int>().is_none() {
             return Err(raise!(py, TypeError, "second item of state must be an integer, got {}", items[1].ty().name()));
         }
@@ -386,17 +441,25 @@ impl BytesIO {
         let Ok(position) = usize::try_from(position) else {
             return Err(raise!(py, ValueError, "position value cannot be negative"));
         };
-        this.with(py, |st| {
+        let old = this.with(py, |st| {
             st.resizable()?;
-            st.data = Some(data);
             st.at = position;
-            Ok(())
+            Ok(st.data.replace(data))
         })?;
+        drop(old);
         restore_dict(py, &this.base, items[2], "third")
     }
 
     fn sizeof(py: Attached<'_>, this: &Self) -> PyResult<usize> {
-        let size = this.with(py, |st| Ok(st.data.as_ref().map_or(0, Vec::capacity)))?;
+        let size = this.with(py, |st| {
+            let size = match &st.data {
+                Some(Data::Shared(bytes)) => bytes.len(),
+                Some(Data::Owned(bytes)) => bytes.capacity(),
+                None => 0,
+            };
+            // What the bytes would take as an object.
+            Ok(if size == 0 { 0 } else { size + Bytes::type_object().as_type().tp_basicsize.get() as usize })
+        })?;
         Ok(this.as_object().ty().as_type().tp_basicsize.get() as usize + size)
     }
 
@@ -454,7 +517,7 @@ impl BytesIOBuffer {
     fn getbuffer(py: Attached<'_>, this: &Self, view: &mut Py_buffer, flags: c_int) -> PyResult<()> {
         let Some(source) = this.source.get() else { return Err(py.bad_internal_call()) };
         let (data, len) = source.with(py, |st| {
-            let (data, _) = st.open()?;
+            let (data, _) = st.own()?;
             let place = (data.as_mut_ptr(), data.len());
             st.exports += 1;
             Ok(place)

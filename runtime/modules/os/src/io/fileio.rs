@@ -34,6 +34,8 @@ pub struct FileIO {
 }
 
 const MAX_IO: usize = 0x7fff_f000;
+/// Files of less than this are read at once by `readall`.
+const SMALL: i64 = 65536;
 
 pytype! {
     pub static FILE_IO_TYPE: "_io.FileIO" for FileIO {
@@ -377,7 +379,10 @@ impl FileIO {
         let mut all: Vec<u8> = Vec::new();
         let size = self.size.get();
         let mut room = 8192;
-        if size > 0 {
+        // A small file is read whole wherever its position is: asking for that would cost a call.
+        if size > 0 && size < SMALL {
+            room = size as usize + 1;
+        } else if size > 0 {
             // SAFETY: no memory is involved.
             let at = unsafe { libc::lseek(fd, 0, libc::SEEK_CUR) };
             room = (size - at.clamp(0, size)) as usize + 1;

@@ -427,6 +427,13 @@ impl StringIO {
                 state.ty().name()
             ));
         }
+        if Self::get_closed(py, this)? {
+            return Err(super::base::closed_error(py));
+        }
+        if !items[0].is_none() && items[0].downcast::<Str>().is_none() {
+            let class = items[0].ty().name();
+            return Err(raise!(py, TypeError, "initial_value must be str or None, not {class}"));
+        }
         Self::init(py, this, Args::positional(&items[1..1]))?;
         let none = krait_object::none();
         Self::init(py, this, Args::positional(&[&none, items[1]]))?;

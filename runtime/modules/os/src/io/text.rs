@@ -13,8 +13,8 @@ use krait_object::codecs::{self, Native};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::typedef::member;
 use krait_object::{
-    Attached, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, StrBuilder, Tuple, Type, Visit, exc,
-    id, mem, none, pytype, raise,
+    Attached, Bytes, Field, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, StrBuilder, Tuple, Visit, exc, id,
+    mem, none, pytype, raise,
 };
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -85,7 +85,7 @@ pytype! {
         doc: "TextIOWrapper(buffer, encoding=None, errors=None, newline=None, line_buffering=False, write_through=False)\n--\n\nText over a buffered binary stream.",
         slots: {
             tp_dealloc = TextIOWrapper::dealloc, tp_traverse = TextIOWrapper::traverse, tp_clear = TextIOWrapper::clear,
-            tp_repr = TextIOWrapper::repr, tp_new = TextIOWrapper::new_object, tp_init = TextIOWrapper::init,
+            tp_repr = TextIOWrapper::repr, tp_init = TextIOWrapper::init,
             tp_iternext = TextIOWrapper::next,
         },
         methods: {
@@ -161,11 +161,12 @@ impl TextIOWrapper {
         f(unsafe { &mut *self.state.get() })
     }
 
-    fn new_object(py: Attached<'_>, ty: &Type, _: Args<'_>) -> PyResult<Ref<Object>> {
-        let object = ty.alloc(py, 0)?;
-        // SAFETY: [layout]: `ty` derives from `TextIOWrapper`.
-        let this: &TextIOWrapper = unsafe { (*object).cast_unchecked() };
-        this.state.set(Box::into_raw(Box::new(State {
+    /// Makes the state of an object that `__init__` sees for the first time.
+    fn make_state(&self) {
+        if !self.state.get().is_null() {
+            return;
+        }
+        self.state.set(Box::into_raw(Box::new(State {
             coding: Coding::Utf8,
             errors: None,
             newline: LineEnd::Universal,
@@ -182,7 +183,6 @@ impl TextIOWrapper {
             newlines: Newlines::default(),
             snapshot: None,
         })));
-        Ok(object)
     }
 
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<Self>) {
@@ -235,6 +235,7 @@ impl TextIOWrapper {
         let write_through = bool_or(py, write_through, false)?;
         this.ok.set(false);
         this.detached.set(false);
+        this.make_state();
         let newline = line_end(py, newline)?;
         let encoding = match encoding {
             Some(encoding) if !encoding.eq_str("locale") => encoding.to_ref(),
@@ -289,6 +290,12 @@ impl TextIOWrapper {
             return Err(raise!(py, ValueError, "embedded null character"));
         }
         let errors_text = errors.to_utf8(py)?;
+        if errors_text.contains('\0') {
+            return Err(raise!(py, ValueError, "embedded null character"));
+        }
+        if krait_vm::interp::current(py).config.dev_mode {
+            (krait_object::hooks::hooks().codec_error_handler)(py, errors)?;
+        }
         let coding = coding_of(name);
         let codec = match coding {
             Coding::Other => {
@@ -432,6 +439,20 @@ impl TextIOWrapper {
                 let replaced;
                 let source = match end {
                     None => text,
+                    Some(end) if text.as_object().ty().is_heap() => {
+                        // A subclass may have its own `replace`, which may change this stream.
+                        let (lf, end) = (Str::latin1_char(b'\n'), Str::new(py, end)?);
+                        let method = id!(py, replace);
+                        let made = text.as_object().call_method(py, method, &[lf.as_object(), end.as_object()])?;
+                        replaced = made.downcast::<Str>().map_err(|other| {
+                            raise!(py, TypeError, "replace() should return str, not {}", other.ty().name())
+                        })?;
+                        this.check_closed(py)?;
+                        if !this.with(py, |st| st.writable) {
+                            return Err(unsupported(py, "not writable"));
+                        }
+                        &*replaced
+                    }
                     Some(end) => {
                         replaced = text.replace(py, Str::latin1_char(b'\n'), &*Str::new(py, end)?, -1)?;
                         &*replaced
@@ -441,8 +462,8 @@ impl TextIOWrapper {
                 encoded.as_slice()
             }
         };
-        let overflow = this.with(py, |st| !st.pending.is_empty() && st.pending.len() + data.len() > st.chunk_size);
-        if overflow {
+        // What others write while the stream is written to goes first.
+        while this.with(py, |st| !st.pending.is_empty() && st.pending.len() + data.len() > st.chunk_size) {
             this.write_pending(py, &buffer)?;
         }
         let write_through = this.write_through.get();
@@ -456,8 +477,7 @@ impl TextIOWrapper {
         if flush {
             buffer.call_method(py, id!(py, flush), &[])?;
         }
-        let read_ahead = this.with(py, |st| st.chars.is_some() || st.snapshot.is_some());
-        if read_ahead {
+        if this.with(py, |st| st.snapshot.is_some()) {
             this.forget_chars(py);
             this.reset_decoder(py)?;
         }
@@ -726,7 +746,8 @@ impl TextIOWrapper {
 
     fn close(py: Attached<'_>, this: &Self) -> PyResult<()> {
         let buffer = this.buffer(py)?;
-        if base::is_closed(py, this.as_object())? {
+        // Asking may have run code that took the binary stream away.
+        if base::is_closed(py, this.as_object())? || this.detached.get() {
             return Ok(());
         }
         if this.finalizing.get()
@@ -804,6 +825,9 @@ impl TextIOWrapper {
         if encoding.is_some() || errors.is_some() {
             let new_encoding = match encoding {
                 Some(encoding) if encoding.eq_str("locale") => Str::new(py, &crate::locale::encoding())?,
+                Some(encoding) if encoding.to_utf8(py)?.contains('\0') => {
+                    return Err(raise!(py, LookupError, "unknown encoding: {encoding}"));
+                }
                 Some(encoding) => encoding.to_ref(),
                 None => {
                     this.encoding.get().and_then(|old| old.downcast().ok()).ok_or_else(|| py.bad_internal_call())?
@@ -847,7 +871,9 @@ impl TextIOWrapper {
     }
 
     fn get_errors(py: Attached<'_>, this: &Self) -> PyResult<Option<Ref<Object>>> {
-        this.buffer(py)?;
+        if !this.detached.get() {
+            this.buffer(py)?;
+        }
         Ok(this.errors.get())
     }
 
@@ -861,7 +887,9 @@ impl TextIOWrapper {
         let Some(value) = value else {
             return Err(raise!(py, AttributeError, "cannot delete attribute"));
         };
-        let size = value.as_index(py)?;
+        let Some(size) = value.index(py)?.to_i64() else {
+            return Err(raise!(py, ValueError, "cannot fit 'int' into an index-sized integer"));
+        };
         if size <= 0 {
             return Err(raise!(py, ValueError, "a strictly positive integer is required"));
         }

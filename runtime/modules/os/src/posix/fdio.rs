@@ -83,7 +83,11 @@ pub fn read_with(
 
 fn readinto(py: Attached<'_>, _: &Object, [fd, buffer]: [Opt<'_>; 2]) -> PyResult<isize> {
     let fd = int_arg(py, need(py, fd)?)?;
-    let buffer = Buffer::writable(py, need(py, buffer)?)?;
+    let buffer = need(py, buffer)?;
+    let Ok(buffer) = Buffer::writable(py, buffer).map_err(|raised| raised.clear(py)) else {
+        let class = buffer.ty().name();
+        return Err(raise!(py, TypeError, "readinto() argument 2 must be read-write bytes-like object, not {class}"));
+    };
     let (data, len) = (buffer.view().buf, (buffer.view().len as usize).min(MAX_IO));
     // SAFETY: the buffer is lent until the call ends.
     sys(py, || unsafe { libc::read(fd, data, len) })
@@ -418,7 +422,7 @@ fn eventfd_write(py: Attached<'_>, _: &Object, [fd, value]: [Opt<'_>; 2]) -> PyR
 fn timerfd_create(py: Attached<'_>, _: &Object, [clock, flags]: [Opt<'_>; 2]) -> PyResult<c_int> {
     let (clock, flags) = (int_arg(py, need(py, clock)?)?, int_or(py, flags, libc::TFD_CLOEXEC)?);
     // SAFETY: no memory is involved.
-    quick(py, || unsafe { libc::timerfd_create(clock, flags) })
+    quick(py, || unsafe { libc::timerfd_create(clock, flags | libc::TFD_CLOEXEC) })
 }
 
 fn timer_result(py: Attached<'_>, spec: &libc::itimerspec, nanos: bool) -> PyResult<Ref<Tuple>> {

@@ -94,10 +94,7 @@ fn link(py: Attached<'_>, _: &Object, [src, dst, src_fd, dst_fd, follow]: [Opt<'
     let src = Path::new(py, need(py, src)?, "link", "src")?;
     let dst = Path::new(py, need(py, dst)?, "link", "dst")?;
     let (src_fd, dst_fd) = (dir_fd_arg(py, src_fd)?, dir_fd_arg(py, dst_fd)?);
-    let flags = match follow {
-        Some(follow) if follow.is_true(py)? => libc::AT_SYMLINK_FOLLOW,
-        _ => 0,
-    };
+    let flags = if bool_or(py, follow, true)? { libc::AT_SYMLINK_FOLLOW } else { 0 };
     // SAFETY: C strings.
     two_paths(py, &src, &dst, || unsafe { libc::linkat(src_fd, src.ptr(), dst_fd, dst.ptr(), flags) })
 }
@@ -361,7 +358,21 @@ fn device(py: Attached<'_>, object: &Object) -> PyResult<Option<u64>> {
     if object.downcast::<Int>().is_some_and(|number| number.to_i64() == Some(-1)) {
         return Ok(None);
     }
-    object.as_u64_mask(py).map(Some)
+    let number = object.index(py)?;
+    match number.to_u64() {
+        Some(number) => Ok(Some(number)),
+        None if number.is_negative() => Err(raise!(py, OverflowError, "can't convert negative int to unsigned")),
+        None => Err(raise!(py, OverflowError, "int too big to convert")),
+    }
+}
+
+/// One half of a device number; -1 is that of no device.
+fn device_part(py: Attached<'_>, object: Opt<'_>) -> PyResult<u32> {
+    match device(py, need(py, object)?)?.map(u32::try_from) {
+        None => Ok(u32::MAX),
+        Some(Ok(part)) => Ok(part),
+        Some(Err(_)) => Err(raise!(py, OverflowError, "Python int too large to convert to C unsigned int")),
+    }
 }
 
 fn major(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<i64> {
@@ -372,8 +383,11 @@ fn minor(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<i64> {
     Ok(device(py, number)?.map_or(-1, |number| i64::from(libc::minor(number))))
 }
 
-fn makedev(py: Attached<'_>, _: &Object, [major, minor]: [Opt<'_>; 2]) -> PyResult<u64> {
-    Ok(libc::makedev(need(py, major)?.as_u64_mask(py)? as u32, need(py, minor)?.as_u64_mask(py)? as u32))
+fn makedev(py: Attached<'_>, _: &Object, [major, minor]: [Opt<'_>; 2]) -> PyResult<Ref<Object>> {
+    match libc::makedev(device_part(py, major)?, device_part(py, minor)?) {
+        u64::MAX => (-1).into_object(py),
+        number => number.into_object(py),
+    }
 }
 
 /// A number from a name or a number.

@@ -159,7 +159,10 @@ fn spawn(py: Attached<'_>, function: &str, search: bool, args: [Opt<'_>; 10]) ->
             flags |= c_int::from(libc::POSIX_SPAWN_SETSIGDEF as i16);
         }
         if let Some(scheduler) = given(scheduler) {
-            let Some([policy, param]) = scheduler.downcast::<Tuple>().map(Tuple::as_slice) else {
+            let Some(scheduler) = scheduler.downcast::<Tuple>() else {
+                return Err(raise!(py, TypeError, "scheduler must be a tuple or None"));
+            };
+            let [policy, param] = scheduler.as_slice() else {
                 return Err(raise!(py, TypeError, "A scheduler tuple must have two elements"));
             };
             if !policy.is_none() {

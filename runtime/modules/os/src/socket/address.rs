@@ -258,16 +258,23 @@ fn host_text(address: &Address) -> String {
                 Ipv4Addr::from(u32::from_be(raw.sin_addr.s_addr)).to_string()
             }
             _ => {
+                // Without the name of the scope, which is a part of its own.
+                let raw = &*(&raw const address.storage).cast::<libc::sockaddr_in6>();
                 let mut text = [0 as std::ffi::c_char; 64];
                 let size = text.len() as libc::socklen_t;
-                let flags = libc::NI_NUMERICHOST;
-                let none = std::ptr::null_mut();
-                if libc::getnameinfo(address.ptr(), address.len, text.as_mut_ptr(), size, none, 0, flags) == 0 {
-                    CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned()
-                } else {
-                    let raw = &*(&raw const address.storage).cast::<libc::sockaddr_in6>();
-                    Ipv6Addr::from(raw.sin6_addr.s6_addr).to_string()
+                unsafe extern "C" {
+                    fn inet_ntop(
+                        family: c_int,
+                        address: *const std::ffi::c_void,
+                        text: *mut std::ffi::c_char,
+                        size: libc::socklen_t,
+                    ) -> *const std::ffi::c_char;
                 }
+                let bytes = (&raw const raw.sin6_addr).cast();
+                if inet_ntop(libc::AF_INET6, bytes, text.as_mut_ptr(), size).is_null() {
+                    return Ipv6Addr::from(raw.sin6_addr.s6_addr).to_string();
+                }
+                CStr::from_ptr(text.as_ptr()).to_string_lossy().into_owned()
             }
         }
     }

@@ -172,38 +172,30 @@ fn getprotobyname(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<c_int
     number.ok_or_else(|| raise!(py, OSError, "protocol not found"))
 }
 
-fn swap16(py: Attached<'_>, function: &str, number: &Object) -> PyResult<u16> {
-    let value = number.as_i64(py)?;
-    if value < 0 {
-        return Err(raise!(
-            py,
-            OverflowError,
-            "{function}: can't convert negative Python int to C 16-bit unsigned integer"
-        ));
+/// A number without sign that fits in `T`, which C calls `kind`.
+fn unsigned<T: TryFrom<u64>>(py: Attached<'_>, number: &Object, kind: &str) -> PyResult<T> {
+    let number = number.index(py)?;
+    if number.is_negative() {
+        return Err(raise!(py, ValueError, "Cannot convert negative int"));
     }
-    u16::try_from(value).map(u16::to_be).map_err(|_| {
-        raise!(py, OverflowError, "{function}: Python int too large to convert to C 16-bit unsigned integer")
-    })
+    let fitting = number.to_u64().and_then(|number| T::try_from(number).ok());
+    fitting.ok_or_else(|| raise!(py, OverflowError, "Python int too large for C {kind}"))
+}
+
+fn swap16(py: Attached<'_>, number: &Object) -> PyResult<u16> {
+    unsigned::<u16>(py, number, "uint16_t").map(u16::to_be)
 }
 
 fn htons(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u16> {
-    swap16(py, "htons", number)
+    swap16(py, number)
 }
 
 fn ntohs(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u16> {
-    swap16(py, "ntohs", number)
+    swap16(py, number)
 }
 
 fn swap32(py: Attached<'_>, number: &Object) -> PyResult<u32> {
-    if number.downcast::<Int>().is_none() {
-        return Err(raise!(py, TypeError, "expected int, {} found", number.ty().name()));
-    }
-    let number = number.index(py)?;
-    match number.to_u64().filter(|_| !number.is_negative()).map(u32::try_from) {
-        Some(Ok(value)) => Ok(value.to_be()),
-        _ if number.is_negative() => Err(raise!(py, OverflowError, "can't convert negative value to unsigned int")),
-        _ => Err(raise!(py, OverflowError, "int larger than 32 bits")),
-    }
+    unsigned::<u32>(py, number, "uint32_t").map(u32::to_be)
 }
 
 fn htonl(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u32> {
@@ -316,11 +308,11 @@ fn if_nametoindex(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<u32> 
 }
 
 fn if_indextoname(py: Attached<'_>, _: &Object, index: &Object) -> PyResult<Ref<Object>> {
-    let index = index.as_u64_mask(py)?;
+    let index = unsigned::<u32>(py, index, "unsigned int")?;
     let mut name = [0 as c_char; libc::IF_NAMESIZE];
     // SAFETY: the buffer is as long as the call demands.
     unsafe {
-        if libc::if_indextoname(index as u32, name.as_mut_ptr()).is_null() {
+        if libc::if_indextoname(index, name.as_mut_ptr()).is_null() {
             return Err(raise_os_error(py, errno()));
         }
         c_text(py, name.as_ptr())
@@ -362,22 +354,29 @@ fn setdefaulttimeout(py: Attached<'_>, _: &Object, timeout: &Object) -> PyResult
     Ok(())
 }
 
-fn cmsg_len(py: Attached<'_>, _: &Object, len: &Object) -> PyResult<u32> {
-    let len = len.as_isize(py)?;
-    match u32::try_from(len) {
-        // SAFETY: arithmetic only.
-        Ok(len) if len < i32::MAX as u32 - 64 => Ok(unsafe { libc::CMSG_LEN(len) }),
-        _ => Err(raise!(py, OverflowError, "CMSG_LEN() argument out of range")),
+/// The size that C computes for a control message of some bytes, within what C's sizes hold.
+fn cmsg_size(py: Attached<'_>, function: &str, len: &Object, size: impl Fn(u32) -> u32) -> PyResult<u32> {
+    let most = libc::c_int::MAX as u32;
+    let len = u32::try_from(len.as_isize(py)?).ok().filter(|len| {
+        *len < most - 64 || {
+            // Near the limit: the result must be within it too.
+            *len <= most && size(*len) >= *len && size(*len) <= most
+        }
+    });
+    match len {
+        Some(len) => Ok(size(len)),
+        None => Err(raise!(py, OverflowError, "{function}() argument out of range")),
     }
 }
 
+fn cmsg_len(py: Attached<'_>, _: &Object, len: &Object) -> PyResult<u32> {
+    // SAFETY: arithmetic only.
+    cmsg_size(py, "CMSG_LEN", len, |len| unsafe { libc::CMSG_LEN(len) })
+}
+
 fn cmsg_space(py: Attached<'_>, _: &Object, len: &Object) -> PyResult<u32> {
-    let len = len.as_isize(py)?;
-    match u32::try_from(len) {
-        // SAFETY: arithmetic only.
-        Ok(len) if len < i32::MAX as u32 - 64 => Ok(unsafe { libc::CMSG_SPACE(len) }),
-        _ => Err(raise!(py, OverflowError, "CMSG_SPACE() argument out of range")),
-    }
+    // SAFETY: arithmetic only.
+    cmsg_size(py, "CMSG_SPACE", len, |len| unsafe { libc::CMSG_SPACE(len) })
 }
 
 /// The functions of the module.
