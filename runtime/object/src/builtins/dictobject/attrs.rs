@@ -5,7 +5,7 @@
 //! lock guards them, before that the object's. When the dict outgrows them, they become invalid for good.
 use super::keys::{Keys, Kind};
 use super::table::{new_split, shared_index};
-use super::values::{MAX_SHARED, Values};
+use super::values::{MAX_SHARED, Taken, Values};
 use super::{Dict, keys};
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{
@@ -187,7 +187,7 @@ pub fn set_instance_dict(py: Attached<'_>, object: &Object, dict: Option<Ref<Dic
             match slot.get() {
                 Some(old) => {
                     detach(py, &old, values)?;
-                    Vec::new()
+                    Taken::new()
                 }
                 None => {
                     values.invalidate();

@@ -11,6 +11,9 @@ use std::ffi::c_int;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
+/// Values taken out of an instance; most have few, and freeing them allocates nothing then.
+pub(crate) type Taken = smallvec::SmallVec<[Ref<Object>; 8]>;
+
 /// The most keys that instances share.
 pub(crate) const MAX_SHARED: usize = 30;
 const INLINE: usize = 1;
@@ -149,7 +152,7 @@ impl Values {
     }
 
     /// Takes all values out, for the caller to drop ([locked]).
-    pub(crate) fn take_all(&self) -> Vec<Ref<Object>> {
+    pub(crate) fn take_all(&self) -> Taken {
         let taken = (0..self.len())
             .filter_map(|place| {
                 let cell = self.cell(self.key_at(place));
