@@ -66,6 +66,7 @@ macro_rules! slotdefs {
                 name_strobj: Field::new(ptr::null_mut()),
             },
         )*]);
+        static WRAPPERS: [&str; SLOTDEFS.0.len()] = [$(stringify!($wrapper)),*];
     };
 }
 
@@ -190,6 +191,16 @@ pub fn intern_names(py: Attached<'_>) {
 pub fn name(def: &wrapperbase) -> &'static Str {
     // SAFETY: [immortal]: set by `intern_names` before any type is ready; extensions' own rows never come here.
     unsafe { &*def.name_strobj.get().cast::<Str>() }
+}
+
+/// Whether two rows share their wrapper. Names are compared: an optimised build may give wrappers that do the same one
+/// address, though their slots differ in what they may be handed.
+pub fn same_wrapper(a: &wrapperbase, b: &wrapperbase) -> bool {
+    let wrapper = |def: &wrapperbase| {
+        let place = all().iter().position(|row| ptr::eq(row, def))?;
+        Some(WRAPPERS[place])
+    };
+    wrapper(a).is_some_and(|name| wrapper(b) == Some(name))
 }
 
 /// The rows of one name.

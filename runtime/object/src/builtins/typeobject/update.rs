@@ -56,7 +56,7 @@ fn update_one_slot(py: Attached<'_>, ty: &Type, mut index: usize) -> usize {
                 generic = row.function.get();
             }
             if (specific.is_null() || specific == wrapper.wrapped())
-                && wrappers::same_wrapper(wrapper.row(), row)
+                && slotdefs::same_wrapper(wrapper.row(), row)
                 && ty.is_subtype_of(wrapper.owner())
             {
                 specific = wrapper.wrapped();

@@ -244,8 +244,3 @@ pub unsafe extern "C" fn wrap_init(
         _ => crate::none().into_raw(),
     }
 }
-
-/// Whether two rows share their wrapper.
-pub fn same_wrapper(a: &wrapperbase, b: &wrapperbase) -> bool {
-    a.wrapper.get().map(|f| f as usize) == b.wrapper.get().map(|f| f as usize)
-}
