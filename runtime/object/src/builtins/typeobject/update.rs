@@ -1,5 +1,5 @@
 //! Keeping the C slots of classes in step with their special methods.
-use super::{Type, mro, slotdefs, slots, wrappers};
+use super::{Type, mro, slotdefs, slots};
 use crate::builtins::descrobject::{Descr, WrapperDescr};
 use crate::builtins::methodobject::CFunction;
 use crate::handle::{Attached, Layout};
