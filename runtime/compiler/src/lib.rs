@@ -13,6 +13,7 @@ mod codegen;
 mod depth;
 mod error;
 mod feature_version;
+mod finally_check;
 mod flow;
 mod fold;
 mod future;
@@ -178,6 +179,7 @@ pub fn optimize(tree: &mut ast::Mod, level: u8) {
 /// Whatever `compile()` raises for it.
 pub fn compile_ast(tree: &ast::Mod, filename: &str, flags: Flags) -> Result<Compiled, CompileError> {
     let mut warnings = Vec::new();
+    finally_check::tree(tree, &mut warnings);
     match compile_tree(tree, filename, flags, &mut warnings) {
         Ok(code) => Ok(Compiled { code, warnings }),
         Err(error) => Err(error.without_source()),

@@ -7,6 +7,7 @@ use crate::lower::Lower;
 use crate::source::Source;
 use crate::type_comments::{self, TypeComments};
 use crate::{Flags, Mode};
+use krait_bytecode::flags::CO_FUTURE_BARRY_AS_BDFL;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{self as ruff, PythonVersion};
 use ruff_python_parser::{Mode as ParserMode, ParseOptions, Parsed};
@@ -29,15 +30,19 @@ pub(crate) fn parse(
     let options = ParseOptions::from(parser_mode).with_target_version(PythonVersion::PY314);
     // Trees can be as deep as the text is long, and dropping them recurses.
     depth::roomy(source.text.len(), || {
-        let parsed = ruff_python_parser::parse_unchecked(&source.text, options);
+        let parsed = ruff_python_parser::parse_unchecked(&source.text, options.clone());
+        if let Some(changed) = barry(source, &parsed, flags)? {
+            let flags = Flags { future: flags.future & !CO_FUTURE_BARRY_AS_BDFL, ..flags };
+            return parse(&Source::new(&changed), mode, flags, warnings);
+        }
         let limits = crate::syntax::check_tokens(source, &parsed);
         if let Some(error) = &limits
             && (parsed.errors().is_empty() || error.kind != crate::ErrorKind::Syntax)
         {
-            return Err(error.clone());
+            return Err(incomplete(source, flags, None, error.clone()));
         }
-        if let Some(error) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
-            return Err(error);
+        if let Some((at, error)) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
+            return Err(incomplete(source, flags, Some(at), error));
         }
         for (loc, msg) in crate::syntax::number_warnings(source, &parsed) {
             warnings.push(Warning { kind: crate::WarningKind::Syntax, msg, loc });
@@ -51,13 +56,15 @@ pub(crate) fn parse(
         let tree = match parsed.syntax() {
             ruff::Mod::Module(module) => {
                 if mode == Mode::Single {
-                    check_single(source, module, &parsed)?;
+                    check_single(source, module, &parsed, flags)?;
                 }
                 lower.module(module, mode == Mode::Single)
             }
             ruff::Mod::Expression(expression) => lower.expression(expression),
         };
-        Ok((tree?, comments))
+        let tree = tree?;
+        crate::finally_check::tree(&tree, warnings);
+        Ok((tree, comments))
     })
 }
 
@@ -116,13 +123,110 @@ fn func_type(source: &Source, flags: Flags, warnings: &mut Vec<Warning>) -> Res<
     }
 }
 
-/// Interactive input is one compound statement or one line of simple ones.
-fn check_single(source: &Source, module: &ruff::ModModule, parsed: &Parsed<ruff::Mod>) -> Res {
+/// The line on which the last block of a compound statement begins.
+fn last_header_line(source: &Source, stmt: &ruff::Stmt) -> i32 {
     use ruff::Stmt as S;
-    let Some(first) = module.body.first() else {
-        let nowhere = krait_bytecode::Location::new(0, 0, -1, -1);
-        return Err(RawError::syntax(nowhere, "invalid syntax"));
+    let body = match stmt {
+        S::FunctionDef(s) => &s.body,
+        S::ClassDef(s) => &s.body,
+        S::If(s) => s.elif_else_clauses.last().map_or(&s.body, |clause| &clause.body),
+        S::For(s) => {
+            if s.orelse.is_empty() {
+                &s.body
+            } else {
+                &s.orelse
+            }
+        }
+        S::While(s) => {
+            if s.orelse.is_empty() {
+                &s.body
+            } else {
+                &s.orelse
+            }
+        }
+        S::With(s) => &s.body,
+        S::Try(s) => {
+            let handler = s.handlers.last().map(|ruff::ExceptHandler::ExceptHandler(h)| &h.body);
+            if !s.finalbody.is_empty() { &s.finalbody } else { handler.unwrap_or(&s.body) }
+        }
+        S::Match(s) => match s.cases.last() {
+            Some(case) => &case.body,
+            None => return 0,
+        },
+        _ => return 0,
     };
+    let Some(first) = body.first() else { return 0 };
+    // A block on lines of its own begins with blanks only.
+    let (line, column) = source.position(first.start().to_u32());
+    if source.line(line)[..column as usize].trim().is_empty() { 0 } else { line }
+}
+
+/// With `PyCF_ALLOW_INCOMPLETE_INPUT`, an error that more input could mend.
+fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawError>) -> Box<RawError> {
+    if !flags.allow_incomplete_input || error.kind == crate::ErrorKind::Tab {
+        return error;
+    }
+    let text = &source.text;
+    let last_line = text.rfind('\n').map_or(0, |newline| newline + 1);
+    let tokenizer = ["unterminated ", "unexpected EOF"].iter().any(|start| error.msg.starts_with(start))
+        || error.msg.contains("-string: expecting");
+    let parser = at.is_some_and(|at| at >= last_line)
+        && !error.msg.starts_with("unindent")
+        && !error.msg.starts_with("unexpected character after")
+        && !error.msg.starts_with("closing parenthesis")
+        && !error.msg.starts_with("unmatched");
+    if !tokenizer && !parser {
+        return error;
+    }
+    let (line, column) = source.position(text.len() as u32);
+    let loc = krait_bytecode::Location { line, end_line: line, column: (column - 1).max(0), end_column: -2 };
+    let msg = "incomplete input".to_owned();
+    Box::new(RawError { kind: crate::ErrorKind::IncompleteInput, msg, loc: Some(loc) })
+}
+
+/// `from __future__ import barry_as_FLUFL`: `<>` is the operator, and `!=` is not.
+fn barry(source: &Source, parsed: &Parsed<ruff::Mod>, flags: Flags) -> Res<Option<String>> {
+    let asked = |s: &ruff::Stmt| match s {
+        ruff::Stmt::ImportFrom(s) => {
+            s.module.as_ref().is_some_and(|m| m.id.as_str() == "__future__")
+                && s.names.iter().any(|a| a.name.id.as_str() == "barry_as_FLUFL")
+        }
+        _ => false,
+    };
+    let on = flags.future & CO_FUTURE_BARRY_AS_BDFL != 0
+        || (source.text.contains("barry_as_FLUFL")
+            && matches!(parsed.syntax(), ruff::Mod::Module(module) if module.body.iter().any(asked)));
+    if !on {
+        return Ok(None);
+    }
+    let (mut changed, mut less) = (None, None);
+    for token in parsed.tokens() {
+        match token.kind() {
+            TokenKind::NotEqual => {
+                let loc = source.location(token.start().to_u32(), token.end().to_u32());
+                return Err(RawError::syntax(loc, "with Barry as BDFL, use '<>' instead of '!='"));
+            }
+            TokenKind::Less => less = Some(token.range()),
+            TokenKind::Greater if less.is_some_and(|less| less.end() == token.start()) => {
+                let text: &mut String = changed.get_or_insert_with(|| source.text.clone());
+                let at = token.start().to_usize() - 1;
+                text.replace_range(at..at + 2, "!=");
+            }
+            _ => {}
+        }
+    }
+    Ok(changed.map(|text| text.replace("barry_as_FLUFL", "generator_stop")))
+}
+
+/// Interactive input is one compound statement or one line of simple ones.
+fn check_single(source: &Source, module: &ruff::ModModule, parsed: &Parsed<ruff::Mod>, flags: Flags) -> Res {
+    use ruff::Stmt as S;
+    let at_end = || {
+        let line = if source.text.is_empty() { 0 } else { source.last_line() };
+        let nowhere = krait_bytecode::Location::new(line, line, -1, -1);
+        Err(incomplete(source, flags, Some(source.text.len()), RawError::syntax(nowhere, "invalid syntax")))
+    };
+    let Some(first) = module.body.first() else { return at_end() };
     let compound = matches!(
         first,
         S::FunctionDef(_) | S::ClassDef(_) | S::If(_) | S::While(_) | S::For(_) | S::With(_) | S::Try(_) | S::Match(_)
@@ -130,10 +234,23 @@ fn check_single(source: &Source, module: &ruff::ModModule, parsed: &Parsed<ruff:
     let mut after = parsed.tokens().iter().skip_while(|t| t.start() < first.end());
     let line_end = after.find(|t| t.kind() == TokenKind::Newline).map(|t| t.end());
     let second = module.body.iter().skip(1).find(|s| compound || line_end.is_some_and(|end| s.start() >= end));
-    let Some(second) = second else { return Ok(()) };
+    let Some(second) = second else {
+        // A compound statement ends with an empty line, which a last line without newline can stand for.
+        let open = compound && !source.text.ends_with('\n');
+        let last = source.line(source.last_line());
+        let one_line = source.position(first.end().to_u32()).0 == last_header_line(source, first);
+        if open && (one_line || flags.dont_imply_dedent || last.trim().is_empty()) {
+            return at_end();
+        }
+        return Ok(());
+    };
+    if !compound {
+        let loc = source.location(first.end().to_u32(), first.end().to_u32());
+        let loc = krait_bytecode::Location { end_column: loc.column + 1, ..loc };
+        return Err(RawError::syntax(loc, "multiple statements found while compiling a single statement"));
+    }
     let (start, text) = (second.start(), &source.text[second.range()]);
     let word = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len()).max(1);
     let loc = source.location(start.to_u32(), start.to_u32() + word as u32);
-    let msg = if compound { "invalid syntax" } else { "multiple statements found while compiling a single statement" };
-    Err(RawError::syntax(loc, msg))
+    Err(RawError::syntax(loc, "invalid syntax"))
 }

@@ -42,6 +42,12 @@ impl Source {
         &self.text[self.line_start(line)..self.line_start(line + 1)]
     }
 
+    /// The number of the last line that has text.
+    pub(crate) fn last_line(&self) -> i32 {
+        let empty = self.text.ends_with('\n') || self.text.is_empty();
+        (self.line_starts.len() as i32 - i32::from(empty)).max(1)
+    }
+
     /// Number of lines, a last empty one included.
     pub(crate) fn line_count(&self) -> i32 {
         self.line_starts.len() as i32
@@ -94,7 +100,12 @@ pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Resul
     match cookie {
         Some("utf-8") | None => decode_utf8(body, filename, cookie.is_some() || bom),
         Some(other) if bom => {
-            Err(CompileError::plain(ErrorKind::Syntax, format!("encoding problem: {other} with BOM")))
+            let mut error = CompileError::plain(ErrorKind::Syntax, format!("encoding problem: {other} with BOM"));
+            let first = body.split(|b| *b == b'\n').next().unwrap_or_default();
+            let line = if cookie_in(first).is_some() { 1 } else { 2 };
+            (error.lineno, error.offset) = (Some(line), Some(0));
+            (error.end_lineno, error.end_offset) = (Some(line), Some(0));
+            Err(error)
         }
         Some("iso-8859-1") => Ok(body.iter().map(|b| *b as char).collect()),
         Some("ascii") => match body.iter().position(|b| *b >= 0x80) {
@@ -109,6 +120,11 @@ pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Resul
         },
         Some(other) => Err(CompileError::plain(ErrorKind::Syntax, format!("unknown encoding: {other}"))),
     }
+}
+
+/// Whether [`decode_source`] knows an encoding itself.
+pub fn is_known_encoding(name: &str) -> bool {
+    matches!(name, "utf-8" | "iso-8859-1" | "ascii")
 }
 
 /// The encoding that a cookie in the first two lines names, normalised; callers that have a codec registry use it for
@@ -173,6 +189,9 @@ fn decode_utf8(body: &[u8], filename: &str, declared: bool) -> Result<String, Co
         CompileError::plain(ErrorKind::Syntax, msg)
     };
     let _ = filename;
+    let start = body[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+    let length = body[at..].iter().position(|b| *b == b'\n').map_or(body.len() - start, |n| at + n + 1 - start);
+    out.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..start + length]).into_owned()));
     out.lineno = Some(line);
     out.offset = Some(0);
     out.end_lineno = Some(line);

@@ -57,7 +57,34 @@ pub fn compile_source(
 ) -> PyResult<Ref<Code>> {
     let name = filename.to_string_lossy();
     let options = flags.resolve(py);
+    if let Some(text) = decode_by_codec(py, source, options.ignore_cookie)? {
+        return finish(py, krait_compiler::compile(text.to_utf8(py)?, &name, mode, options), filename);
+    }
     finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename)
+}
+
+/// The text of bytes whose cookie names an encoding that only the registry of codecs knows.
+fn decode_by_codec(py: Attached<'_>, source: &[u8], ignore_cookie: bool) -> PyResult<Option<Ref<Str>>> {
+    use krait_compiler::source::{find_cookie, is_known_encoding};
+    if ignore_cookie || source.starts_with(b"\xef\xbb\xbf") || source.contains(&0) {
+        return Ok(None);
+    }
+    let Some(name) = find_cookie(source).filter(|name| !is_known_encoding(name)) else { return Ok(None) };
+    let bytes = Bytes::new(py, source)?;
+    let encoding = Str::new(py, &name)?;
+    match bytes.as_object().call_method(py, id!(py, decode), &[encoding.as_object()]) {
+        Ok(text) => text.downcast::<Str>().map(Some).map_err(|_| py.bad_internal_call()),
+        Err(raised) if raised.matches(py, exc::LookupError()) => {
+            raised.clear(py);
+            Err(raise!(py, SyntaxError, "unknown encoding: {name}"))
+        }
+        Err(raised) if raised.matches(py, exc::UnicodeDecodeError()) => {
+            let error = raised.take(py);
+            let text = error.as_object().str(py)?.to_string_lossy().into_owned();
+            Err(raise!(py, SyntaxError, "(unicode error) {text}"))
+        }
+        Err(raised) => Err(raised),
+    }
 }
 
 fn finish(
@@ -206,7 +233,10 @@ fn parse_object(
     let name = filename.to_string_lossy();
     let parsed = match source_text(py, source, "compile", mode)? {
         SourceText::Text(text) => krait_compiler::parse_text(text, mode, resolved),
-        SourceText::Bytes(bytes) => krait_compiler::parse_bytes(&bytes, &name, mode, resolved),
+        SourceText::Bytes(bytes) => match decode_by_codec(py, &bytes, resolved.ignore_cookie)? {
+            Some(text) => krait_compiler::parse_text(text.to_utf8(py)?, mode, resolved),
+            None => krait_compiler::parse_bytes(&bytes, &name, mode, resolved),
+        },
     };
     let tree = parsed.map_err(|error| raise_compile_error(py, &error, filename))?;
     let optimized = options.cf_flags & flags::PYCF_OPTIMIZED_AST == flags::PYCF_OPTIMIZED_AST;
@@ -224,7 +254,10 @@ pub(crate) fn parse_symbols(
     let options = CompileFlags::default().resolve(py);
     let result = match source_text(py, source, "symtable", mode)? {
         SourceText::Text(text) => symbols_text(text, mode, options),
-        SourceText::Bytes(bytes) => symbols_bytes(&bytes, &filename.to_string_lossy(), mode, options),
+        SourceText::Bytes(bytes) => match decode_by_codec(py, &bytes, options.ignore_cookie)? {
+            Some(text) => symbols_text(text.to_utf8(py)?, mode, options),
+            None => symbols_bytes(&bytes, &filename.to_string_lossy(), mode, options),
+        },
     };
     let (blocks, warnings) = result.map_err(|error| raise_compile_error(py, &error, filename))?;
     issue_warnings(py, &warnings, filename)?;

@@ -96,7 +96,7 @@ impl<'a> Codegen<'a> {
                 self.comprehension(e)
             }
             E::Yield(value) => {
-                self.check_yield(loc)?;
+                self.check_yield(loc, "yield")?;
                 match value {
                     Some(value) => self.expr(value)?,
                     None => self.konst(loc, Constant::None),
@@ -105,7 +105,7 @@ impl<'a> Codegen<'a> {
                 Ok(())
             }
             E::YieldFrom(value) => {
-                self.check_yield(loc)?;
+                self.check_yield(loc, "yield from")?;
                 if self.unit_ref().kind == ScopeKind::AsyncFunction {
                     return self.error(loc, "'yield from' inside async function");
                 }
@@ -161,9 +161,9 @@ impl<'a> Codegen<'a> {
         }
     }
 
-    fn check_yield(&self, loc: Location) -> Res {
+    fn check_yield(&self, loc: Location, word: &str) -> Res {
         if self.block().kind != crate::symtable::BlockKind::Function {
-            return self.error(loc, "'yield' outside function");
+            return self.error(loc, format!("'{word}' outside function"));
         }
         Ok(())
     }

@@ -383,6 +383,10 @@ impl<'a> Codegen<'a> {
     }
 
     fn warn(&mut self, loc: Location, msg: impl Into<String>) {
-        self.warnings.push(Warning { kind: WarningKind::Syntax, msg: msg.into(), loc });
+        let warning = Warning { kind: WarningKind::Syntax, msg: msg.into(), loc };
+        // The body of `finally` is compiled more than once.
+        if !self.warnings.contains(&warning) {
+            self.warnings.push(warning);
+        }
     }
 }

@@ -188,7 +188,7 @@ impl<'a> Codegen<'a> {
         for (index, p) in patterns.iter().enumerate() {
             if matches!(p.kind, PatternKind::Star(_)) {
                 if star.is_some() {
-                    return self.error(loc, "multiple starred expressions in sequence pattern");
+                    return self.error(loc, "multiple starred names in sequence pattern");
                 }
                 star_wildcard = is_star_wildcard(p);
                 only_wildcard &= star_wildcard;

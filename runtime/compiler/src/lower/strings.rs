@@ -172,7 +172,7 @@ impl Lower<'_> {
         for element in elements.iter() {
             match element {
                 ruff::InterpolatedStringElement::Literal(literal) => {
-                    let text = self.decode(literal.range, raw, form, whole)?;
+                    let text = self.decode(literal.range, raw, form, literal.range)?;
                     out.push(Piece::Text(text, literal.range));
                 }
                 ruff::InterpolatedStringElement::Interpolation(field) => {

@@ -224,6 +224,12 @@ fn inline_comprehension(
                 if flags & def::BOUND != 0 && !in_class && !free_in_child(table, comp, &name) {
                     comp_free.remove(&name);
                 }
+                // What the comprehension uses of the names around it is used there now.
+                if symbol.flags & def::BOUND == 0
+                    && let Some(outer) = table.blocks[id].symbols.get_mut(&name)
+                {
+                    outer.flags |= symbol.flags & def::USE;
+                }
             }
         }
     }

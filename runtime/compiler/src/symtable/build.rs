@@ -86,6 +86,7 @@ impl Builder {
             annotation_block: None,
             mangled_names: None,
             comp_iter_target: false,
+            scope_info: None,
             comp_iter_expr: 0,
             in_conditional_block: false,
             in_unevaluated_annotation: false,
@@ -147,7 +148,9 @@ impl Builder {
                 let msg = format!("comprehension inner loop cannot rebind assignment expression target '{name}'");
                 return Err(RawError::syntax(loc, msg));
             }
-            flags |= def::COMP_ITER;
+            if flag & def::BOUND != 0 {
+                flags |= def::COMP_ITER;
+            }
         }
         block.symbols.entry(mangled.clone()).or_default().flags = flags;
         if flag & def::PARAM != 0 {
@@ -231,7 +234,8 @@ impl Builder {
                 BlockKind::TypeVariable => "a TypeVar bound",
                 BlockKind::Annotation => continue,
             };
-            let msg = format!("assignment expression within a comprehension cannot be used in {word}");
+            let preposition = if block.kind == BlockKind::Class { "in" } else { "within" };
+            let msg = format!("assignment expression within a comprehension cannot be used {preposition} {word}");
             return Err(RawError::syntax(loc, msg));
         }
         Ok(())

@@ -123,6 +123,8 @@ pub(crate) struct Block {
     pub(crate) annotation_block: Option<BlockId>,
     pub(crate) mangled_names: Option<Rc<RefCell<FxHashSet<Name>>>>,
     comp_iter_target: bool,
+    /// What an expression of a type parameter is, for errors.
+    scope_info: Option<&'static str>,
     comp_iter_expr: u32,
     in_conditional_block: bool,
     in_unevaluated_annotation: bool,

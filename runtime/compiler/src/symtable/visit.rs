@@ -54,7 +54,9 @@ impl Builder {
                 self.expr(target)?;
                 self.expr(value)
             }
-            S::AnnAssign { target, annotation, value, simple } => self.ann_assign(target, annotation, value, *simple),
+            S::AnnAssign { target, annotation, value, simple } => {
+                self.ann_assign(stmt.loc, target, annotation, value, *simple)
+            }
             S::For { target, iter, body, orelse, .. } => {
                 self.expr(target)?;
                 self.expr(iter)?;
@@ -281,8 +283,15 @@ impl Builder {
                 let msg = format!("reserved name '{}' cannot be used for type parameter", param.name);
                 return Err(RawError::syntax(param.loc, msg));
             }
-            self.type_variable(&param.bound, param, 2)?;
-            self.type_variable(&param.default, param, 3)?;
+            let constraints = matches!(param.bound, Some(Expr { kind: ExprKind::Tuple { .. }, .. }));
+            let bound = if constraints { "a TypeVar constraint" } else { "a TypeVar bound" };
+            let default = match param.kind {
+                TypeParamKind::TypeVar => "a TypeVar default",
+                TypeParamKind::ParamSpec => "a ParamSpec default",
+                TypeParamKind::TypeVarTuple => "a TypeVarTuple default",
+            };
+            self.type_variable(&param.bound, param, 2, bound)?;
+            self.type_variable(&param.default, param, 3, default)?;
             if param.default.is_some() {
                 seen_default = true;
             } else if seen_default {
@@ -293,10 +302,11 @@ impl Builder {
         Ok(())
     }
 
-    fn type_variable(&mut self, expr: &Option<Expr>, param: &TypeParam, n: u8) -> Res {
+    fn type_variable(&mut self, expr: &Option<Expr>, param: &TypeParam, n: u8, what: &'static str) -> Res {
         let Some(expr) = expr else { return Ok(()) };
         let in_class = self.cur().can_see_class_scope;
         self.enter(&param.name, BlockKind::TypeVariable, key_n(param, n), expr.loc)?;
+        self.cur().scope_info = Some(what);
         if in_class {
             self.cur().can_see_class_scope = true;
             self.add(&"__classdict__".into(), def::USE, expr.loc)?;
@@ -306,13 +316,20 @@ impl Builder {
         Ok(())
     }
 
-    fn ann_assign(&mut self, target: &Expr, annotation: &Expr, value: &Option<Expr>, simple: bool) -> Res {
+    fn ann_assign(
+        &mut self,
+        loc: Location,
+        target: &Expr,
+        annotation: &Expr,
+        value: &Option<Expr>,
+        simple: bool,
+    ) -> Res {
         self.cur().annotations_used = true;
         if let ExprKind::Name { id, .. } = &target.kind {
             let flags = self.lookup(id);
             if flags & (def::GLOBAL | def::NONLOCAL) != 0 && self.cur_id() != 0 && simple {
                 let word = if flags & def::GLOBAL != 0 { "global" } else { "nonlocal" };
-                return Err(RawError::syntax(target.loc, format!("annotated name '{id}' can't be {word}")));
+                return Err(RawError::syntax(loc, format!("annotated name '{id}' can't be {word}")));
             }
             if simple {
                 self.bind(id, def::ANNOT | def::LOCAL, target.loc)?;
@@ -363,7 +380,7 @@ impl Builder {
         let block = self.cur();
         let place = match block.kind {
             BlockKind::Annotation => "an annotation",
-            BlockKind::TypeVariable => "a TypeVar bound",
+            BlockKind::TypeVariable => block.scope_info.unwrap_or("a TypeVar bound"),
             BlockKind::TypeAlias => "a type alias",
             BlockKind::TypeParameters => "the definition of a generic",
             _ => return Ok(()),

@@ -184,13 +184,15 @@ impl Reporter<'_> {
             | T::Del
             | T::Assert
             | T::Import
+            | T::From
+            | T::Yield
             | T::Global
             | T::Nonlocal
                 if before == T::Else =>
             {
                 return Some(self.at(range, "expected expression after 'else', but statement is given"));
             }
-            T::Elif if self.line_start(index) == index || matches!(before, T::Newline | T::Dedent) => {
+            T::Elif if matches!(before, T::Newline | T::Dedent) => {
                 return Some(self.at(range, "'elif' block follows an 'else' block"));
             }
             T::Not if is_operator(before) => {

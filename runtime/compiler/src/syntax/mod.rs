@@ -44,7 +44,7 @@ fn found_at(error: &ParseError) -> TextSize {
 }
 
 /// What the reference says of the first error of a tree.
-pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Option<Box<RawError>> {
+pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Option<(usize, Box<RawError>)> {
     let error = parsed.errors().iter().min_by_key(|e| found_at(e))?;
     let mut collect = Collect(Vec::new());
     // Trees of long texts may be too deep to walk without a guard.
@@ -57,7 +57,7 @@ pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Optio
     let trivia = |k: TokenKind| matches!(k, TokenKind::Comment | TokenKind::NonLogicalNewline);
     let tokens = parsed.tokens().iter().map(|t| (t.kind(), t.range())).filter(|t| !trivia(t.0)).collect();
     let reporter = Reporter { source, tokens, exprs: collect.0 };
-    Some(reporter.describe(error))
+    Some((error.range().start().to_usize(), reporter.describe(error)))
 }
 
 /// Limits and rules of the reference's tokenizer that the parser does not have: depth of brackets and indentation,
@@ -352,6 +352,10 @@ impl<'a> Reporter<'a> {
                 self.after(range, "positional argument follows keyword argument unpacking")
             }
             ParseErrorType::InvalidArgumentUnpackingOrder => {
+                // The reference's place begins after the unpacking of keywords.
+                let index = self.token_at(range.start()).unwrap_or(0);
+                let comma = self.tokens[..index].iter().rev().take(3).find(|t| t.0 == TokenKind::Comma);
+                let range = TextRange::new(comma.map_or(range.start(), |t| t.1.start()), range.end());
                 self.at(range, "iterable argument unpacking follows keyword argument unpacking")
             }
             ParseErrorType::IterableUnpackingInComprehension => {
@@ -529,6 +533,8 @@ impl<'a> Reporter<'a> {
             }
             if word == "import" && self.tokens[index].0 == TokenKind::From {
                 let msg = "Did you mean to use 'from ... import ...' instead?";
+                let alias = self.tokens[index..].iter().position(|t| t.0 == TokenKind::As).map(|n| index + n - 1);
+                let last = alias.map_or(last, |at| self.tokens[at].1.end().min(last));
                 return self.at(TextRange::new(self.tokens[start].1.start(), last), msg);
             }
         }
@@ -754,6 +760,19 @@ impl<'a> Reporter<'a> {
 
     /// A string whose escapes cannot be decoded.
     fn bad_literal(&self, range: TextRange) -> Box<RawError> {
+        let middle = |k: TokenKind| matches!(k, TokenKind::FStringMiddle | TokenKind::TStringMiddle);
+        if let Some(token) = self.tokens.iter().find(|t| middle(t.0) && t.1.contains_inclusive(range.start()))
+            && let Err(e) =
+                crate::literal::decode_str(self.text(token.1), false, crate::literal::Form::Middle, &mut Vec::new())
+        {
+            let msg = format!(
+                "(unicode error) 'unicodeescape' codec can't decode bytes in position {}-{}: {}",
+                e.start,
+                e.end.saturating_sub(1),
+                e.reason
+            );
+            return self.at(token.1, msg);
+        }
         let line_start = self.source.text[..range.start().to_usize()].rfind(['\'', '"']);
         let Some(quote) = line_start else { return self.invalid(range) };
         let mut start = quote;
@@ -851,7 +870,7 @@ impl<'a> Reporter<'a> {
                 self.unclosed_field(index, range, ends, kind)
             }
             E::NewlineInFormatSpec => self.point(
-                range.start(),
+                range.start() + TextSize::new(1),
                 format!("{kind}: newlines are not allowed in format specifiers for single quoted {kind}s"),
             ),
         }
@@ -903,12 +922,34 @@ impl<'a> Reporter<'a> {
             } else {
                 rest.replace('`', "'").replace(" clause", " statement").replace("'case' block", "'case' statement")
             };
-            let index = self.token_at(range.start()).unwrap_or(0);
-            let mut loc = self.loc(range);
-            match self.tokens.get(index) {
-                Some((kind, token)) if *kind != TokenKind::EndOfFile && !token.is_empty() => loc = self.loc(*token),
-                _ => loc.end_column = -2,
+            let mut index = self.token_at(range.start()).unwrap_or(0);
+            while self.tokens.get(index).is_some_and(|t| t.0 == TokenKind::Newline) {
+                index += 1;
             }
+            let loc = match self.tokens.get(index) {
+                Some((TokenKind::Dedent, token)) if token.end().to_usize() < self.source.text.trim_end().len() => {
+                    let line = self.source.position(token.end().to_u32()).0;
+                    Location { line, end_line: line, column: -1, end_column: -2 }
+                }
+                Some((kind, token)) if *kind != TokenKind::EndOfFile && !token.is_empty() => self.loc(*token),
+                _ => {
+                    let line = self.source.last_line();
+                    let column = self.source.line(line).len() as i32 - 1;
+                    Location { line, end_line: line, column, end_column: -2 }
+                }
+            };
+            let rest = match word {
+                "except"
+                    if self.tokens.iter().any(|t| {
+                        t.0 == TokenKind::Except
+                            && self.source.position(t.1.start().to_u32()).0 == line
+                            && self.source.text[t.1.end().to_usize()..].trim_start().starts_with('*')
+                    }) =>
+                {
+                    rest.replace("'except'", "'except*'")
+                }
+                _ => rest,
+            };
             let msg = format!("expected an indented block after {rest} on line {line}");
             return Box::new(RawError { kind: ErrorKind::Indentation, msg, loc: Some(loc) });
         }
@@ -916,8 +957,10 @@ impl<'a> Reporter<'a> {
             "Expected `except` or `finally` after `try` block" => {
                 let error = self.invalid(range);
                 let mut loc = error.loc.unwrap_or(Location::NONE);
-                if range.end().to_usize() >= self.source.text.len() {
-                    loc.end_column = -2;
+                if range.end().to_usize() >= self.source.text.trim_end().len() {
+                    let line = self.source.last_line();
+                    let column = self.source.line(line).len() as i32 - 1;
+                    loc = Location { line, end_line: line, column, end_column: -2 };
                 }
                 RawError::syntax(loc, "expected 'except' or 'finally' block")
             }
@@ -946,8 +989,10 @@ impl<'a> Reporter<'a> {
                 RawError::syntax(loc, "cannot mix bytes and nonbytes literals")
             }
             m if m.starts_with("Cannot have both 'except'") => {
-                let end = self.tokens.iter().find(|t| t.0 == TokenKind::Star && t.1.start() > range.start());
-                let whole = TextRange::new(range.start(), end.map_or(range.end(), |t| t.1.end()));
+                let index = self.token_at(range.start()).unwrap_or(0);
+                let word = self.tokens[index].1;
+                let star = self.tokens.get(index + 1).filter(|t| t.0 == TokenKind::Star);
+                let whole = TextRange::new(range.start(), star.map_or(word.end(), |t| t.1.end()));
                 self.at(whole, "cannot have both 'except' and 'except*' on the same 'try'")
             }
             _ => self.invalid(range),
