@@ -33,9 +33,6 @@ capi! {
     fn PyBytes_Join(py, separator: &Bytes, items: &Object) -> Ref<Bytes> {
         Bytes::new(py, &krait_object::bytes_methods::join_bytes(py, separator.as_slice(), items)?)
     }
-    fn _PyBytes_Join(py, separator: &Bytes, items: &Object) -> Ref<Bytes> {
-        Bytes::new(py, &krait_object::bytes_methods::join_bytes(py, separator.as_slice(), items)?)
-    }
     fn PyBytes_Concat(py, place: *mut *mut PyObject, other: Option<&Object>) -> Void { concat(py, place, other); Ok(Void) }
     fn PyBytes_ConcatAndDel(py, place: *mut *mut PyObject, other: Stolen) -> Void { concat(py, place, other.as_deref()); Ok(Void) }
     fn PyBytes_DecodeEscape(py, data: *const c_char, len: isize, errors: *const c_char, unicode: isize, encoding: *const c_char) -> Ref<Object> {

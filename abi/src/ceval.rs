@@ -58,11 +58,11 @@ capi_raw! {
     }
     fn PyThread_release_lock(lock: *mut PyMutex) { mutex(lock).unlock() }
 
-    fn PyThread_tss_alloc() -> *mut Py_tss_t { libc::calloc(1, size_of::<Py_tss_t>()).cast() }
+    fn PyThread_tss_alloc() -> *mut Py_tss_t { crate::pymem::PyMem_RawCalloc(1, size_of::<Py_tss_t>()).cast() }
     fn PyThread_tss_free(key: *mut Py_tss_t) {
         if key.is_null() { return }
         PyThread_tss_delete(key);
-        libc::free(key.cast())
+        crate::pymem::PyMem_RawFree(key.cast())
     }
     fn PyThread_tss_is_created(key: *mut Py_tss_t) -> c_int { (*key)._is_initialized.get() }
     fn PyThread_tss_create(key: *mut Py_tss_t) -> c_int {
@@ -120,6 +120,8 @@ mod sections {
         fn PyCriticalSection_BeginMutex(c: *mut PyCriticalSection, m: *mut PyMutex) {
             sync::begin(context(Attached::from_tls()), &*c.cast::<CriticalSection>(), mutex(m))
         }
+        fn _PyCriticalSection_SuspendAll(_tstate: *mut PyThreadState) { sync::suspend_all(context(Attached::from_tls())) }
+        fn _PyCriticalSection_Resume(_tstate: *mut PyThreadState) { sync::resume_top(context(Attached::from_tls())) }
         fn PyCriticalSection_End(c: *mut PyCriticalSection) {
             if (*c)._cs_mutex.get().is_null() { return }
             sync::end(context(Attached::from_tls()), &*c.cast::<CriticalSection>())
@@ -142,12 +144,9 @@ capi_raw! {
     fn PyCriticalSection_Begin(_c: *mut PyCriticalSection, _o: *mut PyObject) {}
     fn PyCriticalSection_BeginMutex(_c: *mut PyCriticalSection, _m: *mut PyMutex) {}
     fn PyCriticalSection_End(_c: *mut PyCriticalSection) {}
+    fn _PyCriticalSection_SuspendAll(_tstate: *mut PyThreadState) {}
+    fn _PyCriticalSection_Resume(_tstate: *mut PyThreadState) {}
     fn PyCriticalSection2_Begin(_c: *mut PyCriticalSection2, _a: *mut PyObject, _b: *mut PyObject) {}
     fn PyCriticalSection2_BeginMutex(_c: *mut PyCriticalSection2, _a: *mut PyMutex, _b: *mut PyMutex) {}
     fn PyCriticalSection2_End(_c: *mut PyCriticalSection2) {}
-}
-
-#[allow(dead_code)]
-fn _unused(_: Attached<'_>, _: c_long) {
-    let _ = Object::as_ptr;
 }

@@ -257,7 +257,7 @@ unsafe fn popped(found: PyResult<Option<Ref<Object>>>, out: *mut *mut PyObject) 
     unsafe { put_found(out, found) }
 }
 
-fn any_set<'a>(py: Attached<'_>, object: &'a Object) -> PyResult<&'a AnySet> {
+pub(crate) fn any_set<'a>(py: Attached<'_>, object: &'a Object) -> PyResult<&'a AnySet> {
     if let Some(set) = object.downcast::<Set>() {
         return Ok(set.any());
     }
@@ -301,6 +301,3 @@ capi_raw! {
         count as isize
     }
 }
-
-#[allow(dead_code)]
-fn _unused(_: &Int, _: &Str, _: *mut c_void) {}

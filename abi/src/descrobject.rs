@@ -88,25 +88,6 @@ capi! {
         Ok(code.line_of(offset / 2).unwrap_or(-1))
     }
     fn PyCode_NewEmpty(py, file: Text<'_>, name: Text<'_>, line: c_int) -> Ref<Code> { empty_code(py, file.0, name.0, line) }
-
-    fn PySys_GetObject(py, name: Text<'_>) -> Lent { Ok(krait_vm::sysmodule::get(py, name.0).map_or(Lent(ptr::null_mut()), Lent::of)) }
-    fn PySys_SetObject(py, name: Text<'_>, value: Option<&Object>) -> () {
-        match value {
-            Some(value) => krait_vm::sysmodule::set(py, name.0, value),
-            None => match krait_vm::interp::current(py).sys_dict.get() {
-                Some(dict) => dict.remove(py, name.obj(py)?.as_object()).map(drop),
-                None => Ok(()),
-            },
-        }
-    }
-    fn PySys_GetAttr(py, name: &Str) -> Ref<Object> {
-        krait_vm::sysmodule::get(py, &name.to_string_lossy()).ok_or_else(|| raise!(py, RuntimeError, "lost sys.{name}"))
-    }
-    fn PySys_GetAttrString(py, name: Text<'_>) -> Ref<Object> {
-        krait_vm::sysmodule::get(py, name.0).ok_or_else(|| raise!(py, RuntimeError, "lost sys.{}", name.0))
-    }
-    fn PySys_GetOptionalAttr(py, name: &Str, out: *mut *mut PyObject) -> bool { put_found(out, Ok(krait_vm::sysmodule::get(py, &name.to_string_lossy()))) }
-    fn PySys_GetOptionalAttrString(py, name: Text<'_>, out: *mut *mut PyObject) -> bool { put_found(out, Ok(krait_vm::sysmodule::get(py, name.0))) }
 }
 
 /// Code that only has a name and a place, for tracebacks of native functions.
@@ -128,6 +109,3 @@ fn weak(o: &Object) -> Option<&WeakRef> {
     // SAFETY: proxies have the layout of references.
     is_proxy.then(|| unsafe { o.cast_unchecked() })
 }
-
-#[allow(dead_code)]
-fn _unused(_: Attached<'_>) {}

@@ -5,11 +5,12 @@ use krait_layout::*;
 use krait_object::moduleobject::{ModuleDef, module_exec_def, module_from_def_and_spec};
 use krait_object::{Attached, Dict, Layout, Module, Object, PyResult, Ref, Str, exc, id, none, raise};
 use krait_vm::import as vm;
-use std::cell::RefCell;
+use std::cell::{RefCell, UnsafeCell};
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
 use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::sync::Once;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 thread_local! {
     /// The full name of the extension module whose init function runs on this thread.
@@ -23,7 +24,7 @@ pub(crate) fn package_context() -> Option<String> {
 
 /// Makes extension modules loadable. Repeating it is harmless.
 pub(crate) fn install() {
-    vm::set_extension_loader(vm::ExtensionLoader { create, exec });
+    vm::set_extension_loader(vm::ExtensionLoader { create, exec, builtin_names, create_builtin, frozen });
 }
 
 /// The library's symbols become visible to the extensions that are loaded from now on, however the host loaded it.
@@ -105,6 +106,31 @@ fn finish(
     name_object: &Object,
     path: &Object,
 ) -> PyResult<Ref<Object>> {
+    let module = initialized(py, made, spec, name)?;
+    let interpreter = krait_vm::interp::current(py);
+    let single = (*module).downcast::<Module>().is_none_or(crate::interpreters::is_single_phase);
+    if single && !interpreter.is_main() && !interpreter.rules.any_extension {
+        let text = format!("module {name} does not support loading in subinterpreters");
+        return Err(import_error(py, &text, name_object, path));
+    }
+    remember(py, &module);
+    // Single-phase: the module is ready, and belongs into `sys.modules` by now or soon.
+    if (*module).downcast::<Module>().is_some_and(|module| module.definition().is_null() || has_no_slots(module)) {
+        module.set_attr(py, id!(py, __file__), Some(path))?;
+        vm::modules(py)?.set(py, name_object, &module)?;
+    }
+    Ok(module)
+}
+
+/// Lets `PyState_FindModule` find a single-phase module.
+fn remember(py: Attached<'_>, module: &Object) {
+    if let Some(real) = module.downcast::<Module>().filter(|module| crate::interpreters::is_single_phase(module)) {
+        crate::interpreters::add_state(py, real.definition(), module);
+    }
+}
+
+/// What an init function returned, as a module.
+fn initialized(py: Attached<'_>, made: *mut PyObject, spec: &Object, name: &str) -> PyResult<Ref<Object>> {
     if made.is_null() {
         return Err(match py.pending() {
             Some(_) => krait_object::Raised::assume(),
@@ -125,13 +151,7 @@ fn finish(
         if object.ty().is_subtype_of(ModuleDef::type_object()) {
             return module_from_def_and_spec(py, made.cast(), spec);
         }
-        // Single-phase: the module is ready, and belongs into `sys.modules` by now or soon.
-        let module = Ref::<Object>::from_raw(made);
-        if (*module).downcast::<Module>().is_some() {
-            module.set_attr(py, id!(py, __file__), Some(path))?;
-            vm::modules(py)?.set(py, name_object, &module)?;
-        }
-        Ok(module)
+        Ok(Ref::<Object>::from_raw(made))
     }
 }
 
@@ -198,11 +218,97 @@ fn exec_code(py: Attached<'_>, name: &Str, code: &Object, path: Option<&Object>)
         .ok_or_else(|| raise!(py, ImportError, "Loaded module {name} not found in sys.modules"))
 }
 
-/// An entry of the table of built-in modules that a host extends.
-#[repr(C)]
-pub struct Inittab {
-    name: *const c_char,
-    init: Option<unsafe extern "C" fn() -> *mut PyObject>,
+/// A table that ends with an entry without a name.
+#[repr(transparent)]
+pub struct End<T>(UnsafeCell<[T; 1]>);
+// SAFETY: never written.
+unsafe impl<T> Sync for End<T> {}
+
+static NO_MODULES: End<_inittab> = End(UnsafeCell::new([_inittab { name: ptr::null(), initfunc: None }]));
+
+/// The modules that the host linked in. The runtime's own are not in the table.
+#[unsafe(no_mangle)]
+pub static PyImport_Inittab: AtomicPtr<_inittab> = AtomicPtr::new((&raw const NO_MODULES).cast_mut().cast());
+
+/// The modules that the host froze; NULL for none.
+#[unsafe(no_mangle)]
+pub static PyImport_FrozenModules: AtomicPtr<_frozen> = AtomicPtr::new(ptr::null_mut());
+
+/// The entries of a host's table of built-in modules.
+unsafe fn entries(mut at: *const _inittab) -> Vec<_inittab> {
+    let mut found = Vec::new();
+    // SAFETY: the table ends with a NULL name.
+    unsafe {
+        while !at.is_null() && !(*at).name.is_null() {
+            found.push(*at);
+            at = at.add(1);
+        }
+    }
+    found
+}
+
+fn host_modules() -> Vec<_inittab> {
+    // SAFETY: a table that is in place lives for ever.
+    unsafe { entries(PyImport_Inittab.load(Ordering::Acquire)) }
+}
+
+fn entry_name(entry: &_inittab) -> &'static str {
+    // SAFETY: names of a table live as long as the table.
+    unsafe { CStr::from_ptr(entry.name) }.to_str().unwrap_or_default()
+}
+
+fn builtin_names() -> Vec<&'static str> {
+    host_modules().iter().map(entry_name).collect()
+}
+
+fn create_builtin(py: Attached<'_>, name: &Str, spec: &Object) -> PyResult<Option<Ref<Object>>> {
+    let Some(entry) = host_modules().into_iter().find(|entry| name.eq_str(entry_name(entry))) else { return Ok(None) };
+    let text = name.to_string_lossy();
+    let Some(init) = entry.initfunc else { return vm::import_module(py, &text).map(Some) };
+    let outer = PACKAGE.replace(Some(text.clone().into_owned()));
+    // SAFETY: [attached].
+    let made = unsafe { init() };
+    PACKAGE.set(outer);
+    let module = initialized(py, made, spec, &text)?;
+    remember(py, &module);
+    if (*module).downcast::<Module>().is_some_and(|module| module.definition().is_null() || has_no_slots(module)) {
+        vm::modules(py)?.set(py, name.as_object(), &module)?;
+    }
+    Ok(Some(module))
+}
+
+fn has_no_slots(module: &Module) -> bool {
+    // SAFETY: the definition of a module outlives it.
+    unsafe { (*module.definition()).m_slots.get() }.is_null()
+}
+
+fn frozen(name: &str) -> Option<(&'static [u8], bool)> {
+    let mut at = PyImport_FrozenModules.load(Ordering::Acquire);
+    // SAFETY: the host's table lives for ever and ends with a NULL name.
+    unsafe {
+        while !at.is_null() && !(*at).name.is_null() {
+            let entry = &*at;
+            if CStr::from_ptr(entry.name).to_bytes() == name.as_bytes() && !entry.code.is_null() {
+                let code = std::slice::from_raw_parts(entry.code, entry.size.unsigned_abs() as usize);
+                return Some((code, entry.is_package != 0));
+            }
+            at = at.add(1);
+        }
+    }
+    None
+}
+
+/// Imports a frozen module; whether there is one.
+fn import_frozen(py: Attached<'_>, name: &Str) -> PyResult<bool> {
+    let Some(package) = vm::frozen_kind(py, name) else { return Ok(false) };
+    let code = vm::frozen_code(py, name)?;
+    let module = add_module(py, name)?;
+    let Some(real) = (*module).downcast::<Module>() else { return Err(py.bad_internal_call()) };
+    if package {
+        real.dict().set_str(py, "__path__", krait_object::List::new(py)?.as_object())?;
+    }
+    exec_code(py, name, &code.upcast(), None)?;
+    Ok(true)
 }
 
 capi! {
@@ -232,18 +338,47 @@ capi! {
         exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object))
     }
     fn PyImport_ExecCodeModuleObject(py, name: &Str, code: &Object, path: Option<&Object>, cached: Option<&Object>) -> Ref<Object> { exec_code(py, name, code, path) }
+    fn PyImport_ExecCodeModuleWithPathnames(py, name: Text<'_>, code: &Object, path: *const c_char, cached: *const c_char) -> Ref<Object> {
+        let path = match opt_text(path) { Some(path) => Some(Str::from_fs_bytes(py, path.as_bytes())?), None => None };
+        let cached = match opt_text(cached) { Some(cached) => Some(Str::from_fs_bytes(py, cached.as_bytes())?), None => None };
+        let name = name.obj(py)?;
+        if let Some(cached) = cached {
+            let module = add_module(py, &name)?;
+            module.set_attr(py, id!(py, __cached__), Some(cached.as_object()))?;
+        }
+        exec_code(py, &name, code, path.as_deref().map(Layout::as_object))
+    }
     fn PyImport_GetImporter(py, path: &Object) -> Ref<Object> { vm::import_module(py, "pkgutil")?.call_method(py, id!(py, get_importer), &[path]) }
 }
 
 capi_raw! {
+    fn PyImport_AppendInittab(name: *const c_char, init: Option<unsafe extern "C" fn() -> *mut PyObject>) -> c_int {
+        let mut added = [_inittab { name, initfunc: init }, _inittab { name: ptr::null(), initfunc: None }];
+        PyImport_ExtendInittab(added.as_mut_ptr())
+    }
+    fn PyImport_ExtendInittab(more: *mut _inittab) -> c_int {
+        if crate::pystate::is_initialized() { krait_vm::fatal("PyImport_ExtendInittab: PyImport_ExtendInittab() may not be called after Py_Initialize()") }
+        let mut table = host_modules();
+        table.extend(entries(more));
+        table.push(_inittab { name: ptr::null(), initfunc: None });
+        // The old table stays: somebody may be reading it.
+        PyImport_Inittab.store(Vec::leak(table).as_mut_ptr(), Ordering::Release);
+        0
+    }
+    fn PyImport_ImportFrozenModule(name: *const c_char) -> c_int {
+        let py = Attached::from_tls();
+        match Text::from_c(py, name).and_then(|name| name.obj(py)).and_then(|name| import_frozen(py, &name)) {
+            Ok(found) => c_int::from(found),
+            Err(_) => -1,
+        }
+    }
+    fn PyImport_ImportFrozenModuleObject(name: *mut PyObject) -> c_int {
+        let py = Attached::from_tls();
+        match <&Str>::from_c(py, name).and_then(|name| import_frozen(py, name)) {
+            Ok(found) => c_int::from(found),
+            Err(_) => -1,
+        }
+    }
     fn PyImport_GetMagicNumber() -> c_long { krait_vm::platform::PYC_MAGIC_TOKEN }
     fn PyImport_GetMagicTag() -> *const c_char { c"krait-314".as_ptr() }
-}
-
-#[allow(dead_code)]
-fn _unused(py: Attached<'_>) {
-    let _ = or_clear(py, Ok(none()));
-    let _: Option<&Dict> = None;
-    let _ = std::ffi::OsStr::new("").as_bytes();
-    let _: *mut Inittab = ptr::null_mut();
 }

@@ -1,21 +1,22 @@
 //! `initconfig.h`: configuration and initialisation (PEP 587), and the program entry points.
 use crate::capi::opt_text;
-use crate::pystate::{default_config, initialize, is_initialized, set_auto};
+use crate::pystate::{initialize, is_initialized};
 use krait_layout::*;
 use krait_object::Attached;
 use krait_vm::config::Config;
 use krait_vm::program::{self, Parsed, Program};
-use krait_vm::{lifecycle, paths, platform};
+use krait_vm::{interp, lifecycle, paths, platform};
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::ffi::{CStr, CString, c_char, c_int};
 use std::ptr;
+use std::sync::Mutex;
 
 thread_local! {
     /// What `Py_RunMain` runs: set by the initialisation that parsed a command line.
     static PROGRAM: RefCell<Option<Program>> = const { RefCell::new(None) };
 }
 
-const OK: PyStatus = PyStatus { _type: 0, func: ptr::null(), err_msg: ptr::null(), exitcode: 0 };
+pub(crate) const OK: PyStatus = PyStatus { _type: 0, func: ptr::null(), err_msg: ptr::null(), exitcode: 0 };
 
 fn error(message: &str) -> PyStatus {
     let text = CString::new(message).unwrap_or_default();
@@ -27,7 +28,7 @@ fn exit(status: c_int) -> PyStatus {
 }
 
 /// A wide string as text.
-unsafe fn text(wide: *const i32) -> Option<String> {
+pub(crate) unsafe fn text(wide: *const i32) -> Option<String> {
     if wide.is_null() {
         return None;
     }
@@ -44,11 +45,11 @@ unsafe fn text(wide: *const i32) -> Option<String> {
 }
 
 /// A copy of text as a wide string of `PyMem_RawMalloc`.
-fn wide(text: &str) -> *mut i32 {
+pub(crate) fn wide(text: &str) -> *mut i32 {
     let units: Vec<i32> = text.chars().map(|c| c as i32).chain([0]).collect();
     // SAFETY: allocates and fills.
     unsafe {
-        let out = libc::malloc(units.len() * 4).cast::<i32>();
+        let out = crate::pymem::PyMem_RawMalloc(units.len() * 4).cast::<i32>();
         if !out.is_null() {
             ptr::copy_nonoverlapping(units.as_ptr(), out, units.len());
         }
@@ -56,35 +57,35 @@ fn wide(text: &str) -> *mut i32 {
     }
 }
 
-unsafe fn set(place: *mut *mut i32, value: *mut i32) {
+pub(crate) unsafe fn set(place: *mut *mut i32, value: *mut i32) {
     // SAFETY: a field of a configuration.
     unsafe {
-        libc::free((*place).cast());
+        crate::pymem::PyMem_RawFree((*place).cast());
         *place = value;
     }
 }
 
-unsafe fn list(list: &PyWideStringList) -> Vec<String> {
+pub(crate) unsafe fn list(list: &PyWideStringList) -> Vec<String> {
     // SAFETY: as many items as stated.
     (0..list.length.max(0) as usize).filter_map(|at| unsafe { text(*list.items.add(at)) }).collect()
 }
 
-unsafe fn clear_list(list: &mut PyWideStringList) {
+pub(crate) unsafe fn clear_list(list: &mut PyWideStringList) {
     // SAFETY: as many items as stated, each its own block.
     unsafe {
         for at in 0..list.length.max(0) as usize {
-            libc::free((*list.items.add(at)).cast());
+            crate::pymem::PyMem_RawFree((*list.items.add(at)).cast());
         }
-        libc::free(list.items.cast());
+        crate::pymem::PyMem_RawFree(list.items.cast());
     }
     *list = PyWideStringList { length: 0, items: ptr::null_mut() };
 }
 
-unsafe fn push(list: &mut PyWideStringList, at: usize, item: *mut i32) -> PyStatus {
+pub(crate) unsafe fn push(list: &mut PyWideStringList, at: usize, item: *mut i32) -> PyStatus {
     // SAFETY: the list owns its block.
     unsafe {
         let items =
-            libc::realloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>()).cast::<*mut i32>();
+            crate::pymem::PyMem_RawRealloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>()).cast::<*mut i32>();
         if items.is_null() {
             return error("memory allocation failed");
         }
@@ -193,6 +194,26 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         config.buffered_stdio &= c.buffered_stdio != 0;
         config.safe_path |= c.safe_path > 0;
         config.dev_mode |= c.dev_mode > 0;
+        config.parser_debug |= c.parser_debug > 0;
+        config.skip_first_line |= c.skip_source_first_line > 0;
+        config.faulthandler |= c.faulthandler > 0;
+        config.tracemalloc = config.tracemalloc.max(c.tracemalloc);
+        config.warn_default_encoding |= c.warn_default_encoding > 0;
+        config.code_debug_ranges &= c.code_debug_ranges != 0;
+        if c.thread_inherit_context >= 0 {
+            config.thread_inherit_context = c.thread_inherit_context > 0;
+        }
+        if c.context_aware_warnings >= 0 {
+            config.context_aware_warnings = c.context_aware_warnings > 0;
+        }
+        if c.cpu_count > 0 {
+            config.cpu_count.store(c.cpu_count, std::sync::atomic::Ordering::Relaxed);
+        }
+        if let Some(pre) = preconfig() {
+            config.utf8_mode |= pre.utf8_mode > 0;
+            config.dev_mode |= pre.dev_mode > 0;
+        }
+        config.home = text(c.home).or_else(|| crate::sysmodule::early(|early| early.home.clone()));
         if c.use_hash_seed > 0 {
             config.hash_seed = Some(c.hash_seed as u32);
         }
@@ -237,9 +258,199 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
             () if !c.run_filename.is_null() => text(c.run_filename).map(Program::Script),
             () => program,
         };
-        let name = text(c.program_name).unwrap_or_else(|| argv.first().cloned().unwrap_or_else(platform::program_name));
+        let name = text(c.program_name)
+            .or_else(|| crate::sysmodule::early(|early| early.program_name.clone()))
+            .unwrap_or_else(|| argv.first().filter(|name| !name.is_empty()).cloned().unwrap_or_else(platform::program_name));
+        config.program_name.clone_from(&name);
         paths::fill(&mut config, &name);
         Ok((config, program))
+    }
+}
+
+/// What the process was preinitialised with.
+static PRECONFIG: Mutex<Option<Kept>> = Mutex::new(None);
+
+#[derive(Clone, Copy)]
+struct Kept(PyPreConfig);
+// SAFETY: numbers only.
+unsafe impl Send for Kept {}
+
+fn preconfig() -> Option<PyPreConfig> {
+    PRECONFIG.lock().ok().and_then(|kept| *kept).map(|kept| kept.0)
+}
+
+/// The preconfiguration that a configuration stands for.
+fn implied(config: &PyConfig) -> PyPreConfig {
+    PyPreConfig {
+        _config_init: config._config_init,
+        parse_argv: config.parse_argv,
+        isolated: config.isolated,
+        use_environment: config.use_environment,
+        configure_locale: c_int::from(config._config_init != 3),
+        coerce_c_locale: 0,
+        coerce_c_locale_warn: 0,
+        utf8_mode: if config._config_init == 3 { 0 } else { -1 },
+        dev_mode: config.dev_mode,
+        allocator: 0,
+    }
+}
+
+/// Locale, UTF-8 mode and memory allocators; once in a process.
+unsafe fn preinitialize(config: *const PyPreConfig, args: &[String]) -> PyStatus {
+    // SAFETY: the caller's configuration.
+    let Some(given) = (unsafe { config.as_ref() }) else {
+        // SAFETY: a constant text.
+        return unsafe { PyStatus_Error(c"preconfig is NULL".as_ptr()) };
+    };
+    if preconfig().is_some() {
+        return OK;
+    }
+    let mut pre = *given;
+    if pre.parse_argv > 0
+        && let Parsed::Run(parsed, _) = program::parse(args)
+    {
+        if parsed.isolated {
+            (pre.isolated, pre.use_environment) = (1, 0);
+        }
+        if !parsed.use_environment {
+            pre.use_environment = 0;
+        }
+        if parsed.utf8_mode && pre.utf8_mode < 0 {
+            pre.utf8_mode = 1;
+        }
+        if parsed.dev_mode && pre.dev_mode < 0 {
+            pre.dev_mode = 1;
+        }
+    }
+    if pre.isolated < 0 {
+        pre.isolated = 0;
+    }
+    if pre.isolated > 0 {
+        pre.use_environment = 0;
+    }
+    if pre.use_environment < 0 {
+        pre.use_environment = 1;
+    }
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty() && pre.use_environment > 0);
+    if pre.utf8_mode < 0 {
+        pre.utf8_mode = match variable("PYTHONUTF8").as_deref() {
+            Some("1") => 1,
+            // SAFETY: a constant text.
+            Some(other) if other != "0" => {
+                return unsafe { PyStatus_Error(c"invalid PYTHONUTF8 environment variable value".as_ptr()) };
+            }
+            _ => 0,
+        };
+    }
+    if pre.dev_mode < 0 {
+        pre.dev_mode = c_int::from(variable("PYTHONDEVMODE").is_some());
+    }
+    let debug = match variable("PYTHONMALLOC").filter(|_| pre.allocator == 0).as_deref() {
+        None | Some("default" | "malloc" | "pymalloc" | "mimalloc") => pre.dev_mode > 0 && pre.allocator == 0,
+        Some("debug" | "malloc_debug" | "pymalloc_debug" | "mimalloc_debug") => true,
+        // SAFETY: a constant text.
+        Some(_) => return unsafe { PyStatus_Error(c"PYTHONMALLOC: unknown allocator".as_ptr()) },
+    };
+    // 2, 4, 6 and 8 are the debug forms.
+    if debug || matches!(pre.allocator, 2 | 4 | 6 | 8) {
+        // SAFETY: no memory of the replaced domains is in use yet.
+        unsafe { crate::pymem::PyMem_SetupDebugHooks() };
+    }
+    if !(0..=8).contains(&pre.allocator) {
+        // SAFETY: a constant text.
+        return unsafe { PyStatus_Error(c"unknown allocator".as_ptr()) };
+    }
+    if pre.configure_locale > 0 {
+        // SAFETY: the manual lets only one thread run at this time.
+        unsafe { libc::setlocale(libc::LC_CTYPE, c"".as_ptr()) };
+    }
+    crate::sysmodule::Py_UTF8Mode.store(pre.utf8_mode, std::sync::atomic::Ordering::Relaxed);
+    if let Ok(mut kept) = PRECONFIG.lock() {
+        *kept = Some(Kept(pre));
+    }
+    OK
+}
+
+/// The command line of the process, for `Py_GetArgcArgv`.
+static ARGUMENTS: Mutex<(c_int, usize)> = Mutex::new((0, 0));
+
+fn keep_arguments(args: &[String]) {
+    let mut items: Vec<*mut i32> = args.iter().map(|arg| wide(arg)).collect();
+    items.push(ptr::null_mut());
+    if let Ok(mut kept) = ARGUMENTS.lock() {
+        *kept = (args.len() as c_int, Vec::leak(items).as_mut_ptr().expose_provenance());
+    }
+}
+
+fn original_arguments() -> (c_int, *mut *mut i32) {
+    let kept = ARGUMENTS.lock().map_or((0, 0), |kept| *kept);
+    (kept.0, ptr::with_exposed_provenance_mut(kept.1))
+}
+
+/// Numbers that were open get the values that count.
+fn fill_numbers(c: &mut PyConfig, resolved: &Config) {
+    c.isolated = resolved.isolated.into();
+    c.use_environment = resolved.use_environment.into();
+    c.dev_mode = resolved.dev_mode.into();
+    c.faulthandler = resolved.faulthandler.into();
+    c.tracemalloc = resolved.tracemalloc;
+    c.perf_profiling = c.perf_profiling.max(0);
+    c.remote_debug = c.remote_debug.max(0);
+    c.use_hash_seed = resolved.hash_seed.is_some().into();
+    c.hash_seed = resolved.hash_seed.unwrap_or(0).into();
+    c.site_import = resolved.import_site.into();
+    c.bytes_warning = resolved.bytes_warning;
+    c.inspect = resolved.inspect.into();
+    c.interactive = resolved.interactive.into();
+    c.optimization_level = resolved.optimization_level;
+    c.parser_debug = resolved.parser_debug.into();
+    c.write_bytecode = resolved.write_bytecode.into();
+    c.verbose = resolved.verbose;
+    c.quiet = resolved.quiet.into();
+    c.user_site_directory = resolved.user_site_directory.into();
+    c.buffered_stdio = resolved.buffered_stdio.into();
+    c.safe_path = resolved.safe_path.into();
+    c.warn_default_encoding = resolved.warn_default_encoding.into();
+    c.code_debug_ranges = resolved.code_debug_ranges.into();
+    c.int_max_str_digits = resolved.int_max_str_digits as c_int;
+    c.thread_inherit_context = resolved.thread_inherit_context.into();
+    c.context_aware_warnings = resolved.context_aware_warnings.into();
+}
+
+/// The program that a parsed command line names, and the arguments that are left for it.
+unsafe fn fill_program(c: &mut PyConfig, resolved: &Config, program: Option<Program>) {
+    // SAFETY: the fields own their blocks.
+    unsafe {
+        match program {
+            Some(Program::Command(command)) if c.run_command.is_null() => set(&raw mut c.run_command, wide(&command)),
+            Some(Program::Module(module)) if c.run_module.is_null() => set(&raw mut c.run_module, wide(&module)),
+            Some(Program::Script(script)) if c.run_filename.is_null() => set(&raw mut c.run_filename, wide(&script)),
+            _ => {}
+        }
+        let mut replace = |list: &mut PyWideStringList, items: &[String]| {
+            clear_list(list);
+            for item in items {
+                push(list, usize::MAX, wide(item));
+            }
+        };
+        if c.parse_argv == 1 {
+            replace(&mut c.argv, &resolved.argv);
+            // What was parsed is not parsed again.
+            c.parse_argv = 2;
+        }
+        if c.argv.length == 0 {
+            replace(&mut c.argv, &[String::new()]);
+        }
+        if c.orig_argv.length == 0 {
+            replace(&mut c.orig_argv, &resolved.orig_argv);
+        }
+        replace(&mut c.warnoptions, &resolved.warn_options);
+        if let Some(home) = resolved.home.as_ref().filter(|_| c.home.is_null()) {
+            set(&raw mut c.home, wide(home));
+        }
+        if let Some(dir) = resolved.stdlib_dir.as_ref().filter(|_| c.stdlib_dir.is_null()) {
+            set(&raw mut c.stdlib_dir, wide(dir));
+        }
     }
 }
 
@@ -247,7 +458,6 @@ fn run_main() -> c_int {
     let Some(py) = Attached::try_from_tls() else { return 1 };
     let program = PROGRAM.take().unwrap_or(Program::Input);
     let status = program::run(py, &program);
-    crate::pystate::ended();
     status
 }
 
@@ -301,9 +511,43 @@ capi_raw! {
     fn PyPreConfig_InitIsolatedConfig(config: *mut PyPreConfig) {
         *config = PyPreConfig { _config_init: 3, parse_argv: 0, isolated: 1, use_environment: 0, configure_locale: 0, coerce_c_locale: 0, coerce_c_locale_warn: 0, utf8_mode: 0, dev_mode: 0, allocator: 0 };
     }
-    fn Py_PreInitialize(_config: *const PyPreConfig) -> PyStatus { OK }
-    fn Py_PreInitializeFromBytesArgs(_config: *const PyPreConfig, _argc: isize, _argv: *mut *mut c_char) -> PyStatus { OK }
-    fn Py_PreInitializeFromArgs(_config: *const PyPreConfig, _argc: isize, _argv: *mut *mut i32) -> PyStatus { OK }
+    fn Py_PreInitialize(config: *const PyPreConfig) -> PyStatus { preinitialize(config, &[]) }
+    fn Py_PreInitializeFromBytesArgs(config: *const PyPreConfig, argc: isize, argv: *mut *mut c_char) -> PyStatus {
+        let args: Vec<String> = (0..argc.max(0) as usize).map(|at| CStr::from_ptr(*argv.add(at)).to_string_lossy().into_owned()).collect();
+        preinitialize(config, &args)
+    }
+    fn Py_PreInitializeFromArgs(config: *const PyPreConfig, argc: isize, argv: *mut *mut i32) -> PyStatus {
+        let args: Vec<String> = (0..argc.max(0) as usize).filter_map(|at| text(*argv.add(at))).collect();
+        preinitialize(config, &args)
+    }
+    // With `_init_main` unset the main interpreter is complete all the same: nothing is left to do.
+    fn _Py_InitializeMain() -> PyStatus {
+        if is_initialized() { OK } else { PyStatus_Error(c"core not initialized".as_ptr()) }
+    }
+    fn Py_GetArgcArgv(argc: *mut c_int, argv: *mut *mut *mut i32) {
+        let (count, items) = original_arguments();
+        *argc = count;
+        *argv = items;
+    }
+    fn Py_FrozenMain(argc: c_int, argv: *mut *mut c_char) -> c_int {
+        let mut config: PyConfig = std::mem::zeroed();
+        PyConfig_InitPythonConfig(&mut config);
+        config.pathconfig_warnings = 0;
+        config.parse_argv = 0;
+        PyConfig_SetBytesArgv(&mut config, argc as isize, argv);
+        let status = Py_InitializeFromConfig(&config);
+        PyConfig_Clear(&mut config);
+        if PyStatus_Exception(status) != 0 { Py_ExitStatusException(status) }
+        let found = crate::import::PyImport_ImportFrozenModule(c"__main__".as_ptr());
+        if found == 0 { krait_vm::fatal("Py_FrozenMain: the __main__ module is not frozen") }
+        let mut status = 0;
+        if found < 0 {
+            crate::pyerrors::PyErr_Print();
+            status = 1;
+        }
+        if crate::pystate::Py_FinalizeEx() < 0 { status = 120 }
+        status
+    }
     fn PyConfig_InitPythonConfig(config: *mut PyConfig) { start(config, false) }
     fn PyConfig_InitIsolatedConfig(config: *mut PyConfig) { start(config, true) }
     fn PyConfig_Clear(config: *mut PyConfig) {
@@ -335,8 +579,10 @@ capi_raw! {
         OK
     }
     fn PyConfig_Read(config: *mut PyConfig) -> PyStatus {
-        let (resolved, _) = match resolve(&*config) { Ok(found) => found, Err(status) => return status };
+        let (resolved, program) = match resolve(&*config) { Ok(found) => found, Err(status) => return status };
         let config = &mut *config;
+        fill_numbers(config, &resolved);
+        fill_program(config, &resolved, program);
         for (place, value) in [
             (&raw mut config.executable, &resolved.executable),
             (&raw mut config.base_executable, &resolved.base_executable),
@@ -345,6 +591,12 @@ capi_raw! {
             (&raw mut config.exec_prefix, &resolved.exec_prefix),
             (&raw mut config.base_exec_prefix, &resolved.base_exec_prefix),
             (&raw mut config.platlibdir, &resolved.platlibdir),
+            (&raw mut config.program_name, &resolved.program_name),
+            (&raw mut config.stdio_encoding, &resolved.stdio_encoding),
+            (&raw mut config.stdio_errors, &resolved.stdio_errors),
+            (&raw mut config.check_hash_pycs_mode, &resolved.check_hash_pycs_mode),
+            (&raw mut config.filesystem_encoding, &"utf-8".to_owned()),
+            (&raw mut config.filesystem_errors, &"surrogateescape".to_owned()),
         ] {
             if (*place).is_null() { set(place, wide(value)) }
         }
@@ -357,6 +609,15 @@ capi_raw! {
     fn Py_InitializeFromConfig(config: *const PyConfig) -> PyStatus {
         if is_initialized() { return OK }
         let (resolved, program) = match resolve(&*config) { Ok(found) => found, Err(status) => return status };
+        if preconfig().is_none() {
+            let status = preinitialize(&implied(&*config), &[]);
+            if status._type != 0 { return status }
+        }
+        keep_arguments(&resolved.orig_argv);
+        crate::sysmodule::early(|early| {
+            early.program_name = Some(resolved.program_name.clone()).filter(|name| !name.is_empty());
+            early.home.clone_from(&resolved.home);
+        });
         match initialize(resolved) {
             Ok(()) => { PROGRAM.set(program); OK }
             Err(message) => error(&message),
@@ -379,7 +640,7 @@ capi_raw! {
     fn Py_EncodeLocale(value: *const i32, position: *mut usize) -> *mut c_char {
         if !position.is_null() { *position = usize::MAX }
         let value = text(value).unwrap_or_default();
-        let out = libc::malloc(value.len() + 1).cast::<u8>();
+        let out = crate::pymem::PyMem_RawMalloc(value.len() + 1).cast::<u8>();
         ptr::copy_nonoverlapping(value.as_ptr(), out, value.len());
         *out.add(value.len()) = 0;
         out.cast()
@@ -391,31 +652,26 @@ capi_raw! {
     }
 }
 
-/// `PyInterpreterConfig`.
-#[repr(C)]
-pub struct InterpreterConfig {
-    pub use_main_obmalloc: c_int,
-    pub allow_fork: c_int,
-    pub allow_exec: c_int,
-    pub allow_threads: c_int,
-    pub allow_daemon_threads: c_int,
-    pub check_multi_interp_extensions: c_int,
-    pub gil: c_int,
-}
-
 capi_raw! {
-    fn Py_NewInterpreterFromConfig(out: *mut *mut PyThreadState, config: *const InterpreterConfig) -> PyStatus {
+    fn Py_NewInterpreterFromConfig(out: *mut *mut PyThreadState, config: *const PyInterpreterConfig) -> PyStatus {
+        *out = ptr::null_mut();
         let config = &*config;
+        if !matches!(config.gil, PyInterpreterConfig_DEFAULT_GIL | PyInterpreterConfig_SHARED_GIL | PyInterpreterConfig_OWN_GIL) {
+            return PyStatus_Error(c"invalid interpreter config 'gil' value".as_ptr());
+        }
         if config.use_main_obmalloc == 0 && config.check_multi_interp_extensions == 0 {
             return PyStatus_Error(c"per-interpreter obmalloc does not support single-phase init extension modules".as_ptr());
         }
-        *out = crate::pystate::Py_NewInterpreter();
-        if (*out).is_null() { PyStatus_Error(c"sub-interpreter creation failed".as_ptr()) } else { OK }
+        let mut rules = interp::Rules::default();
+        rules.fork = config.allow_fork != 0;
+        rules.exec = config.allow_exec != 0;
+        rules.threads = config.allow_threads != 0;
+        rules.daemons = config.allow_daemon_threads != 0;
+        rules.any_extension = config.check_multi_interp_extensions == 0;
+        rules.own_gil = config.gil == PyInterpreterConfig_OWN_GIL;
+        match crate::pystate::new_interpreter(rules) {
+            Ok(tstate) => { *out = tstate; OK }
+            Err(message) => error(&format!("sub-interpreter creation failed: {message}")),
+        }
     }
-}
-
-#[allow(dead_code)]
-fn _unused(_: c_ulong) {
-    set_auto(ptr::null_mut());
-    let _ = default_config;
 }

@@ -13,22 +13,38 @@ pub mod capi;
 mod abstract_;
 mod bytesobject;
 mod ceval;
+mod codecs;
+mod complexobject;
 mod containers;
 mod descrobject;
+mod fileobject;
+mod frameobject;
+mod funcobject;
 mod import;
 mod initconfig;
+mod interpreters;
 mod longobject;
+mod marshal;
 mod misc;
 mod modsupport;
 mod moduleobject;
 mod monitoring;
 mod object;
 mod objimpl;
+mod private;
+mod pyctype;
 mod pyerrors;
+mod pyinitconfig;
+mod pymem;
 mod pystate;
 mod pythonrun;
+mod pytime;
+mod structseq;
+mod sysmodule;
+mod unicodeerrors;
 mod unicodeobject;
 mod varargs;
+mod watchers;
 
 /// Lets the runtime load extension modules. A host that starts the runtime without the C API calls it first; repeating
 /// it is harmless.

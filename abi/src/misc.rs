@@ -5,21 +5,8 @@ use krait_object::{Attached, Layout, Object, Ref, Str, Type, exc, mode, raise};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
-fn point(value: u32) -> Option<char> {
-    char::from_u32(value)
-}
-
 capi_raw! {
-    fn _PyUnicode_IsWhitespace(c: u32) -> c_int {
-        c_int::from(matches!(c, 0x1c..=0x1f | 0x85) || point(c).is_some_and(char::is_whitespace))
-    }
-    fn _PyUnicode_IsDigit(c: u32) -> c_int { c_int::from(krait_text::unicode::digit(c).is_some()) }
-    fn _PyUnicode_IsNumeric(c: u32) -> c_int { c_int::from(krait_text::unicode::numeric(c).is_some()) }
-    fn _PyUnicode_ToDigit(c: u32) -> c_int { krait_text::unicode::digit(c).map_or(-1, c_int::from) }
-    fn _PyUnicode_ToNumeric(c: u32) -> f64 { krait_text::unicode::numeric(c).unwrap_or(-1.0) }
-
     fn Py_HashPointer(p: *const c_void) -> isize { krait_object::object::hash_pointer(p) }
-    fn _Py_HashPointer(p: *const c_void) -> isize { krait_object::object::hash_pointer(p) }
     fn _Py_HashDouble(_o: *mut PyObject, value: f64) -> isize {
         let py = Attached::from_tls();
         match krait_object::Float::new(py, value).and_then(|value| value.as_object().hash(py)) {
@@ -44,14 +31,6 @@ capi_raw! {
     fn PyOS_strtoul(text: *const c_char, end: *mut *mut c_char, base: c_int) -> u64 { libc::strtoul(text, end, base) }
     fn PyOS_mystricmp(a: *const c_char, b: *const c_char) -> c_int { libc::strcasecmp(a, b) }
     fn PyOS_mystrnicmp(a: *const c_char, b: *const c_char, n: isize) -> c_int { libc::strncasecmp(a, b, n.max(0) as usize) }
-    fn PyState_FindModule(def: *mut PyModuleDef) -> *mut PyObject {
-        let py = Attached::from_tls();
-        let Ok(modules) = krait_vm::import::modules(py) else { return ptr::null_mut() };
-        for (_, module) in modules.items_snapshot(py) {
-            if (*module).downcast::<krait_object::Module>().is_some_and(|module| module.definition() == def) { return module.as_ptr() }
-        }
-        ptr::null_mut()
-    }
 }
 
 capi! {
@@ -79,7 +58,6 @@ capi! {
         module.call_method(py, krait_object::id!(py, print_tb), &[traceback, &none, file]).map(drop)
     }
     fn PyGen_GetCode(py, o: &Object) -> Ref<Object> { o.get_attr(py, krait_object::id!(py, gi_code)) }
-    fn PyFunction_GetAnnotations(py, o: &Object) -> Lent { o.get_attr(py, krait_object::id!(py, __annotations__)).map(Lent::of) }
     fn PyObject_AsFileDescriptor(py, o: &Object) -> c_int {
         let number = if o.downcast::<krait_object::Int>().is_some() {
             o.as_i32(py)?
@@ -136,6 +114,3 @@ capi! {
         krait_vm::import::import_module(py, "_contextvars")?.get_attr(py, krait_object::id!(py, Context))?.call0(py)
     }
 }
-
-#[allow(dead_code)]
-fn _unused(_: &Str) {}

@@ -194,6 +194,19 @@ capi! {
         let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
         Err(crate::pyerrors::set_object(py, class, Some(text.as_object())))
     }
+    fn krait_err_format_from_cause(py, class: &Object, format: &CStr, va: *mut VaList) -> Lent {
+        let cause = py.take_raised();
+        let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
+        let raised = crate::pyerrors::set_object(py, class, Some(text.as_object()));
+        let Some(cause) = cause else { return Err(raised) };
+        if let Some(now) = py.pending() { now.replace_context(Some(cause.clone())); }
+        Err(krait_vm::traceback::set_cause(py, raised, cause))
+    }
+    fn krait_warn_explicit_format(py, category: Option<&Object>, file: Text<'_>, line: c_int, module: *const c_char, registry: Option<&Object>, format: &CStr, va: *mut VaList) -> () {
+        let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
+        let module = match opt_text(module) { Some(module) => Some(Str::new(py, module)?.upcast()), None => None };
+        crate::pyerrors::warn_explicit(py, category, text.as_object(), file.obj(py)?.as_object(), line, module.as_deref(), registry)
+    }
     fn krait_warn_format(py, category: *mut PyObject, level: isize, format: &CStr, va: *mut VaList) -> () {
         let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
         let class = match category.addr() {
@@ -760,7 +773,7 @@ impl Parser<'_, '_> {
                 *length = data.len() as isize;
             }
             if length.is_none() || (*out).is_null() {
-                *out = libc::malloc(data.len() + 1).cast();
+                *out = crate::pymem::PyMem_Malloc(data.len() + 1).cast();
             }
             ptr::copy_nonoverlapping(data.as_ptr(), (*out).cast(), data.len());
             *(*out).add(data.len()) = 0;

@@ -147,13 +147,15 @@ capi_raw! {
 
 }
 
-#[allow(dead_code)]
-fn _unused() {
-    let _: *const () = ptr::null();
-}
-
 #[cfg(feature = "nogil")]
 capi_raw! {
-    // A module that does not say so needs no switch here: this build never turns the GIL on.
-    fn PyUnstable_Module_SetGIL(_module: *mut PyObject, _gil: *mut c_void) -> c_int { 0 }
+    fn PyUnstable_Module_SetGIL(o: *mut PyObject, gil: *mut c_void) -> c_int {
+        let Some(module) = Object::from_ptr(o).downcast::<Module>() else {
+            let _ = Attached::from_tls().bad_internal_call();
+            return -1;
+        };
+        // The import of the module looks at it.
+        module.raw().md_gil.set(gil);
+        0
+    }
 }

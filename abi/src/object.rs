@@ -88,6 +88,8 @@ fn constant(id: u32) -> *mut PyObject {
 #[cfg(feature = "nogil")]
 capi_raw! {
     fn _Py_DecRefShared(o: *mut PyObject) { mode::decref(o) }
+    // The memory of a dead object stays a valid header for readers without a lock, so nothing has to wait.
+    fn _PyObject_XDecRefDelayed(o: *mut PyObject) { if !o.is_null() { mode::decref(o) } }
     fn _Py_MergeZeroLocalRefcount(o: *mut PyObject) {
         let head = &(*o).head;
         let counts = krait_sync::brc::CountRef { tid: &head.ob_tid, local: &head.ob_ref_local, shared: &head.ob_ref_shared };
@@ -104,11 +106,6 @@ capi! {
         Ok(mode::FREE_THREADED)
     }
     fn PyUnstable_Object_IsUniqueReferencedTemporary(py, o: &Object) -> bool { Ok(false) }
-    fn PyUnstable_SetImmortal(py, o: &Object) -> bool {
-        if !mode::is_uniquely_referenced(o) || o.downcast::<Str>().is_some() { return Ok(false); }
-        mode::make_immortal(o);
-        Ok(true)
-    }
 
     fn PyObject_Repr(py, o: Option<&Object>) -> Ref<Str> {
         match o { Some(o) => o.repr(py), None => Str::new(py, "<NULL>") }
@@ -301,6 +298,5 @@ fn check_op(py: Attached<'_>, op: c_int) -> PyResult<()> {
     if (0..=5).contains(&op) {
         return Ok(());
     }
-    let _ = exc::SystemError();
     Err(py.bad_internal_call())
 }

@@ -1,22 +1,20 @@
 //! `objimpl.h`, `pymem.h`: memory and the collector.
 use krait_layout::*;
 use krait_object::{Attached, Layout, Object, Type, gc, mem, mode};
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
 
-macro_rules! raw_memory {
-    ($($malloc:ident $calloc:ident $realloc:ident $free:ident;)*) => { capi_raw! { $(
-        fn $malloc(n: usize) -> *mut c_void { if n > isize::MAX as usize { ptr::null_mut() } else { libc::malloc(n.max(1)) } }
-        fn $calloc(n: usize, size: usize) -> *mut c_void {
-            match n.checked_mul(size) { Some(total) if total <= isize::MAX as usize => libc::calloc(1, total.max(1)), _ => ptr::null_mut() }
+/// Copies text into memory of `PyMem_Malloc`; NULL without memory.
+pub(crate) fn copy_text(text: &str) -> *mut c_char {
+    // SAFETY: fresh memory with room for the text and its end.
+    unsafe {
+        let block = crate::pymem::PyMem_Malloc(text.len() + 1).cast::<u8>();
+        if !block.is_null() {
+            ptr::copy_nonoverlapping(text.as_ptr(), block, text.len());
+            *block.add(text.len()) = 0;
         }
-        fn $realloc(p: *mut c_void, n: usize) -> *mut c_void { if n > isize::MAX as usize { ptr::null_mut() } else { libc::realloc(p, n.max(1)) } }
-        fn $free(p: *mut c_void) { libc::free(p) }
-    )* } };
-}
-raw_memory! {
-    PyMem_RawMalloc PyMem_RawCalloc PyMem_RawRealloc PyMem_RawFree;
-    PyMem_Malloc PyMem_Calloc PyMem_Realloc PyMem_Free;
+        block.cast()
+    }
 }
 
 unsafe fn init(object: *mut PyObject, ty: &Type) {
@@ -49,31 +47,9 @@ capi! {
         (*object.cast::<PyVarObject>()).ob_size.set(items);
         Ok(object)
     }
-    fn PyObject_Malloc(py, n: usize) -> *mut c_void {
-        if n > isize::MAX as usize { return Ok(ptr::null_mut()); }
-        Ok(mem::alloc_raw(py, 0, n).map_or(ptr::null_mut(), |block| block.as_ptr().cast()))
-    }
-    fn PyObject_Calloc(py, n: usize, size: usize) -> *mut c_void {
-        let Some(total) = n.checked_mul(size).filter(|total| *total <= isize::MAX as usize) else { return Ok(ptr::null_mut()) };
-        Ok(mem::alloc_raw(py, 0, total).map_or(ptr::null_mut(), |block| {
-            ptr::write_bytes(block.as_ptr(), 0, total);
-            block.as_ptr().cast()
-        }))
-    }
-    fn PyObject_Realloc(py, old: *mut c_void, n: usize) -> *mut c_void {
-        if n > isize::MAX as usize { return Ok(ptr::null_mut()); }
-        if old.is_null() { return Ok(mem::alloc_raw(py, 0, n).map_or(ptr::null_mut(), |block| block.as_ptr().cast())); }
-        let have = mem::usable_size(old.cast());
-        if have >= n && n * 2 >= have { return Ok(old); }
-        let Some(new) = mem::alloc_raw(py, 0, n) else { return Ok(ptr::null_mut()) };
-        ptr::copy_nonoverlapping(old.cast::<u8>(), new.as_ptr(), have.min(n));
-        mem::object_free(old);
-        Ok(new.as_ptr().cast())
-    }
 }
 
 capi_raw! {
-    fn PyObject_Free(p: *mut c_void) { mem::object_free(p) }
     fn PyObject_GC_Del(p: *mut c_void) {
         if let Some(object) = p.cast::<Object>().as_ref() {
             gc::untrack(object);

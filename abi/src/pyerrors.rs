@@ -146,6 +146,23 @@ fn warn_category(category: Option<&Object>) -> &Type {
     category.and_then(|category| category.downcast::<Type>()).unwrap_or_else(|| exc::RuntimeWarning())
 }
 
+/// A warning for a place in a file, remembered in a registry.
+pub(crate) fn warn_explicit(
+    py: Attached<'_>,
+    category: Option<&Object>,
+    message: &Object,
+    file: &Object,
+    line: c_int,
+    module: Option<&Object>,
+    registry: Option<&Object>,
+) -> PyResult<()> {
+    let warnings = krait_vm::import::import_module(py, "_warnings")?;
+    let (none, line) = (none(), krait_object::Int::from_i64(py, i64::from(line))?);
+    let category = warn_category(category).as_object();
+    let args = [message, category, file, line.as_object(), module.unwrap_or(&none), registry.unwrap_or(&none)];
+    warnings.get_attr(py, id!(py, warn_explicit))?.call_pos(py, &args).map(drop)
+}
+
 /// The text form of `PyErr_FormatUnraisable` and friends.
 pub(crate) fn unraisable(py: Attached<'_>, message: Option<&str>, object: Option<&Object>) {
     krait_vm::sysmodule::report_unraisable(py, message, object);
@@ -360,8 +377,26 @@ capi! {
         krait_vm::warnings::warn(py, warn_category(category), message.0, level)
     }
     fn PyErr_WarnExplicit(py, category: Option<&Object>, message: Text<'_>, file: Text<'_>, line: c_int, module: *const c_char, registry: Option<&Object>) -> () {
-        let module = match opt_text(module) { Some(module) => Some(Str::new(py, module)?), None => None };
-        krait_vm::warnings::warn_explicit(py, warn_category(category), message.0, &*file.obj(py)?, line, module.as_deref())
+        let module = match opt_text(module) { Some(module) => Some(Str::new(py, module)?.upcast()), None => None };
+        warn_explicit(py, category, message.obj(py)?.as_object(), file.obj(py)?.as_object(), line, module.as_deref(), registry)
+    }
+    fn PyErr_WarnExplicitObject(py, category: Option<&Object>, message: &Object, file: &Object, line: c_int, module: Option<&Object>, registry: Option<&Object>) -> () {
+        warn_explicit(py, category, message, file, line, module, registry)
+    }
+    fn PyErr_SyntaxLocation(py, file: *const c_char, line: c_int) -> Void { syntax_location(py, file, line, -1)?; Ok(Void) }
+    fn PyErr_SyntaxLocationEx(py, file: *const c_char, line: c_int, column: c_int) -> Void { syntax_location(py, file, line, column)?; Ok(Void) }
+    fn PyErr_SyntaxLocationObject(py, file: Option<&Object>, line: c_int, column: c_int) -> Void { set_location(py, file, [line, column, line, -1])?; Ok(Void) }
+    fn PyErr_RangedSyntaxLocationObject(py, file: Option<&Object>, line: c_int, column: c_int, end_line: c_int, end_column: c_int) -> Void {
+        set_location(py, file, [line, column, end_line, end_column])?;
+        Ok(Void)
+    }
+    fn PyErr_ProgramText(py, file: *const c_char, line: c_int) -> Option<Ref<Str>> {
+        if file.is_null() || line <= 0 { return Ok(None); }
+        program_text(py, CStr::from_ptr(file).to_bytes(), line)
+    }
+    fn PyErr_ProgramTextObject(py, file: Option<&Object>, line: c_int) -> Option<Ref<Str>> {
+        let Some(file) = file.filter(|_| line > 0) else { return Ok(None) };
+        program_text(py, crate::unicodeobject::fs_bytes(py, file)?.as_slice(), line)
     }
     fn PyUnstable_Exc_PrepReraiseStar(py, original: &Object, raised: &Object) -> Ref<Object> {
         krait_vm::groups::prepare_reraise_star(py, original, raised)
@@ -382,11 +417,68 @@ capi! {
     }
 }
 
+/// A line of a source file; `None` where there is none to show.
+fn program_text(py: Attached<'_>, file: &[u8], line: c_int) -> PyResult<Option<Ref<Str>>> {
+    use std::os::unix::ffi::OsStrExt;
+    let Ok(text) = std::fs::read(std::ffi::OsStr::from_bytes(file)) else { return Ok(None) };
+    let Some(found) = text.split_inclusive(|byte| *byte == b'\n').nth(line as usize - 1) else { return Ok(None) };
+    krait_object::codecs::decode(py, found, Some("utf-8"), Some("replace")).map(Some)
+}
+
+unsafe fn syntax_location(py: Attached<'_>, file: *const c_char, line: c_int, column: c_int) -> PyResult<()> {
+    let name = match file.is_null() {
+        true => None,
+        // SAFETY: a C string.
+        false => Some(Str::from_fs_bytes(py, unsafe { CStr::from_ptr(file) }.to_bytes())?.upcast()),
+    };
+    set_location(py, name.as_deref(), [line, column, line, -1])
+}
+
+/// Gives the pending exception the attributes that a `SyntaxError` has.
+fn set_location(py: Attached<'_>, file: Option<&Object>, place: [c_int; 4]) -> PyResult<()> {
+    let Some(exception) = py.take_raised() else { return Ok(()) };
+    let fill = || -> PyResult<()> {
+        let object = exception.as_object();
+        let none = none();
+        let number = |value: c_int| krait_object::Int::from_i64(py, i64::from(value));
+        let column = |value: c_int| -> PyResult<Ref<Object>> {
+            if value < 0 { Ok(none.clone()) } else { Ok(number(value + 1)?.upcast()) }
+        };
+        object.set_attr(py, id!(py, lineno), Some(number(place[0])?.as_object()))?;
+        object.set_attr(py, id!(py, offset), Some(&*column(place[1])?))?;
+        object.set_attr(py, id!(py, end_lineno), Some(number(place[2])?.as_object()))?;
+        object.set_attr(py, id!(py, end_offset), Some(&*column(place[3])?))?;
+        if let Some(file) = file {
+            object.set_attr(py, id!(py, filename), Some(file))?;
+            let text = match crate::unicodeobject::fs_bytes(py, file) {
+                Ok(name) => program_text(py, name.as_slice(), place[0])?,
+                Err(raised) => {
+                    raised.clear(py);
+                    None
+                }
+            };
+            let text = text.map_or(none.clone(), Ref::upcast);
+            object.set_attr(py, id!(py, text), Some(&text))?;
+        }
+        if !object.ty().is_subtype_of(exc::SyntaxError()) {
+            for (key, value) in [(id!(py, msg), object.str(py)?.upcast()), (id!(py, print_file_and_line), none.clone())] {
+                if object.get_attr_opt(py, key)?.is_none() {
+                    object.set_attr(py, key, Some(&value))?;
+                }
+            }
+        }
+        Ok(())
+    };
+    let kept = fill();
+    if let Err(raised) = kept {
+        raised.clear(py);
+    }
+    let _ = py.restore(exception);
+    Ok(())
+}
+
 /// The line of a frame object: what was set on it, else that of its instruction.
 pub(crate) fn frame_line(frame: &krait_vm::frameobject::FrameObject) -> c_int {
     let set = frame.raw().f_lineno.get();
     if set > 0 { set } else { frame.frame().line().unwrap_or(-1) }
 }
-
-#[allow(dead_code)]
-fn _unused(_: *mut c_void) {}

@@ -11,36 +11,22 @@ use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-static INITIALIZED: AtomicBool = AtomicBool::new(false);
-
-thread_local! {
-    /// The thread state that `PyGILState_Ensure` uses on this thread.
-    static AUTO: Cell<*mut PyThreadState> = const { Cell::new(ptr::null_mut()) };
-}
-
 /// Starts the main interpreter and attaches the calling thread.
 pub(crate) fn initialize(config: Config) -> Result<(), String> {
     krait::register_modules();
     crate::import::install();
-    let py = lifecycle::start(config)?;
-    AUTO.set(py.tstate() as *const PyThreadState as *mut PyThreadState);
-    INITIALIZED.store(true, Ordering::Release);
-    Ok(())
+    crate::sysmodule::write_flags(&config);
+    lifecycle::start(config).map(drop)
 }
 
+/// Whether there is a main interpreter that can import. A program that did not start through the C API has one too.
 pub(crate) fn is_initialized() -> bool {
-    INITIALIZED.load(Ordering::Acquire)
+    Interpreter::main().is_some_and(|main| !main.sys_dict.is_null())
 }
 
-/// The program has ended the main interpreter.
-pub(crate) fn ended() {
-    INITIALIZED.store(false, Ordering::Release);
-    AUTO.set(ptr::null_mut());
-}
-
-/// Remembers which thread state `PyGILState_Ensure` uses on this thread.
-pub(crate) fn set_auto(tstate: *mut PyThreadState) {
-    AUTO.set(tstate);
+/// The thread state of the calling native thread.
+fn own() -> *mut PyThreadState {
+    interp::own_thread().cast()
 }
 
 /// What a program without arguments would be configured with.
@@ -90,22 +76,37 @@ unsafe fn enter(tstate: *mut PyThreadState) {
         let thread = ext(tstate);
         if (*tstate).thread_id.get() == 0 {
             interp::bind(thread);
-            if AUTO.get().is_null() {
-                AUTO.set(tstate);
-            }
         }
         interp::attach(thread);
     }
 }
 
+/// A further interpreter, to which the calling thread is attached afterwards.
+pub(crate) fn new_interpreter(rules: interp::Rules) -> Result<*mut PyThreadState, String> {
+    let old = leave();
+    let mut config = default_config();
+    config.install_signal_handlers = false;
+    match lifecycle::start_sub_with(config, rules) {
+        Ok(py) => Ok(ptr::from_ref(py.tstate()).cast_mut()),
+        Err(message) => {
+            if let Some(py) = Attached::try_from_tls() {
+                lifecycle::finish_sub(py);
+            }
+            if !old.is_null() {
+                // SAFETY: it was the thread's own a moment ago.
+                unsafe { enter(old) };
+            }
+            Err(message)
+        }
+    }
+}
+
 fn finalize() -> c_int {
-    if !INITIALIZED.load(Ordering::Acquire) {
+    if !is_initialized() {
         return 0;
     }
     let py = needs("Py_FinalizeEx");
     let status = lifecycle::finish(py);
-    INITIALIZED.store(false, Ordering::Release);
-    AUTO.set(ptr::null_mut());
     if status == 0 { 0 } else { -1 }
 }
 
@@ -119,6 +120,7 @@ capi_raw! {
     fn Py_InitializeEx(signals: c_int) {
         if is_initialized() { return }
         let mut config = default_config();
+        crate::sysmodule::read_flags(&mut config);
         config.install_signal_handlers = signals != 0;
         if let Err(message) = initialize(config) { krait_vm::fatal(&message) }
     }
@@ -149,7 +151,6 @@ capi_raw! {
 
     fn PyThreadState_Get() -> *mut PyThreadState { needs("PyThreadState_Get").tstate() as *const PyThreadState as *mut PyThreadState }
     fn PyThreadState_GetUnchecked() -> *mut PyThreadState { current() }
-    fn _PyThreadState_UncheckedGet() -> *mut PyThreadState { current() }
     fn PyThreadState_Swap(new: *mut PyThreadState) -> *mut PyThreadState {
         let old = leave();
         if !new.is_null() { enter(new) }
@@ -170,7 +171,6 @@ capi_raw! {
         }
     }
     fn PyThreadState_Delete(tstate: *mut PyThreadState) {
-        if AUTO.get() == tstate { AUTO.set(ptr::null_mut()) }
         if current() == tstate { krait_vm::fatal("PyThreadState_Delete: the thread state is in use") }
         let thread = ext(tstate);
         thread.as_ref().release_heap(&interp::of_thread(thread.as_ref()).object);
@@ -178,7 +178,6 @@ capi_raw! {
     }
     fn PyThreadState_DeleteCurrent() {
         let py = needs("PyThreadState_DeleteCurrent");
-        if AUTO.get() == current() { AUTO.set(ptr::null_mut()) }
         interp::end_thread(py)
     }
     fn PyThreadState_GetInterpreter(tstate: *mut PyThreadState) -> *mut PyInterpreterState { (*tstate).interp.get() }
@@ -241,7 +240,7 @@ capi_raw! {
     }
 
     fn PyGILState_Ensure() -> c_int {
-        let auto = AUTO.get();
+        let auto = own();
         if auto.is_null() {
             let Some(main) = Interpreter::main() else { krait_vm::fatal("PyGILState_Ensure: Python is not initialized") };
             if main.finalizing.load(Ordering::Acquire) { interp::hang() }
@@ -250,7 +249,6 @@ capi_raw! {
             let tstate: *mut PyThreadState = thread.as_ptr().cast();
             // A state that `PyGILState_Release` takes down has the count 0 before its first use.
             (*tstate).gilstate_counter.set(1);
-            AUTO.set(tstate);
             interp::attach(thread);
             return 1;
         }
@@ -263,13 +261,12 @@ capi_raw! {
         c_int::from(!attached)
     }
     fn PyGILState_Release(old: c_int) {
-        let tstate = AUTO.get();
+        let tstate = own();
         if tstate.is_null() { krait_vm::fatal("PyGILState_Release: auto-releasing thread-state, but no thread-state for this thread") }
         if current() != tstate { krait_vm::fatal("PyGILState_Release: thread state must be current when releasing") }
         let count = (*tstate).gilstate_counter.get() - 1;
         (*tstate).gilstate_counter.set(count);
         if count == 0 {
-            AUTO.set(ptr::null_mut());
             interp::end_thread(Attached::from_tls());
         } else if old == 1 {
             leave();
@@ -277,7 +274,7 @@ capi_raw! {
     }
     fn PyGILState_Check() -> c_int { c_int::from(!current().is_null()) }
     fn PyGILState_GetThisThreadState() -> *mut PyThreadState {
-        if AUTO.get().is_null() { current() } else { AUTO.get() }
+        if own().is_null() { current() } else { own() }
     }
 
     fn PyEval_SaveThread() -> *mut PyThreadState { interp::detach(needs("PyEval_SaveThread")).as_ptr().cast() }
@@ -299,17 +296,7 @@ capi_raw! {
         if queued.is_ok() { 0 } else { -1 }
     }
     fn Py_NewInterpreter() -> *mut PyThreadState {
-        let old = leave();
-        let mut config = default_config();
-        config.install_signal_handlers = false;
-        match lifecycle::start_sub(config) {
-            Ok(py) => py.tstate() as *const PyThreadState as *mut PyThreadState,
-            Err(_) => {
-                leave();
-                if !old.is_null() { enter(old) }
-                ptr::null_mut()
-            }
-        }
+        new_interpreter(interp::Rules::default()).unwrap_or(ptr::null_mut())
     }
 }
 
@@ -320,7 +307,3 @@ capi! {
     }
 }
 
-#[allow(dead_code)]
-fn _unused(_: PyResult<()>, _: &dyn Fn(&Object) -> *mut PyObject) {
-    let _ = Object::as_ptr;
-}

@@ -129,8 +129,52 @@ capi_raw! {
     fn PyRun_SimpleFile(file: *mut libc::FILE, name: *const c_char) -> c_int { simple_file(file, name, 0, ptr::null()) }
     fn PyRun_SimpleFileEx(file: *mut libc::FILE, name: *const c_char, close: c_int) -> c_int { simple_file(file, name, close, ptr::null()) }
     fn PyRun_SimpleFileExFlags(file: *mut libc::FILE, name: *const c_char, close: c_int, cf: *const Flags) -> c_int { simple_file(file, name, close, cf) }
-    fn PyRun_AnyFile(file: *mut libc::FILE, name: *const c_char) -> c_int { simple_file(file, name, 0, ptr::null()) }
-    fn PyRun_AnyFileEx(file: *mut libc::FILE, name: *const c_char, close: c_int) -> c_int { simple_file(file, name, close, ptr::null()) }
+    fn PyRun_AnyFile(file: *mut libc::FILE, name: *const c_char) -> c_int { PyRun_AnyFileExFlags(file, name, 0, ptr::null()) }
+    fn PyRun_AnyFileEx(file: *mut libc::FILE, name: *const c_char, close: c_int) -> c_int { PyRun_AnyFileExFlags(file, name, close, ptr::null()) }
+    fn PyRun_AnyFileFlags(file: *mut libc::FILE, name: *const c_char, cf: *const Flags) -> c_int { PyRun_AnyFileExFlags(file, name, 0, cf) }
+    fn PyRun_AnyFileExFlags(file: *mut libc::FILE, name: *const c_char, close: c_int, cf: *const Flags) -> c_int {
+        let name = if name.is_null() { c"???".as_ptr() } else { name };
+        if crate::sysmodule::Py_FdIsInteractive(file, name) == 0 { return simple_file(file, name, close, cf) }
+        let status = PyRun_InteractiveLoopFlags(file, name, cf);
+        if close != 0 { libc::fclose(file); }
+        status
+    }
+    fn PyRun_InteractiveOne(file: *mut libc::FILE, name: *const c_char) -> c_int { PyRun_InteractiveOneFlags(file, name, ptr::null()) }
+    fn PyRun_InteractiveOneFlags(file: *mut libc::FILE, name: *const c_char, cf: *const Flags) -> c_int {
+        let py = Attached::from_tls();
+        let name = match Str::from_fs_bytes(py, CStr::from_ptr(name).to_bytes()) {
+            Ok(name) => name,
+            Err(_) => { crate::pyerrors::PyErr_Print(); return -1 }
+        };
+        report(interactive_one(py, file, &name, cf))
+    }
+    fn PyRun_InteractiveOneObject(file: *mut libc::FILE, name: *mut PyObject, cf: *const Flags) -> c_int {
+        let py = Attached::from_tls();
+        let result = <&Str>::from_c(py, name).and_then(|name| interactive_one(py, file, name, cf));
+        report(result)
+    }
+    fn PyRun_InteractiveLoop(file: *mut libc::FILE, name: *const c_char) -> c_int { PyRun_InteractiveLoopFlags(file, name, ptr::null()) }
+    fn PyRun_InteractiveLoopFlags(file: *mut libc::FILE, name: *const c_char, cf: *const Flags) -> c_int {
+        let py = Attached::from_tls();
+        for (prompt, text) in [("ps1", ">>> "), ("ps2", "... ")] {
+            if krait_vm::sysmodule::get(py, prompt).is_none() {
+                let set = Str::new(py, text).and_then(|text| krait_vm::sysmodule::set(py, prompt, text.as_object()));
+                if let Err(raised) = set { raised.clear(py) }
+            }
+        }
+        while PyRun_InteractiveOneFlags(file, name, cf) != END_OF_FILE {}
+        0
+    }
+    fn PyOS_Readline(input: *mut libc::FILE, output: *mut libc::FILE, prompt: *const c_char) -> *mut c_char {
+        read_line(input, output, prompt)
+    }
+    fn PyEval_MergeCompilerFlags(cf: *mut Flags) -> c_int {
+        let py = Attached::from_tls();
+        if let Some(frame) = krait_vm::frame::Frame::current(py) {
+            (*cf).cf_flags |= frame.code().raw().co_flags.get() & 0x01fe_0000;
+        }
+        c_int::from((*cf).cf_flags != 0)
+    }
     fn PyEval_GetGlobals() -> *mut PyObject {
         let globals = (krait_object::hooks::hooks().current_globals)(Attached::from_tls());
         globals.map_or(ptr::null_mut(), |globals| globals.as_ptr())
@@ -144,10 +188,8 @@ capi_raw! {
             Err(_) => -1,
         }
     }
-    fn Py_LeaveRecursiveCall() {
-        let tstate = Attached::from_tls().tstate();
-        leave_recursive(tstate)
-    }
+    // Entering compares the stack pointer with the limit and counts nothing, so nothing is to be undone.
+    fn Py_LeaveRecursiveCall() {}
     fn Py_SetRecursionLimit(limit: c_int) {
         let Some(py) = Attached::try_from_tls() else { return };
         let interpreter = krait_vm::interp::current(py);
@@ -164,9 +206,145 @@ capi_raw! {
     }
 }
 
-/// Undoes `Py_EnterRecursiveCall`, as dropping its guard does.
-fn leave_recursive(tstate: &PyThreadState) {
-    let _ = tstate;
+/// What `PyRun_InteractiveOne` returns at the end of the input.
+const END_OF_FILE: c_int = 11;
+
+type Hook = unsafe extern "C" fn() -> c_int;
+type ReadLine = unsafe extern "C" fn(*mut libc::FILE, *mut libc::FILE, *const c_char) -> *mut c_char;
+
+/// Called while the interpreter waits for a line.
+#[unsafe(no_mangle)]
+pub static PyOS_InputHook: Field<Option<Hook>> = Field::new(None);
+/// Reads lines from a terminal instead of the plain reader.
+#[unsafe(no_mangle)]
+pub static PyOS_ReadlineFunctionPointer: Field<Option<ReadLine>> = Field::new(None);
+
+/// A line with its end, in memory of `PyMem_Malloc`; empty at the end of the input, NULL after an interrupt.
+unsafe fn read_line(input: *mut libc::FILE, output: *mut libc::FILE, prompt: *const c_char) -> *mut c_char {
+    // SAFETY: open streams and a C string.
+    unsafe {
+        let terminal = libc::isatty(libc::fileno(input)) != 0 && libc::isatty(libc::fileno(output)) != 0;
+        if let Some(reader) = PyOS_ReadlineFunctionPointer.get().filter(|_| terminal) {
+            let line = without_thread(|| reader(input, output, prompt));
+            if line.is_null() {
+                return line;
+            }
+            // The reader's memory is of the raw domain.
+            let copy = crate::objimpl::copy_text(&CStr::from_ptr(line).to_string_lossy());
+            crate::pymem::PyMem_RawFree(line.cast());
+            return copy;
+        }
+        if !prompt.is_null() {
+            eprint!("{}", CStr::from_ptr(prompt).to_string_lossy());
+        }
+        libc::fflush(output);
+        if let Some(hook) = PyOS_InputHook.get() {
+            hook();
+        }
+        let mut line: Vec<u8> = Vec::new();
+        let interrupted = without_thread(|| {
+            loop {
+                match libc::fgetc(input) {
+                    libc::EOF if *libc::__errno_location() == libc::EINTR && libc::feof(input) == 0 => return true,
+                    libc::EOF => return false,
+                    byte => line.push(byte as u8),
+                }
+                if line.last() == Some(&b'\n') {
+                    return false;
+                }
+            }
+        });
+        if interrupted {
+            libc::clearerr(input);
+            return ptr::null_mut();
+        }
+        let block = crate::pymem::PyMem_Malloc(line.len() + 1).cast::<u8>();
+        if !block.is_null() {
+            ptr::copy_nonoverlapping(line.as_ptr(), block, line.len());
+            *block.add(line.len()) = 0;
+        }
+        block.cast()
+    }
+}
+
+/// Runs something that waits, without the attached thread state if there is one.
+fn without_thread<R>(body: impl FnOnce() -> R) -> R {
+    match Attached::try_from_tls() {
+        Some(py) => krait_vm::interp::without(py, body),
+        None => body(),
+    }
+}
+
+/// Prints what a statement raised.
+fn report(result: PyResult<c_int>) -> c_int {
+    match result {
+        Ok(status) => status,
+        Err(_) => {
+            // SAFETY: attached, with the exception set.
+            unsafe { crate::pyerrors::PyErr_Print() };
+            -1
+        }
+    }
+}
+
+/// Reads one statement and runs it in `__main__`: 0, or the mark of the end of the input.
+unsafe fn interactive_one(py: Attached<'_>, file: *mut libc::FILE, name: &Str, cf: *const Flags) -> PyResult<c_int> {
+    let codeop = krait_vm::import::import_module(py, "codeop")?;
+    let prompt = |which: &str| -> String {
+        let text = krait_vm::sysmodule::get(py, which).and_then(|prompt| crate::object::or_clear(py, prompt.str(py)));
+        text.map(|text| text.to_string_lossy().into_owned()).unwrap_or_default()
+    };
+    let mut source: Vec<u8> = Vec::new();
+    loop {
+        let text = std::ffi::CString::new(prompt(if source.is_empty() { "ps1" } else { "ps2" })).unwrap_or_default();
+        // SAFETY: an open stream; the line is ours to free.
+        let (line, ended) = unsafe {
+            let raw = read_line(file, STDOUT.stream(), text.as_ptr());
+            if raw.is_null() {
+                krait_vm::signals::check(py)?;
+                return Err(raise!(py, KeyboardInterrupt, ""));
+            }
+            let line = CStr::from_ptr(raw).to_bytes().to_vec();
+            crate::pymem::PyMem_Free(raw.cast());
+            (line.clone(), line.is_empty())
+        };
+        if ended && source.is_empty() {
+            return Ok(END_OF_FILE);
+        }
+        source.extend_from_slice(&line);
+        if source.iter().all(u8::is_ascii_whitespace) {
+            return Ok(0);
+        }
+        if !ended {
+            let whole = source.strip_suffix(b"\n").unwrap_or(&source);
+            let text = krait_object::codecs::decode(py, whole, Some("utf-8"), None)?;
+            let args: [&Object; 3] = [text.as_object(), name.as_object(), &Str::new(py, "single")?.upcast()];
+            let code = codeop.get_attr(py, krait_object::id!(py, compile_command))?.call_pos(py, &args)?;
+            if code.is_none() {
+                continue;
+            }
+        }
+        let main = krait_vm::lifecycle::main_dict(py)?;
+        // SAFETY: by the contract.
+        let code = unsafe { compile(py, &source, name, 256, cf, -1)? };
+        eval(py, &code, main.as_object(), None)?;
+        krait_vm::lifecycle::flush_streams(py);
+        return Ok(0);
+    }
+}
+
+/// The standard output of C.
+struct Standard;
+static STDOUT: Standard = Standard;
+unsafe extern "C" {
+    #[link_name = "stdout"]
+    static C_STDOUT: *mut libc::FILE;
+}
+impl Standard {
+    fn stream(&self) -> *mut libc::FILE {
+        // SAFETY: set before the program starts.
+        unsafe { C_STDOUT }
+    }
 }
 
 capi! {
@@ -178,6 +356,25 @@ capi! {
     }
     fn PyRun_File(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>) -> Ref<Object> {
         run(py, &file_text(file, 0), name.0, start, globals, locals, ptr::null())
+    }
+    fn PyRun_FileFlags(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>, cf: *const Flags) -> Ref<Object> {
+        run(py, &file_text(file, 0), name.0, start, globals, locals, cf)
+    }
+    fn PyEval_EvalCodeEx(py, code: &Code, globals: &Object, locals: Option<&Object>, args: *const *mut PyObject, argc: c_int, kwds: *const *mut PyObject, kwdc: c_int, defs: *const *mut PyObject, defc: c_int, kwdefs: Option<&Dict>, closure: Option<&Tuple>) -> Ref<Object> {
+        let items = |data: *const *mut PyObject, count: c_int| -> Vec<&Object> {
+            (0..count.max(0) as usize).map(|at| Object::from_ptr(*data.add(at))).collect()
+        };
+        let pos = items(args, argc);
+        let pairs = items(kwds, kwdc.saturating_mul(2));
+        let optimized = code.raw().co_flags.get() & 1 != 0;
+        if !optimized && pos.is_empty() && pairs.is_empty() { return krait_vm::eval::eval_code(py, code, globals, locals, closure); }
+        let function = krait_object::Function::new(py, code, globals, None)?;
+        if defc > 0 { drop(function.defaults_slot().replace(Some(Tuple::from_slice(py, &items(defs, defc))?))) }
+        drop(function.kwdefaults_slot().replace(kwdefs.map(Layout::to_ref)));
+        drop(function.closure_slot().replace(closure.map(Layout::to_ref)));
+        let names: Vec<&Object> = pairs.iter().copied().step_by(2).collect();
+        let values: Vec<&Object> = pairs.iter().copied().skip(1).step_by(2).collect();
+        function.as_object().call(py, krait_object::args::Args { pos: &pos, names: &names, values: &values })
     }
     fn PyRun_FileEx(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>, close: c_int) -> Ref<Object> {
         run(py, &file_text(file, close), name.0, start, globals, locals, ptr::null())

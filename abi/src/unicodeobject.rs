@@ -119,11 +119,28 @@ capi! {
     fn PyUnicode_DecodeFSDefault(py, text: &CStr) -> Ref<Str> { Str::from_fs_bytes(py, text.to_bytes()) }
     fn PyUnicode_DecodeFSDefaultAndSize(py, data: *const c_char, size: isize) -> Ref<Str> { Str::from_fs_bytes(py, bytes(data.cast(), size)) }
     fn PyUnicode_EncodeFSDefault(py, text: &Str) -> Ref<Bytes> { Bytes::new(py, &text.to_fs_bytes(py)?) }
-    fn PyUnicode_DecodeLocale(py, text: &CStr, errors: *const c_char) -> Ref<Str> { codec(py, text.to_bytes(), "utf-8", opt_text(errors)) }
-    fn PyUnicode_DecodeLocaleAndSize(py, data: *const c_char, size: isize, errors: *const c_char) -> Ref<Str> {
-        codec(py, bytes(data.cast(), size), "utf-8", opt_text(errors))
+    fn PyUnicode_DecodeLocale(py, text: &CStr, errors: *const c_char) -> Ref<Str> {
+        let errors = locale_errors(py, errors)?;
+        codecs::decode(py, text.to_bytes(), Some(&locale_encoding()), Some(errors))
     }
-    fn PyUnicode_EncodeLocale(py, text: &Str, errors: *const c_char) -> Ref<Bytes> { codecs::encode(py, text, Some("utf-8"), opt_text(errors)) }
+    fn PyUnicode_DecodeLocaleAndSize(py, data: *const c_char, size: isize, errors: *const c_char) -> Ref<Str> {
+        let errors = locale_errors(py, errors)?;
+        let data = bytes(data.cast(), size);
+        if data.contains(&0) { return Err(raise!(py, ValueError, "embedded null byte")); }
+        codecs::decode(py, data, Some(&locale_encoding()), Some(errors))
+    }
+    fn PyUnicode_EncodeLocale(py, text: &Str, errors: *const c_char) -> Ref<Bytes> {
+        let errors = locale_errors(py, errors)?;
+        if text.code_points().any(|point| point == 0) { return Err(raise!(py, ValueError, "embedded null character")); }
+        codecs::encode(py, text, Some(&locale_encoding()), Some(errors))
+    }
+    fn PyUnicodeWriter_DecodeUTF8Stateful(py, writer: *mut StrBuilder, data: *const c_char, size: isize, errors: *const c_char, consumed: *mut isize) -> () {
+        let data = if size < 0 { CStr::from_ptr(data).to_bytes() } else { bytes(data.cast(), size) };
+        let (text, used) = codecs::decode_utf8(py, data, opt_text(errors), consumed.is_null())?;
+        (*writer).push_obj(&text);
+        if !consumed.is_null() { *consumed = used as isize }
+        Ok(())
+    }
 
     fn PyUnicode_AsUTF8AndSize(py, o: &Object, size: *mut isize) -> *const c_char {
         let Some(text) = o.downcast::<Str>() else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
@@ -191,7 +208,7 @@ capi! {
     }
     fn PyUnicode_AsUCS4Copy(py, text: &Str) -> *mut u32 {
         let points = text.to_code_points();
-        let out = libc::malloc((points.len() + 1) * 4).cast::<u32>();
+        let out = crate::pymem::PyMem_Malloc((points.len() + 1) * 4).cast::<u32>();
         if out.is_null() { return Err(py.no_memory()); }
         ptr::copy_nonoverlapping(points.as_ptr(), out, points.len());
         *out.add(points.len()) = 0;
@@ -208,7 +225,7 @@ capi! {
     fn PyUnicode_AsWideCharString(py, text: &Str, size: *mut isize) -> *mut i32 {
         let points = text.to_code_points();
         if size.is_null() && points.contains(&0) { return Err(raise!(py, ValueError, "embedded null character")); }
-        let out = libc::malloc((points.len() + 1) * 4).cast::<i32>();
+        let out = crate::pymem::PyMem_Malloc((points.len() + 1) * 4).cast::<i32>();
         if out.is_null() { return Err(py.no_memory()); }
         ptr::copy_nonoverlapping(points.as_ptr().cast(), out, points.len());
         *out.add(points.len()) = 0;
@@ -342,6 +359,27 @@ capi! {
     fn PyOS_FSPath(py, o: &Object) -> Ref<Object> { fs_path(py, o) }
 }
 
+/// The encoding of the current locale. The plain C locale counts as UTF-8, because Python coerces it.
+fn locale_encoding() -> String {
+    // SAFETY: the text lives until the locale changes, and is copied at once.
+    let name = unsafe { CStr::from_ptr(libc::nl_langinfo(libc::CODESET)) }.to_string_lossy();
+    match &*name {
+        "" | "ANSI_X3.4-1968" | "US-ASCII" => "utf-8".to_owned(),
+        name => name.to_owned(),
+    }
+}
+
+/// The two error handlers that the locale's functions know.
+unsafe fn locale_errors(py: Attached<'_>, errors: *const c_char) -> PyResult<&'static str> {
+    // SAFETY: NULL or a C string.
+    match unsafe { opt_text(errors) } {
+        None | Some("strict") => Ok("strict"),
+        Some("surrogateescape") => Ok("surrogateescape"),
+        Some("surrogatepass") => Ok("surrogatepass"),
+        Some(_) => Err(raise!(py, ValueError, "unsupported error handler")),
+    }
+}
+
 /// The result of a converter: 1, or 0 with the error set.
 unsafe fn converted(value: PyResult<Ref<Object>>, out: *mut *mut PyObject) -> PyResult<Truth> {
     match value {
@@ -383,7 +421,7 @@ impl TextOrBytes for Ref<Object> {
     }
 }
 
-fn fs_bytes(py: Attached<'_>, o: &Object) -> PyResult<Ref<Bytes>> {
+pub(crate) fn fs_bytes(py: Attached<'_>, o: &Object) -> PyResult<Ref<Bytes>> {
     let path = fs_path(py, o)?;
     let data = match (*path).downcast::<Str>() {
         Some(text) => Bytes::new(py, &text.to_fs_bytes(py)?)?,

@@ -31,6 +31,9 @@ extern PyObject *krait_tuple_pack(Py_ssize_t n, va_list *v);
 extern int krait_writer_format(void *writer, const char *, va_list *);
 extern void krait_sys_write(int fd, const char *text);
 extern void krait_sys_write_object(int fd, PyObject *text);
+extern int krait_audit(const char *event, const char *format, va_list *v);
+extern int krait_warn_explicit_format(PyObject *category, const char *file, int line, const char *module, PyObject *registry, const char *format, va_list *v);
+extern PyObject *krait_err_format_from_cause(PyObject *type, const char *, va_list *);
 extern PyObject *krait_bytes_format(const char *, va_list *);
 
 #define WITH(last, type, expr) box v; va_start(v.list, last); type r = expr; va_end(v.list); return r
@@ -59,6 +62,10 @@ PyObject *krait_c_PyObject_CallMethod(PyObject *o, const char *n, const char *f,
 PyObject *krait_c_PyObject_CallFunctionObjArgs(PyObject *o, ...) { WITH(o, PyObject *, krait_call_objargs(o, NULL, &v.list)); }
 PyObject *krait_c_PyObject_CallMethodObjArgs(PyObject *o, PyObject *n, ...) { WITH(n, PyObject *, krait_call_objargs(o, n, &v.list)); }
 int krait_c_PyUnicodeWriter_Format(void *w, const char *f, ...) { WITH(f, int, krait_writer_format(w, f, &v.list)); }
+
+int krait_c_PySys_Audit(const char *e, const char *f, ...) { WITH(f, int, krait_audit(e, f, &v.list)); }
+int krait_c_PyErr_WarnExplicitFormat(PyObject *c, const char *n, int line, const char *m, PyObject *reg, const char *f, ...) { WITH(f, int, krait_warn_explicit_format(c, n, line, m, reg, f, &v.list)); }
+PyObject *krait_c_PyErr_FormatFromCause(PyObject *t, const char *f, ...) { WITH(f, PyObject *, krait_err_format_from_cause(t, f, &v.list)); }
 
 int krait_c_PyOS_snprintf(char *out, size_t n, const char *f, ...) {
     va_list v;

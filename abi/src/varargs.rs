@@ -52,8 +52,11 @@ impl Va {
 
 macro_rules! variadic {
     ($($name:ident => $body:ident;)*) => {
-        unsafe extern "C" { $(fn $body();)* }
-        $(
+        // A block each: several names may share a body.
+        $(const _: () = {
+            unsafe extern "C" {
+                fn $body();
+            }
             #[unsafe(naked)]
             #[unsafe(no_mangle)]
             pub unsafe extern "C" fn $name() {
@@ -62,11 +65,25 @@ macro_rules! variadic {
                 #[cfg(target_arch = "aarch64")]
                 naked_asm!("b {}", sym $body);
             }
-        )*
+        };)*
     };
 }
 
 variadic! {
+    _Py_BuildValue_SizeT => krait_c_Py_BuildValue;
+    _Py_VaBuildValue_SizeT => krait_c_Py_VaBuildValue;
+    _PyArg_Parse_SizeT => krait_c_PyArg_Parse;
+    _PyArg_ParseTuple_SizeT => krait_c_PyArg_ParseTuple;
+    _PyArg_VaParse_SizeT => krait_c_PyArg_VaParse;
+    _PyArg_ParseTupleAndKeywords_SizeT => krait_c_PyArg_ParseTupleAndKeywords;
+    _PyArg_VaParseTupleAndKeywords_SizeT => krait_c_PyArg_VaParseTupleAndKeywords;
+    _PyObject_CallFunction_SizeT => krait_c_PyObject_CallFunction;
+    _PyObject_CallMethod_SizeT => krait_c_PyObject_CallMethod;
+    PyEval_CallFunction => krait_c_PyObject_CallFunction;
+    PyEval_CallMethod => krait_c_PyObject_CallMethod;
+    PySys_Audit => krait_c_PySys_Audit;
+    PyErr_WarnExplicitFormat => krait_c_PyErr_WarnExplicitFormat;
+    _PyErr_FormatFromCause => krait_c_PyErr_FormatFromCause;
     Py_BuildValue => krait_c_Py_BuildValue;
     Py_VaBuildValue => krait_c_Py_VaBuildValue;
     PyArg_Parse => krait_c_PyArg_Parse;

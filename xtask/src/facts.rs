@@ -157,6 +157,8 @@ fn line<'a>(get: &dyn Fn(&str) -> &'a str, demand: u32) -> String {
             ("y", "y") => "both",
             ("y", _) => "gil",
             (_, "y") => "nogil",
+            // What only the older manual has is exported for the programs that follow it.
+            _ if get("cond") == "gone" => "both",
             _ => "",
         },
     );

@@ -19,7 +19,7 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("loom", true, "models of the concurrency protocols"),
     ("headers", true, "C and C++ compile the headers without a warning"),
     ("dist", true, "both install prefixes, from the development profile"),
-    ("symbols", false, "what the libraries export against abi/api.toml"),
+    ("symbols", true, "what the libraries export against abi/api.toml"),
     ("python", true, "programs in tests/python on the interpreters, in each mode"),
     ("embed", true, "C programs against the prefixes"),
     ("tsan", false, "Rust tests of the runtime under ThreadSanitizer"),

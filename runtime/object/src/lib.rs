@@ -27,6 +27,7 @@ pub mod suggest;
 #[cfg(test)]
 mod testing;
 pub mod typedef;
+pub mod watch;
 
 pub mod builtins;
 pub mod protocols;

@@ -221,7 +221,10 @@ impl Heap {
         if spare.is_empty() {
             let layout = AllocLayout::from_size_align(PAGE * PAGES_PER_CHUNK, PAGE).expect("constant layout");
             // SAFETY: the layout is not empty.
-            let chunk = NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?;
+            let chunk = match host_arena(layout.size()) {
+                Some(chunk) => chunk?,
+                None => NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?,
+            };
             // SAFETY: offsets inside the chunk.
             spare.extend((0..PAGES_PER_CHUNK).rev().map(|at| unsafe { chunk.add(at * PAGE) }));
         }
@@ -351,6 +354,46 @@ unsafe fn drop_large(py: Attached<'_>, page: &Page) {
     let total = page.end.get() - region.addr();
     py.state().large.lock().expect("no panic under this lock").remove(&region.addr());
     retire(py, region, total, free_large);
+}
+
+/// Where chunks of pages come from instead of the global allocator, when the host says so.
+static ARENAS: std::sync::RwLock<Option<Arenas>> = std::sync::RwLock::new(None);
+
+/// The host's source of chunks (`PyObject_SetArenaAllocator`).
+#[derive(Clone, Copy)]
+pub struct Arenas(pub crate::layout::PyObjectArenaAllocator);
+// SAFETY: the host answers for its functions being callable from every thread.
+unsafe impl Send for Arenas {}
+// SAFETY: as above.
+unsafe impl Sync for Arenas {}
+
+/// The host's source of chunks, if it set one.
+pub fn arenas() -> Option<Arenas> {
+    ARENAS.read().ok().and_then(|arenas| *arenas)
+}
+
+/// Takes further chunks from the host. Chunks are kept until the process ends.
+pub fn set_arenas(arenas: Arenas) {
+    if let Ok(mut place) = ARENAS.write() {
+        *place = Some(arenas);
+    }
+}
+
+/// A zeroed chunk from the host, aligned to pages; `Some(None)` when it has no memory.
+fn host_arena(size: usize) -> Option<Option<NonNull<u8>>> {
+    let Arenas(source) = arenas()?;
+    let alloc = source.alloc?;
+    // SAFETY: the host's own function with its pointer.
+    let raw = unsafe { alloc(source.ctx, size + PAGE) }.cast::<u8>();
+    if raw.is_null() {
+        return Some(None);
+    }
+    // SAFETY: a page more than needed leaves room for the alignment.
+    unsafe {
+        let start = raw.add(raw.align_offset(PAGE));
+        ptr::write_bytes(start, 0, size);
+        Some(NonNull::new(start))
+    }
 }
 
 /// How many bytes the block of an object can hold from the object's address.

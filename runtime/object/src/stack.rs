@@ -50,6 +50,11 @@ pub fn set_limit(lowest: usize) {
     LIMIT.set(lowest + RESERVE);
 }
 
+/// Goes back to the limit that the operating system gives the calling thread.
+pub fn reset_limit() {
+    LIMIT.set(0);
+}
+
 /// How much of the stack is in use, in KiB; `None` where its bounds are unknown.
 pub fn used_kib() -> Option<usize> {
     match TOP.get() {

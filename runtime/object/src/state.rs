@@ -24,7 +24,9 @@ pub struct ObjectState {
     /// Direct subclasses of static types: address of the base to the subclasses' addresses.
     pub static_subclasses: Mutex<HashMap<usize, Vec<usize>>>,
     /// Callbacks for changed types (`PyType_AddWatcher`), by id.
-    pub type_watchers: [Field<Option<crate::layout::PyType_WatchCallback>>; 8],
+    pub type_watchers: crate::watch::Watchers<crate::layout::PyType_WatchCallback>,
+    /// Callbacks for other objects.
+    pub watch: crate::watch::Tables,
     /// Its critical section is held while types of the interpreter change.
     type_lock: PyObject,
     /// Objects too large for a page, by address.
@@ -39,6 +41,8 @@ pub struct ObjectState {
     pub gc: crate::gc::GcState,
     /// Delayed frees of memory that is read without locks (`nogil`).
     pub qsbr: Domain,
+    /// How much support of several interpreters an extension must declare: 0 for none, 1, or 2 for an own GIL.
+    pub extension_check: std::sync::atomic::AtomicU8,
     /// Codecs and their error handlers.
     pub codecs: crate::builtins::codecs::registry::Registry,
     /// The mode's part: the queues of biased reference counting.
@@ -50,7 +54,8 @@ impl ObjectState {
     pub fn new() -> Self {
         ObjectState {
             static_subclasses: Mutex::default(),
-            type_watchers: [const { Field::new(None) }; 8],
+            type_watchers: crate::watch::Watchers::new(),
+            watch: crate::watch::Tables::default(),
             type_lock: PyObject::immortal(ptr::null_mut()),
             large: Mutex::default(),
             heaps: Mutex::default(),
@@ -60,6 +65,7 @@ impl ObjectState {
             ),
             gc: crate::gc::GcState::new(),
             qsbr: Domain::new(),
+            extension_check: std::sync::atomic::AtomicU8::new(0),
             codecs: crate::builtins::codecs::registry::Registry::new(),
             mode: mode::InterpreterPart::new(),
         }

@@ -37,6 +37,10 @@ pub struct Config {
     pub x_options: BTreeMap<String, Option<String>>,
     pub orig_argv: Vec<String>,
     pub argv: Vec<String>,
+    /// What the program was called as; empty for `python`.
+    pub program_name: String,
+    /// Where the library is, as `PYTHONHOME` says it.
+    pub home: Option<String>,
     pub executable: String,
     pub base_executable: String,
     pub prefix: String,
@@ -91,6 +95,8 @@ impl Default for Config {
             x_options: BTreeMap::new(),
             orig_argv: Vec::new(),
             argv: vec![String::new()],
+            program_name: String::new(),
+            home: None,
             executable: String::new(),
             base_executable: String::new(),
             prefix: String::new(),

@@ -32,7 +32,9 @@ pub fn register(mut modules: Vec<BuiltinModule>) {
 /// The native modules' names, sorted (`sys.builtin_module_names`).
 pub fn builtin_names() -> Vec<&'static str> {
     let mut names: Vec<&str> = registry().iter().map(|module| module.name).chain(["sys", "builtins"]).collect();
+    names.extend(EXTENSIONS.get().map(|host| (host.builtin_names)()).unwrap_or_default());
     names.sort_unstable();
+    names.dedup();
     names
 }
 
@@ -192,6 +194,8 @@ fn resolve(py: Attached<'_>, name: &Str, globals: Option<&Object>, level: isize)
 struct Frozen {
     path: Cow<'static, str>,
     package: bool,
+    /// Of the host: code instead of a source.
+    code: Option<&'static [u8]>,
 }
 
 const FROZEN_ALWAYS: &[(&str, &str)] = &[
@@ -203,7 +207,10 @@ const FROZEN_ALWAYS: &[(&str, &str)] = &[
 fn frozen(py: Attached<'_>, name: &Str) -> Option<Frozen> {
     let name = name.as_str()?;
     if let Some((_, path)) = FROZEN_ALWAYS.iter().find(|(frozen, _)| *frozen == name) {
-        return Some(Frozen { path: Cow::Borrowed(path), package: false });
+        return Some(Frozen { path: Cow::Borrowed(path), package: false, code: None });
+    }
+    if let Some((code, package)) = EXTENSIONS.get().and_then(|host| (host.frozen)(name)) {
+        return Some(Frozen { path: Cow::Borrowed(""), package, code: Some(code) });
     }
     if current(py).config.stdlib_dir.is_some() || name.contains('/') || name.is_empty() {
         return None;
@@ -211,14 +218,22 @@ fn frozen(py: Attached<'_>, name: &Str) -> Option<Frozen> {
     let stem = name.replace('.', "/");
     let package = format!("{stem}/__init__.py");
     if krait_lib::contains(&package) {
-        return Some(Frozen { path: Cow::Owned(package), package: true });
+        return Some(Frozen { path: Cow::Owned(package), package: true, code: None });
     }
     let module = format!("{stem}.py");
-    krait_lib::contains(&module).then_some(Frozen { path: Cow::Owned(module), package: false })
+    krait_lib::contains(&module).then_some(Frozen { path: Cow::Owned(module), package: false, code: None })
+}
+
+/// Whether a frozen module has the name, and whether it is a package.
+pub fn frozen_kind(py: Attached<'_>, name: &Str) -> Option<bool> {
+    frozen(py, name).map(|frozen| frozen.package)
 }
 
 /// The code of a frozen module.
-fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
+///
+/// # Errors
+/// `ImportError` when there is none.
+pub fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
     let missing = || {
         krait_object::exceptions::raise_import_error(
             py,
@@ -230,6 +245,12 @@ fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
         )
     };
     let frozen = frozen(py, name).ok_or_else(missing)?;
+    if let Some(data) = frozen.code {
+        let (code, _) = crate::marshal::loads(py, data, true)?;
+        return code
+            .downcast::<Code>()
+            .map_err(|_| raise!(py, TypeError, "frozen object {name} is not a code object"));
+    }
     let source = krait_lib::get(&frozen.path).ok_or_else(missing)?;
     let filename = Str::new(py, &format!("<frozen {}>", frozen_origin(name)))?;
     compile_source(py, &source, &filename, Mode::Exec, &Default::default())
@@ -303,7 +324,11 @@ fn is_builtin(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<i64> {
     if name.eq_str("sys") || name.eq_str("builtins") {
         return Ok(-1);
     }
-    Ok(builtin(name).is_some().into())
+    let of_host = || {
+        let names = EXTENSIONS.get().map(|host| (host.builtin_names)()).unwrap_or_default();
+        names.into_iter().any(|other| name.eq_str(other))
+    };
+    Ok((builtin(name).is_some() || of_host()).into())
 }
 
 fn is_frozen(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<bool> {
@@ -353,7 +378,13 @@ fn create_builtin(py: Attached<'_>, _: &Object, spec: &Object) -> PyResult<Ref<O
     {
         return Ok(module);
     }
-    let Some(entry) = builtin(text) else { return Ok(none()) };
+    let Some(entry) = builtin(text) else {
+        let made = match EXTENSIONS.get() {
+            Some(host) => (host.create_builtin)(py, text, spec)?,
+            None => None,
+        };
+        return Ok(made.unwrap_or_else(none));
+    };
     let module = Module::new(py, entry.name)?;
     if !entry.doc.is_empty() {
         module.add(py, "__doc__", Str::new(py, entry.doc)?.as_object())?;
@@ -364,7 +395,12 @@ fn create_builtin(py: Attached<'_>, _: &Object, spec: &Object) -> PyResult<Ref<O
 fn exec_builtin(py: Attached<'_>, _: &Object, module: &Object) -> PyResult<i64> {
     let Some(module) = module.downcast::<Module>() else { return Ok(0) };
     let name = module.as_object().get_attr(py, id!(py, __name__))?;
-    let Some(entry) = (*name).downcast::<Str>().and_then(builtin) else { return Ok(0) };
+    let Some(entry) = (*name).downcast::<Str>().and_then(builtin) else {
+        return match EXTENSIONS.get() {
+            Some(host) => (host.exec)(py, module.as_object()).map(|()| 0),
+            None => Ok(0),
+        };
+    };
     (entry.exec)(py, module)?;
     Ok(0)
 }
@@ -407,6 +443,12 @@ fn exec_dynamic(py: Attached<'_>, _: &Object, module: &Object) -> PyResult<i64> 
 pub struct ExtensionLoader {
     pub create: fn(py: Attached<'_>, spec: &Object, file: Option<&Object>) -> PyResult<Ref<Object>>,
     pub exec: fn(py: Attached<'_>, module: &Object) -> PyResult<()>,
+    /// Names of the modules that the host linked in.
+    pub builtin_names: fn() -> Vec<&'static str>,
+    /// Makes a module that the host linked in; `None` when it has none of this name.
+    pub create_builtin: fn(py: Attached<'_>, name: &Str, spec: &Object) -> PyResult<Option<Ref<Object>>>,
+    /// The marshalled code of a module that the host froze, and whether it is a package.
+    pub frozen: fn(name: &str) -> Option<(&'static [u8], bool)>,
 }
 
 static EXTENSIONS: OnceLock<ExtensionLoader> = OnceLock::new();

@@ -54,6 +54,26 @@ pub static RUNTIME: Runtime = Runtime {
     main: AtomicPtr::new(ptr::null_mut()),
 };
 
+/// What an interpreter may do (`PyInterpreterConfig`).
+#[derive(Clone, Copy, Debug)]
+pub struct Rules {
+    pub fork: bool,
+    pub exec: bool,
+    pub threads: bool,
+    pub daemons: bool,
+    /// Extensions that do not say that they support several interpreters may be loaded.
+    pub any_extension: bool,
+    /// The interpreter asked for a GIL of its own.
+    pub own_gil: bool,
+}
+
+impl Default for Rules {
+    /// Everything, as the main interpreter and those of `Py_NewInterpreter` may.
+    fn default() -> Self {
+        Rules { fork: true, exec: true, threads: true, daemons: true, any_extension: !FREE_THREADED, own_gil: false }
+    }
+}
+
 /// One interpreter: everything that is not shared by all of the process. C sees it as `PyInterpreterState`.
 #[repr(C)]
 pub struct Interpreter {
@@ -73,6 +93,7 @@ pub struct Interpreter {
     /// `_PyInterpreterState_GetDict`: storage for extensions.
     pub dict: Slot<Dict>,
     pub config: crate::config::Config,
+    pub rules: Rules,
     pub finalizing: AtomicBool,
     pub import: crate::import::ImportState,
     /// Threads that the end of the interpreter waits for.
@@ -92,6 +113,8 @@ pub struct Interpreter {
     pub asyncio: Slot<krait_object::Tuple>,
     /// The tasks of `asyncio`, by the thread that made them.
     pub task_lists: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
+    /// Modules of single-phase initialisation, by the address of their definition (`PyState_FindModule`).
+    pub module_states: Mutex<std::collections::HashMap<usize, Ref<Object>>>,
 }
 
 // SAFETY: shared parts are atomic or locked; slots are atomic.
@@ -102,6 +125,11 @@ unsafe impl Send for Interpreter {}
 impl Interpreter {
     /// A new interpreter without threads, registered with the runtime. It lives until [`Interpreter::delete`].
     pub fn create(config: crate::config::Config) -> &'static Interpreter {
+        Interpreter::create_with(config, Rules::default())
+    }
+
+    /// As [`Interpreter::create`] with what it may do.
+    pub fn create_with(config: crate::config::Config, rules: Rules) -> &'static Interpreter {
         let interpreter = Box::leak(Box::new(Interpreter {
             object: ObjectState::new(),
             id: RUNTIME.next_interpreter.fetch_add(1, Ordering::Relaxed),
@@ -117,6 +145,7 @@ impl Interpreter {
             import_func: Slot::NULL,
             dict: Slot::NULL,
             config,
+            rules,
             finalizing: AtomicBool::new(false),
             import: crate::import::ImportState::new(),
             joinable: crate::threadmodule::Joinable::default(),
@@ -131,6 +160,7 @@ impl Interpreter {
             atexit: Mutex::default(),
             asyncio: Slot::NULL,
             task_lists: Mutex::default(),
+            module_states: Mutex::default(),
         }));
         RUNTIME.interpreters.lock().expect("no panic under this lock").push(NonNull::from(&*interpreter));
         let _ = RUNTIME.main.compare_exchange(
@@ -139,6 +169,10 @@ impl Interpreter {
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
+        if !rules.any_extension && !interpreter.is_main() {
+            let needed = if rules.own_gil { 2 } else { 1 };
+            interpreter.object.extension_check.store(needed, Ordering::Relaxed);
+        }
         interpreter
     }
 
@@ -310,6 +344,19 @@ pub fn fork(py: Attached<'_>, call: &mut dyn FnMut() -> i32) -> i32 {
         return pid;
     }
     std::mem::forget(pause);
+    // SAFETY: the child has this thread only.
+    unsafe { repair_child(py) };
+    0
+}
+
+/// Makes the runtime whole again in the child of a fork, where only the calling thread goes on.
+///
+/// # Safety
+/// The process was just forked, by the calling thread.
+pub unsafe fn repair_child(py: Attached<'_>) {
+    let interpreter = current(py);
+    let me = state_word(py.tstate());
+    let this = ptr::from_ref(py.ext());
     let breaker = breaker(py.tstate());
     // SAFETY: in the child of a fork only the calling thread exists; the pause is forgotten.
     unsafe {
@@ -328,7 +375,6 @@ pub fn fork(py: Attached<'_>, call: &mut dyn FnMut() -> i32) -> i32 {
     py.tstate().native_thread_id.set(native_thread_id());
     RUNTIME.main_thread.store(thread_ident(), Ordering::Relaxed);
     crate::signals::after_fork(breaker);
-    0
 }
 
 /// The interpreter of an attached thread.
@@ -365,6 +411,21 @@ pub fn native_thread_id() -> u64 {
     unsafe { libc::syscall(libc::SYS_gettid) as u64 }
 }
 
+thread_local! {
+    /// The thread state that `PyGILState_Ensure` uses on this native thread: the first that was bound to it.
+    static AUTO: std::cell::Cell<*mut ThreadExt> = const { std::cell::Cell::new(ptr::null_mut()) };
+}
+
+/// The thread state that belongs to the calling native thread, attached or not; null when it has none.
+pub fn own_thread() -> *mut ThreadExt {
+    AUTO.get()
+}
+
+/// Changes what [`own_thread`] gives.
+pub fn set_own_thread(thread: *mut ThreadExt) {
+    AUTO.set(thread);
+}
+
 /// Binds a thread state to the calling operating-system thread, before it attaches for the first time.
 ///
 /// # Safety
@@ -377,6 +438,9 @@ pub unsafe fn bind(thread: NonNull<ThreadExt>) {
     public._status.set(public._status.get().with(ThreadStatus::BOUND_SHIFT, true));
     // SAFETY: the thread owns no object yet.
     unsafe { mode::register_thread(state, public) };
+    if AUTO.get().is_null() {
+        AUTO.set(thread.as_ptr());
+    }
 }
 
 /// Attaches the calling thread through `thread`. Waits for the GIL and for the end of a pause.
@@ -512,6 +576,9 @@ pub fn clear_thread(py: Attached<'_>) {
 /// # Safety
 /// It is detached, cleared, and nobody uses it any more.
 pub unsafe fn delete_thread(thread: NonNull<ThreadExt>) {
+    if AUTO.get() == thread.as_ptr() {
+        AUTO.set(ptr::null_mut());
+    }
     // SAFETY: by the contract.
     let interpreter = of_thread(unsafe { thread.as_ref() });
     interpreter.threads.lock().expect("no panic under this lock").retain(|other| *other != thread);

@@ -36,6 +36,7 @@ pub mod symtablemodule;
 pub mod sys_frames;
 pub mod sysmodule;
 pub mod templates;
+pub mod stdprinter;
 pub mod threadmodule;
 pub mod traceback;
 pub mod tracing;
@@ -56,6 +57,7 @@ const STATIC_TYPES: &[fn() -> &'static krait_object::Type] = &[
     link_static::<locals_proxy::FrameLocalsProxy>,
     link_static::<traceback::Traceback>,
     link_static::<generator::Generator>,
+    link_static::<stdprinter::StdPrinter>,
     link_static::<generator::Coroutine>,
     link_static::<generator::CoroutineWrapper>,
     link_static::<generator::AsyncGenerator>,

@@ -11,6 +11,8 @@ use std::sync::atomic::Ordering;
 /// A function that `Py_AtExit` registered, or an `atexit` callback.
 pub enum ExitCall {
     Native(unsafe extern "C" fn()),
+    /// With the address that it is called with (`PyUnstable_AtExit`).
+    WithData(unsafe extern "C" fn(*mut std::ffi::c_void), usize),
 }
 
 static TYPES: Once = Once::new();
@@ -67,7 +69,15 @@ fn seed_hash(seed: Option<u32>) {
 /// # Errors
 /// As [`start`].
 pub fn start_sub(config: Config) -> Result<Attached<'static>, String> {
-    let interpreter = Interpreter::create(config);
+    start_sub_with(config, interp::Rules::default())
+}
+
+/// As [`start_sub`] with what the interpreter may do.
+///
+/// # Errors
+/// As [`start`].
+pub fn start_sub_with(config: Config, rules: interp::Rules) -> Result<Attached<'static>, String> {
+    let interpreter = Interpreter::create_with(config, rules);
     let thread = interpreter.new_thread();
     // SAFETY: a fresh thread state; the caller detached its own.
     let py: Attached<'static> = unsafe {
@@ -248,6 +258,8 @@ fn run_exit_calls(py: Attached<'_>) {
         match call {
             // SAFETY: registered to be called once, now.
             ExitCall::Native(function) => unsafe { function() },
+            // SAFETY: as above.
+            ExitCall::WithData(function, data) => unsafe { function(std::ptr::with_exposed_provenance_mut(data)) },
         }
     }
 }
@@ -303,6 +315,8 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     for slot in [&interpreter.modules, &interpreter.sys_dict, &interpreter.builtins, &interpreter.dict] {
         drop(slot.take());
     }
+    let states = std::mem::take(&mut *interpreter.module_states.lock().expect("no panic under this lock"));
+    drop(states);
     for handler in &interpreter.signals.handlers {
         drop(handler.take());
     }

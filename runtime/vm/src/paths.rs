@@ -25,7 +25,11 @@ pub fn fill(config: &mut Config, program: &str) {
             .and_then(|path| std::fs::canonicalize(path).ok())
             .and_then(|path| path.parent().map(Path::to_path_buf)),
     };
-    let base_prefix = environment("PYTHONHOME")
+    let home = config.home.as_deref().filter(|home| !home.is_empty()).map(PathBuf::from);
+    // A home may be a pair of prefixes.
+    let home = home.map(|home| home.to_string_lossy().split(':').next().map(PathBuf::from).unwrap_or_default());
+    let base_prefix = home
+        .or_else(|| environment("PYTHONHOME"))
         .or_else(|| real.as_deref().and_then(|start| search_up(start, &library)))
         .or_else(|| library_prefix(&library));
     let stdlib = base_prefix

@@ -93,6 +93,16 @@ pub fn noting() -> libc::sighandler_t {
     note as extern "C" fn(i32) as libc::sighandler_t
 }
 
+/// Takes back that a signal arrived; whether it had.
+pub fn take(signal: i32) -> bool {
+    ARRIVED.get(signal as usize).is_some_and(|arrived| arrived.swap(false, Ordering::AcqRel))
+}
+
+/// Changes the descriptor that gets a byte per signal; gives the old one.
+pub fn set_wakeup_fd(fd: i32) -> i32 {
+    WAKEUP_FD.swap(fd, Ordering::AcqRel)
+}
+
 /// Simulates the arrival of a signal (`PyErr_SetInterruptEx`).
 pub fn trip(signal: i32) {
     note(signal);

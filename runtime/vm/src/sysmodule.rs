@@ -2,6 +2,7 @@
 use crate::interp::{RUNTIME, current};
 use crate::platform;
 use krait_object::args::Args;
+use krait_object::layout::PyObject;
 use krait_object::structseq::StructSeq;
 
 use krait_object::{
@@ -378,9 +379,53 @@ fn no(_: Attached<'_>, _: &Object) -> bool {
     false
 }
 
-/// Whether the interpreter has audit hooks.
+/// An audit hook of the host: event name, tuple of arguments, the host's own pointer; not 0 means that it raised.
+pub type NativeAuditHook = unsafe extern "C" fn(*const std::ffi::c_char, *mut PyObject, *mut std::ffi::c_void) -> i32;
+
+/// Hooks of the host with their pointers. They hear of the events of every interpreter and are never removed.
+static NATIVE_AUDIT: std::sync::RwLock<Vec<(NativeAuditHook, usize)>> = std::sync::RwLock::new(Vec::new());
+
+/// Whether the interpreter or the host has audit hooks.
 pub fn has_audit_hooks(py: Attached<'_>) -> bool {
-    !current(py).audit_hooks.is_null()
+    !current(py).audit_hooks.is_null() || !native_audit_hooks().is_empty()
+}
+
+fn native_audit_hooks() -> Vec<(NativeAuditHook, usize)> {
+    NATIVE_AUDIT.read().map(|hooks| hooks.clone()).unwrap_or_default()
+}
+
+/// Adds a hook of the host (`PySys_AddAuditHook`). Needs no attached thread.
+pub fn add_native_audit_hook(hook: NativeAuditHook, data: usize) {
+    if let Ok(mut hooks) = NATIVE_AUDIT.write() {
+        hooks.push((hook, data));
+    }
+}
+
+/// Opens files of code for the host: path, the host's own pointer; a file object, or NULL with an exception set.
+pub type OpenCodeHook = unsafe extern "C" fn(*mut PyObject, *mut std::ffi::c_void) -> *mut PyObject;
+
+static OPEN_CODE: std::sync::RwLock<Option<(OpenCodeHook, usize)>> = std::sync::RwLock::new(None);
+
+/// Lets the host open files of code; whether no other hook was there before.
+pub fn set_open_code_hook(hook: OpenCodeHook, data: usize) -> bool {
+    match OPEN_CODE.write() {
+        Ok(mut place) if place.is_none() => {
+            *place = Some((hook, data));
+            true
+        }
+        _ => false,
+    }
+}
+
+/// What the host's hook opens; `None` without a hook.
+pub fn open_code_by_hook(py: Attached<'_>, path: &Object) -> Option<PyResult<Ref<Object>>> {
+    let (hook, data) = OPEN_CODE.read().ok().and_then(|hook| *hook)?;
+    // SAFETY: the host's function gets what it asked for and a live object.
+    let file = unsafe { Ref::from_raw_opt(hook(path.as_ptr(), data as *mut std::ffi::c_void)) };
+    Some(file.ok_or_else(|| match py.pending() {
+        Some(_) => krait_object::Raised::assume(),
+        None => raise!(py, SystemError, "the open_code hook failed without setting an exception"),
+    }))
 }
 
 /// Raises an audit event with arguments.
@@ -388,9 +433,33 @@ pub fn has_audit_hooks(py: Attached<'_>) -> bool {
 /// # Errors
 /// What a hook raises.
 pub fn audit_event(py: Attached<'_>, event: &str, args: &[&Object]) -> PyResult<()> {
+    if !has_audit_hooks(py) {
+        return Ok(());
+    }
+    let args = Tuple::from_slice(py, args)?;
+    audit_tuple(py, event, &args)
+}
+
+/// Raises an audit event with a tuple of arguments.
+///
+/// # Errors
+/// What a hook raises.
+pub fn audit_tuple(py: Attached<'_>, event: &str, args: &Tuple) -> PyResult<()> {
+    let native = native_audit_hooks();
+    if !native.is_empty() {
+        let name = std::ffi::CString::new(event).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
+        for (hook, data) in native {
+            // SAFETY: the host's function gets what it asked for and live objects.
+            if unsafe { hook(name.as_ptr(), args.as_ptr(), data as *mut std::ffi::c_void) } != 0 {
+                return Err(match py.pending() {
+                    Some(_) => krait_object::Raised::assume(),
+                    None => raise!(py, SystemError, "audit hook failed without setting an exception"),
+                });
+            }
+        }
+    }
     let Some(hooks) = current(py).audit_hooks.get() else { return Ok(()) };
     let event = Str::new(py, event)?;
-    let args = Tuple::from_slice(py, args)?;
     for hook in hooks.collect(py)? {
         hook.call_pos(py, &[event.as_object(), args.as_object()])?;
     }

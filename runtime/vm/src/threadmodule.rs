@@ -613,6 +613,12 @@ fn spawn(
     kwargs: Option<Ref<Object>>,
 ) -> PyResult<()> {
     let interpreter: &'static Interpreter = interp::of_thread(py.ext());
+    if !interpreter.rules.threads {
+        return Err(raise!(py, RuntimeError, "thread is not supported for isolated subinterpreters"));
+    }
+    if daemon && !interpreter.rules.daemons {
+        return Err(raise!(py, RuntimeError, "daemon thread is not supported for isolated subinterpreters"));
+    }
     if interpreter.finalizing.load(Ordering::Acquire) {
         return Err(raise!(py, PythonFinalizationError, "can't create new thread at interpreter shutdown"));
     }
@@ -791,8 +797,8 @@ fn is_main_interpreter(py: Attached<'_>, _: &Object) -> bool {
     current(py).is_main()
 }
 
-fn daemon_threads_allowed(_: Attached<'_>, _: &Object) -> bool {
-    true
+fn daemon_threads_allowed(py: Attached<'_>, _: &Object) -> bool {
+    current(py).rules.daemons
 }
 
 fn make_thread_handle(py: Attached<'_>, _: &Object, ident: &Object) -> PyResult<Ref<ThreadHandle>> {

@@ -180,6 +180,7 @@ impl Context {
         drop(this.previous.replace(Some(previous)));
         // SAFETY: the field owns null or a context.
         drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(Some(this.to_ref().upcast())));
+        krait_object::watch::context_switched(py, Some(this.as_object()));
         Ok(())
     }
 
@@ -198,7 +199,8 @@ impl Context {
         this.entered.set(false);
         let previous = this.previous.take().map(Ref::upcast);
         // SAFETY: the field owns null or a context.
-        drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(previous));
+        drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(previous.clone()));
+        krait_object::watch::context_switched(py, previous.as_deref());
         Ok(())
     }
 

@@ -68,6 +68,9 @@ pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
     if current(py).finalizing.load(std::sync::atomic::Ordering::Acquire) {
         return Err(raise!(py, PythonFinalizationError, "can't fork at interpreter shutdown"));
     }
+    if !current(py).rules.fork {
+        return Err(raise!(py, RuntimeError, "fork not supported for isolated subinterpreters"));
+    }
     before(py);
     let mut error = 0;
     let pid = interp::fork(py, &mut || {

@@ -4,7 +4,7 @@ mod atexit;
 mod errno;
 mod faulthandler;
 mod fcntl;
-mod fork;
+pub mod fork;
 mod io;
 mod linux;
 mod linux_socket;

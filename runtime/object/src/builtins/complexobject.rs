@@ -84,7 +84,7 @@ macro_rules! operands {
 }
 
 /// The product, with infinities kept as C99 annex G wants.
-fn multiply((a, b): (f64, f64), (c, d): (f64, f64)) -> (f64, f64) {
+pub fn multiply((a, b): (f64, f64), (c, d): (f64, f64)) -> (f64, f64) {
     let (re, im) = (a * c - b * d, a * d + b * c);
     if !(re.is_nan() && im.is_nan()) {
         return (re, im);
@@ -109,7 +109,7 @@ fn multiply((a, b): (f64, f64), (c, d): (f64, f64)) -> (f64, f64) {
 }
 
 /// The quotient by Smith's method; `None` for a zero divisor.
-fn divide((a, b): (f64, f64), (c, d): (f64, f64)) -> Option<(f64, f64)> {
+pub fn divide((a, b): (f64, f64), (c, d): (f64, f64)) -> Option<(f64, f64)> {
     if c.abs() >= d.abs() {
         if c == 0.0 {
             return None;
@@ -167,7 +167,7 @@ fn recover(quotient: (f64, f64), (a, b): (f64, f64), (c, d): (f64, f64)) -> (f64
 }
 
 /// An integer power by repeated squaring.
-fn integer_power(base: (f64, f64), exponent: i32) -> Option<(f64, f64)> {
+pub fn integer_power(base: (f64, f64), exponent: i32) -> Option<(f64, f64)> {
     let (mut result, mut square, mut left) = ((1.0, 0.0), base, exponent.unsigned_abs());
     while left > 0 {
         if left & 1 == 1 {

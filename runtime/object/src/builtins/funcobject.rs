@@ -7,6 +7,7 @@ use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::hooks::hooks;
 use crate::layout::*;
 use crate::mem;
+use crate::watch::{self, function_event};
 use crate::{Cell, Code, Dict, Object, PyResult, Str, Tuple, Type, id, none, raise};
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -160,11 +161,13 @@ impl Function {
         if code.raw().co_flags.get() as u32 & krait_bytecode::flags::CO_NESTED == 0 {
             crate::mode::set_deferred(function.as_object());
         }
+        watch::function(py, function_event::CREATE, function.as_object(), None);
         Ok(function)
     }
 
     /// Call sites may no longer rely on what they know about the function.
-    fn changed(&self) {
+    fn changed(&self, py: Attached<'_>, event: i32, value: Option<&Object>) {
+        watch::function(py, event, self.as_object(), value);
         self.0.func_version.set(0);
     }
 
@@ -267,7 +270,7 @@ impl Function {
             let text = "Assigning a code object of non-matching type is deprecated (e.g., from a generator to a plain function)";
             (crate::hooks::hooks().warn)(py, crate::exc::DeprecationWarning(), text, 1)?;
         }
-        this.changed();
+        this.changed(py, function_event::MODIFY_CODE, Some(code.as_object()));
         if let Some(old) = this.code_slot().replace(Some(code.to_ref())) {
             let _kept = old.into_raw();
         }
@@ -284,7 +287,7 @@ impl Function {
             Some(Some(tuple)) => Some(tuple.to_ref()),
             Some(None) => return Err(raise!(py, TypeError, "__defaults__ must be set to a tuple object")),
         };
-        this.changed();
+        this.changed(py, function_event::MODIFY_DEFAULTS, value.as_deref().map(Layout::as_object));
         drop(this.defaults_slot().replace(value));
         Ok(())
     }
@@ -299,7 +302,7 @@ impl Function {
             Some(Some(dict)) => Some(dict.to_ref()),
             Some(None) => return Err(raise!(py, TypeError, "__kwdefaults__ must be set to a dict object")),
         };
-        this.changed();
+        this.changed(py, function_event::MODIFY_KWDEFAULTS, value.as_deref().map(Layout::as_object));
         drop(this.kwdefaults_slot().replace(value));
         Ok(())
     }
@@ -409,6 +412,7 @@ impl Function {
         let Some(name) = value.and_then(|value| value.downcast::<Str>()) else {
             return Err(raise!(py, TypeError, "__qualname__ must be set to a string object"));
         };
+        watch::function(py, function_event::MODIFY_QUALNAME, this.as_object(), Some(name.as_object()));
         drop(this.qualname_slot().replace(Some(name.to_ref())));
         Ok(())
     }
@@ -452,7 +456,7 @@ impl Function {
     /// Breaks cycles. Code, names, globals and builtins stay: a function that is still reachable from a finalizer
     /// must remain callable.
     fn clear_slot(_py: Attached<'_>, this: &Function) {
-        this.changed();
+        this.0.func_version.set(0);
         drop(this.module_slot().take());
         drop(this.defaults_slot().take());
         drop(this.kwdefaults_slot().take());
@@ -465,6 +469,10 @@ impl Function {
     }
 
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<Function>) {
+        // SAFETY: [slot-contract].
+        if unsafe { watch::function_goes(py, this.as_ref().as_object()) } {
+            return;
+        }
         let drop_fields = |this: &Function| {
             for field in this.owned() {
                 // SAFETY: the fields own their objects; nobody else sees the object any more.

@@ -9,7 +9,7 @@ use crate::typedef::{self, Table};
 use crate::{Dict, Int, Object, PyResult, Str, Tuple, Type, mem, none, raise};
 use std::ffi::CString;
 use std::mem::offset_of;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
 
 /// The declaration of a struct sequence type.
@@ -28,10 +28,28 @@ pub struct StructSeq {
     made: OnceLock<&'static SeqType>,
 }
 
-#[repr(C)]
+/// A type that this process made.
 struct SeqType {
     ty: PyTypeObject,
+}
+
+/// The member table of a type, after the type's declaration.
+#[repr(C)]
+struct Members<const N: usize> {
     def: &'static StructSeq,
+    table: [PyMemberDef; N],
+}
+
+static METHODS: Table<PyMethodDef, 3> = Table([
+    crate::method_def!(Tuple; noargs "__reduce__" => reduce, "($self, /)", "State for pickling."),
+    crate::method_def!(Tuple; raw "__replace__" => replace, "($self, /, **changes)", "A copy with some fields changed."),
+    typedef::METHOD_END,
+]);
+
+/// The declaration of a struct sequence type, which lies before its members.
+fn def_of_type(ty: &PyTypeObject) -> &'static StructSeq {
+    // SAFETY: the functions of struct sequence types only are called with such a type, which `build` filled.
+    unsafe { (*ty.tp_members.get().byte_sub(offset_of!(Members<0>, table)).cast::<Members<0>>()).def }
 }
 
 // SAFETY: a ready type is shared like the static ones.
@@ -82,9 +100,43 @@ impl StructSeq {
             // SAFETY: a type begins with its `PyTypeObject`.
             return Ok(unsafe { Type::from_type_ptr((&raw const made.ty).cast_mut()) });
         }
-        let made = self.build();
+        let made: &'static SeqType = Box::leak(Box::new(SeqType { ty: self.build() }));
+        self.finish(py, (&raw const made.ty).cast_mut())?;
+        // A second thread may have been faster; its type is as good, ours is never seen.
+        let winner = self.made.get_or_init(|| made);
         // SAFETY: as above.
-        let ty = unsafe { Type::from_type_ptr((&raw const made.ty).cast_mut()) };
+        Ok(unsafe { Type::from_type_ptr((&raw const winner.ty).cast_mut()) })
+    }
+
+    /// Makes a host's own static type a struct sequence type (`PyStructSequence_InitType2`).
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    ///
+    /// # Safety
+    /// `place` is memory for a type object that lives for ever and that nobody else uses yet.
+    pub unsafe fn install(&'static self, py: Attached<'_>, place: *mut PyTypeObject) -> PyResult<()> {
+        // SAFETY: by the contract.
+        unsafe { ptr::write(place, self.build()) };
+        self.finish(py, place)
+    }
+
+    /// A further type of this declaration (`PyStructSequence_NewType`).
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn new_type(&'static self, py: Attached<'_>) -> PyResult<Ref<Type>> {
+        let made: &'static SeqType = Box::leak(Box::new(SeqType { ty: self.build() }));
+        let raw = (&raw const made.ty).cast_mut();
+        self.finish(py, raw)?;
+        // SAFETY: ready, and lives for ever.
+        Ok(unsafe { Type::from_type_ptr(raw) }.to_ref())
+    }
+
+    /// Makes a filled type ready.
+    fn finish(&'static self, py: Attached<'_>, raw: *mut PyTypeObject) -> PyResult<()> {
+        // SAFETY: filled by `build`.
+        let ty = unsafe { Type::from_type_ptr(raw) };
         ty.ready(py)?;
         // SAFETY: [layout]: a ready type has a dict, and nobody else sees the type yet.
         let Some(dict) = (unsafe { ty.as_type().tp_dict.get().cast::<Dict>().as_ref() }) else {
@@ -100,14 +152,10 @@ impl StructSeq {
             names.push(Str::new(py, name)?.upcast());
         }
         let names = Tuple::from_vec(py, names)?;
-        dict.set_str(py, "__match_args__", names.as_object())?;
-        // A second thread may have been faster; its type is as good, ours is never seen.
-        let winner = self.made.get_or_init(|| made);
-        // SAFETY: as above.
-        Ok(unsafe { Type::from_type_ptr((&raw const winner.ty).cast_mut()) })
+        dict.set_str(py, "__match_args__", names.as_object())
     }
 
-    fn build(&'static self) -> &'static SeqType {
+    fn build(&'static self) -> PyTypeObject {
         let text = |text: &str| CString::new(text).expect("names have no NUL").into_raw().cast_const();
         let mut members: Vec<PyMemberDef> = self
             .fields
@@ -123,11 +171,21 @@ impl StructSeq {
             })
             .collect();
         members.push(typedef::MEMBER_END);
-        static METHODS: Table<PyMethodDef, 3> = Table([
-            crate::method_def!(Tuple; noargs "__reduce__" => reduce, "($self, /)", "State for pickling."),
-            crate::method_def!(Tuple; raw "__replace__" => replace, "($self, /, **changes)", "A copy with some fields changed."),
-            typedef::METHOD_END,
-        ]);
+        // One block, so that the declaration is found from the table.
+        let head = offset_of!(Members<0>, table);
+        let layout = std::alloc::Layout::from_size_align(head + members.len() * size_of::<PyMemberDef>(), 8);
+        let layout = layout.expect("a small size");
+        // SAFETY: fresh memory of the size, filled before anybody sees it.
+        let table = unsafe {
+            let block = std::alloc::alloc(layout);
+            if block.is_null() {
+                std::alloc::handle_alloc_error(layout);
+            }
+            block.cast::<&'static StructSeq>().write(self);
+            let table = block.add(head).cast::<PyMemberDef>();
+            ptr::copy_nonoverlapping(members.as_ptr(), table, members.len());
+            table
+        };
         let mut ty = PyTypeObject::EMPTY;
         ty.ob_base = PyVarObject::immortal(crate::type_type_ptr(), 0);
         ty.tp_name = Field::new(text(self.name));
@@ -136,7 +194,7 @@ impl StructSeq {
         ty.tp_basicsize = Field::new(ITEMS as isize);
         ty.tp_itemsize = Field::new(size_of::<usize>() as isize);
         ty.tp_flags = Field::new(typedef::type_flags(&["HAVE_GC", "TUPLE_SUBCLASS"]));
-        ty.tp_members = Field::new(Box::leak(members.into_boxed_slice()).as_mut_ptr());
+        ty.tp_members = Field::new(table);
         ty.tp_methods = Field::new((&raw const METHODS).cast_mut().cast());
         ty.tp_repr = Field::new(crate::slot_adapter!(@unary Tuple, repr));
         ty.tp_dealloc = Field::new(crate::slot_adapter!(@dealloc Tuple, dealloc));
@@ -146,7 +204,30 @@ impl StructSeq {
         } else {
             ty.tp_flags.set(ty.tp_flags.get() | typedef::type_flag("DISALLOW_INSTANTIATION"));
         }
-        Box::leak(Box::new(SeqType { ty, def: self }))
+        ty
+    }
+
+    /// The declaration of a struct sequence type; `None` for other types.
+    pub fn of(ty: &Type) -> Option<&'static StructSeq> {
+        let ours: *const PyMethodDef = (&raw const METHODS).cast();
+        (ty.as_type().tp_methods.get().cast_const() == ours).then(|| def_of_type(ty.as_type()))
+    }
+
+    /// An instance without values, which the caller sets before anybody sees it (`PyStructSequence_New`).
+    ///
+    /// # Errors
+    /// `MemoryError`; `SystemError` for a type that is no struct sequence.
+    pub fn make_empty(py: Attached<'_>, ty: &Type) -> PyResult<Ref<Tuple>> {
+        let Some(def) = StructSeq::of(ty) else { return Err(py.bad_internal_call()) };
+        let raw = mem::alloc_instance(py, ty, def.fields.len())?;
+        // SAFETY: fresh zeroed memory of this type.
+        let this = unsafe {
+            (*raw.as_ptr().cast::<PyVarObject>()).ob_size.set(def.visible as isize);
+            (*raw.as_ptr().cast::<PyTupleObject>()).ob_hash.set(-1);
+            Ref::<Tuple>::from_raw(raw.as_ptr())
+        };
+        crate::gc::track(this.as_object());
+        Ok(this)
     }
 
     /// An instance with these values, one per field; missing trailing ones are `None`.
@@ -155,6 +236,10 @@ impl StructSeq {
     /// `MemoryError`.
     pub fn make(&'static self, py: Attached<'_>, values: Vec<Ref<Object>>) -> PyResult<Ref<Tuple>> {
         let ty = self.ty(py)?;
+        self.make_of(py, ty, values)
+    }
+
+    fn make_of(&self, py: Attached<'_>, ty: &Type, values: Vec<Ref<Object>>) -> PyResult<Ref<Tuple>> {
         let raw = mem::alloc_instance(py, ty, self.fields.len())?;
         let mut values = values.into_iter();
         for at in 0..self.fields.len() {
@@ -174,25 +259,32 @@ impl StructSeq {
 }
 
 fn def_of(this: &Tuple) -> &'static StructSeq {
-    // SAFETY: these functions are slots of struct sequence types only, which cannot be subclassed.
-    unsafe { (*this.as_object().ty().as_type_ptr().cast::<SeqType>()).def }
+    // Struct sequence types cannot be subclassed.
+    def_of_type(this.as_object().ty().as_type())
 }
 
 /// All fields, hidden ones included.
 fn fields(this: &Tuple) -> &[&Object] {
-    // SAFETY: [exact-size]: instances have memory for all fields, each an owned, non-null reference.
+    // SAFETY: [exact-size]: instances have memory for all fields, each an owned reference, set before the instance is
+    // shown to anybody.
+    unsafe { std::slice::from_raw_parts(this.as_ptr().byte_add(ITEMS).cast(), def_of(this).fields.len()) }
+}
+
+/// As [`fields`], for instances that are not filled yet.
+fn maybe_fields(this: &Tuple) -> &[Option<&Object>] {
+    // SAFETY: [exact-size]: as above; memory starts as zeros.
     unsafe { std::slice::from_raw_parts(this.as_ptr().byte_add(ITEMS).cast(), def_of(this).fields.len()) }
 }
 
 fn traverse(this: &Tuple, visit: Visit<'_>) -> Result<(), std::ffi::c_int> {
-    fields(this).iter().try_for_each(|field| visit.raw(field.as_ptr()))
+    maybe_fields(this).iter().flatten().try_for_each(|field| visit.raw(field.as_ptr()))
 }
 
 unsafe fn dealloc(py: Attached<'_>, this: NonNull<Tuple>) {
     // SAFETY: the count is zero; each field's reference is dropped once.
     unsafe {
         mem::dealloc_with(py, this, |this| {
-            for field in fields(this) {
+            for field in maybe_fields(this).iter().flatten() {
                 drop(Ref::<Object>::from_raw(field.as_ptr()));
             }
         });
@@ -215,8 +307,7 @@ fn repr(py: Attached<'_>, this: &Tuple) -> PyResult<Ref<Str>> {
 }
 
 fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Tuple>> {
-    // SAFETY: the constructor of struct sequence types only.
-    let def = unsafe { (*ty.as_type_ptr().cast::<SeqType>()).def };
+    let def = def_of_type(ty.as_type());
     if def.by_fields {
         return from_fields(py, def, args);
     }
@@ -273,7 +364,7 @@ fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Tuple
     if dict.is_some_and(|dict| dict.len() > used) {
         return Err(raise!(py, TypeError, "{}() got duplicate or unexpected field name(s)", def.name));
     }
-    def.make(py, values)
+    def.make_of(py, ty, values)
 }
 
 /// An instance of a type whose constructor takes the fields.
@@ -337,5 +428,5 @@ fn replace(py: Attached<'_>, this: &Tuple, args: Args<'_>) -> PyResult<Ref<Tuple
             None => return Err(raise!(py, TypeError, "Got unexpected field name(s): ['{key}']")),
         }
     }
-    def.make(py, values)
+    def.make_of(py, this.as_object().ty(), values)
 }

@@ -70,8 +70,9 @@ pub struct AsyncAthrow {
 }
 
 macro_rules! awaitable_type {
-    ($symbol:ident, $name:literal, $ty:ident) => {
+    ($(#[$meta:meta])* $symbol:ident, $name:literal, $ty:ident) => {
         krait_object::pytype! {
+            $(#[$meta])*
             pub static $symbol: $name for $ty {
                 base: Object,
                 flags: [HAVE_GC, DISALLOW_INSTANTIATION],
@@ -137,7 +138,9 @@ macro_rules! awaitable_type {
     };
 }
 
-awaitable_type!(AsyncGenASend_Type, "async_generator_asend", AsyncAsend);
+awaitable_type!(
+    #[unsafe(no_mangle)]
+    _PyAsyncGenASend_Type, "async_generator_asend", AsyncAsend);
 awaitable_type!(AsyncGenAThrow_Type, "async_generator_athrow", AsyncAthrow);
 
 fn warn_never_awaited(py: Attached<'_>, generator: &AsyncGenerator, method: &str) {

@@ -157,6 +157,9 @@ fn open_code(py: Attached<'_>, _: &Object, [path]: [Opt<'_>; 1]) -> PyResult<Ref
     if path.downcast::<Str>().is_none() {
         return Err(raise!(py, TypeError, "open_code() argument 'path' must be str, not {}", path.ty().name()));
     }
+    if let Some(file) = krait_vm::sysmodule::open_code_by_hook(py, path) {
+        return file;
+    }
     let mode = Str::new(py, "rb")?;
     open(py, path, [Some(path), Some(mode.as_object()), None, None, None, None, None, None])
 }

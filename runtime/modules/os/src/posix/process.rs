@@ -594,7 +594,15 @@ pub fn env_arg(py: Attached<'_>, function: &str, env: &Object) -> PyResult<CArra
     Ok(CArray::new(texts))
 }
 
+fn check_exec(py: Attached<'_>) -> PyResult<()> {
+    match krait_vm::interp::current(py).rules.exec {
+        true => Ok(()),
+        false => Err(raise!(py, RuntimeError, "exec not supported for isolated subinterpreters")),
+    }
+}
+
 fn execv(py: Attached<'_>, _: &Object, [path, argv]: [Opt<'_>; 2]) -> PyResult<()> {
+    check_exec(py)?;
     let path = Path::new(py, need(py, path)?, "execv", "path")?;
     let argv = argv_arg(py, "execv", need(py, argv)?, 2)?;
     // SAFETY: C strings and null-terminated arrays. Comes back only when it failed.
@@ -604,6 +612,7 @@ fn execv(py: Attached<'_>, _: &Object, [path, argv]: [Opt<'_>; 2]) -> PyResult<(
 }
 
 fn execve(py: Attached<'_>, _: &Object, [path, argv, env]: [Opt<'_>; 3]) -> PyResult<()> {
+    check_exec(py)?;
     let path = Path::or_fd(py, need(py, path)?, "execve")?;
     let argv = argv_arg(py, "execve", need(py, argv)?, 2)?;
     let env = env_arg(py, "execve", need(py, env)?)?;

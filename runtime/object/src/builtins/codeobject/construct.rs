@@ -141,6 +141,7 @@ impl Code {
             let target = (&raw const this.co_code_adaptive).cast_mut().cast::<u8>();
             std::ptr::copy_nonoverlapping(code.as_ptr(), target, code.len());
         }
+        crate::watch::code_made(py, object.as_object());
         Ok(object)
     }
 

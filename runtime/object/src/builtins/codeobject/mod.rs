@@ -252,8 +252,13 @@ impl Code {
     }
 
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<Code>) {
+        // SAFETY: [slot-contract].
+        if unsafe { crate::watch::code_goes(py, this.as_ref().as_object()) } {
+            return;
+        }
         let drop_fields = |this: &Code| {
             let raw = &this.0;
+            crate::watch::free_code_extra(py, this);
             let executable = raw.co_executors.swap(std::ptr::null_mut(), Ordering::AcqRel);
             if !executable.is_null() {
                 // SAFETY: the VM stored it, and no frame runs this code any more.

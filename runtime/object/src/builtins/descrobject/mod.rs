@@ -10,7 +10,7 @@ mod slot_wrappers;
 pub use docs::{doc_without_signature, text_signature};
 pub use getset::GetSetDescr;
 pub use members::{MemberDescr, read_member, write_member};
-pub use methods::{ClassMethodDescr, MethodDescr};
+pub use methods::{ClassMethodDescr, MethodDescr, PyMethodDescr_Type};
 pub(crate) use methods::{method_doc, method_signature};
 pub use proxy::MappingProxy;
 pub use slot_wrappers::{MethodWrapper, WrapperDescr};

@@ -11,7 +11,7 @@ mod unicode_error;
 
 pub(crate) use group::exception_group_bases;
 pub use group::{BaseExceptionGroup, ExceptionGroup};
-pub use os_error::{OSError, error_text, raise_os_error, raise_os_error_with};
+pub use os_error::{_PyExc_OSError, OSError, error_text, raise_os_error, raise_os_error_with};
 pub use simple::*;
 pub use special::*;
 pub use syntax_error::{

@@ -170,7 +170,10 @@ pub unsafe fn module_from_def_and_spec(
     }
     // SAFETY: by the contract.
     let plan = unsafe { read_slots(py, definition, &text)? };
-    let _ = plan.multiple_interpreters;
+    let needed = py.state().extension_check.load(std::sync::atomic::Ordering::Relaxed);
+    if plan.multiple_interpreters.addr() < usize::from(needed) {
+        return Err(raise!(py, ImportError, "module {text} does not support loading in subinterpreters"));
+    }
     let module: Ref<Object> = match plan.create {
         Some(create) => {
             // SAFETY: [slot-contract].

@@ -168,7 +168,7 @@ impl AnySet {
     }
 
     /// Whether a sized iteration may go on at `pos`: the item there or after, and moves `pos` on. The lock is held.
-    pub(super) fn step(&self, pos: &mut usize) -> Option<(Ref<Object>, isize)> {
+    pub fn step(&self, pos: &mut usize) -> Option<(Ref<Object>, isize)> {
         while *pos <= self.mask() {
             let entry = self.entry(*pos);
             *pos += 1;

@@ -233,11 +233,7 @@ impl Type {
     #[cold]
     fn tell_watchers(&self, py: Attached<'_>) {
         let bits = self.0.tp_watched.get();
-        for (id, watcher) in py.state().type_watchers.iter().enumerate() {
-            if bits & 1 << id == 0 {
-                continue;
-            }
-            let Some(watcher) = watcher.get() else { continue };
+        for (_, watcher) in py.state().type_watchers.each(bits) {
             // SAFETY: the callback is a C function of this type; [slot-contract].
             if unsafe { watcher(self.as_type_ptr()) } < 0 {
                 (crate::hooks::hooks().unraisable)(py, None, Some(self.as_object()));
