@@ -3,7 +3,7 @@ use krait_layout::*;
 use krait_object::{Attached, Layout, Object, Ref};
 use krait_sync::mutex::ByteMutex;
 use krait_vm::interp;
-use std::ffi::{c_int, c_long, c_longlong, c_uint, c_ulong, c_void};
+use std::ffi::{c_int, c_longlong, c_uint, c_ulong, c_void};
 use std::ptr;
 
 unsafe fn mutex<'a>(raw: *mut PyMutex) -> &'a ByteMutex {

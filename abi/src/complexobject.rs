@@ -1,7 +1,6 @@
 //! `complexobject.h`: arithmetic on C's complex numbers; `pystrtod.h`: floats as text.
-use crate::capi::*;
 use krait_layout::Py_complex;
-use krait_object::complexobject::{divide, integer_power, multiply};
+use krait_object::complexobject::{divide, multiply};
 use krait_object::raise;
 use krait_text::float::{self, Options, Style};
 use std::ffi::{c_char, c_int};

@@ -4,9 +4,9 @@ use crate::object::or_clear;
 use krait_layout::*;
 use krait_object::setobject::AnySet;
 use krait_object::{
-    Attached, Dict, FrozenSet, Int, Layout, List, Object, PyResult, Ref, Set, Slice, Str, Tuple, raise,
+    Attached, Dict, FrozenSet, Layout, List, Object, PyResult, Ref, Set, Slice, Tuple, raise,
 };
-use std::ffi::{c_char, c_int, c_void};
+use std::ffi::{c_char, c_int};
 use std::ptr;
 
 fn list_index(py: Attached<'_>, list: &List, index: isize) -> PyResult<Ref<Object>> {

@@ -1,9 +1,8 @@
 //! `import.h`, and the loader of extension modules.
 use crate::capi::*;
-use crate::object::or_clear;
 use krait_layout::*;
 use krait_object::moduleobject::{ModuleDef, module_exec_def, module_from_def_and_spec};
-use krait_object::{Attached, Dict, Layout, Module, Object, PyResult, Ref, Str, exc, id, none, raise};
+use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Str, exc, id, raise};
 use krait_vm::import as vm;
 use std::cell::{RefCell, UnsafeCell};
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};

@@ -427,7 +427,7 @@ unsafe fn fill_program(c: &mut PyConfig, resolved: &Config, program: Option<Prog
             Some(Program::Script(script)) if c.run_filename.is_null() => set(&raw mut c.run_filename, wide(&script)),
             _ => {}
         }
-        let mut replace = |list: &mut PyWideStringList, items: &[String]| {
+        let replace = |list: &mut PyWideStringList, items: &[String]| {
             clear_list(list);
             for item in items {
                 push(list, usize::MAX, wide(item));

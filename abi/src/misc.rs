@@ -1,7 +1,7 @@
 //! Smaller headers: `genobject.h`, `pyhash.h`, `pystrtod.h`, `structseq.h`, `traceback.h`, character classes.
 use crate::capi::*;
 use krait_layout::*;
-use krait_object::{Attached, Layout, Object, Ref, Str, Type, exc, mode, raise};
+use krait_object::{Attached, Layout, Object, Ref, Type, exc, mode, raise};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 

@@ -5,7 +5,6 @@ use krait_object::capsule::Capsule;
 use krait_object::moduleobject::{ModuleDef, module_exec_def, module_from_def, module_from_def_and_spec};
 use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, id, raise};
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
-use std::ptr;
 
 fn module<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Module> {
     o.downcast::<Module>().ok_or_else(|| py.bad_internal_call())

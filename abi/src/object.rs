@@ -2,7 +2,7 @@
 use crate::capi::*;
 use krait_layout::*;
 use krait_object::typedef::CompareOp;
-use krait_object::{Attached, Dict, Layout, Object, PyResult, Ref, Slot, Str, Type, exc, id, mode, raise};
+use krait_object::{Attached, Dict, Layout, Object, PyResult, Ref, Slot, Str, Type, id, mode, raise};
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 
 /// The object behind a non-null pointer.

@@ -5,7 +5,7 @@ use krait_object::exceptions::{self, raise_exception};
 use krait_object::{
     Attached, BaseException, Dict, Layout, Object, PyResult, Raised, Ref, Str, Tuple, Type, exc, id, none, raise,
 };
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int};
 use std::ptr;
 
 /// Raises `class(value)` as `raise class, value` does.

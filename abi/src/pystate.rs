@@ -1,15 +1,14 @@
 //! `pylifecycle.h`, `pystate.h`: the runtime, interpreters, thread states.
 use krait_layout::*;
 use krait_object::state::ThreadExt;
-use krait_object::{Attached, Dict, Layout, Object, PyResult, Ref, raise};
+use krait_object::{Attached, Dict, Layout, Object, Ref, raise};
 use krait_vm::config::Config;
 use krait_vm::interp::{self, Interpreter, RUNTIME};
 use krait_vm::{lifecycle, platform};
-use std::cell::Cell;
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 /// Starts the main interpreter and attaches the calling thread.
 pub(crate) fn initialize(config: Config) -> Result<(), String> {

@@ -1,5 +1,4 @@
 //! `pytime.h`: clocks, in nanoseconds.
-use crate::capi::*;
 use krait_object::{Attached, PyResult, raise};
 use std::ffi::c_int;
 

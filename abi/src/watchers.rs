@@ -1,7 +1,7 @@
 //! Watchers of dicts, types, functions, code and contexts; data of tools at code objects; reference tracing.
 use crate::capi::*;
 use krait_layout::*;
-use krait_object::{Attached, Code, Dict, Layout, Object, PyResult, Type, raise, watch};
+use krait_object::{Attached, Code, Dict, Object, PyResult, Type, raise, watch};
 use std::ffi::{c_int, c_void};
 
 /// Ids below are the runtime's own.
