@@ -3,9 +3,7 @@ use crate::capi::*;
 use crate::object::or_clear;
 use krait_layout::*;
 use krait_object::setobject::AnySet;
-use krait_object::{
-    Attached, Dict, FrozenSet, Layout, List, Object, PyResult, Ref, Set, Slice, Tuple, raise,
-};
+use krait_object::{Attached, Dict, FrozenSet, Layout, List, Object, PyResult, Ref, Set, Slice, Tuple, raise};
 use std::ffi::{c_char, c_int};
 use std::ptr;
 

@@ -7,7 +7,6 @@ use krait_vm::sysmodule;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
-
 fn open_code(py: Attached<'_>, path: &Object) -> PyResult<Ref<Object>> {
     if path.downcast::<Str>().is_none() {
         return Err(raise!(py, TypeError, "'path' must be 'str', not '{}'", path.ty().name()));

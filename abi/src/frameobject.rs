@@ -13,7 +13,9 @@ fn variable(py: Attached<'_>, frame: &FrameObject, name: &Str) -> PyResult<Ref<O
     let locals = FrameObject::locals(py, frame)?;
     match locals.get_item_opt(py, name.as_object())? {
         Some(value) => Ok(value),
-        None => Err(py.raise(krait_object::exc::NameError(), format_args!("variable {} does not exist", shown(py, name)?))),
+        None => {
+            Err(py.raise(krait_object::exc::NameError(), format_args!("variable {} does not exist", shown(py, name)?)))
+        }
     }
 }
 
@@ -158,4 +160,3 @@ capi_raw! {
         if is_function { c"()".as_ptr() } else { c" object".as_ptr() }
     }
 }
-

@@ -71,11 +71,7 @@ fn build(
         return Err(py.bad_internal_call());
     }
     if rest.varnames.len() != nlocals as usize {
-        return Err(raise!(
-            py,
-            ValueError,
-            "code: co_nlocals != len(co_varnames)"
-        ));
+        return Err(raise!(py, ValueError, "code: co_nlocals != len(co_varnames)"));
     }
     let (localsplusnames, localspluskinds) = variables(py, rest.varnames, rest.cellvars, rest.freevars)?;
     Code::from_parts(

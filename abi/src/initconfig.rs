@@ -85,7 +85,8 @@ pub(crate) unsafe fn push(list: &mut PyWideStringList, at: usize, item: *mut i32
     // SAFETY: the list owns its block.
     unsafe {
         let items =
-            crate::pymem::PyMem_RawRealloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>()).cast::<*mut i32>();
+            crate::pymem::PyMem_RawRealloc(list.items.cast(), (list.length as usize + 1) * size_of::<*mut i32>())
+                .cast::<*mut i32>();
         if items.is_null() {
             return error("memory allocation failed");
         }
@@ -260,7 +261,9 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         };
         let name = text(c.program_name)
             .or_else(|| crate::sysmodule::early(|early| early.program_name.clone()))
-            .unwrap_or_else(|| argv.first().filter(|name| !name.is_empty()).cloned().unwrap_or_else(platform::program_name));
+            .unwrap_or_else(|| {
+                argv.first().filter(|name| !name.is_empty()).cloned().unwrap_or_else(platform::program_name)
+            });
         config.program_name.clone_from(&name);
         paths::fill(&mut config, &name);
         Ok((config, program))

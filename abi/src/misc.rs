@@ -1,9 +1,14 @@
 //! Smaller headers: `genobject.h`, `pyhash.h`, `pystrtod.h`, `structseq.h`, `traceback.h`, character classes.
 use crate::capi::*;
 use krait_layout::*;
+use krait_modules_core::contextvarsmodule::Context;
 use krait_object::{Attached, Layout, Object, Ref, Type, exc, mode, raise};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+
+fn native_context<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a Context> {
+    o.downcast::<Context>().ok_or_else(|| raise!(py, TypeError, "an instance of Context was expected"))
+}
 
 capi_raw! {
     fn Py_HashPointer(p: *const c_void) -> isize { krait_object::object::hash_pointer(p) }
@@ -110,6 +115,22 @@ capi! {
         krait_vm::import::import_module(py, "_contextvars")?.call_method(py, krait_object::id!(py, copy_context), &[])
     }
     fn PyContext_Copy(py, context: &Object) -> Ref<Object> { context.call_method(py, krait_object::id!(py, copy), &[]) }
+    fn PyContext_Enter(py, context: &Object) -> () { Context::enter(py, native_context(py, context)?) }
+    fn PyContext_Exit(py, context: &Object) -> () { Context::exit(py, native_context(py, context)?) }
+    fn PyObject_CopyData(py, to: &Object, from: &Object) -> () {
+        use krait_object::protocols::buffer::Buffer;
+        if !Buffer::is_exporter(to) || !Buffer::is_exporter(from) {
+            return Err(raise!(py, TypeError, "both destination and source must have the buffer interface"));
+        }
+        let target = Buffer::get(py, to, PyBUF_FULL)?;
+        let source = Buffer::get(py, from, PyBUF_FULL_RO)?;
+        if target.view().len < source.view().len { return Err(raise!(py, BufferError, "destination is too small to store data from source")); }
+        let data = source.to_vec();
+        if crate::abstract_::PyBuffer_FromContiguous(target.view(), data.as_ptr().cast(), data.len() as isize, b'C' as c_char) < 0 {
+            return Err(krait_object::Raised::assume());
+        }
+        Ok(())
+    }
     fn PyContext_New(py) -> Ref<Object> {
         krait_vm::import::import_module(py, "_contextvars")?.get_attr(py, krait_object::id!(py, Context))?.call0(py)
     }

@@ -26,6 +26,7 @@ fire! {
     _PyMonitoring_FireCallEvent Call(callable, first);
     _PyMonitoring_FireJumpEvent Jump(target);
     _PyMonitoring_FireBranchEvent BranchRight(target);
+    PyMonitoring_FireBranchEvent BranchRight(target);
     _PyMonitoring_FireBranchLeftEvent BranchLeft(target);
     _PyMonitoring_FireBranchRightEvent BranchRight(target);
     _PyMonitoring_FireCReturnEvent CReturn(value);

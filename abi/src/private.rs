@@ -140,12 +140,8 @@ capi_raw! {
 struct Hash(PyHash_FuncDef);
 // SAFETY: constant.
 unsafe impl Sync for Hash {}
-static HASH: Hash = Hash(PyHash_FuncDef {
-    hash: Some(Py_HashBuffer),
-    name: c"siphash13".as_ptr(),
-    hash_bits: 64,
-    seed_bits: 128,
-});
+static HASH: Hash =
+    Hash(PyHash_FuncDef { hash: Some(Py_HashBuffer), name: c"siphash13".as_ptr(), hash_bits: 64, seed_bits: 128 });
 
 capi! {
     fn PyODict_New(py) -> Ref<Object> { Ok(krait_object::odictobject::ODict::new(py)?.upcast()) }

@@ -461,7 +461,8 @@ fn set_location(py: Attached<'_>, file: Option<&Object>, place: [c_int; 4]) -> P
             object.set_attr(py, id!(py, text), Some(&text))?;
         }
         if !object.ty().is_subtype_of(exc::SyntaxError()) {
-            for (key, value) in [(id!(py, msg), object.str(py)?.upcast()), (id!(py, print_file_and_line), none.clone())] {
+            for (key, value) in [(id!(py, msg), object.str(py)?.upcast()), (id!(py, print_file_and_line), none.clone())]
+            {
                 if object.get_attr_opt(py, key)?.is_none() {
                     object.set_attr(py, key, Some(&value))?;
                 }

@@ -316,12 +316,15 @@ fn get(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
     let number = |value: i64| -> PyResult<Ref<Object>> { Ok(Int::from_i64(py, value)?.upcast()) };
     let text = |value: &str| -> PyResult<Ref<Object>> { Ok(Str::new(py, value)?.upcast()) };
     match *shown {
-        Sys(attribute) => sysmodule::get(py, attribute)
-            .ok_or_else(|| raise!(py, RuntimeError, "lost sys.{attribute}")),
+        Sys(attribute) => sysmodule::get(py, attribute).ok_or_else(|| raise!(py, RuntimeError, "lost sys.{attribute}")),
+        // It changes while the interpreter runs; the flag keeps what it began with.
+        _ if name == "int_max_str_digits" => {
+            number(py.state().int_max_str_digits.load(std::sync::atomic::Ordering::Relaxed) as i64)
+        }
         Flag(attribute, reversed) => {
             let flags = sysmodule::get(py, "flags").ok_or_else(|| raise!(py, RuntimeError, "lost sys.flags"))?;
             let value = flags.get_attr(py, &*Str::new(py, attribute)?)?;
-            let is_number = matches!(name, "bytes_warning" | "optimization_level" | "verbose" | "int_max_str_digits");
+            let is_number = matches!(name, "bytes_warning" | "optimization_level" | "verbose");
             if is_number { Ok(value) } else { flag(value.is_true(py)? != reversed) }
         }
         _ => match name {

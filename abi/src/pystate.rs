@@ -305,4 +305,3 @@ capi! {
         krait_vm::import::modules(py)?.get_str(py, "__main__").ok_or_else(|| raise!(py, RuntimeError, "lost __main__"))
     }
 }
-

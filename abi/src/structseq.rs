@@ -72,4 +72,3 @@ capi_raw! {
         *item(o, at) = value;
     }
 }
-

@@ -22,13 +22,8 @@ pub(crate) struct Early {
     pub x_options: Vec<String>,
 }
 
-pub(crate) static EARLY: Mutex<Early> = Mutex::new(Early {
-    program_name: None,
-    home: None,
-    path: None,
-    warn_options: Vec::new(),
-    x_options: Vec::new(),
-});
+pub(crate) static EARLY: Mutex<Early> =
+    Mutex::new(Early { program_name: None, home: None, path: None, warn_options: Vec::new(), x_options: Vec::new() });
 
 /// Works on what was set early.
 pub(crate) fn early<R>(body: impl FnOnce(&mut Early) -> R) -> R {

@@ -9,7 +9,14 @@ const OBJECT: usize = 1;
 const REASON: usize = 2;
 
 fn instance<'a, T: Layout>(py: Attached<'_>, o: &'a Object, class: &str) -> PyResult<&'a T> {
-    o.downcast::<T>().ok_or_else(|| raise!(py, TypeError, "expecting a {class} object, got {}", o.ty().name()))
+    let any = o.downcast::<UnicodeEncodeError>().is_some()
+        || o.downcast::<UnicodeDecodeError>().is_some()
+        || o.downcast::<UnicodeTranslateError>().is_some();
+    if !any {
+        return Err(raise!(py, TypeError, "expecting a {class} object, got {}", o.ty().name()));
+    }
+    // SAFETY: the three classes have the same fields, and the reference takes any of them.
+    Ok(unsafe { o.cast_unchecked() })
 }
 
 fn text(py: Attached<'_>, part: Option<Ref<Object>>, name: &str) -> PyResult<Ref<Object>> {
@@ -34,12 +41,7 @@ fn subject(py: Attached<'_>, part: Option<Ref<Object>>, as_bytes: bool) -> PyRes
         Some(len) => Ok((part, len as isize)),
         None => {
             let wanted = if as_bytes { "bytes" } else { "string" };
-            Err(raise!(
-                py,
-                TypeError,
-                "UnicodeError 'object' attribute must be a {wanted}, not {}",
-                part.ty().name()
-            ))
+            Err(raise!(py, TypeError, "UnicodeError 'object' attribute must be a {wanted}, not {}", part.ty().name()))
         }
     }
 }
@@ -102,4 +104,3 @@ capi! {
         text(py, instance::<UnicodeDecodeError>(py, o, "UnicodeDecodeError")?.parts()[ENCODING].take(), "encoding")
     }
 }
-

@@ -153,8 +153,7 @@ fn code_slow(py: Attached<'_>, goes: bool, code: &Object) {
         // SAFETY: a C callback with a live object.
         if unsafe { callback(goes.into(), code.as_ptr().cast()) } < 0 {
             let name = if goes { "destroy" } else { "create" };
-            let text =
-                format!("Exception ignored in {name} watcher callback for code object at {:p}", code.as_ptr());
+            let text = format!("Exception ignored in {name} watcher callback for code object at {:p}", code.as_ptr());
             failed(py, &text, None);
         }
     }

@@ -247,9 +247,7 @@ pub fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
     let frozen = frozen(py, name).ok_or_else(missing)?;
     if let Some(data) = frozen.code {
         let (code, _) = crate::marshal::loads(py, data, true)?;
-        return code
-            .downcast::<Code>()
-            .map_err(|_| raise!(py, TypeError, "frozen object {name} is not a code object"));
+        return code.downcast::<Code>().map_err(|_| raise!(py, TypeError, "frozen object {name} is not a code object"));
     }
     let source = krait_lib::get(&frozen.path).ok_or_else(missing)?;
     let filename = Str::new(py, &format!("<frozen {}>", frozen_origin(name)))?;

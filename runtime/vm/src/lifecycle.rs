@@ -315,6 +315,7 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     for slot in [&interpreter.modules, &interpreter.sys_dict, &interpreter.builtins, &interpreter.dict] {
         drop(slot.take());
     }
+    interpreter.object.codecs.clear();
     let states = std::mem::take(&mut *interpreter.module_states.lock().expect("no panic under this lock"));
     drop(states);
     for handler in &interpreter.signals.handlers {

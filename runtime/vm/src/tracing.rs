@@ -81,7 +81,12 @@ fn watch(py: Attached<'_>, profile: bool) {
 }
 
 /// Sets the function of every thread of the interpreter.
-pub fn set_function_everywhere(py: Attached<'_>, profile: bool, function: Option<Py_tracefunc>, argument: Option<&Object>) {
+pub fn set_function_everywhere(
+    py: Attached<'_>,
+    profile: bool,
+    function: Option<Py_tracefunc>,
+    argument: Option<&Object>,
+) {
     let interpreter = current(py);
     let mut old = Vec::new();
     interpreter.stop_the_world(py, &mut || {

@@ -140,7 +140,10 @@ macro_rules! awaitable_type {
 
 awaitable_type!(
     #[unsafe(no_mangle)]
-    _PyAsyncGenASend_Type, "async_generator_asend", AsyncAsend);
+    _PyAsyncGenASend_Type,
+    "async_generator_asend",
+    AsyncAsend
+);
 awaitable_type!(AsyncGenAThrow_Type, "async_generator_athrow", AsyncAthrow);
 
 fn warn_never_awaited(py: Attached<'_>, generator: &AsyncGenerator, method: &str) {

@@ -109,7 +109,11 @@ impl Code {
         let localsplusnames = intern_names(py, &parts.localsplusnames)?;
         let consts = intern_consts(py, parts.consts)?;
         let nlocalsplus = kinds.len() as c_int;
-        let raw = mem::alloc_instance(py, Code::type_object(), code.len() / 2)?;
+        // Behind the units, in `nogil` mode: the array that names the only copy of the bytecode, which greenlet reads.
+        let room = if crate::FREE_THREADED { (size_of::<_PyCodeArray>() + 8) / 2 } else { 0 };
+        let raw = mem::alloc_instance(py, Code::type_object(), code.len() / 2 + room)?;
+        // SAFETY: fresh memory of this type.
+        unsafe { (*raw.as_ptr().cast::<PyVarObject>()).ob_size.set(code.len() as isize / 2) };
         // SAFETY: fresh memory of this type, filled below before anybody sees it.
         let object = unsafe { Ref::<Code>::from_raw(raw.as_ptr()) };
         let this = &object.0;
@@ -140,6 +144,13 @@ impl Code {
         unsafe {
             let target = (&raw const this.co_code_adaptive).cast_mut().cast::<u8>();
             std::ptr::copy_nonoverlapping(code.as_ptr(), target, code.len());
+            if let Some(field) = this.co_tlbc.as_ref() {
+                let end = target.add(code.len());
+                let array = end.add(end.align_offset(align_of::<_PyCodeArray>())).cast::<_PyCodeArray>();
+                (*array).size.set(1);
+                (*array).entries[0].set(target.cast());
+                field.set(array);
+            }
         }
         crate::watch::code_made(py, object.as_object());
         Ok(object)

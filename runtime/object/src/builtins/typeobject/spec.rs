@@ -250,7 +250,8 @@ pub unsafe fn type_from_spec(
     // SAFETY: by the contract.
     let plan = unsafe { read_spec(py, spec, bases)? };
     let metatype = super::calculate_metaclass(py, metatype.unwrap_or(Type::type_object()), &plan.bases)?;
-    if metatype.0.tp_new.get().map(|f| f as usize) != Type::type_object().0.tp_new.get().map(|f| f as usize) {
+    let new = metatype.0.tp_new.get().map(|f| f as usize);
+    if new.is_some() && new != Type::type_object().0.tp_new.get().map(|f| f as usize) {
         return Err(raise!(py, TypeError, "Metaclasses with custom tp_new are not supported."));
     }
     let base = super::new::best_base(py, &plan.bases)?;
