@@ -6,7 +6,6 @@ use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Str, exc, id
 use krait_vm::import as vm;
 use std::cell::{RefCell, UnsafeCell};
 use std::ffi::{CStr, CString, c_char, c_int, c_long, c_void};
-use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 use std::sync::Once;
 use std::sync::atomic::{AtomicPtr, Ordering};

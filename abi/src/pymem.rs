@@ -77,14 +77,14 @@ unsafe extern "C" fn object_realloc(context: *mut c_void, old: *mut c_void, n: u
         let new = object_malloc(context, n);
         if !new.is_null() {
             ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast::<u8>(), have.min(n));
-            mem::object_free(old);
+            mem::free_raw(old);
         }
         new
     }
 }
 unsafe extern "C" fn object_release(_: *mut c_void, p: *mut c_void) {
     // SAFETY: as above.
-    unsafe { mem::object_free(p) }
+    unsafe { mem::free_raw(p) }
 }
 
 const C: PyMemAllocatorEx = PyMemAllocatorEx {

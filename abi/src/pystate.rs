@@ -1,7 +1,7 @@
 //! `pylifecycle.h`, `pystate.h`: the runtime, interpreters, thread states.
 use krait_layout::*;
 use krait_object::state::ThreadExt;
-use krait_object::{Attached, Dict, Layout, Object, Ref, raise};
+use krait_object::{Attached, Dict, Object, Ref, raise};
 use krait_vm::config::Config;
 use krait_vm::interp::{self, Interpreter, RUNTIME};
 use krait_vm::{lifecycle, platform};

@@ -546,7 +546,26 @@ pub unsafe fn free_instance(object: NonNull<PyObject>) {
     }
 }
 
-/// `tp_free` of every type: `PyObject_Free` and `PyObject_GC_Del`.
+/// `PyObject_Free`: frees a block of the object domain, which may never have been an object.
+///
+/// # Safety
+/// `block` came from this module and is used no more, or null.
+pub unsafe fn free_raw(block: *mut c_void) {
+    if block.is_null() {
+        return;
+    }
+    // SAFETY: [attached]: the object domain demands it; a block has room for a head.
+    unsafe {
+        let py = Attached::from_tls();
+        mode::poison_head(block.cast());
+        if !FREE_THREADED {
+            gc::forget(block.cast());
+        }
+        free_block(py, block.cast());
+    }
+}
+
+/// `tp_free` of every type.
 ///
 /// # Safety
 /// As [`free_instance`], or null.
