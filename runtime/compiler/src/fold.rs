@@ -33,7 +33,7 @@ pub(crate) fn frozenset(items: Vec<Constant>) -> Constant {
 }
 
 /// Equality as Python sees it between constants (numbers of different types may be equal).
-fn python_eq(a: &Constant, b: &Constant) -> bool {
+pub(crate) fn python_eq(a: &Constant, b: &Constant) -> bool {
     let number = |c: &Constant| match c {
         Constant::True => Some(1.0),
         Constant::False => Some(0.0),

@@ -116,7 +116,7 @@ pub fn compile(source: &str, filename: &str, mode: Mode, flags: Flags) -> Result
     if source.as_bytes().contains(&0) {
         return Err(CompileError::plain(ErrorKind::Syntax, "source code string cannot contain null bytes"));
     }
-    let source = Source::new(source.strip_prefix('\u{feff}').unwrap_or(source));
+    let source = Source::of(source, mode);
     let mut warnings = Vec::new();
     match run(&source, filename, mode, flags, &mut warnings) {
         Ok(code) => Ok(Compiled { code, warnings }),
@@ -152,7 +152,7 @@ pub fn parse_text(source: &str, mode: Mode, flags: Flags) -> Result<Tree, Compil
     if source.as_bytes().contains(&0) {
         return Err(CompileError::plain(ErrorKind::Syntax, "source code string cannot contain null bytes"));
     }
-    let source = Source::new(source.strip_prefix('\u{feff}').unwrap_or(source));
+    let source = Source::of(source, mode);
     let mut warnings = Vec::new();
     match parse::parse(&source, mode, flags, &mut warnings) {
         Ok((tree, comments)) => Ok(Tree { tree, comments, warnings }),

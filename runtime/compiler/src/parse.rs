@@ -246,7 +246,12 @@ fn check_single(source: &Source, module: &ruff::ModModule, parsed: &Parsed<ruff:
     };
     if !compound {
         let loc = source.location(first.end().to_u32(), first.end().to_u32());
-        let loc = krait_bytecode::Location { end_column: loc.column + 1, ..loc };
+        let mut loc = krait_bytecode::Location { end_column: loc.column + 1, ..loc };
+        let rest = &source.line(loc.line)[loc.column as usize..];
+        if let Some(comment) = rest.trim_end().find('#') {
+            loc.end_column = loc.column + rest.trim_end().len() as i32;
+            loc.column += comment as i32;
+        }
         return Err(RawError::syntax(loc, "multiple statements found while compiling a single statement"));
     }
     let (start, text) = (second.start(), &source.text[second.range()]);

@@ -34,7 +34,7 @@ pub const SCOPE_OFFSET: u32 = 12;
 /// # Errors
 /// What parsing and the scope rules raise.
 pub fn symbols_text(text: &str, mode: Mode, flags: Flags) -> Result<(Vec<SymbolBlock>, Vec<Warning>), CompileError> {
-    let source = Source::new(text.strip_prefix('\u{feff}').unwrap_or(text));
+    let source = Source::of(text, mode);
     let mut warnings = Vec::new();
     match run(&source, mode, flags, &mut warnings) {
         Ok(table) => Ok((public(&table), warnings)),

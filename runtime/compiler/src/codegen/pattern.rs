@@ -361,7 +361,7 @@ impl<'a> Codegen<'a> {
         let mut seen: Vec<Constant> = Vec::new();
         for key in keys {
             if let Some(constant) = crate::fold::pattern_constant(key) {
-                if seen.contains(&constant) {
+                if seen.iter().any(|other| crate::fold::python_eq(other, &constant)) {
                     let shown = crate::unparse::constant_text(&constant);
                     return self.error(loc, format!("mapping pattern checks duplicate key ({shown})"));
                 }

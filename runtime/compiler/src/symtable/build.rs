@@ -234,7 +234,7 @@ impl Builder {
                 BlockKind::TypeVariable => "a TypeVar bound",
                 BlockKind::Annotation => continue,
             };
-            let preposition = if block.kind == BlockKind::Class { "in" } else { "within" };
+            let preposition = if block.kind == BlockKind::TypeParameters { "within" } else { "in" };
             let msg = format!("assignment expression within a comprehension cannot be used {preposition} {word}");
             return Err(RawError::syntax(loc, msg));
         }

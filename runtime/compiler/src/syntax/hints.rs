@@ -192,7 +192,7 @@ impl Reporter<'_> {
             {
                 return Some(self.at(range, "expected expression after 'else', but statement is given"));
             }
-            T::Elif if matches!(before, T::Newline | T::Dedent) => {
+            T::Elif if matches!(before, T::Newline | T::Dedent | T::Indent) => {
                 return Some(self.at(range, "'elif' block follows an 'else' block"));
             }
             T::Not if is_operator(before) => {
@@ -219,6 +219,43 @@ impl Reporter<'_> {
                     let msg = "did you forget parentheses around the comprehension target?";
                     return Some(self.at(whole, msg));
                 }
+            }
+            T::PlusEqual
+            | T::MinusEqual
+            | T::StarEqual
+            | T::SlashEqual
+            | T::PercentEqual
+            | T::AmperEqual
+            | T::VbarEqual
+            | T::CircumflexEqual
+            | T::LeftShiftEqual
+            | T::RightShiftEqual
+            | T::DoubleStarEqual
+            | T::DoubleSlashEqual
+            | T::AtEqual => {
+                let (name, range) = self.expression_of(self.line_start(index), index)?;
+                if !matches!(name, "name" | "attribute" | "subscript") {
+                    let msg = format!("'{name}' is an illegal expression for augmented assignment");
+                    return Some(self.at(range, msg));
+                }
+            }
+            T::Rpar | T::Rsqb | T::Colon | T::Comma
+                if before == T::Star
+                    && index >= 2
+                    && matches!(self.kind(index - 2), T::Lpar | T::Lsqb | T::Comma)
+                    && self.in_parameters(index).is_none() =>
+            {
+                return Some(self.at(range, "Invalid star expression"));
+            }
+            T::Equal
+                if before == T::Name
+                    && index >= 2
+                    && self.kind(index - 2) == T::DoubleStar
+                    && self.inside_brackets(range.start()) =>
+            {
+                let after = self.starting_at(index + 1)?;
+                let whole = TextRange::new(self.range(index - 2).start(), after.end());
+                return Some(self.at(whole, "cannot assign to keyword argument unpacking"));
             }
             T::Colon => {
                 if let Some(error) = self.type_parameter_hint(index) {
@@ -321,7 +358,8 @@ impl Reporter<'_> {
                 }
                 let (name, range) = self.expression_of(target + 1, colon)?;
                 let word = if star { "except*" } else { "except" };
-                (name != "name").then(|| self.at(range, format!("cannot use {word} statement with {name}")))
+                let plain = matches!(name, "name" | "None" | "True" | "False");
+                (!plain).then(|| self.at(range, format!("cannot use {word} statement with {name}")))
             }
             T::Import | T::From => {
                 let mut at = start;

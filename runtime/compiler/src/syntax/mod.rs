@@ -303,6 +303,9 @@ impl<'a> Reporter<'a> {
         if let Some(error) = self.bad_token(range.start()) {
             return error;
         }
+        if let Some(error) = self.dangling_backslash(range) {
+            return error;
+        }
         let found = self.describe_parser(error, range);
         if found.msg == "invalid syntax"
             && found.kind == ErrorKind::Syntax
@@ -311,6 +314,29 @@ impl<'a> Reporter<'a> {
             return better;
         }
         found
+    }
+
+    /// A text that ends in a continuation of its last line.
+    fn dangling_backslash(&self, range: TextRange) -> Option<Box<RawError>> {
+        let text = &self.source.text;
+        let line = text.strip_suffix('\n').unwrap_or(text);
+        let at = line.strip_suffix('\\')?.len();
+        let start = range.start().to_usize().min(at);
+        if !text[start..at].trim().is_empty() {
+            return None;
+        }
+        let at = TextSize::new(at as u32);
+        if line.len() == text.len() {
+            return Some(self.open(at, "unexpected character after line continuation character"));
+        }
+        if let Some(open) = self.unclosed() {
+            return Some(self.never_closed(open));
+        }
+        let mut error = self.open(at + TextSize::new(1), "unexpected EOF while parsing");
+        if let Some(loc) = &mut error.loc {
+            loc.end_column = -2;
+        }
+        Some(error)
     }
 
     fn describe_parser(&self, error: &ParseError, range: TextRange) -> Box<RawError> {
@@ -342,6 +368,15 @@ impl<'a> Reporter<'a> {
             }
             ParseErrorType::ParamAfterVarKeywordParam => self.at(range, "arguments cannot follow var-keyword argument"),
             ParseErrorType::VarParameterWithDefault => self.default_of_star(range),
+            ParseErrorType::UnparenthesizedGeneratorExpression
+                if self
+                    .token_at(range.start())
+                    .and_then(|index| self.line_start_token(index))
+                    .is_some_and(|start| self.tokens[start].0 == TokenKind::Class) =>
+            {
+                let word = self.tokens.iter().find(|t| t.0 == TokenKind::For && range.contains_range(t.1));
+                self.at(word.map_or(range, |t| t.1), "invalid syntax")
+            }
             ParseErrorType::UnparenthesizedGeneratorExpression => {
                 self.at(range, "Generator expression must be parenthesized")
             }
@@ -366,7 +401,21 @@ impl<'a> Reporter<'a> {
                 let loc = Location { end_column: start.column + 1, ..start };
                 RawError::syntax(loc, "Expected one or more names after 'import'")
             }
-            ParseErrorType::EmptyTypeParams => self.at(range, "Type parameter list cannot be empty"),
+            ParseErrorType::ExpectedRealNumber => self.at(range, "real number required in complex literal"),
+            ParseErrorType::ExpectedImaginaryNumber => self.at(range, "imaginary number required in complex literal"),
+            ParseErrorType::EmptyTypeParams => {
+                let bracket = self.tokens.iter().position(|t| t.0 == TokenKind::Rsqb && t.1.end() >= range.end());
+                let Some(index) = bracket else { return self.at(range, "Type parameter list cannot be empty") };
+                let first = self.line_start_token(index).map_or(TokenKind::Name, |start| self.tokens[start].0);
+                let last = if first == TokenKind::Type { index + 1 } else { index };
+                let end = self.tokens.get(last).map_or(range.end(), |t| t.1.end()) - TextSize::new(1);
+                self.at(TextRange::new(self.tokens[index].1.start(), end), "Type parameter list cannot be empty")
+            }
+            ParseErrorType::InvalidMatchPatternTarget
+                if self.text(range) == "_" && self.source.text[..range.start().to_usize()].ends_with("**") =>
+            {
+                self.at(range, "invalid syntax")
+            }
             ParseErrorType::InvalidMatchPatternTarget => self.at(range, "cannot use '_' as a target"),
             ParseErrorType::UnexpectedIndentation => {
                 let indent = self.tokens.iter().find(|t| t.0 == TokenKind::Indent && t.1.end() >= range.start());
@@ -468,7 +517,12 @@ impl<'a> Reporter<'a> {
 
     fn default_of_star(&self, range: TextRange) -> Box<RawError> {
         let equal_at = self.tokens.iter().position(|t| t.0 == TokenKind::Equal && t.1.end() > range.start());
-        let two = equal_at.and_then(|i| i.checked_sub(2)).is_some_and(|i| self.tokens[i].0 == TokenKind::DoubleStar);
+        let stars = |t: &&(TokenKind, TextRange)| {
+            matches!(t.0, TokenKind::Star | TokenKind::DoubleStar | TokenKind::Comma | TokenKind::Lambda)
+        };
+        let two = equal_at
+            .and_then(|i| self.tokens[..i].iter().rev().find(stars))
+            .is_some_and(|t| t.0 == TokenKind::DoubleStar);
         let msg = if two {
             "var-keyword argument cannot have default value"
         } else {
@@ -534,7 +588,7 @@ impl<'a> Reporter<'a> {
             if word == "import" && self.tokens[index].0 == TokenKind::From {
                 let msg = "Did you mean to use 'from ... import ...' instead?";
                 let alias = self.tokens[index..].iter().position(|t| t.0 == TokenKind::As).map(|n| index + n - 1);
-                let last = alias.map_or(last, |at| self.tokens[at].1.end().min(last));
+                let last = alias.map_or(last, |at| (self.tokens[at + 1].1.end() - TextSize::new(1)).min(last));
                 return self.at(TextRange::new(self.tokens[start].1.start(), last), msg);
             }
         }
@@ -571,7 +625,12 @@ impl<'a> Reporter<'a> {
                 return self.point(at, format!("invalid digit '{digit}' in {kind} literal"));
             }
         }
-        let inside = following == '_' && kind != "imaginary";
+        let rest = &self.source.text[number.end().to_usize()..];
+        if kind == "decimal" && (rest.starts_with("e+") || rest.starts_with("e-")) {
+            return self.point(number.end() + TextSize::new(1), format!("invalid {kind} literal"));
+        }
+        let inside = (following == '_' || rest.starts_with('_')) && kind != "imaginary";
+        let next = TextRange::empty(number.end());
         let at = if inside { next.start() } else { number.end() - TextSize::new(1) };
         self.point(at, format!("invalid {kind} literal"))
     }
@@ -604,6 +663,7 @@ impl<'a> Reporter<'a> {
                 self.open(self.tokens[index - 1].1.start(), "':' expected after dictionary key")
             }
             (TokenKind::Lpar, _) => self.at(range, "expected '('"),
+            (TokenKind::Else, TokenKind::Colon) => self.invalid(range),
             (TokenKind::Else, _) => match self.ending_at(index) {
                 Some(before) => {
                     let start = self.line_start_token(index).map_or(before.start(), |t| self.tokens[t].1.start());
@@ -691,7 +751,9 @@ impl<'a> Reporter<'a> {
             LexicalErrorType::UnclosedStringError => self.unterminated(range, "string"),
             LexicalErrorType::FStringError(e) => self.interpolated(e, range, "f-string"),
             LexicalErrorType::TStringError(e) => self.interpolated(e, range, "t-string"),
-            LexicalErrorType::UnicodeError => self.bad_literal(range),
+            LexicalErrorType::UnicodeError
+            | LexicalErrorType::MissingUnicodeLbrace
+            | LexicalErrorType::MissingUnicodeRbrace => self.bad_literal(range),
             LexicalErrorType::InvalidByteLiteral => {
                 let whole = self.string_around(range.start());
                 self.at(whole, "bytes can only contain ASCII literal characters")
@@ -815,6 +877,18 @@ impl<'a> Reporter<'a> {
     }
 
     fn unterminated(&self, range: TextRange, kind: &str) -> Box<RawError> {
+        // A comment or the end of the line hides the end of a replacement field.
+        if kind != "string" {
+            let field = |t: &&(TokenKind, TextRange)| t.1.start() >= range.start() && t.0 == TokenKind::Lbrace;
+            if let Some(open) = self.tokens.iter().rev().find(field)
+                && !self.tokens.iter().any(|t| t.0 == TokenKind::Rbrace && t.1.start() > open.1.start())
+            {
+                let rest = self.source.text[open.1.end().to_usize()..].lines().next().unwrap_or_default();
+                if rest.is_empty() || rest.contains('#') {
+                    return self.never_closed(*open);
+                }
+            }
+        }
         let text = &self.source.text[range.start().to_usize()..];
         let body = text.trim_start_matches(|c: char| c.is_ascii_alphabetic());
         if body.starts_with("\"\"\"") || body.starts_with("'''") {
@@ -1003,6 +1077,13 @@ impl<'a> Reporter<'a> {
     fn keyword_target(&self, range: TextRange) -> Box<RawError> {
         let equal = self.tokens.iter().find(|t| t.0 == TokenKind::Equal && t.1.start() >= range.end());
         let whole = TextRange::new(range.start(), equal.map_or(range.end(), |t| t.1.end()));
+        if self.text(range).starts_with('*') {
+            let index = equal.and_then(|equal| self.tokens.iter().position(|t| t.1 == equal.1));
+            if let Some(value) = index.and_then(|index| self.starting_at(index + 1)) {
+                let whole = TextRange::new(range.start(), value.end());
+                return self.at(whole, "cannot assign to iterable argument unpacking");
+            }
+        }
         match self.text(range) {
             word @ ("True" | "False" | "None") => self.at(whole, format!("cannot assign to {word}")),
             _ => self.at(whole, "expression cannot contain assignment, perhaps you meant \"==\"?"),
