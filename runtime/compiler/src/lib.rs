@@ -118,9 +118,11 @@ pub fn compile(source: &str, filename: &str, mode: Mode, flags: Flags) -> Result
     }
     let source = Source::of(source, mode);
     let mut warnings = Vec::new();
-    match run(&source, filename, mode, flags, &mut warnings) {
+    let (tree, _) = parse::parse(&source, mode, flags, &mut warnings).map_err(|error| source.public(*error))?;
+    // Errors after parsing are those of a tree: the text is not known to them.
+    match compile_tree(&tree, filename, flags, &mut warnings) {
         Ok(code) => Ok(Compiled { code, warnings }),
-        Err(error) => Err(source.public(*error)),
+        Err(error) => Err(error.without_source()),
     }
 }
 
@@ -184,11 +186,6 @@ pub fn compile_ast(tree: &ast::Mod, filename: &str, flags: Flags) -> Result<Comp
         Ok(code) => Ok(Compiled { code, warnings }),
         Err(error) => Err(error.without_source()),
     }
-}
-
-fn run(source: &Source, filename: &str, mode: Mode, flags: Flags, warnings: &mut Vec<Warning>) -> Res<CodeObject> {
-    let (tree, _) = parse::parse(source, mode, flags, warnings)?;
-    compile_tree(&tree, filename, flags, warnings)
 }
 
 /// Compiles a tree.

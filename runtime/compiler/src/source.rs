@@ -105,13 +105,16 @@ pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Resul
     let cookie = if ignore_cookie { None } else { find_cookie(body) };
     let cookie = cookie.as_deref();
     match cookie {
-        Some("utf-8") | None => decode_utf8(body, filename, cookie.is_some() || bom),
+        Some("utf-8") | None => decode_utf8(body, filename),
+        Some("utf8") if !bom => decode_utf8(body, filename),
         Some(other) if bom => {
             let mut error = CompileError::plain(ErrorKind::Syntax, format!("encoding problem: {other} with BOM"));
             let first = body.split(|b| *b == b'\n').next().unwrap_or_default();
             let line = if cookie_in(first).is_some() { 1 } else { 2 };
+            let text = body.split(|b| *b == b'\n').nth(line as usize - 1).unwrap_or_default();
             (error.lineno, error.offset) = (Some(line), Some(0));
-            (error.end_lineno, error.end_offset) = (Some(line), Some(0));
+            (error.end_lineno, error.end_offset) = (Some(line), Some(text.len() as i32));
+            error.text = Some(Wtf8::from(String::from_utf8_lossy(text).into_owned()));
             Err(error)
         }
         Some("iso-8859-1") => Ok(body.iter().map(|b| *b as char).collect()),
@@ -119,7 +122,7 @@ pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Resul
             None => Ok(String::from_utf8_lossy(body).into_owned()),
             Some(at) => {
                 let msg = format!(
-                    "(unicode error) 'ascii' codec can't decode byte 0x{:02x} in position {at}: ordinal not in range(128)",
+                    "'ascii' codec can't decode byte 0x{:02x} in position {at}: ordinal not in range(128)",
                     body[at]
                 );
                 Err(CompileError::plain(ErrorKind::Syntax, msg))
@@ -131,7 +134,7 @@ pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Resul
 
 /// Whether [`decode_source`] knows an encoding itself.
 pub fn is_known_encoding(name: &str) -> bool {
-    matches!(name, "utf-8" | "iso-8859-1" | "ascii")
+    matches!(name, "utf-8" | "utf8" | "iso-8859-1" | "ascii")
 }
 
 /// The encoding that a cookie in the first two lines names, normalised; callers that have a codec registry use it for
@@ -165,7 +168,7 @@ fn cookie_in(line: &[u8]) -> Option<String> {
 fn normalise(name: &str) -> String {
     let lower: String = name.to_ascii_lowercase().replace('_', "-");
     let is = |prefix: &str| lower == prefix || lower.starts_with(&format!("{prefix}-"));
-    if is("utf-8") || lower == "utf8" {
+    if is("utf-8") || lower == "utf_8" {
         "utf-8".into()
     } else if is("latin-1") || is("iso-8859-1") || is("iso-latin-1") || lower == "latin1" || lower == "l1" {
         "iso-8859-1".into()
@@ -176,7 +179,7 @@ fn normalise(name: &str) -> String {
     }
 }
 
-fn decode_utf8(body: &[u8], filename: &str, declared: bool) -> Result<String, CompileError> {
+fn decode_utf8(body: &[u8], filename: &str) -> Result<String, CompileError> {
     let error = match std::str::from_utf8(body) {
         Ok(text) => return Ok(text.to_string()),
         Err(error) => error,
@@ -184,25 +187,18 @@ fn decode_utf8(body: &[u8], filename: &str, declared: bool) -> Result<String, Co
     let at = error.valid_up_to();
     let line = 1 + body[..at].iter().filter(|b| **b == b'\n').count() as i32;
     let byte = body[at];
-    let mut out = if declared {
-        let reason = if error.error_len().is_none() { "unexpected end of data" } else { "invalid start byte" };
-        let msg = format!("(unicode error) 'utf-8' codec can't decode byte 0x{byte:02x} in position {at}: {reason}");
-        CompileError::plain(ErrorKind::Syntax, msg)
-    } else {
-        let msg = format!(
-            "Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared; \
-             see https://peps.python.org/pep-0263/ for details"
-        );
-        CompileError::plain(ErrorKind::Syntax, msg)
-    };
+    let msg = format!(
+        "Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared; \
+         see https://peps.python.org/pep-0263/ for details"
+    );
+    let mut out = CompileError::plain(ErrorKind::Syntax, msg);
     let _ = filename;
     let start = body[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
-    let length = body[at..].iter().position(|b| *b == b'\n').map_or(body.len() - start, |n| at + n + 1 - start);
+    let length = body[at..].iter().position(|b| *b == b'\n').map_or(body.len() - start, |n| at + n - start);
     out.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..start + length]).into_owned()));
-    out.lineno = Some(line);
-    out.offset = Some(0);
-    out.end_lineno = Some(line);
-    out.end_offset = Some(0);
+    let offset = String::from_utf8_lossy(&body[start..at]).chars().count() as i32 + 1;
+    (out.lineno, out.offset) = (Some(line), Some(offset));
+    (out.end_lineno, out.end_offset) = (Some(line), Some(offset));
     Err(out)
 }
 

@@ -131,6 +131,17 @@ fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
     Err(raise_syntax_error(py, exc::SyntaxError(), &warning.msg, &details))
 }
 
+/// A line of the file that a code object would come from, if there is such a file.
+fn file_line(filename: &Str, line: i32) -> Option<String> {
+    let name = filename.as_str()?;
+    if name.starts_with('<') {
+        return None;
+    }
+    let bytes = std::fs::read(name).ok()?;
+    let line = bytes.split_inclusive(|b| *b == b'\n').nth(usize::try_from(line - 1).ok()?)?;
+    Some(String::from_utf8_lossy(line).into_owned())
+}
+
 /// Raises what a failed compilation stands for.
 pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &Str) -> Raised {
     let class = match error.kind {
@@ -146,7 +157,8 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         ErrorKind::System => return raise!(py, SystemError, "{}", error.msg),
     };
     let Some(lineno) = error.lineno else { return py.raise(class, &error.msg) };
-    let text = error.text.as_ref().map(|text| match text.as_str() {
+    let known = error.text.clone().or_else(|| Some(file_line(filename, lineno)?.into()));
+    let text = known.as_ref().map(|text| match text.as_str() {
         Some(text) => text.to_owned(),
         None => text.code_points().map(|point| char::from_u32(point).unwrap_or('\u{fffd}')).collect(),
     });
