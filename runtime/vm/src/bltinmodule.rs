@@ -447,12 +447,17 @@ fn input(py: Attached<'_>, _: &Object, [prompt]: [Option<&Object>; 1]) -> PyResu
         None => Err(raise!(py, RuntimeError, "input(): lost sys.{name}")),
     };
     let (stdin, stdout, stderr) = (stream("stdin")?, stream("stdout")?, stream("stderr")?);
-    stderr.call_method(py, id!(py, flush), &[])?;
+    let flush = |stream: &Object| {
+        if let Err(raised) = stream.call_method(py, id!(py, flush), &[]) {
+            raised.clear(py);
+        }
+    };
+    flush(&stderr);
     if let Some(prompt) = prompt {
         let text = prompt.str(py)?;
         stdout.call_method(py, id!(py, write), &[text.as_object()])?;
     }
-    stdout.call_method(py, id!(py, flush), &[])?;
+    flush(&stdout);
     let line = stdin.call_method(py, id!(py, readline), &[])?;
     let Some(text) = (*line).downcast::<Str>() else {
         return Err(raise!(py, TypeError, "object.readline() returned non-string"));

@@ -88,6 +88,8 @@ pub struct Interpreter {
     pub modules: Slot<Dict>,
     pub sys_dict: Slot<Dict>,
     pub builtins: Slot<Dict>,
+    /// `all` and `any` as they were at the start, which compiled code compares with.
+    pub common: [Slot; 2],
     pub importlib: Slot,
     pub import_func: Slot,
     /// `_PyInterpreterState_GetDict`: storage for extensions.
@@ -141,6 +143,7 @@ impl Interpreter {
             modules: Slot::NULL,
             sys_dict: Slot::NULL,
             builtins: Slot::NULL,
+            common: [Slot::NULL, Slot::NULL],
             importlib: Slot::NULL,
             import_func: Slot::NULL,
             dict: Slot::NULL,

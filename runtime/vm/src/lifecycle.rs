@@ -94,6 +94,9 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     drop(interpreter.modules.replace(Some(modules.clone())));
     let builtins = bltinmodule::create(py)?;
     drop(interpreter.builtins.replace(Some(builtins.dict().to_ref())));
+    for (slot, name) in interpreter.common.iter().zip(["all", "any"]) {
+        drop(slot.replace(builtins.dict().get_str(py, name)));
+    }
     modules.set_str(py, "builtins", builtins.as_object())?;
     let import_func = builtins.as_object().get_attr(py, id!(py, __import__))?;
     drop(interpreter.import_func.replace(Some(import_func)));
@@ -308,6 +311,10 @@ pub fn finish_sub(py: Attached<'_>) {
 /// Drops what an interpreter owns and its calling thread's state. Thread states of daemon threads stay, asleep.
 fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     drop(interpreter.ast.all.take());
+    crate::monitoring::module::finish(interpreter);
+    for slot in &interpreter.common {
+        drop(slot.take());
+    }
     drop(interpreter.asyncio.take());
     for slot in [&interpreter.importlib, &interpreter.import_func, &interpreter.audit_hooks] {
         drop(slot.take());

@@ -57,7 +57,8 @@ impl Builder {
             S::AnnAssign { target, annotation, value, simple } => {
                 self.ann_assign(stmt.loc, target, annotation, value, *simple)
             }
-            S::For { target, iter, body, orelse, .. } => {
+            S::For { target, iter, body, orelse, is_async, .. } => {
+                self.note_async(*is_async);
                 self.expr(target)?;
                 self.expr(iter)?;
                 self.conditional(|b| {
@@ -72,7 +73,8 @@ impl Builder {
                     b.body(orelse)
                 })
             }
-            S::With { items, body, .. } => self.conditional(|b| {
+            S::With { items, body, is_async, .. } => self.conditional(|b| {
+                b.note_async(*is_async);
                 for item in items {
                     b.expr(&item.context_expr)?;
                     b.opt(&item.optional_vars)?;
@@ -535,6 +537,13 @@ impl Builder {
         self.expr(value)?;
         self.cur().coroutine = true;
         Ok(())
+    }
+
+    /// `async for` and `async with` make a module a coroutine where that is allowed.
+    fn note_async(&mut self, is_async: bool) {
+        if is_async && self.allows_top_level_await() {
+            self.cur().coroutine = true;
+        }
     }
 
     fn allows_top_level_await(&mut self) -> bool {

@@ -147,7 +147,8 @@ pub(crate) fn search_range(
 /// An attribute of the `builtins` module, as pickling needs it.
 pub(crate) fn builtin(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
     let builtins = (hooks::hooks().current_builtins)(py);
-    builtins.get_item(py, name.as_object())
+    let found = builtins.get_item_opt(py, name.as_object())?;
+    found.ok_or_else(|| raise!(py, AttributeError, "{name}"))
 }
 
 pub(crate) use super::genericaliasobject::class_getitem as generic_alias;

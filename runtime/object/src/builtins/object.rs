@@ -282,7 +282,13 @@ fn object_richcompare(py: Attached<'_>, this: &Object, other: &Object, op: Compa
     match op {
         CompareOp::Eq if this.is(other) => Ok(crate::Bool::of(true).as_object().to_ref()),
         CompareOp::Ne => {
-            let Some(compare) = this.ty().as_type().tp_richcompare.get() else { return Ok(not_implemented()) };
+            let Some(compare) = this.ty().as_type().tp_richcompare.get() else {
+                return Ok(if this.is(other) {
+                    crate::Bool::of(false).as_object().to_ref()
+                } else {
+                    not_implemented()
+                });
+            };
             // SAFETY: [slot-contract].
             let equal = unsafe {
                 let raw = compare(this.as_ptr(), other.as_ptr(), CompareOp::Eq as c_int);

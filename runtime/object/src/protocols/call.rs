@@ -146,8 +146,26 @@ impl Object {
         self.call_tuple_dict(py, &pos, kwargs.as_deref())
     }
 
+    /// What was meant by calling a module that has a callable of its own name.
+    fn callable_in_module(&self, py: Attached<'_>) -> Option<String> {
+        self.downcast::<crate::Module>()?;
+        let find = || -> PyResult<Option<String>> {
+            let Some(name) = self.get_attr_opt(py, crate::id!(py, __name__))? else { return Ok(None) };
+            let Some(name) = (*name).downcast::<crate::Str>() else { return Ok(None) };
+            let Some(found) = self.get_attr_opt(py, name)? else { return Ok(None) };
+            Ok(found.is_callable().then(|| format!("{name}.{name}(...)")))
+        };
+        find().unwrap_or_else(|raised| {
+            raised.clear(py);
+            None
+        })
+    }
+
     #[cold]
     fn not_callable(&self, py: Attached<'_>) -> Raised {
+        if let Some(hint) = self.callable_in_module(py) {
+            return raise!(py, TypeError, "'module' object is not callable. Did you mean: '{hint}'?");
+        }
         raise!(py, TypeError, "'{}' object is not callable", self.ty().name())
     }
 

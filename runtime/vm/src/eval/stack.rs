@@ -185,18 +185,20 @@ impl Eval<'_> {
             Some(CommonConstant::AssertionError) => exc::AssertionError().as_object(),
             Some(CommonConstant::NotImplementedError) => exc::NotImplementedError().as_object(),
             Some(CommonConstant::Tuple) => krait_object::Tuple::type_object().as_object(),
-            Some(CommonConstant::All) => return self.push_builtin("all"),
-            Some(CommonConstant::Any) => return self.push_builtin("any"),
+            Some(CommonConstant::All) => return self.push_builtin(0),
+            Some(CommonConstant::Any) => return self.push_builtin(1),
             None => return Err(raise!(py, SystemError, "bad argument of LOAD_COMMON_CONSTANT").into()),
         };
         self.push(StackRef::borrowed(object.as_ptr()));
         Ok(1)
     }
 
-    /// Pushes a function of the pristine `builtins` module.
-    fn push_builtin(&mut self, name: &str) -> Step {
-        let found = crate::interp::builtin(self.py, name)?;
-        self.push_ref(found);
+    /// Pushes a function of the `builtins` module as it was at the start.
+    fn push_builtin(&mut self, which: usize) -> Step {
+        match crate::interp::current(self.py).common[which].get() {
+            Some(found) => self.push_ref(found),
+            None => return Err(raise!(self.py, SystemError, "a builtin function is missing").into()),
+        }
         Ok(1)
     }
 

@@ -91,6 +91,11 @@ impl Eval<'_> {
                 (unit, at) = (handler.target as usize, handler.target as usize);
                 continue;
             }
+            // What is left on the stack goes now: a frame object that lives on would keep it.
+            let floor = self.local(self.code().raw().co_nlocalsplus.get() as usize);
+            while self.sp > floor {
+                self.drop_top();
+            }
             self.frame().set_sp(self.sp);
             let exception = self.trace_unwound(exception, at);
             self.leave_frame();

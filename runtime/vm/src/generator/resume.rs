@@ -195,7 +195,11 @@ pub(super) fn exception_from(py: Attached<'_>, args: &[&Object]) -> PyResult<Ref
     let class = ty.downcast::<Type>().filter(|class| class.has_feature(Py_TPFLAGS_BASE_EXC_SUBCLASS));
     let exception = if let Some(class) = class {
         let none = none();
-        krait_object::exceptions::make_exception(py, class, value.unwrap_or(&none))?
+        match krait_object::exceptions::make_exception(py, class, value.unwrap_or(&none)) {
+            Ok(exception) => exception,
+            // What making it raised is thrown instead.
+            Err(raised) => raised.take(py),
+        }
     } else if let Some(exception) = ty.downcast::<BaseException>() {
         if value.is_some() {
             return Err(raise!(py, TypeError, "instance exception may not have a separate value"));
@@ -307,8 +311,14 @@ fn unraisable_about(py: Attached<'_>, message: &str, object: &Object) {
 fn warn_never_awaited(py: Attached<'_>, coroutine: &Object) {
     let warned = (|| -> PyResult<()> {
         let warnings = (hooks().import)(py, "warnings")?;
-        let warn = warnings.get_attr(py, id!(py, _warn_unawaited_coroutine))?;
-        warn.call_pos(py, &[coroutine]).map(drop)
+        if let Some(warn) = warnings.get_attr_opt(py, id!(py, _warn_unawaited_coroutine))? {
+            return warn.call_pos(py, &[coroutine]).map(drop);
+        }
+        // SAFETY: coroutines have this layout.
+        let name =
+            unsafe { coroutine.cast_unchecked::<Generator>() }.as_object().get_attr(py, id!(py, __qualname__))?;
+        let text = format!("coroutine '{}' was never awaited", name.str(py)?);
+        (hooks().warn)(py, exc::RuntimeWarning(), &text, 1)
     })();
     if warned.is_err() {
         unraisable_about(py, "Exception ignored while finalizing coroutine", coroutine);
@@ -370,7 +380,7 @@ pub fn awaitable(py: Attached<'_>, object: &Object) -> PyResult<Ref<Object>> {
     if is_coroutine(&iterator) {
         return Err(raise!(py, TypeError, "__await__() returned a coroutine"));
     }
-    if iterator.ty().as_type().tp_iternext.get().is_none() {
+    if !iterator.is_iterator() {
         let name = iterator.ty().name();
         return Err(raise!(py, TypeError, "__await__() returned non-iterator of type '{name:.100}'"));
     }

@@ -78,14 +78,14 @@ krait_object::pytype! {
         },
         methods: {
             o "send" => Coroutine::send, "($self, object, /)", "Sends a value into coroutine, as the result of its await.";
-            raw "throw" => Coroutine::throw, "", "Raises an exception where the coroutine is suspended.";
-            noargs "close" => Coroutine::close, "($self, /)", "Raises GeneratorExit where the coroutine is suspended.";
+            raw "throw" => Coroutine::throw, "", "Raises an exception in coroutine, where it is suspended.";
+            noargs "close" => Coroutine::close, "($self, /)", "Raises GeneratorExit inside coroutine, where it is suspended.";
             noargs "__sizeof__" => Coroutine::size_of, "($self, /)", "The object's size in bytes.";
             class o "__class_getitem__" => class_getitem, "($type, object, /)", "A generic alias.";
         },
         getset: {
-            "__name__" => Coroutine::name, Coroutine::set_name, "The name.";
-            "__qualname__" => Coroutine::qualname, Coroutine::set_qualname, "The qualified name.";
+            "__name__" => Coroutine::name, Coroutine::set_name, "Name of the coroutine.";
+            "__qualname__" => Coroutine::qualname, Coroutine::set_qualname, "Qualified name of the coroutine.";
             "cr_await" => Coroutine::yield_from, "What the coroutine awaits, or None.";
             "cr_running" => Coroutine::running, "Whether it runs.";
             "cr_frame" => Coroutine::frame_object, "Its frame, or None when finished.";
@@ -356,7 +356,7 @@ krait_object::pytype! {
         },
         methods: {
             o "send" => CoroutineWrapper::send, "($self, object, /)", "Sends a value into coroutine.";
-            raw "throw" => CoroutineWrapper::throw, "", "Raises an exception where the coroutine is suspended.";
+            raw "throw" => CoroutineWrapper::throw, "", "Raises an exception in coroutine, where it is suspended.";
             noargs "close" => CoroutineWrapper::close, "($self, /)", "Closes the coroutine.";
         },
     }

@@ -78,8 +78,14 @@ pub struct Split {
 impl BaseExceptionGroup {
     fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         let name = ty.name().into_owned();
-        let [message, excs] = args.unpack(py, "BaseExceptionGroup.__new__", 2, 2)? else {
-            unreachable!("two were unpacked")
+        args.no_keywords(py, "BaseExceptionGroup.__new__")?;
+        let &[message, excs] = args.pos else {
+            let given = args.pos.len();
+            return Err(raise!(
+                py,
+                TypeError,
+                "BaseExceptionGroup.__new__() takes exactly 2 arguments ({given} given)"
+            ));
         };
         if message.downcast::<Str>().is_none() {
             return Err(raise!(
@@ -95,6 +101,7 @@ impl BaseExceptionGroup {
         {
             return Err(raise!(py, TypeError, "second argument (exceptions) must be a sequence"));
         }
+        let given = excs;
         let excs = excs.sequence_tuple(py)?;
         if excs.is_empty() {
             return Err(raise!(py, ValueError, "second argument (exceptions) must be a non-empty sequence"));
@@ -119,12 +126,16 @@ impl BaseExceptionGroup {
             };
             return Err(raise!(py, TypeError, "Cannot nest BaseExceptions in {what}"));
         }
+        // A list or tuple is shown from what it held; anything else may change later.
+        let plain = given.downcast_exact::<crate::List>().is_some() || given.downcast_exact::<Tuple>().is_some();
+        let shown = if plain { None } else { Some(given.repr(py)?) };
         let object = class.alloc(py, 0)?;
         // SAFETY: [layout]: `class` derives from `BaseExceptionGroup`.
         let this: &BaseExceptionGroup = unsafe { (*object).cast_unchecked() };
         this.base_exception().store_args(py, args)?;
         drop(this.field(MSG).replace(Some(message.to_ref())));
         drop(this.field(EXCS).replace(Some(excs.upcast())));
+        drop(this.field(EXCS_STR).replace(shown.map(Ref::upcast)));
         Ok(object)
     }
 
@@ -165,7 +176,11 @@ impl BaseExceptionGroup {
             _ => excs.upcast(),
         };
         let name = this.as_object().ty().name().into_owned();
-        Str::new(py, &format!("{name}({}, {})", this.message().repr(py)?, shown.repr(py)?))
+        let shown = match this.field(EXCS_STR).get() {
+            Some(shown) => shown.str(py)?,
+            None => shown.repr(py)?,
+        };
+        Str::new(py, &format!("{name}({}, {shown})", this.message().repr(py)?))
     }
 
     fn derive(py: Attached<'_>, this: &Self, excs: &Object) -> PyResult<Ref<Object>> {
