@@ -488,7 +488,10 @@ fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
     let gc = &py.state().gc;
     if FREE_THREADED {
         // SAFETY: the world is stopped.
-        unsafe { mode::merge_all(py) };
+        unsafe {
+            mode::merge_all(py);
+            py.state().type_refs.merge_all();
+        }
     }
     let mut objects = match generation {
         Generation::Full => {
@@ -541,10 +544,17 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     let mut find = || {
         if FREE_THREADED {
             // SAFETY: the world is stopped.
-            unsafe { mode::merge_all(py) };
+            unsafe {
+                mode::merge_all(py);
+                py.state().type_refs.merge_all();
+            }
         }
         // Our own reference to each does not count.
         still = unreachable(py, &raw, &mut Counts { pages: Vec::new() }, 1);
+        if FREE_THREADED {
+            // SAFETY: the world is stopped; the objects are live.
+            unsafe { py.state().type_refs.remove(still.iter().map(|object| Object::from_ptr(object.as_ptr()))) };
+        }
     };
     if FREE_THREADED {
         (crate::hooks::hooks().stop_the_world)(py, &mut find)

@@ -471,7 +471,7 @@ pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull
         let object = block.cast::<PyObject>();
         (*object).ob_type.set(ty.as_type_ptr());
         if ty.is_heap() {
-            mode::incref(ty.as_type_ptr().cast());
+            crate::type_refs::incref(py, ty);
         }
         mode::init_head(object);
         if ty.is_gc() {

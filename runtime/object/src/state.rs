@@ -45,6 +45,8 @@ pub struct ObjectState {
     pub extension_check: std::sync::atomic::AtomicU8,
     /// Codecs and their error handlers.
     pub codecs: crate::builtins::codecs::registry::Registry,
+    /// Classes whose instances are counted by each thread (`nogil`).
+    pub type_refs: crate::type_refs::Table,
     /// The mode's part: the queues of biased reference counting.
     pub mode: mode::InterpreterPart,
 }
@@ -67,6 +69,7 @@ impl ObjectState {
             qsbr: Domain::new(),
             extension_check: std::sync::atomic::AtomicU8::new(0),
             codecs: crate::builtins::codecs::registry::Registry::new(),
+            type_refs: crate::type_refs::Table::default(),
             mode: mode::InterpreterPart::new(),
         }
     }
@@ -107,6 +110,8 @@ pub struct ThreadExt {
     put_off: RefCell<Vec<NonNull<PyObject>>>,
     /// GC objects allocated since the last flush to the interpreter's counter.
     pub gc_allocations: Cell<i32>,
+    /// References of instances to their classes (`nogil`).
+    pub(crate) type_refs: crate::type_refs::Counts,
     /// A `MemoryError` is being made.
     pub raising_memory_error: Cell<bool>,
     /// Frames of critical sections (`nogil`).
@@ -133,6 +138,7 @@ impl ThreadExt {
             nested_deallocs: Cell::new(0),
             put_off: RefCell::default(),
             gc_allocations: Cell::new(0),
+            type_refs: crate::type_refs::Counts::default(),
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
@@ -143,8 +149,14 @@ impl ThreadExt {
         })
     }
 
-    /// Gives the heap back when the thread state is deleted.
+    /// The thread's counts of classes.
+    pub fn type_refs(&self) -> &crate::type_refs::Counts {
+        &self.type_refs
+    }
+
+    /// Gives the heap and the counts of classes back when the thread state is deleted.
     pub fn release_heap(&self, state: &ObjectState) {
+        state.type_refs.leave(&self.type_refs);
         let heap = self.heap.get();
         if mode::FREE_THREADED && !heap.is_null() {
             state.idle_heaps.lock().expect("no panic under this lock").push(heap.expose_provenance());

@@ -111,6 +111,12 @@ pub fn may_immortalize(_object: &Object) -> bool {
     true
 }
 
+/// Adds to the shared count of an object whose count is deferred: there are none.
+///
+/// # Safety
+/// None.
+pub(crate) unsafe fn add_shared(_object: *mut PyObject, _by: isize) {}
+
 /// Defers counting of a widely shared object: nothing to do under the GIL.
 pub fn set_deferred(_object: &Object) {}
 

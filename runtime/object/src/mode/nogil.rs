@@ -321,6 +321,15 @@ pub fn may_immortalize(object: &Object) -> bool {
     object.raw().head.ob_tid.load(Relaxed) == thread_id()
 }
 
+/// Adds to the shared count of an object whose count is deferred.
+///
+/// # Safety
+/// `object` is live, and the sum counts its references.
+pub(crate) unsafe fn add_shared(object: *mut PyObject, by: isize) {
+    // SAFETY: by the contract.
+    unsafe { &(*object).head }.ob_ref_shared.fetch_add(by << 2, Relaxed);
+}
+
 /// Defers counting of a widely shared object: only the collector frees it.
 pub fn set_deferred(object: &Object) {
     // SAFETY: the object is live.

@@ -6,7 +6,7 @@ use crate::gc;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::*;
 use crate::mem;
-use crate::{Dict, Object, PyResult, Str, mode, raise};
+use crate::{Dict, Object, PyResult, Str, raise};
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
@@ -199,13 +199,12 @@ pub unsafe extern "C" fn subtype_dealloc(this: *mut PyObject) {
         if ty.0.tp_dictoffset.get() != 0 && base.0.tp_dictoffset.get() == 0 {
             dictobject::clear_instance_dict(py, object);
         }
-        let ty_ref = ty.as_ptr();
         let release = ty.is_heap() && !base.is_heap();
         if let Some(dealloc) = base.0.tp_dealloc.get() {
             dealloc(this);
         }
         if release {
-            mode::decref(ty_ref);
+            crate::type_refs::decref(py, ty);
         }
         ext.nested_deallocs.set(ext.nested_deallocs.get() - 1);
         if ext.nested_deallocs.get() == 0 {

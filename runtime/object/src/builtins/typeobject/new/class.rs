@@ -166,6 +166,7 @@ fn allocate(
     raw.tp_free.set(Some(crate::mem::object_free));
     raw.tp_itemsize.set(base.as_type().tp_itemsize.get());
     crate::mode::set_deferred(ty.as_object());
+    py.state().type_refs.enter(&ty);
     Ok(ty)
 }
 
