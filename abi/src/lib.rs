@@ -43,6 +43,7 @@ mod structseq;
 mod sysmodule;
 mod unicodeerrors;
 mod unicodeobject;
+mod unicodewriter;
 mod varargs;
 mod watchers;
 

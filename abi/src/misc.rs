@@ -2,9 +2,14 @@
 use crate::capi::*;
 use krait_layout::*;
 use krait_modules_core::contextvarsmodule::Context;
-use krait_object::{Attached, Layout, Object, Ref, Type, exc, mode, raise};
+use krait_modules_data::pickle::buffer::PickleBuffer;
+use krait_object::{Attached, Layout, Object, Ref, Str, Type, exc, mode, raise};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
+
+fn pickle_buffer<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a PickleBuffer> {
+    o.downcast::<PickleBuffer>().ok_or_else(|| raise!(py, TypeError, "expected PickleBuffer, {} found", o.ty().name()))
+}
 
 fn native_context<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a Context> {
     o.downcast::<Context>().ok_or_else(|| raise!(py, TypeError, "an instance of Context was expected"))
@@ -115,6 +120,16 @@ capi! {
         krait_vm::import::import_module(py, "_contextvars")?.call_method(py, krait_object::id!(py, copy_context), &[])
     }
     fn PyContext_Copy(py, context: &Object) -> Ref<Object> { context.call_method(py, krait_object::id!(py, copy), &[]) }
+    fn PyPickleBuffer_FromObject(py, o: &Object) -> Ref<Object> {
+        let class = krait_vm::import::import_module(py, "_pickle")?.get_attr(py, &*Str::new(py, "PickleBuffer")?)?;
+        class.call_pos(py, &[o])
+    }
+    fn PyPickleBuffer_GetBuffer(py, o: &Object) -> *const Py_buffer {
+        let view = pickle_buffer(py, o)?.memory(py)?;
+        // The object keeps the view.
+        Ok(std::ptr::from_ref(&view.raw().view).cast())
+    }
+    fn PyPickleBuffer_Release(py, o: &Object) -> () { pickle_buffer(py, o)?.release(); Ok(()) }
     fn PyContext_Enter(py, context: &Object) -> () { Context::enter(py, native_context(py, context)?) }
     fn PyContext_Exit(py, context: &Object) -> () { Context::exit(py, native_context(py, context)?) }
     fn PyObject_CopyData(py, to: &Object, from: &Object) -> () {

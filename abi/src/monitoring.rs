@@ -23,7 +23,6 @@ fire! {
     _PyMonitoring_FirePyResumeEvent PyResume();
     _PyMonitoring_FirePyReturnEvent PyReturn(value);
     _PyMonitoring_FirePyYieldEvent PyYield(value);
-    _PyMonitoring_FireCallEvent Call(callable, first);
     _PyMonitoring_FireJumpEvent Jump(target);
     _PyMonitoring_FireBranchEvent BranchRight(target);
     PyMonitoring_FireBranchEvent BranchRight(target);
@@ -53,6 +52,13 @@ fire_exception! {
 }
 
 capi! {
+    fn _PyMonitoring_FireCallEvent(py, state: State, code: &Object, offset: i32, callable: &Object, first: Option<&Object>) -> () {
+        let first = match first {
+            Some(first) => first,
+            None => monitoring::module::missing(py)?,
+        };
+        monitoring::fire_from_native(py, &*state, code, offset, Event::Call, None, &[callable, first])
+    }
     fn _PyMonitoring_FireLineEvent(py, state: State, code: &Object, offset: i32, line: i32) -> () {
         monitoring::fire_from_native(py, &*state, code, offset, Event::Line, Some(line), &[])
     }

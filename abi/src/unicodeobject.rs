@@ -433,7 +433,7 @@ pub(crate) fn fs_bytes(py: Attached<'_>, o: &Object) -> PyResult<Ref<Bytes>> {
     Ok(data)
 }
 
-unsafe fn write_unit(text: &Str, at: usize, point: u32) {
+pub(crate) unsafe fn write_unit(text: &Str, at: usize, point: u32) {
     // SAFETY: the caller made the text and nobody else has it; the index is in range.
     unsafe {
         match text.kind() {

@@ -13,7 +13,8 @@ krait_object::native! {
     pub struct PickleBuffer { view: Slot<MemoryView>, weaklist: Field<*mut PyObject> }
 }
 pytype! {
-    pub static PICKLE_BUFFER: "pickle.PickleBuffer" for PickleBuffer {
+    #[unsafe(no_mangle)]
+    pub static PyPickleBuffer_Type: "pickle.PickleBuffer" for PickleBuffer {
         base: Object, flags: [HAVE_GC],
         doc: "Wrapper for potentially out-of-band buffers",
         slots: {
@@ -48,6 +49,11 @@ impl PickleBuffer {
         let this = alloc::<PickleBuffer>(py, ty)?;
         drop(this.view.replace(Some(view)));
         Ok(this)
+    }
+
+    /// Lets go of the memory.
+    pub fn release(&self) {
+        drop(self.view.take());
     }
 
     pub fn memory(&self, py: Attached<'_>) -> PyResult<Ref<MemoryView>> {

@@ -1,5 +1,5 @@
 //! `_pickle`: objects as streams of instructions.
-mod buffer;
+pub mod buffer;
 mod load;
 mod opcodes;
 mod pickler;
