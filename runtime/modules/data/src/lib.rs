@@ -6,11 +6,13 @@ pub mod cmath;
 pub mod compress;
 pub mod csv;
 pub mod datetime;
+pub mod expat;
 pub mod hashes;
 pub mod heapq;
 pub mod json;
 pub mod pickle;
 pub mod queue;
+pub mod statistics;
 pub mod unicodedata;
 
 use krait_object::{Attached, Layout, Object, PyResult, Ref, Str, Type, hooks::hooks, id};
@@ -57,6 +59,8 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_json", "The fast paths of json.", json::exec),
         module("_datetime", "Dates and times.", datetime::exec),
         module("_pickle", "Objects as streams of instructions.", pickle::exec),
+        module("_statistics", "The inverse of the normal distribution.", statistics::exec),
+        module("pyexpat", "An XML parser with the interface of Expat.", expat::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }

@@ -116,7 +116,7 @@ impl Encoder {
     fn call(py: Attached<'_>, this: &Encoder, args: Args<'_>) -> PyResult<Ref<Tuple>> {
         const SIG: Signature = Signature::parse("_iterencode", "(obj, _current_indent_level)");
         let [object, level] = SIG.bind::<2>(py, args)?;
-        let (object, level) = (required(py, object)?, required(py, level)?.as_index(py)?);
+        let (object, level) = (required(py, object)?, required(py, level)?.as_isize(py)?);
         let indent = part(py, &this.indent)?;
         let mut writer = Writer {
             py,

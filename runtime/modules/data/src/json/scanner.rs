@@ -164,7 +164,7 @@ macro_rules! with_units {
 pub fn scanstring(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Tuple>> {
     const SIG: Signature = Signature::parse("scanstring", "(string, end, strict=True, /)");
     let [text, end, strict] = SIG.bind::<3>(py, args)?;
-    let (text, end) = (required(py, text)?, required(py, end)?.as_index(py)?);
+    let (text, end) = (required(py, text)?, required(py, end)?.as_isize(py)?);
     let strict = strict.map_or(Ok(true), |strict| strict.is_true(py))?;
     let Some(text) = text.downcast::<Str>() else {
         return Err(raise!(py, TypeError, "first argument must be a string, not {}", type_name(text)));
@@ -229,7 +229,7 @@ impl Scanner {
     fn call(py: Attached<'_>, this: &Scanner, args: Args<'_>) -> PyResult<Ref<Tuple>> {
         const SIG: Signature = Signature::parse("scan_once", "(string, idx)");
         let [text, at] = SIG.bind::<2>(py, args)?;
-        let (text, at) = (required(py, text)?, required(py, at)?.as_index(py)?);
+        let (text, at) = (required(py, text)?, required(py, at)?.as_isize(py)?);
         let Some(text) = text.downcast::<Str>() else {
             return Err(raise!(py, TypeError, "first argument must be a string, not {}", type_name(text)));
         };

@@ -77,6 +77,8 @@ impl PickleBuffer {
     }
 
     fn get_buffer(py: Attached<'_>, this: &PickleBuffer, view: &mut Py_buffer, flags: c_int) -> PyResult<()> {
-        get_buffer(py, this.memory(py)?.as_object(), view, flags)
+        // The view's own exporter lends the memory, so that what is lent names it.
+        let exporter = this.memory(py)?.as_object().get_attr(py, krait_object::id!(py, obj))?;
+        get_buffer(py, &exporter, view, flags)
     }
 }

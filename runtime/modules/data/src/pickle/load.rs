@@ -182,9 +182,7 @@ impl<'a, 'py> Loader<'a, 'py> {
                         isize::MAX
                     ));
                 };
-                // The frame comes into memory at once.
-                self.kept.source.take(py, len)?;
-                self.kept.source.at -= len;
+                self.kept.source.begin_frame(py, len)?;
             }
             PROTO => {
                 let [protocol] = self.kept.source.array(py)?;

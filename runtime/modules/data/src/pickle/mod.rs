@@ -10,7 +10,7 @@ mod unpickler;
 use buffer::PickleBuffer;
 use krait_object::native::{Arg, add_type, new_exception, ready, required};
 use krait_object::{
-    Attached, Bytes, Dict, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, Type, exc, functions, hooks,
+    Attached, Bytes, Dict, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, Type, exc, functions, hooks, id,
     raise,
 };
 use pickler::{MemoProxy, Pickler};
@@ -37,6 +37,22 @@ fn cannot_unpickle(py: Attached<'_>, message: impl Display) -> Raised {
 
 fn import(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
     (hooks::hooks().import)(py, name)
+}
+
+/// A module by name: the loaded one, or else imported.
+fn module_of(py: Attached<'_>, name: &Object, text: &str) -> PyResult<Ref<Object>> {
+    let modules = import(py, "sys")?.get_attr(py, id!(py, modules))?;
+    match lookup(py, &modules, name)? {
+        Some(module) if !module.is_none() => Ok(module),
+        _ if text.is_empty() => Err(raise!(py, ValueError, "Empty module name")),
+        _ => import(py, text),
+    }
+}
+
+/// The parts of a dotted name.
+fn split_path(py: Attached<'_>, name: &Str) -> PyResult<Vec<Ref<Str>>> {
+    let points = name.to_code_points();
+    points.split(|&point| point == u32::from('.')).map(|part| Str::from_code_points(py, part)).collect()
 }
 
 /// A dict of `copyreg` or `_compat_pickle`.

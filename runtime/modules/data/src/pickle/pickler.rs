@@ -82,9 +82,17 @@ pytype! {
         },
         getset: {
             "memo" => Pickler::get_memo, Pickler::set_memo, "The objects that were written.";
-            "bin" => |_: Attached<'_>, this: &Pickler| this.bin.get(), |py: Attached<'_>, this: &Pickler, value: Arg<'_>| { this.bin.set(required(py, value)?.as_i32(py)?); Ok(()) }, "Whether the format is binary.";
-            "fast" => |_: Attached<'_>, this: &Pickler| this.fast.get(), |py: Attached<'_>, this: &Pickler, value: Arg<'_>| { this.fast.set(required(py, value)?.as_i32(py)?); Ok(()) }, "Whether nothing is remembered.";
+            "bin" => |_: Attached<'_>, this: &Pickler| this.bin.get(), |py: Attached<'_>, this: &Pickler, value: Arg<'_>| { this.bin.set(number(py, value)?); Ok(()) }, "Whether the format is binary.";
+            "fast" => |_: Attached<'_>, this: &Pickler| this.fast.get(), |py: Attached<'_>, this: &Pickler, value: Arg<'_>| { this.fast.set(number(py, value)?); Ok(()) }, "Whether nothing is remembered.";
         },
+    }
+}
+
+/// The new value of a numeric attribute.
+fn number(py: Attached<'_>, value: Arg<'_>) -> PyResult<c_int> {
+    match value {
+        Some(value) => value.as_i32(py),
+        None => Err(raise!(py, TypeError, "can't delete numeric/char attribute")),
     }
 }
 

@@ -715,17 +715,17 @@ fn save_type(w: &mut Writer<'_>, object: &Object) -> PyResult<()> {
 }
 
 /// The attribute that a dotted path leads to, and the object it belongs to.
-fn follow(py: Attached<'_>, start: &Object, path: &[String]) -> PyResult<(Ref<Object>, Ref<Object>)> {
+fn follow(py: Attached<'_>, start: &Object, path: &[Ref<Str>]) -> PyResult<(Ref<Object>, Ref<Object>)> {
     let (mut parent, mut object) = (start.to_ref(), start.to_ref());
     for name in path {
         parent = object;
-        object = parent.get_attr(py, &*Str::new(py, name)?)?;
+        object = parent.get_attr(py, name)?;
     }
     Ok((object, parent))
 }
 
 /// The module that an object's name is looked up in.
-fn which_module(py: Attached<'_>, object: &Object, path: &[String]) -> PyResult<Ref<Object>> {
+fn which_module(py: Attached<'_>, object: &Object, path: &[Ref<Str>]) -> PyResult<Ref<Object>> {
     if let Some(name) = object.get_attr_opt(py, id!(py, __module__))?
         && !name.is_none()
     {
@@ -759,8 +759,8 @@ fn save_global(w: &mut Writer<'_>, object: &Object, name: Option<&Object>) -> Py
     };
     let name = name.str(py)?;
     let dotted = name.to_string_lossy().into_owned();
-    let path: Vec<String> = dotted.split('.').map(str::to_owned).collect();
-    if path.iter().any(|part| part == "<locals>") {
+    let path = super::split_path(py, &name)?;
+    if path.iter().any(|part| part.eq_str("<locals>")) {
         return Err(cannot_pickle(py, format_args!("Can't pickle local object {}", shown(py, object))));
     }
     let module_name = which_module(py, object, &path)?;
@@ -768,7 +768,7 @@ fn save_global(w: &mut Writer<'_>, object: &Object, name: Option<&Object>) -> Py
         return Err(cannot_pickle(py, format_args!("Can't pickle {}: its module is no string", shown(py, object))));
     };
     let module_text = module_text.to_string_lossy().into_owned();
-    let module = match import(py, &module_text) {
+    let module = match super::module_of(py, &module_name, &module_text) {
         Ok(module) => module,
         Err(raised) if raised.matches(py, exc::ImportError()) || raised.matches(py, exc::ValueError()) => {
             let cause = raised.take(py);
@@ -813,12 +813,12 @@ fn save_global(w: &mut Writer<'_>, object: &Object, name: Option<&Object>) -> Py
                     w.put(&[MARK]);
                 }
             }
-            name = Str::new(py, &path[0])?.upcast();
+            name = path[0].clone().upcast();
             nested = &path[1..];
         }
         save_by_name(w, module_name, name)?;
         for part in nested {
-            save(w, Str::new(py, part)?.as_object(), false)?;
+            save(w, part.as_object(), false)?;
             w.put(if w.protocol < 2 { &[TUPLE, REDUCE] } else { &[TUPLE2, REDUCE] });
         }
     }
@@ -835,19 +835,16 @@ fn save_by_name(w: &mut Writer<'_>, module: Ref<Object>, name: Ref<Object>) -> P
     }
     w.put(&[GLOBAL]);
     for (part, what) in [(module, "module"), (name, "global")] {
-        let text = part.str(py)?;
-        let encoded = if w.protocol >= 3 { text.as_str().map(|text| text.as_bytes().to_vec()) } else { None };
-        let encoded = match encoded {
-            Some(encoded) => encoded,
-            None if text.is_ascii() => text.to_string_lossy().into_owned().into_bytes(),
-            None if w.protocol >= 3 => utf8(&text),
-            None => {
+        let encoding = if w.protocol >= 3 { id!(py, "utf-8") } else { id!(py, "ascii") };
+        let encoded = match part.call_method(py, id!(py, encode), &[encoding.as_object()]) {
+            Ok(encoded) => krait_object::protocols::buffer::stable_bytes(py, &encoded)?.into_owned(),
+            Err(raised) if raised.matches(py, exc::UnicodeEncodeError()) => {
+                let cause = raised.take(py);
                 let (shown, protocol) = (shown(py, &part), w.protocol);
-                return Err(cannot_pickle(
-                    py,
-                    format_args!("can't pickle {what} identifier {shown} using pickle protocol {protocol}"),
-                ));
+                let message = format!("can't pickle {what} identifier {shown} using pickle protocol {protocol}");
+                return Err(instead(py, cause, message));
             }
+            Err(raised) => return Err(raised),
         };
         w.put(&encoded);
         w.put(b"\n");
@@ -868,13 +865,12 @@ fn save_extension(w: &mut Writer<'_>, object: &Object, module: &Object, name: &O
     let registry = table(py, "copyreg", "_extension_registry")?;
     let key = Tuple::from_slice(py, &[module, name])?;
     let Some(code) = lookup(py, &registry, key.as_object())? else { return Ok(false) };
-    let Some(code) = code.as_object().downcast::<Int>().and_then(Int::to_i64).and_then(|code| i32::try_from(code).ok())
-    else {
-        return Err(cannot_pickle(
-            py,
-            format_args!("Can't pickle {}: extension code isn't an integer", shown(py, object)),
-        ));
+    let Some(int) = code.as_object().downcast::<Int>() else {
+        let shown = shown(py, object);
+        let name = type_name(&code);
+        return Err(raise!(py, TypeError, "Can't pickle {shown}: extension code must be an integer, not {name}"));
     };
+    let code = int.as_object().as_i32(py)?;
     match code {
         1..=0xFF => w.put(&[EXT1, code as u8]),
         0x100..=0xFFFF => {

@@ -9,6 +9,8 @@ use krait_object::{Attached, Bytes, IntoObject, Object, PyResult, Raised, Ref, i
 pub struct Source {
     pub data: Vec<u8>,
     pub at: usize,
+    /// Where the present frame ends.
+    pub frame: Option<usize>,
     pub file: Option<File>,
 }
 
@@ -57,6 +59,30 @@ fn bytes_of(py: Attached<'_>, object: &Object, method: &str) -> PyResult<Vec<u8>
 }
 
 impl Source {
+    /// Begins a frame, which comes into memory at once.
+    pub fn begin_frame(&mut self, py: Attached<'_>, len: usize) -> PyResult<()> {
+        if self.frame.is_some_and(|end| self.at < end) {
+            return Err(cannot_unpickle(py, "beginning of a new frame before end of current frame"));
+        }
+        self.frame = None;
+        self.take(py, len)?;
+        self.frame = Some(self.at);
+        self.at -= len;
+        Ok(())
+    }
+
+    /// Checks that nothing reaches over the end of a frame.
+    fn check_frame(&mut self, py: Attached<'_>, count: usize) -> PyResult<()> {
+        match self.frame {
+            Some(end) if self.at >= end => self.frame = None,
+            Some(end) if self.at + count > end => {
+                return Err(cannot_unpickle(py, "pickle exhausted before end of frame"));
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     fn left(&self) -> usize {
         self.data.len() - self.at
     }
@@ -65,6 +91,7 @@ impl Source {
     pub fn settle(&mut self, py: Attached<'_>) -> PyResult<()> {
         let Some(file) = self.file.as_mut().filter(|file| file.peeked) else { return Ok(()) };
         file.peeked = false;
+        self.frame = None;
         let used = self.at;
         self.data.clear();
         self.at = 0;
@@ -77,6 +104,7 @@ impl Source {
     /// Gets at least `count` more bytes into memory; fewer at the end of the file.
     fn fill(&mut self, py: Attached<'_>, count: usize) -> PyResult<()> {
         const AHEAD: usize = 128 * 1024;
+        self.frame = None;
         self.settle(py)?;
         let Some(file) = self.file.as_mut() else { return Ok(()) };
         if self.at == self.data.len()
@@ -127,6 +155,9 @@ impl Source {
 
     /// The next `count` bytes.
     pub fn take(&mut self, py: Attached<'_>, count: usize) -> PyResult<&[u8]> {
+        if self.frame.is_some() {
+            self.check_frame(py, count)?;
+        }
         if self.left() < count {
             if self.file.is_none() {
                 return Err(truncated(py));
@@ -150,6 +181,9 @@ impl Source {
     /// The next line, without its end.
     pub fn line(&mut self, py: Attached<'_>) -> PyResult<Vec<u8>> {
         if let Some(end) = self.data[self.at..].iter().position(|&byte| byte == b'\n') {
+            if self.frame.is_some() {
+                self.check_frame(py, end + 1)?;
+            }
             let line = self.data[self.at..self.at + end].to_vec();
             self.at += end + 1;
             return Ok(line);
@@ -157,6 +191,10 @@ impl Source {
         if self.file.is_none() {
             return Err(truncated(py));
         }
+        if self.frame.is_some() {
+            self.check_frame(py, usize::MAX / 2)?;
+        }
+        self.frame = None;
         self.settle(py)?;
         let mut line = self.data.split_off(self.at);
         self.data.clear();

@@ -1,7 +1,7 @@
 //! `Unpickler`: its settings and its memo.
 use super::load::Loader;
 use super::source::{File, Source};
-use super::{cannot_unpickle, import, lookup, renamed};
+use super::{cannot_unpickle, renamed};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, State, Trace, alloc, required, type_name};
@@ -212,18 +212,25 @@ impl Unpickler {
         else {
             return Err(raise!(py, TypeError, "find_class() arguments must be str"));
         };
-        let modules = import(py, "sys")?.get_attr(py, id!(py, modules))?;
-        let module = match lookup(py, &modules, &module)? {
-            Some(module) => module,
-            None => import(py, &module_text.to_string_lossy())?,
-        };
+        let start = super::module_of(py, &module, &module_text.to_string_lossy())?;
         if protocol < 4 {
-            return module.get_attr(py, text);
+            return start.get_attr(py, text);
         }
-        let mut object = module;
-        let dotted = text.to_string_lossy().into_owned();
-        for part in dotted.split('.') {
-            object = object.get_attr(py, &*Str::new(py, part)?)?;
+        let path = super::split_path(py, text)?;
+        let mut object = start.clone();
+        for part in &path {
+            object = match object.get_attr(py, part) {
+                Ok(next) => next,
+                Err(raised) if path.len() > 1 && raised.matches(py, krait_object::exc::AttributeError()) => {
+                    let cause = raised.take(py);
+                    let (path, module) = (text.as_object().repr(py)?, module.repr(py)?);
+                    let raised = raise!(py, AttributeError, "Can't resolve path {} on module {}", *path, *module);
+                    let exception = raised.take(py);
+                    exception.replace_context(Some(cause));
+                    return Err(py.restore(exception));
+                }
+                Err(raised) => return Err(raised),
+            };
         }
         Ok(object)
     }
