@@ -118,6 +118,7 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     let loader = import::import_module(py, "_frozen_importlib")?.get_attr(py, id!(py, BuiltinImporter))?;
     main.add(py, "__loader__", &loader)?;
     modules.set_str(py, "__main__", main.as_object())?;
+    py.state().codecs.checks_names.store(interpreter.config.dev_mode, std::sync::atomic::Ordering::Relaxed);
     if !interpreter.config.warn_options.is_empty() || interpreter.config.dev_mode {
         import::import_module(py, "warnings")?;
     }

@@ -517,7 +517,8 @@ impl DequeIter {
 
     fn reduce(py: Attached<'_>, this: &DequeIter) -> PyResult<Ref<Tuple>> {
         let deque = part(py, &this.deque)?;
-        let done = deque.items.lock().len() - this.left.get().min(deque.items.lock().len());
+        let len = deque.items.lock().len();
+        let done = len - this.left.get().min(len);
         let args = Tuple::pair(py, deque.upcast(), done.into_object(py)?)?;
         Tuple::pair(py, this.as_object().ty().to_ref().upcast(), args.upcast())
     }
@@ -616,7 +617,7 @@ impl DefaultDict {
     }
 
     fn missing(py: Attached<'_>, this: &DefaultDict, key: &Object) -> PyResult<Ref<Object>> {
-        let Some(factory) = this.factory.get() else {
+        let Some(factory) = this.factory.get().filter(|factory| !factory.is_none()) else {
             let args = Tuple::from_slice(py, &[key])?;
             return Err(py.raise_value(exc::KeyError(), args.as_object()));
         };
@@ -745,7 +746,7 @@ impl TupleGetter {
     }
     fn repr(py: Attached<'_>, this: &TupleGetter) -> PyResult<String> {
         let doc = part(py, &this.doc)?.repr(py)?;
-        Ok(format!("{}({}, {})", this.as_object().ty().name(), this.index.get(), doc.to_string_lossy()))
+        Ok(format!("{}({}, {})", this.as_object().ty().short_name(), this.index.get(), doc.to_string_lossy()))
     }
     fn reduce(py: Attached<'_>, this: &TupleGetter) -> PyResult<Ref<Tuple>> {
         let args = Tuple::pair(py, this.index.get().into_object(py)?, part(py, &this.doc)?)?;

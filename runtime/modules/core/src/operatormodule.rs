@@ -144,6 +144,9 @@ pytype! {
         methods: {
             noargs "__reduce__" => ItemGetter::reduce, "($self, /)", "What pickle needs to build it again.";
         },
+        getset: {
+            "__text_signature__" => |_: Attached<'_>, _: &ItemGetter| "(obj, /)", "";
+        },
     }
 }
 
@@ -207,6 +210,9 @@ pytype! {
         },
         methods: {
             noargs "__reduce__" => AttrGetter::reduce, "($self, /)", "What pickle needs to build it again.";
+        },
+        getset: {
+            "__text_signature__" => |_: Attached<'_>, _: &AttrGetter| "(obj, /)", "";
         },
     }
 }
@@ -279,6 +285,9 @@ pytype! {
         },
         methods: {
             noargs "__reduce__" => MethodCaller::reduce, "($self, /)", "What pickle needs to build it again.";
+        },
+        getset: {
+            "__text_signature__" => |_: Attached<'_>, _: &MethodCaller| "(obj, /)", "";
         },
     }
 }

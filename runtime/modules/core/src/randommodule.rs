@@ -144,8 +144,11 @@ impl Random {
     }
 
     fn bits(py: Attached<'_>, this: &Random, k: &Object) -> PyResult<Ref<Int>> {
-        let k = match k.index(py)?.to_i64() {
-            Some(k) if k < 0 => return Err(raise!(py, ValueError, "Cannot convert negative int")),
+        let k = k.index(py)?;
+        if k.is_negative() {
+            return Err(raise!(py, ValueError, "Cannot convert negative int"));
+        }
+        let k = match k.to_i64() {
             Some(k) => k as u64,
             None => return Err(raise!(py, OverflowError, "Python int too large to convert to C uint64_t")),
         };

@@ -8,8 +8,8 @@ use krait_object::protocols::buffer::Buffer;
 use krait_object::protocols::iter::CallIter;
 use krait_object::typedef::CompareOp;
 use krait_object::{
-    Attached, Bytes, Dict, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised, Ref, Slot, Str, StrBuilder,
-    StrData, Tuple, Visit, functions, id, none, not_implemented, pytype, raise,
+    Attached, Bytes, Dict, Int, IntoObject, Layout, List, MemoryView, Module, Object, PyResult, Raised, Ref, Slot, Str,
+    StrBuilder, StrData, Tuple, Visit, functions, id, none, not_implemented, pytype, raise,
 };
 use krait_text::sre::{self, Env, How, LocaleTable, Matcher, Program, RunError};
 use std::cell::RefCell;
@@ -312,6 +312,9 @@ impl Pattern {
         scanner.end.set(runner.end);
         drop(scanner.pattern.replace(Some(this.to_ref())));
         drop(scanner.string.replace(Some(string.to_ref())));
+        if string.downcast::<Str>().is_none() && string.downcast::<Bytes>().is_none() {
+            drop(scanner.held.replace(Some(MemoryView::new(py, string)?.upcast())));
+        }
         Ok(scanner)
     }
 
@@ -717,6 +720,8 @@ krait_object::native! {
     pub struct Scanner {
         pattern: Slot<Pattern>, string: Slot, start: Field<usize>, pos: Field<usize>, end: Field<usize>,
         advance: Field<bool>, done: Field<bool>,
+        /// Keeps the memory of a subject that could change its size.
+        held: Slot,
     }
 }
 pytype! {
@@ -769,7 +774,7 @@ fn compile(py: Attached<'_>, _: &Object, args: [Arg<'_>; 6]) -> PyResult<Ref<Pat
     };
     let mut words = Vec::with_capacity(code.len());
     for word in code.to_vec(py) {
-        let value = word.as_object().downcast::<Int>().and_then(Int::to_u64);
+        let value = word.as_object().index(py)?.to_u64();
         match value.map(u32::try_from) {
             Some(Ok(word)) => words.push(word),
             _ => return Err(raise!(py, OverflowError, "regular expression code size limit exceeded")),

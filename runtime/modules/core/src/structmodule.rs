@@ -1,7 +1,7 @@
 //! `_struct`: values from and to packed bytes.
 use krait_object::args::{Args, Signature};
 use krait_object::layout::{Field, PyObject};
-use krait_object::native::{Arg, Fixed, add_type, alloc, part, required};
+use krait_object::native::{Arg, Fixed, Trace, add_type, alloc, part, required};
 use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::{
     Attached, Bytes, Complex, Int, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type,
@@ -517,9 +517,14 @@ impl UnpackIter {
     }
 }
 
+/// The layouts of a `Struct`, which `__init__` sets and may set again.
+#[derive(Default)]
+pub struct Current(Mutex<Option<Arc<Layouts>>>);
+impl Trace for Current {}
+
 krait_object::native! {
     /// `Struct`.
-    pub struct Struct { layouts: Fixed<Arc<Layouts>>, format: Slot<Str>, weaklist: Field<*mut PyObject> }
+    pub struct Struct { layouts: Fixed<Current>, format: Slot<Str>, weaklist: Field<*mut PyObject> }
 }
 pytype! {
     static STRUCT: "_struct.Struct" for Struct {
@@ -528,8 +533,8 @@ pytype! {
         slots: {
             tp_dealloc = Struct::dealloc,
             tp_traverse = Struct::traverse,
-            tp_repr = |py: Attached<'_>, this: &Struct| -> PyResult<String> { Ok(format!("{}({})", this.as_object().ty().short_name(), part(py, &this.format)?.as_object().repr(py)?.to_string_lossy())) },
-            tp_new = |py: Attached<'_>, ty: &Type, _: Args<'_>| alloc::<Struct>(py, ty),
+            tp_repr = |py: Attached<'_>, this: &Struct| -> PyResult<String> { this.get(py)?; Ok(format!("{}({})", this.as_object().ty().short_name(), part(py, &this.format)?.as_object().repr(py)?.to_string_lossy())) },
+            tp_new = Struct::construct,
             tp_init = Struct::init,
             raw tp_weaklistoffset = offset_of!(Struct, weaklist) as isize,
         },
@@ -539,11 +544,11 @@ pytype! {
             o "unpack" => |py: Attached<'_>, this: &Struct, buffer: &Object| this.get(py).and_then(|layouts| layouts.unpack_all(py, buffer)), "($self, buffer, /)", "Return a tuple of the values in a buffer.";
             sig "unpack_from" => |py: Attached<'_>, this: &Struct, [buffer, offset]: [Arg<'_>; 2]| this.get(py).and_then(|layouts| layouts.unpack_from(py, required(py, buffer)?, offset)), "($self, /, buffer, offset=0)", "Return a tuple of the values in a buffer from an offset on.";
             o "iter_unpack" => |py: Attached<'_>, this: &Struct, buffer: &Object| this.get(py).and_then(|layouts| layouts.iter_unpack(py, buffer)), "($self, buffer, /)", "Return an iterator over the tuples in a buffer.";
-            noargs "__sizeof__" => |_: Attached<'_>, this: &Struct| size_of::<Struct>() + this.layouts.get().map_or(0, |layouts| layouts.items.len() * size_of::<Item>()), "($self, /)", "Size in memory, in bytes.";
+            noargs "__sizeof__" => |py: Attached<'_>, this: &Struct| this.get(py).map(|layouts| size_of::<Struct>() + layouts.items.len() * size_of::<Item>()), "($self, /)", "Size in memory, in bytes.";
         },
         getset: {
-            "format" => |_: Attached<'_>, this: &Struct| this.format.get(), "struct format string";
-            "size" => |py: Attached<'_>, this: &Struct| this.get(py).map(|layouts| layouts.size), "struct size in bytes";
+            "format" => |py: Attached<'_>, this: &Struct| this.get(py).map(|_| this.format.get()), "struct format string";
+            "size" => |_: Attached<'_>, this: &Struct| this.current().map_or(-1, |layouts| layouts.size as isize), "struct size in bytes";
         },
     }
 }
@@ -555,14 +560,25 @@ impl Struct {
         let format = required(py, format)?;
         let layouts = layouts_of(py, "Struct", format)?;
         let text = Str::from_latin1(py, &format_bytes(py, "Struct", format)?)?;
-        if this.layouts.get().is_none() {
-            this.layouts.init(layouts);
-            drop(this.format.replace(Some(text)));
+        if let Some(current) = this.layouts.get() {
+            *current.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
         }
+        drop(this.format.replace(Some(text)));
         Ok(())
     }
-    fn get(&self, py: Attached<'_>) -> PyResult<&Arc<Layouts>> {
-        self.layouts.get().ok_or_else(|| raise!(py, RuntimeError, "Struct object is not initialized"))
+
+    fn construct(py: Attached<'_>, ty: &Type, _: Args<'_>) -> PyResult<Ref<Struct>> {
+        let this = alloc::<Struct>(py, ty)?;
+        this.layouts.init(Current::default());
+        Ok(this)
+    }
+
+    fn current(&self) -> Option<Arc<Layouts>> {
+        self.layouts.get()?.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn get(&self, py: Attached<'_>) -> PyResult<Arc<Layouts>> {
+        self.current().ok_or_else(|| raise!(py, RuntimeError, "Struct object is not initialized"))
     }
 }
 

@@ -21,7 +21,8 @@ pub struct ODict {
     /// No entry before this position has a value while `hint_table` is the dict's table.
     hint: Field<usize>,
     hint_table: Field<usize>,
-    _reserved: Field<usize>,
+    /// How many keys there were after the last change that this type made.
+    known: Field<usize>,
     /// Counts changes of the set and order of keys.
     state: Field<usize>,
     _reserved2: [Field<usize>; 2],
@@ -86,6 +87,20 @@ impl ODict {
 
     fn changed(&self) {
         self.state.set(self.state.get().wrapping_add(1));
+        self.known.set(self.dict().len());
+    }
+
+    /// Raises `KeyError` when a method of `dict` itself took keys away.
+    fn check_known(&self, py: Attached<'_>) -> PyResult<()> {
+        if self.dict().len() < self.known.get() { Err(key_error(py, crate::none().as_object())) } else { Ok(()) }
+    }
+
+    /// Raises `RuntimeError` when the keys changed since `state` was read.
+    fn check_state(&self, py: Attached<'_>, state: usize) -> PyResult<()> {
+        if self.state.get() == state {
+            return Ok(());
+        }
+        Err(raise!(py, RuntimeError, "OrderedDict mutated during iteration"))
     }
 
     fn construct(py: Attached<'_>, ty: &Type, _args: Args<'_>) -> PyResult<Ref<ODict>> {
@@ -205,6 +220,7 @@ impl ODict {
         let Some(_guard) = super::container::ReprGuard::enter(py, this.as_object())? else {
             return Str::new(py, "...");
         };
+        this.check_known(py)?;
         let plain = if this.is_exact() {
             this.dict().copy(py)?
         } else {
@@ -226,13 +242,17 @@ impl ODict {
             return Ok(crate::not_implemented());
         };
         let mut equal = this.dict().equals(py, dict)?;
-        if equal && other.downcast::<ODict>().is_some() {
+        if equal && let Some(other) = other.downcast::<ODict>() {
+            let states = (this.state.get(), other.state.get());
             let (left, right) = (this.dict().items_snapshot(py), dict.items_snapshot(py));
+            equal = left.len() == right.len();
             for ((left, _), (right, _)) in left.iter().zip(&right) {
-                if !left.as_object().eq(py, right)? {
-                    equal = false;
+                if !equal {
                     break;
                 }
+                equal = left.as_object().eq(py, right)?;
+                this.check_state(py, states.0)?;
+                other.check_state(py, states.1)?;
             }
         }
         Ok(Bool::of(equal == (op == CompareOp::Eq)).as_object().to_ref())
@@ -299,30 +319,14 @@ impl ODict {
 
     fn pop(py: Attached<'_>, this: &ODict, args: [Option<&Object>; 2]) -> PyResult<Ref<Object>> {
         let [Some(key), default] = args else { return Err(py.bad_internal_call()) };
-        let found = if this.is_exact() {
-            let found = this.dict().remove(py, key)?;
-            if found.is_some() {
-                this.changed();
-            }
-            found
-        } else if this.as_object().contains(py, key)? {
-            let value = this.as_object().get_item(py, key)?;
-            this.as_object().del_item(py, key)?;
-            Some(value)
-        } else {
-            None
-        };
+        let found = this.dict().remove(py, key)?;
         match (found, default) {
-            (Some(value), _) => Ok(value),
-            (None, Some(default)) => Ok(default.to_ref()),
-            (None, None) if this.is_exact() => Err(key_error(py, key)),
-            (None, None) => {
-                // A subtype may know what to do about a missing key.
-                match this.as_object().lookup_special(py, id!(py, __missing__))? {
-                    Some(missing) => missing.as_object().call_pos(py, &[key]),
-                    None => Err(key_error(py, key)),
-                }
+            (Some(value), _) => {
+                this.changed();
+                Ok(value)
             }
+            (None, Some(default)) => Ok(default.to_ref()),
+            (None, None) => Err(key_error(py, key)),
         }
     }
 
@@ -352,22 +356,27 @@ impl ODict {
     }
 
     fn py_clear(py: Attached<'_>, this: &ODict) {
-        this.changed();
         this.dict().clear(py);
+        this.changed();
     }
 
     fn copy(py: Attached<'_>, this: &ODict) -> PyResult<Ref<Object>> {
+        this.check_known(py)?;
+        let state = this.state.get();
         let new =
             if this.is_exact() { ODict::new(py)?.upcast() } else { this.as_object().ty().as_object().call0(py)? };
         if this.is_exact() {
             for (key, value) in this.dict().items_snapshot(py) {
                 new.as_object().set_item(py, &key, &value)?;
+                this.check_state(py, state)?;
             }
         } else {
             let keys = this.as_object().mapping_keys(py)?;
             for key in keys.to_vec(py) {
                 let value = this.as_object().get_item(py, &key)?;
+                this.check_state(py, state)?;
                 new.as_object().set_item(py, &key, &value)?;
+                this.check_state(py, state)?;
             }
         }
         Ok(new)
@@ -503,6 +512,9 @@ impl ODictIter {
         if this.size.get() != dict.dict().len() {
             this.done.set(1);
             return Err(raise!(py, RuntimeError, "OrderedDict changed size during iteration"));
+        }
+        if KINDS[this.kind.get() as usize % 3] != DictIterKind::Keys {
+            dict.check_known(py)?;
         }
         let mut pos = this.pos.get();
         let pair = {

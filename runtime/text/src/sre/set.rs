@@ -176,7 +176,9 @@ impl Set {
         match self.fold {
             Fold::Locale => {
                 let (low, up) = (locale.lower(cp), locale.upper(cp));
-                self.plain(low, locale) || (up != low && self.plain(up, locale))
+                let hits = (self.plain(low, locale), self.plain(up, locale));
+                // A negated set excludes the character in either case.
+                if matches!(self.items.first(), Some(Item::Negate)) { hits.0 && hits.1 } else { hits.0 || hits.1 }
             }
             fold => self.plain(fold.lower(cp, locale), locale),
         }

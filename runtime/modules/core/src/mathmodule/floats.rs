@@ -131,7 +131,7 @@ fn logarithm(py: Attached<'_>, x: &Object, f: extern "C" fn(f64) -> f64) -> PyRe
         return Ok(f(top) + shift as f64 * f(2.0));
     }
     let x = x.as_f64(py)?;
-    if x <= 0.0 { Err(not_positive()) } else { Ok(f(x)) }
+    if x <= 0.0 { Err(raise!(py, ValueError, "expected a positive input, got {}", shown(x))) } else { Ok(f(x)) }
 }
 
 extern "C" fn natural(x: f64) -> f64 {

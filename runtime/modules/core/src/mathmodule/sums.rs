@@ -3,7 +3,7 @@ use krait_object::args::Args;
 use krait_object::layout::PyMethodDef;
 use krait_object::native::{Arg, required};
 use krait_object::protocols::number::BinaryOp;
-use krait_object::{Attached, Float, Int, IntoObject, Layout, Object, PyResult, Ref, Tuple, functions, raise};
+use krait_object::{Attached, Bool, Float, Int, IntoObject, Layout, Object, PyResult, Ref, Tuple, functions, raise};
 
 /// An exact sum of floats, as parts that do not overlap (Shewchuk 1997).
 #[derive(Default)]
@@ -141,49 +141,68 @@ fn prod(py: Attached<'_>, _: &Object, [iterable, start]: [Arg<'_>; 2]) -> PyResu
     Ok(result)
 }
 
+/// Both factors as doubles when one is a `float` and the other a `float`, an `int` or a `bool` that converts.
+fn float_factors(py: Attached<'_>, a: &Object, b: &Object) -> Option<(f64, f64)> {
+    let number = |x: &Object| -> Option<(f64, bool)> {
+        if let Some(x) = x.downcast_exact::<Float>() {
+            return Some((x.value(), true));
+        }
+        let plain = x.downcast_exact::<Int>().is_some() || x.downcast::<Bool>().is_some();
+        match x.downcast::<Int>().filter(|_| plain)?.to_f64(py) {
+            Ok(value) => Some((value, false)),
+            Err(raised) => {
+                raised.clear(py);
+                None
+            }
+        }
+    };
+    let ((x, float_x), (y, float_y)) = (number(a)?, number(b)?);
+    (float_x || float_y).then_some((x, y))
+}
+
+/// Sums products of ints first, then products with floats exactly, and the rest as operators do, in that order and
+/// never back.
 fn sumprod(py: Attached<'_>, _: &Object, [p, q]: [Arg<'_>; 2]) -> PyResult<Ref<Object>> {
     let (p, q) = (required(py, p)?.iter(py)?, required(py, q)?.iter(py)?);
-    let mut total: Option<Ref<Object>> = None;
-    let (mut exact, mut special, mut floats) = (Exact::default(), 0.0, false);
-    let add = |total: Option<Ref<Object>>, term: Ref<Object>| match total {
-        None => Ok(term),
-        Some(total) => total.binary_op(py, &term, BinaryOp::Add),
-    };
+    let mut total: Ref<Object> = 0.into_object(py)?;
+    let (mut ints, mut int_total) = (true, 0i64);
+    let (mut floats, mut any_float, mut exact) = (true, false, Exact::default());
     loop {
-        let (a, b) = match (p.iter_next(py)?, q.iter_next(py)?) {
-            (Some(a), Some(b)) => (a, b),
-            (None, None) => break,
+        let pair = match (p.iter_next(py)?, q.iter_next(py)?) {
+            (Some(a), Some(b)) => Some((a, b)),
+            (None, None) => None,
             _ => return Err(raise!(py, ValueError, "Inputs are not the same length")),
         };
-        let number = |x: &Object| match x.downcast_exact::<Float>() {
-            Some(x) => Some((x.value(), true)),
-            None => x
-                .downcast_exact::<Int>()
-                .and_then(|x| x.to_i64())
-                .filter(|x| x.unsigned_abs() < 1 << 53)
-                .map(|x| (x as f64, false)),
-        };
-        if let (Some((x, float_x)), Some((y, float_y))) = (number(&a), number(&b))
-            && (float_x || float_y)
-        {
-            floats = true;
-            let product = x * y;
-            if product.is_finite() {
+        if ints {
+            let small = |x: &Object| x.downcast_exact::<Int>().and_then(Int::to_i64);
+            let sum = pair.as_ref().and_then(|(a, b)| small(a)?.checked_mul(small(b)?)?.checked_add(int_total));
+            if let Some(sum) = sum {
+                int_total = sum;
+                continue;
+            }
+            ints = false;
+            if int_total != 0 {
+                total = total.binary_op(py, &*int_total.into_object(py)?, BinaryOp::Add)?;
+            }
+        }
+        if floats {
+            let factors = pair.as_ref().and_then(|(a, b)| float_factors(py, a, b));
+            if let Some((x, y)) = factors.filter(|(x, y)| (x * y).is_finite()) {
+                let product = x * y;
+                any_float = true;
                 exact.add(product);
                 exact.add(x.mul_add(y, -product));
-            } else {
-                special += product;
+                continue;
             }
-            continue;
+            floats = false;
+            if any_float {
+                total = total.binary_op(py, &*exact.total().into_object(py)?, BinaryOp::Add)?;
+            }
         }
+        let Some((a, b)) = pair else { return Ok(total) };
         let term = a.binary_op(py, &b, BinaryOp::Multiply)?;
-        total = Some(add(total, term)?);
+        total = total.binary_op(py, &term, BinaryOp::Add)?;
     }
-    if floats {
-        let sum = if special == 0.0 && !f64::is_nan(special) { exact.total() } else { special };
-        total = Some(add(total, sum.into_object(py)?)?);
-    }
-    total.map_or_else(|| 0.into_object(py), Ok)
 }
 
 pub fn table() -> &'static [PyMethodDef] {

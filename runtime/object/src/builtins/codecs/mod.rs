@@ -87,6 +87,7 @@ pub fn decode_error(py: Attached<'_>, encoding: &str, data: &[u8], start: usize,
 
 /// `text.encode(encoding, errors)`; UTF-8 and strict by default.
 pub fn encode(py: Attached<'_>, text: &Str, encoding: Option<&str>, errors: Option<&str>) -> PyResult<Ref<Bytes>> {
+    check_names(py, encoding, errors)?;
     let encoding = encoding.unwrap_or("utf-8");
     if let Some(native) = Native::parse(encoding) {
         return encode_native(py, text, native, errors).map_err(|raised| noted(py, raised, native, encoding, "encode"));
@@ -134,8 +135,23 @@ pub fn encode_method(
     Ok(encode(py, text, encoding, errors)?.upcast())
 }
 
+/// In development mode, a codec and an error handler must exist even if there is nothing to do for them.
+fn check_names(py: Attached<'_>, encoding: Option<&str>, errors: Option<&str>) -> PyResult<()> {
+    if !py.state().codecs.checks_names.load(std::sync::atomic::Ordering::Relaxed) {
+        return Ok(());
+    }
+    if let Some(encoding) = encoding.filter(|encoding| Native::parse(encoding).is_none()) {
+        registry::lookup(py, encoding)?;
+    }
+    if let Some(errors) = errors {
+        registry::lookup_error(py, errors)?;
+    }
+    Ok(())
+}
+
 /// Decodes bytes.
 pub fn decode(py: Attached<'_>, data: &[u8], encoding: Option<&str>, errors: Option<&str>) -> PyResult<Ref<Str>> {
+    check_names(py, encoding, errors)?;
     if data.is_empty() {
         return Ok(Str::empty());
     }
@@ -179,6 +195,7 @@ pub fn decode_method(
     encoding: Option<&str>,
     errors: Option<&str>,
 ) -> PyResult<Ref<Object>> {
+    check_names(py, encoding, errors)?;
     let encoding = encoding.unwrap_or("utf-8");
     let data = stable_bytes(py, object)?;
     if data.is_empty() {

@@ -10,12 +10,20 @@ pub struct Registry {
     errors: Slot<Dict>,
     /// The `encodings` package was imported.
     loaded: AtomicBool,
+    /// Whether names of codecs and error handlers are checked even where they are not used (`-X dev`).
+    pub checks_names: AtomicBool,
 }
 
 impl Registry {
     #[allow(clippy::new_without_default)]
     pub const fn new() -> Self {
-        Registry { search: Slot::NULL, cache: Slot::NULL, errors: Slot::NULL, loaded: AtomicBool::new(false) }
+        Registry {
+            search: Slot::NULL,
+            cache: Slot::NULL,
+            errors: Slot::NULL,
+            loaded: AtomicBool::new(false),
+            checks_names: AtomicBool::new(false),
+        }
     }
 
     /// Drops everything, when the interpreter ends.

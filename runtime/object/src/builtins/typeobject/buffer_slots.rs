@@ -131,7 +131,7 @@ pub unsafe extern "C" fn wrap_buffer(this: *mut PyObject, args: *mut PyObject, w
     // SAFETY: by the contract.
     unsafe {
         let (py, this, args) = (Attached::from_tls(), arg::<Object>(this), arg::<Tuple>(args));
-        let made = check_positional(py, "", args.len(), 1, 1)
+        let made = check_positional(py, "__buffer__", args.len(), 1, 1)
             .and_then(|()| args.as_slice()[0].as_isize(py))
             .and_then(|flags| match c_int::try_from(flags) {
                 Ok(flags) => Ok(flags),

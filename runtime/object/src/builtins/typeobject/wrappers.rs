@@ -13,35 +13,42 @@ use std::ptr;
 
 /// The arguments, when there are between `min` and `N` of them; missing ones are `None`.
 fn unpack<'a, const N: usize>(py: Attached<'_>, args: *mut PyObject, min: usize) -> PyResult<[Option<&'a Object>; N]> {
-    unpack_worded::<N, false>(py, args, min)
+    unpack_named(py, "", args, min)
 }
 
-fn unpack_worded<'a, const N: usize, const EXACT: bool>(
+/// As [`unpack`], naming the method in errors.
+fn unpack_named<'a, const N: usize>(
     py: Attached<'_>,
+    name: &str,
     args: *mut PyObject,
     min: usize,
 ) -> PyResult<[Option<&'a Object>; N]> {
     // SAFETY: [slot-contract]: wrappers are called with a tuple.
     let args = unsafe { &*args.cast::<Tuple>() };
     let mut found = [None; N];
-    check_positional(py, "", args.len(), min, N).map_err(|raised| reword::<EXACT>(py, raised, args.len(), min, N))?;
+    check_positional(py, name, args.len(), min, N).map_err(|raised| reword(py, raised, name, args.len(), min))?;
     for (place, arg) in found.iter_mut().zip(args.as_slice()) {
         *place = Some(*arg);
     }
     Ok(found)
 }
 
-fn reword<const EXACT: bool>(py: Attached<'_>, raised: Raised, given: usize, min: usize, max: usize) -> Raised {
-    // Of the wrappers with an optional argument only `__get__` counts as functions do.
-    if min != max && !EXACT {
+fn reword(py: Attached<'_>, raised: Raised, name: &str, given: usize, min: usize) -> Raised {
+    if !name.is_empty() {
         return raised;
     }
     raised.clear(py);
-    if min != max {
-        return raise!(py, TypeError, "expected {min} or {max} arguments, got {given}");
-    }
     let plural = if min == 1 { "" } else { "s" };
     raise!(py, TypeError, "expected {min} argument{plural}, got {given}")
+}
+
+fn power_args<'a>(py: Attached<'_>, args: *mut PyObject) -> PyResult<[Option<&'a Object>; 2]> {
+    // SAFETY: [slot-contract]: wrappers are called with a tuple.
+    let given = unsafe { &*args.cast::<Tuple>() }.len();
+    if !matches!(given, 1 | 2) {
+        return Err(raise!(py, TypeError, "expected 1 or 2 arguments, got {given}"));
+    }
+    unpack(py, args, 1)
 }
 
 fn one<'a>(py: Attached<'_>, args: *mut PyObject) -> PyResult<&'a Object> {
@@ -118,12 +125,12 @@ wrappers! {
     fn wrap_binaryfunc_l(py, this, args, f: binaryfunc) { Ok(f(this, one(py, args)?.as_ptr())) }
     fn wrap_binaryfunc_r(py, this, args, f: binaryfunc) { Ok(f(one(py, args)?.as_ptr(), this)) }
     fn wrap_ternaryfunc(py, this, args, f: ternaryfunc) {
-        let [other, third] = unpack_worded::<2, true>(py, args, 1)?;
+        let [other, third] = power_args(py, args)?;
         let other = other.unwrap_or(crate::none_borrowed());
         Ok(f(this, other.as_ptr(), third.unwrap_or(crate::none_borrowed()).as_ptr()))
     }
     fn wrap_ternaryfunc_r(py, this, args, f: ternaryfunc) {
-        let [other, third] = unpack_worded::<2, true>(py, args, 1)?;
+        let [other, third] = power_args(py, args)?;
         let other = other.unwrap_or(crate::none_borrowed());
         Ok(f(other.as_ptr(), this, third.unwrap_or(crate::none_borrowed()).as_ptr()))
     }
@@ -148,7 +155,7 @@ wrappers! {
     fn wrap_indexargfunc(py, this, args, f: ssizeargfunc) { Ok(f(this, one(py, args)?.as_isize(py)?)) }
     fn wrap_sq_item(py, this, args, f: ssizeargfunc) { Ok(f(this, sequence_index(py, this, one(py, args)?)?)) }
     fn wrap_sq_setitem(py, this, args, f: ssizeobjargproc) {
-        let [index, value] = unpack::<2>(py, args, 2)?;
+        let [index, value] = unpack_named(py, "__setitem__", args, 2)?;
         let (Some(index), Some(value)) = (index, value) else { return Err(py.bad_internal_call()) };
         none_or_error(f(this, sequence_index(py, this, index)?, value.as_ptr()))
     }
@@ -161,7 +168,7 @@ wrappers! {
         Ok(typedef::ret_object(py, answer != 0))
     }
     fn wrap_objobjargproc(py, this, args, f: objobjargproc) {
-        let [key, value] = unpack::<2>(py, args, 2)?;
+        let [key, value] = unpack_named(py, "__setitem__", args, 2)?;
         let (Some(key), Some(value)) = (key, value) else { return Err(py.bad_internal_call()) };
         none_or_error(f(this, key.as_ptr(), value.as_ptr()))
     }
@@ -169,7 +176,7 @@ wrappers! {
         none_or_error(f(this, one(py, args)?.as_ptr(), ptr::null_mut()))
     }
     fn wrap_setattr(py, this, args, f: setattrofunc) {
-        let [name, value] = unpack::<2>(py, args, 2)?;
+        let [name, value] = unpack_named(py, "__setattr__", args, 2)?;
         let (Some(name), Some(value)) = (name, value) else { return Err(py.bad_internal_call()) };
         guard_setattr(py, Object::from_ptr(this), f, "__setattr__")?;
         none_or_error(f(this, name.as_ptr(), value.as_ptr()))
@@ -188,7 +195,7 @@ wrappers! {
         Ok(item)
     }
     fn wrap_descr_get(py, this, args, f: descrgetfunc) {
-        let [instance, owner] = unpack::<2>(py, args, 1)?;
+        let [instance, owner] = unpack_named(py, "__get__", args, 1)?;
         let instance = instance.filter(|object| !object.is_none());
         let owner = owner.filter(|object| !object.is_none());
         if instance.is_none() && owner.is_none() {
@@ -198,7 +205,7 @@ wrappers! {
         Ok(f(this, raw(instance), raw(owner)))
     }
     fn wrap_descr_set(py, this, args, f: descrsetfunc) {
-        let [instance, value] = unpack::<2>(py, args, 2)?;
+        let [instance, value] = unpack_named(py, "__set__", args, 2)?;
         let (Some(instance), Some(value)) = (instance, value) else { return Err(py.bad_internal_call()) };
         none_or_error(f(this, instance.as_ptr(), value.as_ptr()))
     }
