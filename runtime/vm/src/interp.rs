@@ -379,6 +379,8 @@ pub unsafe fn repair_child(py: Attached<'_>) {
     py.tstate().native_thread_id.set(native_thread_id());
     RUNTIME.main_thread.store(thread_ident(), Ordering::Relaxed);
     crate::signals::after_fork(breaker);
+    // The parent's event loop does not run here.
+    drop((py.ext().running_task.take(), py.ext().running_loop.take()));
 }
 
 /// The interpreter of an attached thread.

@@ -4,7 +4,9 @@ use crate::interp::{self, Interpreter, RUNTIME, current};
 use crate::{bltinmodule, import, signals, sysmodule};
 use krait_object::args::Args;
 use krait_object::hooks::{self, Hooks};
-use krait_object::{Attached, Dict, Int, Layout, Module, Object, PyResult, Ref, Str, gc, id, mode, none, raise, state};
+use krait_object::{
+    Attached, Dict, Int, Layout, Module, Object, PyResult, Ref, Str, WeakRef, gc, id, mode, none, raise, state,
+};
 use std::sync::Once;
 use std::sync::atomic::Ordering;
 
@@ -363,16 +365,20 @@ fn clear_modules(py: Attached<'_>) {
         }
     }
     modules.clear(py);
-    let mut kept = Vec::new();
+    let (mut last, mut others) = (Vec::new(), Vec::new());
     for (name, module) in entries {
-        let last = (*name).downcast::<Str>().is_some_and(|name| name.eq_str("sys") || name.eq_str("builtins"));
-        if last || (*module).downcast::<Module>().is_none() {
-            continue;
+        if (*name).downcast::<Str>().is_some_and(|name| name.eq_str("sys") || name.eq_str("builtins")) {
+            last.push(module);
+        } else if (*module).downcast::<Module>().is_some() {
+            match WeakRef::new(py, &module, None) {
+                Ok(weak) => others.push(weak),
+                Err(raised) => raised.clear(py),
+            }
         }
-        kept.push(module);
     }
+    // Most modules go now, and finalizers of what they hold still find their globals.
     gc::collect(py, gc::Generation::Full);
-    for module in kept {
+    for module in others.iter().rev().filter_map(|weak| weak.get()) {
         if let Some(module) = (*module).downcast::<Module>() {
             clear_module_dict(py, module.dict());
         }

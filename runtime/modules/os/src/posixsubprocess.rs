@@ -229,7 +229,13 @@ fn groups_arg(py: Attached<'_>, groups: Opt<'_>) -> PyResult<Option<Vec<u32>>> {
         if (*group).downcast::<Int>().is_none() {
             return Err(raise!(py, TypeError, "groups must be integers"));
         }
-        numbers.push(id_arg(py, &group, "gid")?);
+        match id_arg(py, &group, "gid") {
+            Err(raised) if raised.matches(py, krait_object::exc::OverflowError()) => {
+                raised.clear(py);
+                return Err(raise!(py, ValueError, "invalid group id"));
+            }
+            number => numbers.push(number?),
+        }
     }
     Ok(Some(numbers))
 }
@@ -333,6 +339,9 @@ unsafe fn restore_handlers() {
 }
 
 fn with_preexec(py: Attached<'_>, plan: &Plan, preexec: &Object) -> PyResult<c_int> {
+    if krait_vm::interp::current(py).finalizing.load(std::sync::atomic::Ordering::Acquire) {
+        return Err(raise!(py, PythonFinalizationError, "preexec_fn not supported at interpreter shutdown"));
+    }
     let pid = crate::fork::fork(py, || {
         // SAFETY: the protocol is kept by the caller.
         unsafe { libc::fork() }

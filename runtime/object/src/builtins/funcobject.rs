@@ -156,6 +156,21 @@ impl Function {
             raw.func_module.set(module.map_or(std::ptr::null_mut(), Ref::into_raw));
             raw.vectorcall.set(Some(vectorcall));
             raw.func_version.set(code.raw().co_version.get());
+            for field in [
+                &raw.func_globals,
+                &raw.func_builtins,
+                &raw.func_name,
+                &raw.func_qualname,
+                &raw.func_code,
+                &raw.func_doc,
+                &raw.func_module,
+            ] {
+                let value = field.get();
+                if !value.is_null() {
+                    // SAFETY: the field owns it. Other threads may read it as soon as they see the function.
+                    unsafe { crate::mode::publish(value) };
+                }
+            }
         })?;
         // Inner functions are often short-lived and hold variables, so they are freed promptly.
         if code.raw().co_flags.get() as u32 & krait_bytecode::flags::CO_NESTED == 0 {

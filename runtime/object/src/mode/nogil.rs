@@ -249,13 +249,37 @@ pub unsafe fn publish(object: *mut PyObject) {
 /// [attached] and [quiescent]; the field owns a published reference.
 #[inline]
 pub unsafe fn load_ref(field: &Field<*mut PyObject>) -> *mut PyObject {
-    loop {
+    for _ in 0..1000 {
         // SAFETY: by the contract.
         if let Some(object) = unsafe { try_load_ref(field) } {
             return object;
         }
         std::hint::spin_loop();
     }
+    // SAFETY: by the contract.
+    unsafe { load_unpublished(field) }
+}
+
+/// [`load_ref`] of a field whose object its owner never published: the world stands still for the new reference.
+///
+/// # Safety
+/// As [`load_ref`].
+#[cold]
+unsafe fn load_unpublished(field: &Field<*mut PyObject>) -> *mut PyObject {
+    // SAFETY: [attached].
+    let py = unsafe { Attached::from_tls() };
+    let mut object = std::ptr::null_mut();
+    (crate::hooks::hooks().stop_the_world)(py, &mut || {
+        object = field.load(Acquire);
+        if !object.is_null() {
+            // SAFETY: [stopped-world]: the field owns its object, and nobody takes it away now.
+            unsafe {
+                incref(object);
+                publish(object);
+            }
+        }
+    });
+    object
 }
 
 /// One try of [`load_ref`]. `None` when the field changed meanwhile, or holds a reference of another thread's that was

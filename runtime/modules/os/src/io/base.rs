@@ -175,10 +175,13 @@ impl IOBase {
             {
                 raised.clear(py);
             }
-            if this.call_method(py, id!(py, close), &[]).is_err() {
+            if let Err(raised) = this.call_method(py, id!(py, close), &[]) {
+                let error = raised.take(py);
                 let shown = this.repr(py).map(|shown| shown.to_string_lossy().into_owned()).unwrap_or_default();
                 let message = format!("Exception ignored while finalizing file {shown}");
-                (krait_object::hooks::hooks().unraisable)(py, Some(&message), Some(this));
+                drop(py.take_raised());
+                let _raised = py.restore(error);
+                (krait_object::hooks::hooks().unraisable)(py, Some(&message), None);
             }
         }
         if let Some(pending) = pending {

@@ -427,7 +427,7 @@ impl StringIO {
                 state.ty().name()
             ));
         }
-        if Self::get_closed(py, this)? {
+        if this.ok.get() && Self::get_closed(py, this)? {
             return Err(super::base::closed_error(py));
         }
         if !items[0].is_none() && items[0].downcast::<Str>().is_none() {
@@ -437,11 +437,8 @@ impl StringIO {
         Self::init(py, this, Args::positional(&items[1..1]))?;
         let none = krait_object::none();
         Self::init(py, this, Args::positional(&[&none, items[1]]))?;
-        let Some(value) = items[0].downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "first item of state must be a string"));
-        };
         // The value is as `getvalue` gave it: its line ends were translated already.
-        let value = points(value);
+        let value = items[0].downcast::<Str>().map(points).unwrap_or_default();
         if items[2].downcast::<Int>().is_none() {
             return Err(raise!(py, TypeError, "third item of state must be an integer, got {}", items[2].ty().name()));
         }

@@ -816,8 +816,12 @@ impl TextIOWrapper {
             true => Some(line_end(py, newline.map(|newline| newline.to_utf8(py)).transpose()?)?),
             false => None,
         };
-        let line_buffering = given(line_buffering).map_or(Ok(this.line_buffering.get()), |flag| flag.is_true(py))?;
-        let write_through = given(write_through).map_or(Ok(this.write_through.get()), |flag| flag.is_true(py))?;
+        let flag = |flag: Option<&Object>, present: bool| match given(flag) {
+            None => Ok(present),
+            Some(flag) => crate::util::int_arg(py, flag).map(|flag| flag != 0),
+        };
+        let line_buffering = flag(line_buffering, this.line_buffering.get())?;
+        let write_through = flag(write_through, this.write_through.get())?;
         this.as_object().call_method(py, id!(py, flush), &[])?;
         if let Some(newline) = newline {
             this.with(py, |st| st.newline = newline);
@@ -885,7 +889,8 @@ impl TextIOWrapper {
     fn set_chunk_size(py: Attached<'_>, this: &Self, value: Option<&Object>) -> PyResult<()> {
         this.buffer(py)?;
         let Some(value) = value else {
-            return Err(raise!(py, AttributeError, "cannot delete attribute"));
+            let class = this.as_object().ty().tp_name();
+            return Err(raise!(py, AttributeError, "attribute '_CHUNK_SIZE' of '{class}' objects cannot be deleted"));
         };
         let Some(size) = value.index(py)?.to_i64() else {
             return Err(raise!(py, ValueError, "cannot fit 'int' into an index-sized integer"));
