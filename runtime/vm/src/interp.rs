@@ -604,13 +604,14 @@ pub fn serve_breaker(py: Attached<'_>) -> PyResult<()> {
         events.clear(PLEASE_STOP);
         safe_point(py);
     }
+    // Before objects are merged, which may run callbacks that would swallow what a signal's handler raises.
+    if events.is_set(SIGNALS_PENDING) {
+        crate::signals::run_handlers(py)?;
+    }
     if events.is_set(EXPLICIT_MERGE) {
         events.clear(EXPLICIT_MERGE);
         mode::merge_own(py);
         py.ext().qsbr.flush();
-    }
-    if events.is_set(SIGNALS_PENDING) {
-        crate::signals::run_handlers(py)?;
     }
     if events.is_set(CALLS_TO_DO) {
         run_pending_calls(py)?;

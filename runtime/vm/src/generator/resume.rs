@@ -342,7 +342,7 @@ pub fn send_any(py: Attached<'_>, receiver: &Object, value: &Object) -> PyResult
         };
     }
     let sent = match ty.as_type().tp_iternext.get() {
-        Some(next) if value.is_none() => {
+        Some(next) if value.is_none() && receiver.is_iterator() => {
             // SAFETY: [slot-contract].
             match unsafe { Ref::<Object>::from_raw_opt(next(receiver.as_ptr())) } {
                 Some(item) => Ok(item),
