@@ -249,7 +249,7 @@ fn check_single(source: &Source, module: &ruff::ModModule, parsed: &Parsed<ruff:
         let mut loc = krait_bytecode::Location { end_column: loc.column + 1, ..loc };
         let rest = &source.line(loc.line)[loc.column as usize..];
         if let Some(comment) = rest.trim_end().find('#') {
-            loc.end_column = loc.column + rest.trim_end().len() as i32;
+            loc.end_column = loc.column + rest.trim_end().len() as i32 + 1;
             loc.column += comment as i32;
         }
         return Err(RawError::syntax(loc, "multiple statements found while compiling a single statement"));

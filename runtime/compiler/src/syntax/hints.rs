@@ -209,6 +209,33 @@ impl Reporter<'_> {
                     return Some(self.at(whole, "cannot use starred expression here"));
                 }
             }
+            T::For if self.open_bracket(index).is_some_and(|open| open.0 == T::Lpar) => {
+                let first = (0..index).rev().find(|at| matches!(self.kind(*at), T::Lpar | T::Comma))? + 1;
+                if self.kind(first) == T::Name && self.kind(first + 1) == T::Equal {
+                    let whole = TextRange::new(self.range(first).start(), self.range(index - 1).end());
+                    let msg = "invalid syntax. Maybe you meant '==' or ':=' instead of '='?";
+                    return Some(self.at(whole, msg));
+                }
+            }
+            T::Equal
+                if matches!(before, T::String | T::Int | T::Float | T::Complex)
+                    && self.open_bracket(index).is_some_and(|open| open.0 == T::Lbrace) =>
+            {
+                let msg = "cannot assign to literal here. Maybe you meant '==' instead of '='?";
+                return Some(self.at(self.range(index - 1), msg));
+            }
+            T::Unknown if self.in_interpolation(index) && matches!(before, T::Name | T::Rpar | T::Rsqb | T::Int) => {
+                let kind = match self.tokens[..index]
+                    .iter()
+                    .rev()
+                    .find(|t| matches!(t.0, T::FStringStart | T::TStringStart))
+                {
+                    Some((T::TStringStart, _)) => "t",
+                    _ => "f",
+                };
+                let msg = format!("{kind}-string: expecting '=', or '!', or ':', or '}}'");
+                return Some(self.at(range, msg));
+            }
             T::For if matches!(self.open_bracket(index).map(|open| open.0), Some(T::Lsqb | T::Lbrace)) => {
                 let open = self.open_bracket(index)?;
                 let first = self.index_of(open.1.start())? + 1;
@@ -276,7 +303,18 @@ impl Reporter<'_> {
         if let Some(error) = self.string_hint(index) {
             return Some(error);
         }
-        None
+        self.misspelt_clause(index)
+    }
+
+    /// `elso:` after the block of an `if` or a loop: the word is what is wrong.
+    fn misspelt_clause(&self, index: usize) -> Option<Box<RawError>> {
+        let start = self.line_start(index);
+        let range = self.range(start);
+        let end = (index..self.tokens.len()).find(|at| matches!(self.kind(*at), T::Newline | T::EndOfFile))?;
+        let block = self.kind(end + 1) == T::Indent && self.kind(end - 1) == T::Colon;
+        let after_block = start > 0 && self.kind(start - 1) == T::Dedent;
+        (self.kind(start) == T::Name && block && after_block && self.text(range).starts_with("el"))
+            .then(|| self.at(range, "invalid syntax"))
     }
 
     fn index_of(&self, start: TextSize) -> Option<usize> {

@@ -364,6 +364,11 @@ impl<'a> Reporter<'a> {
                 let index = self.token_at(range.start()).unwrap_or(0);
                 let star = self.tokens[..=index.min(self.tokens.len() - 1)].iter().rev();
                 let star = star.into_iter().find(|t| t.0 == TokenKind::Star);
+                let lambda = star.and_then(|star| {
+                    let at = self.tokens.iter().position(|t| t == star)?;
+                    (self.tokens.get(at.checked_sub(1)?)?.0 == TokenKind::Lambda).then(|| self.tokens[at + 1])
+                });
+                let star = lambda.as_ref().or(star);
                 self.at(star.map_or(range, |t| t.1), "named arguments must follow bare *")
             }
             ParseErrorType::ParamAfterVarKeywordParam => self.at(range, "arguments cannot follow var-keyword argument"),
@@ -398,7 +403,7 @@ impl<'a> Reporter<'a> {
             }
             ParseErrorType::EmptyImportNames if range.is_empty() || self.text(range).trim().is_empty() => {
                 let start = self.source.location(range.start().to_u32(), range.start().to_u32());
-                let loc = Location { end_column: start.column + 1, ..start };
+                let loc = start;
                 RawError::syntax(loc, "Expected one or more names after 'import'")
             }
             ParseErrorType::ExpectedRealNumber => self.at(range, "real number required in complex literal"),
@@ -796,7 +801,7 @@ impl<'a> Reporter<'a> {
             },
             LexicalErrorType::OtherError(msg) if msg.contains("decimal integer") => {
                 let zeros = self.text(range).trim_end_matches(|c: char| c != '0').len().max(1);
-                let leading = self.text(range).bytes().take_while(|b| *b == b'0').count().min(zeros);
+                let leading = self.text(range).bytes().take_while(|b| matches!(b, b'0' | b'_')).count().min(zeros);
                 let end = range.start() + TextSize::new(leading as u32);
                 let msg = "leading zeros in decimal integer literals are not permitted; \
                            use an 0o prefix for octal integers";
@@ -1063,7 +1068,8 @@ impl<'a> Reporter<'a> {
                 RawError::syntax(loc, "cannot mix bytes and nonbytes literals")
             }
             m if m.starts_with("Cannot have both 'except'") => {
-                let index = self.token_at(range.start()).unwrap_or(0);
+                let word = |t: &(TokenKind, TextRange)| t.0 == TokenKind::Except && t.1.end() > range.start();
+                let Some(index) = self.tokens.iter().position(word) else { return self.invalid(range) };
                 let word = self.tokens[index].1;
                 let star = self.tokens.get(index + 1).filter(|t| t.0 == TokenKind::Star);
                 let whole = TextRange::new(range.start(), star.map_or(word.end(), |t| t.1.end()));
