@@ -47,6 +47,8 @@ pub struct CompileError {
     pub end_offset: Option<i32>,
     /// The source line.
     pub text: Option<Wtf8>,
+    /// What was warned of before the error was found.
+    pub warnings: Vec<Warning>,
 }
 
 impl CompileError {
@@ -60,6 +62,7 @@ impl CompileError {
             end_lineno: None,
             end_offset: None,
             text: None,
+            warnings: Vec::new(),
         }
     }
 

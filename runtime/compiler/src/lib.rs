@@ -118,7 +118,11 @@ pub fn compile(source: &str, filename: &str, mode: Mode, flags: Flags) -> Result
     }
     let source = Source::of(source, mode);
     let mut warnings = Vec::new();
-    let (tree, _) = parse::parse(&source, mode, flags, &mut warnings).map_err(|error| source.public(*error))?;
+    let (tree, _) = match parse::parse(&source, mode, flags, &mut warnings) {
+        Ok(parsed) => parsed,
+        Err(error) => return Err(CompileError { warnings, ..source.public(*error) }),
+    };
+    finally_check::tree(&tree, &mut warnings);
     // Errors after parsing are those of a tree: the text is not known to them.
     match compile_tree(&tree, filename, flags, &mut warnings) {
         Ok(code) => Ok(Compiled { code, warnings }),
@@ -158,7 +162,7 @@ pub fn parse_text(source: &str, mode: Mode, flags: Flags) -> Result<Tree, Compil
     let mut warnings = Vec::new();
     match parse::parse(&source, mode, flags, &mut warnings) {
         Ok((tree, comments)) => Ok(Tree { tree, comments, warnings }),
-        Err(error) => Err(source.public(*error)),
+        Err(error) => Err(CompileError { warnings, ..source.public(*error) }),
     }
 }
 

@@ -42,7 +42,11 @@ pub(crate) fn parse(
             return Err(incomplete(source, flags, None, error.clone()));
         }
         if let Some((at, error)) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
-            return Err(incomplete(source, flags, Some(at), error));
+            let error = incomplete(source, flags, Some(at), error);
+            if error.kind != crate::ErrorKind::IncompleteInput {
+                escape_warnings(source, &parsed, at, warnings);
+            }
+            return Err(error);
         }
         for (loc, msg) in crate::syntax::number_warnings(source, &parsed) {
             warnings.push(Warning { kind: crate::WarningKind::Syntax, msg, loc });
@@ -62,10 +66,37 @@ pub(crate) fn parse(
             }
             ruff::Mod::Expression(expression) => lower.expression(expression),
         };
-        let tree = tree?;
-        crate::finally_check::tree(&tree, warnings);
-        Ok((tree, comments))
+        Ok((tree?, comments))
     })
+}
+
+/// Warnings of the string literals that were read before an error.
+fn escape_warnings(source: &Source, parsed: &Parsed<ruff::Mod>, limit: usize, warnings: &mut Vec<Warning>) {
+    use crate::literal::{Form, decode_bytes, decode_str};
+    let mut lower = Lower::new(source, warnings, 0);
+    for token in parsed.tokens().iter().filter(|t| t.kind() == TokenKind::String && t.end().to_usize() <= limit) {
+        let text = &source.text[token.range()];
+        if !text.contains('\\') {
+            continue;
+        }
+        let Some(quote) = text.find(['\'', '"']) else { continue };
+        let prefix = text[..quote].to_ascii_lowercase();
+        let width =
+            if text[quote..].len() >= 6 && text[quote..].starts_with(&text[quote..=quote].repeat(3)) { 3 } else { 1 };
+        let (start, end) = (quote + width, text.len().saturating_sub(width));
+        if prefix.contains('r') || start > end {
+            continue;
+        }
+        let mut notes = Vec::new();
+        let decoded = if prefix.contains('b') {
+            decode_bytes(&text[start..end], false, &mut notes).is_ok()
+        } else {
+            decode_str(&text[start..end], false, Form::Str, &mut notes).is_ok()
+        };
+        if decoded {
+            lower.notes(notes, token.start().to_u32() + start as u32);
+        }
+    }
 }
 
 /// `(types) -> type`. The two halves are parsed each for itself, with blanks in the other's place.
@@ -168,14 +199,20 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
     }
     let text = &source.text;
     let last_line = text.rfind('\n').map_or(0, |newline| newline + 1);
-    let tokenizer = ["unterminated ", "unexpected EOF"].iter().any(|start| error.msg.starts_with(start))
-        || error.msg.contains("-string: expecting");
+    let unfinished = error.msg.starts_with("unterminated ") || error.msg.contains("-string: expecting");
+    let tokenizer = error.msg.starts_with("unexpected EOF")
+        || error.msg.starts_with("unterminated triple-quoted")
+        || (unfinished && !text.ends_with('\n'));
     let parser = at.is_some_and(|at| at >= last_line)
+        && !unfinished
         && !error.msg.starts_with("unindent")
         && !error.msg.starts_with("unexpected character after")
         && !error.msg.starts_with("closing parenthesis")
         && !error.msg.starts_with("unmatched");
-    if !tokenizer && !parser {
+    // A block or a clause that is missing at the end of the text.
+    let clause = error.loc.is_some_and(|loc| loc.end_column == -2 && loc.line >= source.last_line())
+        && error.msg.starts_with("expected ");
+    if !tokenizer && !parser && !clause {
         return error;
     }
     let (line, column) = source.position(text.len() as u32);
@@ -188,7 +225,8 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
 fn barry(source: &Source, parsed: &Parsed<ruff::Mod>, flags: Flags) -> Res<Option<String>> {
     let asked = |s: &ruff::Stmt| match s {
         ruff::Stmt::ImportFrom(s) => {
-            s.module.as_ref().is_some_and(|m| m.id.as_str() == "__future__")
+            s.level == 0
+                && s.module.as_ref().is_some_and(|m| m.id.as_str() == "__future__")
                 && s.names.iter().any(|a| a.name.id.as_str() == "barry_as_FLUFL")
         }
         _ => false,

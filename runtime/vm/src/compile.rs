@@ -97,7 +97,10 @@ fn finish(
             issue_warnings(py, &compiled.warnings, filename)?;
             code_object(py, &compiled.code)
         }
-        Err(error) => Err(raise_compile_error(py, &error, filename)),
+        Err(error) => {
+            issue_warnings(py, &error.warnings, filename)?;
+            Err(raise_compile_error(py, &error, filename))
+        }
     }
 }
 
@@ -250,7 +253,13 @@ fn parse_object(
             None => krait_compiler::parse_bytes(&bytes, &name, mode, resolved),
         },
     };
-    let tree = parsed.map_err(|error| raise_compile_error(py, &error, filename))?;
+    let tree = match parsed {
+        Ok(tree) => tree,
+        Err(error) => {
+            issue_warnings(py, &error.warnings, filename)?;
+            return Err(raise_compile_error(py, &error, filename));
+        }
+    };
     let optimized = options.cf_flags & flags::PYCF_OPTIMIZED_AST == flags::PYCF_OPTIMIZED_AST;
     crate::ast::nodes(py, tree, optimized.then_some(resolved.optimize), filename)
 }

@@ -35,7 +35,7 @@ pub(super) struct FrameBlock<'a> {
 
 impl<'a> Codegen<'a> {
     pub(super) fn push_block(&mut self, kind: FrameBlockKind<'a>, start: Option<Label>, exit: Option<Label>) -> Res {
-        if self.unit_ref().frame_blocks.len() >= 20 && !matches!(kind, FrameBlockKind::PopValue) {
+        if self.unit_ref().frame_blocks.len() >= 21 && !matches!(kind, FrameBlockKind::PopValue) {
             let loc = Location::new(self.unit_ref().firstlineno, self.unit_ref().firstlineno, 0, 0);
             return self.error(loc, "too many statically nested blocks");
         }

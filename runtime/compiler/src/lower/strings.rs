@@ -18,7 +18,7 @@ enum Piece {
 
 impl Lower<'_> {
     /// Reports what was noticed in a literal whose text starts at `start`.
-    fn notes(&mut self, notes: Vec<Note>, start: u32) {
+    pub(crate) fn notes(&mut self, notes: Vec<Note>, start: u32) {
         for note in notes {
             let (at, len, msg) = match note {
                 Note::InvalidEscape(at, c) => (

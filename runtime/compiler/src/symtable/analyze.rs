@@ -226,6 +226,7 @@ fn inline_comprehension(
                 }
                 // What the comprehension uses of the names around it is used there now.
                 if symbol.flags & def::BOUND == 0
+                    && !in_class
                     && let Some(outer) = table.blocks[id].symbols.get_mut(&name)
                 {
                     outer.flags |= symbol.flags & def::USE;

@@ -45,7 +45,8 @@ fn found_at(error: &ParseError) -> TextSize {
 
 /// What the reference says of the first error of a tree.
 pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Option<(usize, Box<RawError>)> {
-    let error = parsed.errors().iter().min_by_key(|e| found_at(e))?;
+    let lexical = |e: &ParseError| matches!(e.error, ParseErrorType::Lexical(_));
+    let error = parsed.errors().iter().min_by_key(|e| (found_at(e), !lexical(e)))?;
     let mut collect = Collect(Vec::new());
     // Trees of long texts may be too deep to walk without a guard.
     if !deep {
@@ -583,7 +584,12 @@ impl<'a> Reporter<'a> {
         {
             return self.bad_number(before, self.tokens[index].1);
         }
-        if let Some(start) = self.line_start_token(index) {
+        let inline = |at: &usize| {
+            matches!(self.text(self.tokens[*at].1), "print" | "exec")
+                && *at > 0
+                && self.tokens[*at - 1].0 == TokenKind::Colon
+        };
+        if let Some(start) = index.checked_sub(1).filter(inline).or_else(|| self.line_start_token(index)) {
             let word = self.text(self.tokens[start].1);
             let last = self.statement_end(index);
             if index == start + 1 && matches!(word, "print" | "exec") {
