@@ -129,3 +129,16 @@ fn warnings_are_collected() {
     assert_eq!(done.warnings.len(), 2);
     assert!(done.warnings[0].msg.starts_with("\"\\d\" is an invalid escape sequence."));
 }
+
+#[test]
+fn unfinished_input_is_told_from_mistakes() {
+    let flags = Flags { allow_incomplete_input: true, dont_imply_dedent: true, ..Flags::default() };
+    let kind = |source: &str| compile(source, "<test>", Mode::Single, flags).expect_err("does not compile").kind;
+    for source in ["a = (\n", "if 1:\n", "try:\n  pass\n", "'''a\n", "@a\n", "def f():\n  x = (\n", "def f():\n  pass"]
+    {
+        assert_eq!(kind(source), ErrorKind::IncompleteInput, "{source:?}");
+    }
+    for source in ["a = 'a\n", "(a b\n", "x = $\n", "a = 1\nb = 2\n"] {
+        assert_eq!(kind(source), ErrorKind::Syntax, "{source:?}");
+    }
+}
