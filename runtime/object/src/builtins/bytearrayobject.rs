@@ -36,7 +36,7 @@ pytype! {
             tp_iter = ByteArrayIter::new,
             tp_init = ByteArray::init,
             tp_new = |py: Attached<'_>, ty: &Type, _: Args<'_>| ty.alloc(py, 0),
-            nb_remainder = crate::builtins::percent::bytes_remainder,
+            nb_remainder = crate::builtins::percent::bytearray_remainder,
             length = |_, this: &ByteArray| Ok(this.len()),
             sq_concat = ByteArray::concat,
             sq_inplace_concat = ByteArray::inplace_concat,

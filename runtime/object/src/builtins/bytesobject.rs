@@ -315,7 +315,7 @@ impl Bytes {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         let exact = ptr::eq(ty, Bytes::type_object());
         let content = match methods::source::<Bytes>(py, args, true)? {
-            Source::Bytes(bytes) if exact && ptr::eq(bytes.as_object().ty(), ty) => return Ok(bytes.upcast()),
+            Source::Bytes(bytes) if exact => return Ok(bytes.upcast()),
             Source::Bytes(bytes) => bytes.as_slice().to_vec(),
             Source::Zeros(len) => return Self::build(py, ty, len, |_| {}),
             Source::Content(content) => content,

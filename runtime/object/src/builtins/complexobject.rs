@@ -279,8 +279,14 @@ impl Complex {
         }
         let part = |object: Option<&Object>, name: &str| -> PyResult<Option<Operand>> {
             let Some(object) = object else { return Ok(None) };
-            if let Some(value) = Self::from_special(py, object)? {
-                let message = format!("complex() argument '{name}' must be a real number, not {}", object.ty().name());
+            let special = match object.downcast::<Complex>() {
+                Some(complex) => Some(complex.value()),
+                None if name == "real" => Self::from_special(py, object)?,
+                None => None,
+            };
+            if let Some(value) = special {
+                let message =
+                    format!("complex() argument '{name}' must be a real number, not {}", object.ty().full_name());
                 (crate::hooks::hooks().warn)(py, crate::exc::DeprecationWarning(), &message, 1)?;
                 return Ok(Some(Operand::Complex(value.0, value.1)));
             }
@@ -289,7 +295,7 @@ impl Complex {
                     py,
                     TypeError,
                     "complex() argument '{name}' must be a real number, not {}",
-                    object.ty().name()
+                    object.ty().full_name()
                 ));
             }
             Ok(Some(Operand::Real(object.as_f64(py)?)))

@@ -104,6 +104,20 @@ pub(crate) fn floor_divmod(a: f64, b: f64) -> (f64, f64) {
     (quotient, rest)
 }
 
+/// The bytes of an object that lends contiguous memory.
+pub(crate) fn simple_buffer(py: Attached<'_>, object: &Object) -> PyResult<Option<Vec<u8>>> {
+    if !Buffer::is_exporter(object) {
+        return Ok(None);
+    }
+    match Buffer::contiguous(py, object) {
+        Ok(buffer) => Ok(Some(buffer.to_vec())),
+        Err(raised) => {
+            raised.clear(py);
+            Ok(None)
+        }
+    }
+}
+
 impl Float {
     /// # Errors
     /// `MemoryError`.
@@ -159,8 +173,8 @@ impl Float {
             float::parse(bytes.as_slice())
         } else if let Some(bytes) = x.downcast::<ByteArray>() {
             float::parse(&bytes.to_vec(py))
-        } else if Buffer::is_exporter(x) {
-            float::parse(&Buffer::contiguous(py, x)?.to_vec())
+        } else if let Some(bytes) = simple_buffer(py, x)? {
+            float::parse(&bytes)
         } else {
             return Err(raise!(
                 py,

@@ -342,6 +342,11 @@ pub fn bytes_remainder(py: Attached<'_>, left: &Object, right: &Object) -> PyRes
     if let Some(bytes) = left.downcast::<Bytes>() {
         return Bytes::new(py, &format_bytes(py, bytes.as_slice(), right)?).into_object(py);
     }
+    Ok(crate::object::not_implemented())
+}
+
+/// `format % operand` of a bytearray.
+pub fn bytearray_remainder(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
     if let Some(array) = left.downcast::<ByteArray>() {
         let _pin = crate::bytearrayobject::Pin::new(py, array);
         return ByteArray::new(py, &format_bytes(py, &array.to_vec(py), right)?).into_object(py);

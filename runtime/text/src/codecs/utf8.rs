@@ -70,6 +70,8 @@ pub fn utf8_decode(input: &[u8], at: &mut usize, out: &mut impl Sink, last: bool
                 *at += len;
             }
             Err((_, _, true)) if !last => return Ok(()),
+            // The first two bytes of an encoded surrogate, which the handler `surrogatepass` wants whole.
+            Err(_) if !last && matches!(rest, [0xED, 0xA0..=0xBF]) => return Ok(()),
             Err((len, reason, _)) => return Err(Problem::new(*at, *at + len, reason)),
         }
     }

@@ -81,8 +81,12 @@ pub fn count<S: ByteString>(py: Attached<'_>, this: &S, args: Args<'_>) -> PyRes
 pub fn contains<S: ByteString>(py: Attached<'_>, this: &S, value: &Object) -> PyResult<bool> {
     let _pin = this.pin(py, Some(value));
     if value.has_index() && !Buffer::is_exporter(value) {
-        let byte = byte_value(py, value, "byte must be in range(0, 256)")?;
-        return Ok(this.with(py, |text| stringlib::find_unit(text, byte).is_some()));
+        match byte_value(py, value, "byte must be in range(0, 256)") {
+            Ok(byte) => return Ok(this.with(py, |text| stringlib::find_unit(text, byte).is_some())),
+            // What is no number after all is asked for its bytes, and refused as such.
+            Err(raised) if raised.matches(py, crate::exc::TypeError()) => raised.clear(py),
+            Err(raised) => return Err(raised),
+        }
     }
     let needle = BytesArg::new(py, value)?;
     Ok(this.with(py, |text| stringlib::find(text, needle.as_slice()).is_some()))

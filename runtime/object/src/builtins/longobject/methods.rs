@@ -4,7 +4,6 @@ use crate::StrData;
 use crate::args::Args;
 use crate::builtins::numfmt;
 use crate::handle::{Attached, Layout, Ref};
-use crate::protocols::buffer::Buffer;
 use crate::{ByteArray, Bytes, Object, PyResult, Str, Tuple, Type, pytype, raise};
 use krait_text::intarith;
 
@@ -98,6 +97,7 @@ impl Int {
 
     /// Reads a `str`, `bytes` or `bytearray`; `None` for other objects.
     pub(crate) fn from_text(py: Attached<'_>, x: &Object, base: u32) -> PyResult<Option<Ref<Int>>> {
+        let mut shown = x.to_ref();
         let parsed = if let Some(text) = x.downcast::<Str>() {
             let ascii = match text.data() {
                 StrData::Ascii(text) => std::borrow::Cow::Borrowed(text),
@@ -111,17 +111,23 @@ impl Int {
             let bytes = match (x.downcast::<Bytes>(), x.downcast::<ByteArray>()) {
                 (Some(bytes), _) => bytes.as_slice().to_vec(),
                 (_, Some(bytes)) => bytes.to_vec(py),
-                _ if base == 10 && Buffer::is_exporter(x) => Buffer::contiguous(py, x)?.to_vec(),
-                _ => return Ok(None),
+                _ => match crate::floatobject::simple_buffer(py, x)?.filter(|_| base == 10) {
+                    Some(bytes) => bytes,
+                    None => return Ok(None),
+                },
             };
-            match std::str::from_utf8(&bytes) {
+            let parsed = match std::str::from_utf8(&bytes) {
                 Ok(text) if text.is_ascii() => Self::parse(py, text, base)?,
                 _ => None,
+            };
+            if parsed.is_none() && x.downcast::<Bytes>().is_none() {
+                shown = Bytes::new(py, &bytes)?.upcast();
             }
+            parsed
         };
         match parsed {
             Some(value) => Ok(Some(value)),
-            None => Err(raise!(py, ValueError, "invalid literal for int() with base {base}: {}", x.repr(py)?)),
+            None => Err(raise!(py, ValueError, "invalid literal for int() with base {base}: {}", shown.repr(py)?)),
         }
     }
 

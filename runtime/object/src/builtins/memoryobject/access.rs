@@ -4,7 +4,7 @@ use crate::builtins::textargs::index_arg;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Py_buffer, PyBUF_FULL_RO};
 use crate::protocols::buffer::{self, Buffer};
-use crate::{IntoObject, List, Object, PyResult, Raised, Slice, Tuple, raise};
+use crate::{Int, IntoObject, List, Object, PyResult, Raised, Slice, Tuple, raise};
 
 #[cold]
 fn out_of_bounds(py: Attached<'_>, dimension: usize) -> Raised {
@@ -126,9 +126,17 @@ fn sliced(py: Attached<'_>, this: &MemoryView, slice: &Slice) -> PyResult<Ref<Me
     // SAFETY: the description of a view is complete.
     let (mut shape, mut strides, suboffsets) =
         unsafe { (buffer::shape_of(view), buffer::strides_of(view), buffer::suboffsets_of(view)) };
-    let (start, _, step, count) = slice.indices(py, shape[0] as usize)?;
-    this.check_released(py)?;
+    // Held from here on: the indices may release this view.
     let Some(managed) = this.managed() else { return Err(py.bad_internal_call()) };
+    let harmless = |part: &Object| part.is_none() || part.downcast_exact::<Int>().is_some();
+    let hold = if harmless(slice.start()) && harmless(slice.stop()) && harmless(slice.step()) {
+        this.to_ref()
+    } else {
+        MemoryView::build(py, managed, *view, &shape, &strides, suboffsets.as_deref())?
+    };
+    let (start, _, step, count) = slice.indices(py, shape[0] as usize)?;
+    let view = hold.view();
+    let Some(managed) = hold.managed() else { return Err(py.bad_internal_call()) };
     let buf = view.buf.cast::<u8>().wrapping_offset(strides[0].wrapping_mul(start));
     shape[0] = count as isize;
     strides[0] = strides[0].wrapping_mul(step);
