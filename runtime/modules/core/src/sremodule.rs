@@ -800,12 +800,14 @@ fn template(py: Attached<'_>, _: &Object, [pattern, parts]: [Arg<'_>; 2]) -> PyR
         return Err(raise!(py, TypeError, "invalid template"));
     };
     let mut pieces = Vec::new();
-    for part in parts.to_vec(py) {
+    for (at, part) in parts.to_vec(py).into_iter().enumerate() {
         match part.as_object().downcast::<Int>() {
             Some(group) => match group.to_u64() {
                 Some(group) if group as usize <= pattern.groups() => pieces.push(Piece::Group(group as usize)),
                 _ => return Err(raise!(py, TypeError, "invalid template")),
             },
+            // Texts and groups take turns.
+            None if at % 2 == 1 => return Err(raise!(py, TypeError, "an integer is required")),
             None if part.sequence_len(py)? == 0 => {}
             None => pieces.push(Piece::Literal(part)),
         }

@@ -460,6 +460,12 @@ impl Layouts {
         self.unpack(py, &bytes[start..start + size])
     }
 
+    /// The size in memory as the reference counts it: five words, and four for each code and one more.
+    fn reported_size(&self) -> usize {
+        let counts = |item: &&Item| item.code != b'x' && (item.count > 0 || matches!(item.code, b's' | b'p'));
+        size_of::<PyObject>() + 40 + (self.items.iter().filter(counts).count() + 1) * 32
+    }
+
     fn iter_unpack(self: &Arc<Self>, py: Attached<'_>, buffer: &Object) -> PyResult<Ref<UnpackIter>> {
         if self.size == 0 {
             return Err(fail(py, "cannot iteratively unpack with a struct of length 0"));
@@ -544,7 +550,7 @@ pytype! {
             o "unpack" => |py: Attached<'_>, this: &Struct, buffer: &Object| this.get(py).and_then(|layouts| layouts.unpack_all(py, buffer)), "($self, buffer, /)", "Return a tuple of the values in a buffer.";
             sig "unpack_from" => |py: Attached<'_>, this: &Struct, [buffer, offset]: [Arg<'_>; 2]| this.get(py).and_then(|layouts| layouts.unpack_from(py, required(py, buffer)?, offset)), "($self, /, buffer, offset=0)", "Return a tuple of the values in a buffer from an offset on.";
             o "iter_unpack" => |py: Attached<'_>, this: &Struct, buffer: &Object| this.get(py).and_then(|layouts| layouts.iter_unpack(py, buffer)), "($self, buffer, /)", "Return an iterator over the tuples in a buffer.";
-            noargs "__sizeof__" => |py: Attached<'_>, this: &Struct| this.get(py).map(|layouts| size_of::<Struct>() + layouts.items.len() * size_of::<Item>()), "($self, /)", "Size in memory, in bytes.";
+            noargs "__sizeof__" => |py: Attached<'_>, this: &Struct| this.get(py).map(|layouts| layouts.reported_size()), "($self, /)", "Size in memory, in bytes.";
         },
         getset: {
             "format" => |py: Attached<'_>, this: &Struct| this.get(py).map(|_| this.format.get()), "struct format string";
