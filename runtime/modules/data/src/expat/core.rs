@@ -151,6 +151,18 @@ impl<'a, 'py> Run<'a, 'py> {
         }
     }
 
+    /// Works behind some text of the present token, as far as positions are concerned.
+    pub fn behind<R>(&mut self, text: &[u8], work: impl FnOnce(&mut Self) -> R) -> R {
+        if self.nested != 0 {
+            return work(self);
+        }
+        let saved = (self.core.line, self.core.column, self.core.byte);
+        Self::advance(&mut self.core, text);
+        let result = work(self);
+        (self.core.line, self.core.column, self.core.byte) = saved;
+        result
+    }
+
     pub fn str(&self, text: &str) -> PyResult<Ref<Object>> {
         Ok(Str::new(self.py, text)?.upcast())
     }
@@ -574,18 +586,25 @@ impl<'a, 'py> Run<'a, 'py> {
             self.default(b"<![CDATA[")?;
         }
         let text = normalize_lines(lossy(body));
+        let mut before = b"<![CDATA[".to_vec();
         for line in text.split_inclusive('\n') {
             let (line, newline) = match line.strip_suffix('\n') {
                 Some(line) => (line, true),
                 None => (line, false),
             };
             if !line.is_empty() {
-                self.characters(line)?;
+                self.behind(&before, |run| run.characters(line))?;
+                before.extend_from_slice(line.as_bytes());
             }
             if newline {
-                self.characters("\n")?;
+                self.behind(&before, |run| run.characters("\n"))?;
+                before.push(b'\n');
             }
         }
+        self.behind(&before, Self::end_cdata)
+    }
+
+    fn end_cdata(&mut self) -> Step<()> {
         if self.has(Handler::EndCdata) {
             self.call(Handler::EndCdata, &[])?;
             return Ok(());
@@ -658,7 +677,7 @@ impl<'a, 'py> Run<'a, 'py> {
     fn skipped(&mut self, name: &str, token: &[u8]) -> Step<()> {
         if self.has(Handler::SkippedEntity) {
             let name = self.name(name)?;
-            self.call(Handler::SkippedEntity, &[&name, &*false.into_object(self.py)?])?;
+            self.call(Handler::SkippedEntity, &[&name, &*0.into_object(self.py)?])?;
             return Ok(());
         }
         self.default(token)
@@ -766,6 +785,7 @@ impl<'a, 'py> Run<'a, 'py> {
             match token[at] {
                 b'>' if at + 1 == token.len() => return Ok((name, attributes, false)),
                 b'/' if at + 2 == token.len() => return Ok((name, attributes, true)),
+                b'/' => return Err(invalid(at + 1)),
                 byte if space > 0 && starts_name(byte) => {}
                 _ => return Err(invalid(at)),
             }
@@ -874,7 +894,7 @@ impl<'a, 'py> Run<'a, 'py> {
             self.default(token)?;
         }
         if empty {
-            self.close(token)?;
+            self.behind(token, |run| run.close(token))?;
         }
         Ok(())
     }

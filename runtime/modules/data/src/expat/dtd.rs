@@ -80,7 +80,8 @@ pub fn doctype(run: &mut Run<'_, '_>, token: &[u8]) -> Step<()> {
     if run.has(Handler::StartDoctype) {
         let (name, system, public) = (run.name(name)?, run.optional(system)?, run.optional(public.as_deref())?);
         let has_subset = i32::from(subset.is_some()).into_object(run.py)?;
-        run.call(Handler::StartDoctype, &[&name, &system, &public, &has_subset])?;
+        let head = token.len() - 1 - cursor.text.len();
+        run.behind(&token[..head], |run| run.call(Handler::StartDoctype, &[&name, &system, &public, &has_subset]))?;
     } else {
         run.default(token)?;
     }
@@ -102,7 +103,7 @@ pub fn doctype(run: &mut Run<'_, '_>, token: &[u8]) -> Step<()> {
         run.external_reference(None, Some(system), public.as_deref(), b"")?;
     }
     if run.has(Handler::EndDoctype) {
-        run.call(Handler::EndDoctype, &[])?;
+        run.behind(&token[..token.len() - 1], |run| run.call(Handler::EndDoctype, &[]))?;
     }
     Ok(())
 }
@@ -156,6 +157,11 @@ fn parameter(run: &mut Run<'_, '_>, name: &str) -> Step<()> {
     };
     if entity.open {
         return Err(Stop::Xml(RECURSIVE_ENTITY, 0));
+    }
+    if !run.this.parses_parameters(run.core.standalone) {
+        // What it would declare stays unknown.
+        run.core.has_external_subset = true;
+        return Ok(());
     }
     let Some(value) = entity.value else {
         run.core.has_external_subset = true;
@@ -370,7 +376,7 @@ fn attlist(run: &mut Run<'_, '_>, mut cursor: Cursor<'_>) -> Step<()> {
             let py = run.py;
             let (owner, shown, kind) = (run.name(owner)?, run.name(name)?, run.name(&kind)?);
             let value = run.optional(default.as_deref())?;
-            let required = required.into_object(py)?;
+            let required = i32::from(required).into_object(py)?;
             run.call(Handler::AttlistDecl, &[&owner, &shown, &kind, &value, &required])?;
         }
         let known = run.core.attributes.entry(owner.to_owned()).or_default();
