@@ -34,6 +34,12 @@ pub struct Unit {
 
 /// Executions before the first attempt.
 const WARMUP: u16 = 6;
+/// Executions before the next attempt when one neither succeeds nor counts as a failure.
+const RETRY: u16 = 1024;
+/// The counter of an instruction that is not tried again.
+const SETTLED: u16 = u16::MAX;
+/// Failures after which an instruction settles in its base form.
+const MAX_MISSES: u8 = 10;
 
 /// The execution form. Its units follow it in memory.
 #[repr(C)]
@@ -166,10 +172,15 @@ impl Unit {
     }
 
     /// Counts an execution of the unspecialised form; whether it is time to specialise.
+    ///
+    /// A settled instruction writes nothing: threads that run the same code would wait for each other's cache lines.
     #[inline(always)]
     pub fn warm(&self) -> bool {
         let left = self.counter.get();
-        self.counter.set(left.wrapping_sub(1));
+        if left == SETTLED {
+            return false;
+        }
+        self.counter.set(if left == 0 { RETRY } else { left - 1 });
         left == 0
     }
 
@@ -183,11 +194,14 @@ impl Unit {
         }
     }
 
-    /// Specialising failed: tries again later, ever later.
+    /// Specialising failed: tries again later, ever later, and at last no more.
     pub fn miss(&self) {
         let misses = self.misses.get();
-        self.misses.set(misses.saturating_add(1));
-        self.counter.set(16 << misses.min(11));
+        if misses >= MAX_MISSES {
+            return self.counter.set(SETTLED);
+        }
+        self.misses.set(misses + 1);
+        self.counter.set(16 << misses);
     }
 
     /// Back to the base form.
