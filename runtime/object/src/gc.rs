@@ -554,6 +554,10 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
         if FREE_THREADED {
             // SAFETY: the world is stopped; the objects are live.
             unsafe { py.state().type_refs.remove(still.iter().map(|object| Object::from_ptr(object.as_ptr()))) };
+            for object in &still {
+                // SAFETY: the world is stopped.
+                unsafe { mode::take_over_garbage(Object::from_ptr(object.as_ptr())) };
+            }
         }
     };
     if FREE_THREADED {
@@ -569,7 +573,6 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     let save = py.state().gc.debug.load(Relaxed) & 32 != 0;
     for object in &garbage {
         result.collected += 1;
-        mode::end_deferred(object);
         if save {
             keep(py, object);
             continue;

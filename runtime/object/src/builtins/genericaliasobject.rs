@@ -437,7 +437,14 @@ fn substitute_each(
         let value = match arg.get_attr_opt(py, id!(py, __typing_subst__))? {
             Some(subst) => match parameters.as_slice().iter().position(|parameter| parameter.is(*arg)) {
                 Some(at) => subst.call_pos(py, &[&items[at]])?,
-                None => arg.to_ref(),
+                None => {
+                    let shown = arg.repr(py)?;
+                    return Err(raise!(
+                        py,
+                        TypeError,
+                        "argument {shown} with __typing_subst__ was not found in __parameters__"
+                    ));
+                }
             },
             None => substitute_inside(py, arg, parameters.as_slice(), items)?,
         };

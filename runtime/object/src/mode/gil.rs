@@ -121,7 +121,10 @@ pub(crate) unsafe fn add_shared(_object: *mut PyObject, _by: isize) {}
 pub fn set_deferred(_object: &Object) {}
 
 /// The collector found the object dead: nothing to do under the GIL.
-pub fn end_deferred(_object: &Object) {}
+///
+/// # Safety
+/// The object is unreachable.
+pub unsafe fn take_over_garbage(_object: &Object) {}
 
 /// Whether references to the object need no count: it is immortal.
 ///

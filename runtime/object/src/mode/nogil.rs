@@ -360,11 +360,24 @@ pub fn set_deferred(object: &Object) {
     brc::set_deferred(unsafe { counts(object.as_ptr()) });
 }
 
-/// The collector found the object dead: its references count again. The caller has one.
-pub fn end_deferred(object: &Object) {
-    if object.raw().head.ob_ref_shared.load(Relaxed) > brc::DEFERRED {
-        // SAFETY: the object is live.
-        brc::clear_deferred(unsafe { counts(object.as_ptr()) });
+/// Makes the counts of garbage such that whoever drops its last reference frees it: without an owner, and counted by
+/// frames again. An owner elsewhere may not look at its queue for long, and a shared count that went below zero while
+/// the object was deferred has told nobody.
+///
+/// # Safety
+/// [stopped-world]; the object is unreachable.
+pub unsafe fn take_over_garbage(object: &Object) {
+    let deferred = object.raw().head.ob_ref_shared.load(Relaxed) > brc::DEFERRED;
+    // SAFETY: the object is live; the world is stopped, so its owner does not count.
+    unsafe {
+        let counts = counts(object.as_ptr());
+        if deferred {
+            brc::clear_deferred(counts);
+        }
+        if deferred || counts.tid.load(Relaxed) != thread_id() {
+            let left = brc::explicit_merge(counts, 0);
+            debug_assert!(left > 0, "the collector holds a reference");
+        }
     }
 }
 

@@ -358,14 +358,21 @@ impl TypeVar {
         let (alias, given) = (pos[0], pos[1]);
         let params = alias.get_attr(py, id!(py, __parameters__))?;
         let len = given.sequence_len(py)?;
-        let index = params.collect(py)?.iter().position(|param| param.is(this)).unwrap_or(0);
+        let Some(index) = params.collect(py)?.iter().position(|param| param.is(this)) else {
+            return Err(raise!(py, ValueError, "sequence.index(x): x not in sequence"));
+        };
         if index < len {
             return Ok(given.to_ref());
         }
         let default = Self::default(py, this)?;
         if index > len || default.is(no_default()) {
             let alias = alias.str(py)?;
-            return Err(raise!(py, TypeError, "Too few arguments for {alias}"));
+            return Err(raise!(
+                py,
+                TypeError,
+                "Too few arguments for {alias}; actual {len}, expected at least {}",
+                index + 1
+            ));
         }
         given.sequence_concat(py, Tuple::from_vec(py, vec![default])?.as_object())
     }
@@ -386,14 +393,10 @@ impl ParamSpec {
         );
         let [name, bound, default, covariant, contravariant, infer] = SIG.bind::<6>(py, args)?;
         let name = check_name(py, "paramspec", name)?;
-        let bound = match bound.filter(|bound| !bound.is_none()) {
-            Some(bound) => checked_type(py, bound)?,
-            None => none(),
-        };
         let module = caller(py)?;
         let made = Self::make(py, name, Some(&module))?;
         made.0.set_variance(py, [covariant, contravariant, infer])?;
-        drop(made.0.bound.replace(Some(bound)));
+        drop(made.0.bound.replace(Some(bound.map_or_else(none, Layout::to_ref))));
         made.set_default(default);
         Ok(made)
     }
