@@ -1,0 +1,121 @@
+"""Garbage of one thread that another thread collects, and classes among it."""
+import collections.abc
+import gc
+import threading
+import typing
+import unittest
+
+
+def collect_elsewhere():
+    thread = threading.Thread(target=gc.collect)
+    thread.start()
+    thread.join()
+
+
+class Root:
+    pass
+
+
+class CollectedElsewhere(unittest.TestCase):
+    def setUp(self):
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+
+    def left(self):
+        return [cls.__name__ for cls in Root.__subclasses__()]
+
+    def test_plain_class(self):
+        def make():
+            class Plain(Root):
+                def method(self):
+                    return self
+
+        make()
+        collect_elsewhere()
+        self.assertEqual(self.left(), [])
+
+    def test_generic_abstract_class(self):
+        def make():
+            class Table(Root, typing.MutableMapping[str, str]):
+                pass
+
+            class Other(collections.abc.Sized, Root):
+                pass
+
+        make()
+        collect_elsewhere()
+        self.assertEqual(self.left(), [])
+
+    def test_functions_and_instances(self):
+        class Watched:
+            pass
+
+        import weakref
+
+        def make():
+            watched = Watched()
+            watched.function = lambda: watched
+            return weakref.ref(watched)
+
+        refs = [make() for _ in range(100)]
+        collect_elsewhere()
+        self.assertEqual([ref for ref in refs if ref() is not None], [])
+
+
+class Types(unittest.TestCase):
+    def test_union_of_unhashable_classes(self):
+        class Meta(type):
+            __hash__ = None
+
+        class A(metaclass=Meta):
+            pass
+
+        class B(metaclass=Meta):
+            pass
+
+        self.assertEqual((A | B | A).__args__, (A, B))
+        self.assertEqual(A | B, B | A)
+        with self.assertRaisesRegex(TypeError, "unhashable type: 'Meta'"):
+            hash(A | B)
+
+    def test_super_class_attribute(self):
+        class C:
+            def kind(self):
+                return super().__class__
+
+        self.assertIs(C().kind(), super)
+
+    def test_static_method_through_super(self):
+        class Base:
+            @staticmethod
+            def make(*args):
+                return args
+
+        class Derived(Base):
+            @classmethod
+            def through(cls):
+                return super().make(1)
+
+        self.assertEqual(Derived.through(), (1,))
+
+    def test_annotation_named_as_the_class_dict(self):
+        class C:
+            __classdict__: int
+
+        self.assertEqual(C.__annotations__, {"__classdict__": int})
+
+    def test_custom_mro_without_the_class(self):
+        class Base:
+            pass
+
+        class Meta(type):
+            def mro(cls):
+                return [Base]
+
+        with self.assertRaises(TypeError):
+            Meta("C", (), {})
+
+
+if __name__ == "__main__":
+    unittest.main()
