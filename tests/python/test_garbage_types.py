@@ -99,6 +99,21 @@ class Types(unittest.TestCase):
 
         self.assertEqual(Derived.through(), (1,))
 
+    def test_class_and_cell_in_class_body(self):
+        class Outer:
+            def method(self):
+                class Inner:
+                    outer = __class__
+
+                    def own(self):
+                        return __class__
+
+                return Inner
+
+        inner = Outer().method()
+        self.assertIs(inner.outer, Outer)
+        self.assertIs(inner().own(), inner)
+
     def test_annotation_named_as_the_class_dict(self):
         class C:
             __classdict__: int

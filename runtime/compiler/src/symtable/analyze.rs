@@ -49,9 +49,11 @@ fn block_inner(
         inner.global.extend(around.global.iter().cloned());
         newbound.extend(around.bound.iter().flatten().cloned());
     }
+    // A class keeps what its methods need of its own cells to itself, but not what its body takes from outside.
+    let mut own_free = Set::default();
     let names: Vec<(Name, u32)> = table.blocks[id].symbols.iter().map(|(n, s)| (n.clone(), s.flags)).collect();
     for (name, flags) in names {
-        let scope = name_scope(table, id, &name, flags, around, &mut local, &mut newfree, class_entry)?;
+        let scope = name_scope(table, id, &name, flags, around, &mut local, &mut own_free, class_entry)?;
         scopes.insert(name, scope);
     }
     if kind != BlockKind::Class {
@@ -85,6 +87,7 @@ fn block_inner(
     }
     update(table, id, &scopes, around.bound.as_ref(), &newfree, &inlined_cells);
     free.extend(newfree);
+    free.extend(own_free);
     Ok(())
 }
 
