@@ -240,7 +240,16 @@ fn exit_status(py: Attached<'_>, code: &Object) -> i32 {
         return number.to_i64().map_or(-1, |number| number as i32);
     }
     match code.str(py) {
-        Ok(text) => write_stderr(py, &format!("{text}\n")),
+        // The stream decides how to show what cannot be encoded.
+        Ok(text) => match sysmodule::get(py, "stderr").filter(|stderr| !stderr.is_none()) {
+            Some(stderr) if stderr.call_method(py, id!(py, write), &[text.as_object()]).is_ok() => {
+                write_stderr(py, "\n");
+            }
+            _ => {
+                drop(py.take_raised());
+                write_stderr(py, &format!("{text}\n"));
+            }
+        },
         Err(raised) => raised.clear(py),
     }
     1

@@ -281,7 +281,7 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
         _ => warnings.push("error::BytesWarning".to_owned()),
     }
     config.warn_options = warnings;
-    if let Some(encoding) = variable("PYTHONIOENCODING") {
+    if let Some(encoding) = variable("PYTHONIOENCODING").filter(|encoding| !encoding.is_empty() && encoding != ":") {
         let (encoding, errors) = encoding.split_once(':').unwrap_or((&encoding, ""));
         if !encoding.is_empty() {
             config.stdio_encoding = encoding.to_owned();

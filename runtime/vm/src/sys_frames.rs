@@ -60,10 +60,19 @@ fn current_frames(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
 /// The exception that every thread handles, by thread identifier.
 fn current_exceptions(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
     let result = Dict::new(py)?;
-    let me =
-        krait_object::exceptions::handled_exception(py).map_or_else(none, |exception| exception.as_object().to_ref());
-    let ident = py.tstate().thread_id.get().into_object(py)?;
-    result.set(py, &ident, &me)?;
+    let mut found: Vec<(u64, Option<Ref<Object>>)> = Vec::new();
+    let interpreter = current(py);
+    interpreter.stop_the_world(py, &mut || {
+        for thread in interpreter.threads() {
+            // SAFETY: listed thread states are live, and their threads are stopped.
+            let public = unsafe { &thread.as_ref().public };
+            found.push((public.thread_id.get(), crate::eval::handled_by(public)));
+        }
+    });
+    for (ident, exception) in found {
+        let exception = exception.unwrap_or_else(none);
+        result.set(py, &*ident.into_object(py)?, &exception)?;
+    }
     Ok(result)
 }
 

@@ -195,7 +195,7 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
             .map(Ref::upcast),
     )?;
     add("int_info", INT_INFO.make(py, values![py; 30, 4, krait_object::longobject::DEFAULT_MAX_STR_DIGITS, krait_object::longobject::MIN_MAX_STR_DIGITS]).map(Ref::upcast))?;
-    add("thread_info", THREAD_INFO.make(py, values![py; "pthread", "pymutex", none()]).map(Ref::upcast))?;
+    add("thread_info", THREAD_INFO.make(py, values![py; "pthread", "semaphore", thread_library()]).map(Ref::upcast))?;
     let version_info = version_info(py)?;
     add("version_info", Ok(version_info.clone()))?;
     add("implementation", implementation(py, &version_info))?;
@@ -327,7 +327,8 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         raw "addaudithook" => addaudithook, "($module, /, hook)", "Add a hook that is called for every audit event.";
         raw "audit" => audit, "($module, event, /, *args)", "audit(event, *args)\n\nPass an event to the audit hooks.";
         raw "breakpointhook" => breakpointhook, "($module, /, *args, **kwargs)", "breakpointhook(*args, **kws)\n\nWhat breakpoint() calls: the debugger that PYTHONBREAKPOINT names.";
-        noargs "_clear_type_cache" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
+        noargs "_debugmallocstats" => debug_malloc_stats, "($module, /)", "Prints how much object memory is in use to stderr.";
+        noargs "_clear_type_cache" => clear_type_cache, "($module, /)", "Does nothing: the caches need no clearing.";
         noargs "_clear_internal_caches" => nothing, "($module, /)", "Does nothing: the caches need no clearing.";
         o "_clear_type_descriptors" => clear_type_descriptors, "($module, type, /)", "Removes the descriptors of __dict__ and __weakref__ from a class.";
         o "displayhook" => displayhook, "($module, object, /)", "Prints an object to sys.stdout and keeps it as builtins._";
@@ -365,6 +366,25 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         o "unraisablehook" => unraisablehook, "($module, unraisable, /)", "Prints an exception that nobody can catch.";
         noargs "_get_cpu_count_config" => get_cpu_count_config, "($module, /)", "The CPU count given by -X cpu_count, or -1.";
     }
+}
+
+/// Name and version of the C library's threads.
+fn thread_library() -> Option<String> {
+    let mut text = [0u8; 64];
+    // SAFETY: writes at most as many bytes as the buffer has.
+    let len = unsafe { libc::confstr(libc::_CS_GNU_LIBPTHREAD_VERSION, text.as_mut_ptr().cast(), text.len()) };
+    let text = text.get(..len.checked_sub(1)?)?;
+    Some(String::from_utf8_lossy(text).into_owned())
+}
+
+fn debug_malloc_stats(py: Attached<'_>, _: &Object) {
+    eprintln!("Objects under the collector's care: {}", gc::objects(py).len());
+}
+
+fn clear_type_cache(py: Attached<'_>, _: &Object) -> PyResult<()> {
+    let text = "sys._clear_type_cache() is deprecated and scheduled for removal in a future version. \
+                Use sys._clear_internal_caches() instead.";
+    (krait_object::hooks::hooks().warn)(py, krait_object::exc::DeprecationWarning(), text, 1)
 }
 
 fn nothing(_: Attached<'_>, _: &Object) {}
@@ -566,7 +586,13 @@ fn displayhook(py: Attached<'_>, _: &Object, object: &Object) -> PyResult<()> {
 }
 
 fn excepthook(py: Attached<'_>, _: &Object, [_, value, traceback]: [Option<&Object>; 3]) -> PyResult<()> {
-    let Some(value) = value.and_then(|value| value.downcast::<BaseException>()) else { return Ok(()) };
+    let given = value;
+    let Some(value) = value.and_then(|value| value.downcast::<BaseException>()) else {
+        let given = given.map_or_else(String::new, |given| given.ty().name().into_owned());
+        let text = format!("TypeError: print_exception(): Exception expected for value, {given} found\n");
+        crate::errors::write_stderr(py, &text);
+        return Ok(());
+    };
     if let Some(traceback) = traceback.filter(|traceback| !traceback.is_none())
         && value.traceback().is_none()
     {
@@ -786,6 +812,9 @@ fn get_cpu_count_config(py: Attached<'_>, _: &Object) -> i32 {
 }
 
 fn unraisablehook(py: Attached<'_>, _: &Object, unraisable: &Object) -> PyResult<()> {
+    if !std::ptr::eq(unraisable.ty(), UNRAISABLE_ARGS.ty(py)?) {
+        return Err(raise!(py, TypeError, "sys.unraisablehook argument type must be UnraisableHookArgs"));
+    }
     let [value, message, object] =
         [id!(py, exc_value), id!(py, err_msg), id!(py, object)].map(|name| unraisable.get_attr(py, name));
     let (value, message, object) = (value?, message?, object?);

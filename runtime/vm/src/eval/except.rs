@@ -1,6 +1,6 @@
 //! Raising, catching, `with`.
 use super::{Eval, Step, Stop};
-use krait_object::layout::{_PyErr_StackItem, Py_TPFLAGS_BASE_EXC_SUBCLASS};
+use krait_object::layout::{_PyErr_StackItem, Py_TPFLAGS_BASE_EXC_SUBCLASS, PyThreadState};
 use krait_object::{Attached, BaseException, Layout, Object, PyResult, Raised, Ref, Tuple, Type, exc, id, none, raise};
 
 /// Whether an object is a class that derives from `BaseException`.
@@ -10,7 +10,12 @@ fn as_exception_class(object: &Object) -> Option<&Type> {
 
 /// The exception that the thread handles, innermost first, borrowed as a new reference.
 pub fn handled_exception(py: Attached<'_>) -> Option<Ref<Object>> {
-    let mut item = py.tstate().exc_info.get();
+    handled_by(py.tstate())
+}
+
+/// As [`handled_exception`] for a thread that stands still, or the own one.
+pub fn handled_by(thread: &PyThreadState) -> Option<Ref<Object>> {
+    let mut item = thread.exc_info.get();
     // SAFETY: the chain consists of live items of this thread and its running generators.
     while let Some(at) = unsafe { item.as_ref() } {
         let value = at.exc_value.get();

@@ -25,7 +25,7 @@ mod unwind;
 pub mod entry;
 
 pub use entry::{eval_code, function_vectorcall, run_frame};
-pub use except::handled_exception;
+pub use except::{handled_by, handled_exception};
 
 use crate::exec::{Exec, Unit};
 use crate::frame::Frame;

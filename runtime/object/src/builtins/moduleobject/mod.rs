@@ -225,7 +225,8 @@ impl Module {
         visit.slot(&this.0.md_dict)
     }
 
-    fn clear(py: Attached<'_>, this: &Module) {
+    /// The dict stays: functions may live on with it, and as part of a cycle it is cleared itself.
+    fn clear(_py: Attached<'_>, this: &Module) {
         // SAFETY: the definition outlives its modules; [slot-contract].
         unsafe {
             if let Some(def) = this.0.md_def.get().as_ref()
@@ -234,9 +235,6 @@ impl Module {
             {
                 clear(this.as_ptr());
             }
-        }
-        if !this.0.md_dict.is_null() {
-            this.dict().clear(py);
         }
     }
 
