@@ -126,9 +126,9 @@ capi! {
     }
     fn PyDict_SetDefaultRef(py, dict: &Dict, key: &Object, default: &Object, out: *mut *mut PyObject) -> bool {
         match dict.set_default(py, key, default) {
-            Ok((value, inserted)) => {
+            Ok((value, was_there)) => {
                 if !out.is_null() { put(out, Some(value)) }
-                Ok(!inserted)
+                Ok(was_there)
             }
             Err(raised) => {
                 if !out.is_null() { put::<Object>(out, None) }

@@ -70,10 +70,6 @@ capi! {
     fn PyFunction_GetClosure(py, o: &Function) -> Lent { Ok(Lent(o.raw().func_closure.get())) }
 
     fn PyFrame_GetCode(py, frame: &FrameObject) -> Ref<Code> { Ok(frame.frame().code().to_ref()) }
-    fn PyFrame_GetBack(py, frame: &FrameObject) -> Option<Ref<Object>> {
-        let back = frame.as_object().get_attr(py, krait_object::id!(py, f_back))?;
-        Ok((!back.is_none()).then_some(back))
-    }
     fn PyFrame_GetLineNumber(py, frame: &FrameObject) -> c_int { Ok(crate::pyerrors::frame_line(frame)) }
     fn PyFrame_GetGlobals(py, frame: &FrameObject) -> Ref<Object> { Ok(frame.frame().globals().to_ref()) }
     fn PyFrame_GetBuiltins(py, frame: &FrameObject) -> Ref<Object> { Ok(frame.frame().builtins().to_ref()) }

@@ -124,6 +124,18 @@ fn trace(profile: bool, function: Option<Py_tracefunc>, argument: *mut PyObject)
 }
 
 capi_raw! {
+    // greenlet passes a frame object of its own making, which is no more than its two links.
+    fn PyFrame_GetBack(frame: *mut PyFrameObject) -> *mut PyObject {
+        let back: *mut PyObject = (*frame).f_back.get().cast();
+        if !back.is_null() {
+            krait_object::mode::incref(back);
+            return back;
+        }
+        let previous: *mut Frame = (*(*frame).f_frame.get()).previous.get().cast();
+        let Some(previous) = Frame::first_complete(previous) else { return ptr::null_mut() };
+        let py = Attached::from_tls();
+        crate::object::or_clear(py, previous.object(py)).map_or(ptr::null_mut(), Ref::into_raw)
+    }
     fn PyEval_SetTrace(function: Option<Py_tracefunc>, argument: *mut PyObject) { trace(false, function, argument) }
     fn PyEval_SetProfile(function: Option<Py_tracefunc>, argument: *mut PyObject) { trace(true, function, argument) }
     fn PyEval_SetTraceAllThreads(function: Option<Py_tracefunc>, argument: *mut PyObject) {

@@ -149,6 +149,12 @@ values(void)
     CHECK(c.real == 5 && c.imag == 5);
     c = _Py_c_quot(c, b);
     CHECK(c.real > 0.999 && c.real < 1.001 && c.imag > 1.999 && c.imag < 2.001);
+    PyObject *dict = PyDict_New(), *got = NULL;
+    CHECK(PyDict_SetDefaultRef(dict, Py_None, Py_True, &got) == 0 && got == Py_True);
+    Py_XDECREF(got);
+    CHECK(PyDict_SetDefaultRef(dict, Py_None, Py_False, &got) == 1 && got == Py_True);
+    Py_XDECREF(got);
+    Py_DECREF(dict);
     PyTime_t before = 0, after = 0;
     CHECK(PyTime_Monotonic(&before) == 0 && PyTime_MonotonicRaw(&after) == 0 && after >= before);
     CHECK(PyTime_AsSecondsDouble(1500000000) == 1.5);

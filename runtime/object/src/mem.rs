@@ -64,6 +64,10 @@ pub(crate) struct Page {
     pub(crate) young: [AtomicU64; GRANULES / 64],
 }
 
+/// What stands for a pre-header in pages of raw blocks (`PyObject_Malloc`): what lies in those may look like anything,
+/// so the collector must not.
+pub const RAW_PRE: usize = 2 * PRE_HEADER;
+
 impl Page {
     /// The page of an object or block.
     ///
@@ -101,6 +105,9 @@ impl Page {
 
     /// Calls `f` with every object address that was ever handed out.
     pub(crate) fn for_each_slot(&self, mut f: impl FnMut(*mut PyObject)) {
+        if self.pre.get() == RAW_PRE {
+            return;
+        }
         let base = ptr::from_ref(self).cast_mut().cast::<u8>();
         let mut at = self.start();
         while at < self.bump.get() {
@@ -131,7 +138,7 @@ fn class_size(class: usize) -> usize {
 /// The pages of one owner.
 pub struct Heap {
     /// Pages with free blocks, by header offset and class; the first one is allocated from.
-    available: [[Field<*mut Page>; CLASSES]; 2],
+    available: [[Field<*mut Page>; CLASSES]; 3],
     /// Every small page of the heap.
     pub(crate) pages: std::cell::UnsafeCell<Vec<NonNull<Page>>>,
     /// Pages of a chunk that were not used yet.
@@ -147,7 +154,7 @@ impl Heap {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Box<Heap> {
         Box::new(Heap {
-            available: [const { [const { Field::new(ptr::null_mut()) }; CLASSES] }; 2],
+            available: [const { [const { Field::new(ptr::null_mut()) }; CLASSES] }; 3],
             pages: std::cell::UnsafeCell::new(Vec::new()),
             spare: std::cell::UnsafeCell::new(Vec::new()),
         })
