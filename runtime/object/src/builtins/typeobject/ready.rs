@@ -161,7 +161,10 @@ impl Type {
         }
         // SAFETY: `tp_doc` is a C string.
         let text = unsafe { CStr::from_ptr(doc) }.to_string_lossy();
-        let text = Str::new(py, descrobject::doc_without_signature(self.name().rsplit('.').next().unwrap_or_default(), &text))?;
+        let text = Str::new(
+            py,
+            descrobject::doc_without_signature(self.name().rsplit('.').next().unwrap_or_default(), &text),
+        )?;
         self.put(py, id!(py, __doc__), text.as_object(), false)
     }
 
