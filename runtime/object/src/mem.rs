@@ -227,9 +227,9 @@ impl Heap {
         let spare = unsafe { &mut *self.spare.get() };
         if spare.is_empty() {
             let layout = AllocLayout::from_size_align(PAGE * PAGES_PER_CHUNK, PAGE).expect("constant layout");
-            // SAFETY: the layout is not empty.
             let chunk = match host_arena(layout.size()) {
                 Some(chunk) => chunk?,
+                // SAFETY: the layout is not empty.
                 None => NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?,
             };
             // SAFETY: offsets inside the chunk.

@@ -33,9 +33,7 @@ fn stacks(code: &Code) -> Vec<Option<Vec<Kind>>> {
     let instructions: Vec<Instruction> = Instructions::new(bytes).collect();
     let mut index = vec![usize::MAX; len];
     for (at, instruction) in instructions.iter().enumerate() {
-        for unit in instruction.start..=instruction.offset {
-            index[unit] = at;
-        }
+        index[instruction.start..=instruction.offset].fill(at);
     }
     let entries = exception_table::decode(code.exceptiontable().as_slice());
     let mut known: Vec<Option<Vec<Kind>>> = vec![None; len];
@@ -49,9 +47,7 @@ fn stacks(code: &Code) -> Vec<Option<Vec<Kind>>> {
         if known[instruction.offset].is_some() {
             continue;
         }
-        for covered in instruction.start..=instruction.offset {
-            known[covered] = Some(stack.clone());
-        }
+        known[instruction.start..=instruction.offset].fill(Some(stack.clone()));
         if let Some(handler) = exception_table::lookup(&entries, instruction.offset as u32) {
             work.push((handler.target as usize, handler_stack(handler, &stack)));
         }

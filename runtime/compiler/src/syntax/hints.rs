@@ -70,10 +70,11 @@ impl Reporter<'_> {
                 }
                 return Some(self.bad_number(*range, *following));
             }
-            if *kind == T::Name && matches!(next, T::String | T::FStringStart | T::TStringStart) {
-                if let Some((a, b)) = incompatible_prefixes(self.text(*range)) {
-                    return Some(self.at(*range, format!("'{a}' and '{b}' prefixes are incompatible")));
-                }
+            if *kind == T::Name
+                && matches!(next, T::String | T::FStringStart | T::TStringStart)
+                && let Some((a, b)) = incompatible_prefixes(self.text(*range))
+            {
+                return Some(self.at(*range, format!("'{a}' and '{b}' prefixes are incompatible")));
             }
         }
         None

@@ -323,10 +323,7 @@ fn encode_qp(data: &[u8], quote_tabs: bool, text: bool, header: bool) -> Vec<u8>
             || byte == b'.' && line == 0 && (last || matches!(next, Some(b'\n' | b'\r' | 0)))
             || !text && matches!(byte, b'\r' | b'\n')
             || matches!(byte, b'\t' | b' ') && last
-            || byte < 33 && !matches!(byte, b'\r' | b'\n' | b'\t' | b' ')
-            || byte < 33
-                && !matches!(byte, b'\r' | b'\n')
-                && (quote_tabs || !quote_tabs && !matches!(byte, b'\t' | b' '));
+            || byte < 33 && !matches!(byte, b'\r' | b'\n') && (quote_tabs || !matches!(byte, b'\t' | b' '));
         if quoted {
             if line + 3 >= LINE {
                 out.push(b'=');

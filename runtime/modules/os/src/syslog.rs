@@ -54,7 +54,7 @@ fn openlog(py: Attached<'_>, _: &Object, [ident, options, facility]: [Opt<'_>; 3
     });
     let name = name.transpose()?;
     let (options, facility) = (int_or(py, options, 0)?, int_or(py, facility, libc::LOG_USER)?);
-    let shown = ident.map_or_else(none, |ident| krait_object::Layout::to_ref(ident));
+    let shown = ident.map_or_else(none, krait_object::Layout::to_ref);
     vm::audit(py, "syslog.openlog", &[&shown, &*options.into_object(py)?, &*facility.into_object(py)?])?;
     open(py, name, options, facility);
     Ok(())

@@ -142,7 +142,7 @@ fn divide_real(a: f64, (c, d): (f64, f64)) -> Option<(f64, f64)> {
     } else {
         (f64::NAN, f64::NAN)
     };
-    if !(quotient.0.is_nan() && quotient.1.is_nan()) || !a.is_finite() || !(c.is_infinite() || d.is_infinite()) {
+    if !(quotient.0.is_nan() && quotient.1.is_nan() && a.is_finite()) || !(c.is_infinite() || d.is_infinite()) {
         return Some(quotient);
     }
     let unit = |x: f64| (if x.is_infinite() { 1.0f64 } else { 0.0 }).copysign(x);

@@ -261,9 +261,10 @@ impl Lexer {
             self.at += 1;
         }
         if self.at_line_end() || is(self.peek(0), '#') {
-            return Ok(if self.at_line_end() {
-                self.end_line()
-            });
+            if self.at_line_end() {
+                self.end_line();
+            }
+            return Ok(());
         }
         self.at_line_start = false;
         if is(self.peek(0), '\\') {

@@ -1,4 +1,4 @@
-//! Compression: `zlib`, `_bz2`, `_lzma`, `_zstd`.
+//! Compression: `zlib`, `_bz2`, `_lzma`.
 //!
 //! The coders are foreign code behind a lock; a thread works on them detached, so that others go on meanwhile.
 pub mod bz2;

@@ -1,7 +1,7 @@
 //! The functions that C code gets through the capsule `datetime.datetime_CAPI`.
 use super::date::{Date, check_date};
-use super::datetime::DateTime;
 use super::delta::Delta;
+use super::instant::DateTime;
 use super::time::{Time, check_clock};
 use super::zone::{TimeZone, TzInfo, zone_arg};
 use krait_object::args::ArgsBuf;

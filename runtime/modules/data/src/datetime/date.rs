@@ -1,7 +1,7 @@
 //! `date`.
 use super::calendar::{self, IsoError, MAX_ORDINAL, MAX_YEAR, MIN_YEAR};
-use super::datetime::DateTime;
 use super::delta::Delta;
+use super::instant::DateTime;
 use super::{compact, format, iso, stamp};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyDateTime_Date;

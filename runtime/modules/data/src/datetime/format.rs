@@ -80,17 +80,17 @@ struct Zone<'a> {
 
 impl Zone<'_> {
     fn offset(&self, py: Attached<'_>, separator: &str) -> PyResult<String> {
-        let micros =
-            match (self.this.downcast::<super::datetime::DateTime>(), self.this.downcast::<super::time::Time>()) {
-                (Some(dt), _) => dt.utcoffset(py)?,
-                (_, Some(time)) => time.utcoffset(py)?,
-                _ => None,
-            };
+        let micros = match (self.this.downcast::<super::instant::DateTime>(), self.this.downcast::<super::time::Time>())
+        {
+            (Some(dt), _) => dt.utcoffset(py)?,
+            (_, Some(time)) => time.utcoffset(py)?,
+            _ => None,
+        };
         Ok(micros.map(|micros| format_offset(micros, separator)).unwrap_or_default())
     }
 
     fn name(&self, py: Attached<'_>) -> PyResult<Option<Ref<Str>>> {
-        match (self.this.downcast::<super::datetime::DateTime>(), self.this.downcast::<super::time::Time>()) {
+        match (self.this.downcast::<super::instant::DateTime>(), self.this.downcast::<super::time::Time>()) {
             (Some(dt), _) => dt.tzname(py),
             (_, Some(time)) => time.tzname(py),
             _ => Ok(None),
@@ -98,7 +98,7 @@ impl Zone<'_> {
     }
 
     fn micros(&self) -> i32 {
-        match (self.this.downcast::<super::datetime::DateTime>(), self.this.downcast::<super::time::Time>()) {
+        match (self.this.downcast::<super::instant::DateTime>(), self.this.downcast::<super::time::Time>()) {
             (Some(dt), _) => dt.clock()[3],
             (_, Some(time)) => time.clock()[3],
             _ => 0,

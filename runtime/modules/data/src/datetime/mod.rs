@@ -4,9 +4,9 @@
 pub mod calendar;
 mod capi;
 mod date;
-mod datetime;
 mod delta;
 mod format;
+mod instant;
 mod iso;
 mod stamp;
 mod time;
@@ -14,8 +14,8 @@ mod zone;
 
 use calendar::{DAY_US, MAX_YEAR, MIN_YEAR};
 use date::Date;
-use datetime::DateTime;
 use delta::Delta;
+use instant::DateTime;
 use krait_object::native::ready;
 use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Type, raise};
 use time::Time;

@@ -1,7 +1,7 @@
 //! `tzinfo` and `timezone`, and how the zones of others are asked.
 use super::calendar::DAY_US;
-use super::datetime::DateTime;
 use super::delta::Delta;
+use super::instant::DateTime;
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyDateTime_TZInfo;
 use krait_object::native::{alloc, part, required, type_name};

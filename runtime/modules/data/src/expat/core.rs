@@ -330,21 +330,17 @@ impl<'a, 'py> Run<'a, 'py> {
     }
 
     fn tokens(&mut self, last: bool) -> Step<()> {
-        loop {
-            if self.core.buf.is_empty() {
-                return Ok(());
-            }
-            let buf = std::mem::take(&mut self.core.buf);
-            let result = self.some_tokens(&buf, last);
-            let (used, result) = match result {
-                Ok((used, more)) => (used, Ok(more)),
-                Err((used, stop)) => (used, Err(stop)),
-            };
-            let mut rest = buf;
-            rest.drain(..used);
-            self.core.buf = rest;
-            return result.map(drop);
+        if self.core.buf.is_empty() {
+            return Ok(());
         }
+        let mut buf = std::mem::take(&mut self.core.buf);
+        let (used, result) = match self.some_tokens(&buf, last) {
+            Ok((used, _)) => (used, Ok(())),
+            Err((used, stop)) => (used, Err(stop)),
+        };
+        buf.drain(..used);
+        self.core.buf = buf;
+        result
     }
 
     fn some_tokens(&mut self, buf: &[u8], last: bool) -> Result<(usize, bool), (usize, Stop)> {

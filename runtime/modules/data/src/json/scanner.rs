@@ -135,7 +135,7 @@ fn read_string<'a, T: Unit>(
                 {
                     let low = hex(units.get(at + 2..at + 6)).ok_or_else(|| bad(at + 1))?;
                     if (0xDC00..0xE000).contains(&low) {
-                        point = 0x10000 + (point - 0xD800 << 10) + (low - 0xDC00);
+                        point = 0x10000 + ((point - 0xD800) << 10) + (low - 0xDC00);
                         at += 6;
                     }
                 }

@@ -518,7 +518,7 @@ impl<'a, 'py> Loader<'a, 'py> {
         let decoded = module.call_method(py, id!(py, escape_decode), &[Bytes::new(py, &inner)?.as_object()])?;
         let first = decoded.get_item(py, &*0.into_object(py)?)?;
         match first.as_object().downcast::<Bytes>() {
-            Some(bytes) => self.push_old(&bytes.as_slice().to_vec()),
+            Some(bytes) => self.push_old(bytes.as_slice()),
             None => Err(py.bad_internal_call()),
         }
     }

@@ -241,7 +241,7 @@ fn save_int(w: &mut Writer<'_>, int: &Int) -> PyResult<()> {
         match value {
             _ if !w.bin => w.put(format!("I{value}\n").as_bytes()),
             0..=0xFF => w.put(&[BININT1, value as u8]),
-            0..=0xFFFF => {
+            0x100..=0xFFFF => {
                 w.put(&[BININT2]);
                 w.put(&(value as u16).to_le_bytes());
             }
@@ -877,7 +877,7 @@ fn save_extension(w: &mut Writer<'_>, object: &Object, module: &Object, name: &O
             w.put(&[EXT2]);
             w.put(&(code as u16).to_le_bytes());
         }
-        1.. => {
+        0x1_0000.. => {
             w.put(&[EXT4]);
             w.put(&code.to_le_bytes());
         }

@@ -140,10 +140,10 @@ pub fn host_address(py: Attached<'_>, host: &CStr, family: c_int) -> PyResult<Ad
     if text == "255.255.255.255" || text == "<broadcast>" {
         return Ok(inet(Ipv4Addr::BROADCAST, 0));
     }
-    if family == libc::AF_INET || family == libc::AF_UNSPEC {
-        if let Ok(address) = text.parse::<Ipv4Addr>() {
-            return Ok(inet(address, 0));
-        }
+    if (family == libc::AF_INET || family == libc::AF_UNSPEC)
+        && let Ok(address) = text.parse::<Ipv4Addr>()
+    {
+        return Ok(inet(address, 0));
     }
     let mut found = resolve(py, Some(host), None, [family, 0, 0, 0])?;
     if found.is_empty() {
@@ -162,7 +162,7 @@ fn inet(address: Ipv4Addr, port: u16) -> Address {
 }
 
 fn port_arg(py: Attached<'_>, function: &str, port: &Object) -> PyResult<u16> {
-    let port = port.as_i64(py).map_err(|raised| raised)?;
+    let port = port.as_i64(py)?;
     u16::try_from(port).map_err(|_| raise!(py, OverflowError, "{function}(): port must be 0-65535."))
 }
 

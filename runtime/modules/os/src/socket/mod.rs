@@ -694,7 +694,7 @@ impl Socket {
                 let data = libc::CMSG_DATA(at);
                 let start = control.as_ptr().cast::<u8>();
                 let left = (start as usize + message.msg_controllen as usize).saturating_sub(data as usize);
-                let len = (head.cmsg_len as usize).saturating_sub(libc::CMSG_LEN(0) as usize).min(left);
+                let len = head.cmsg_len.saturating_sub(libc::CMSG_LEN(0) as usize).min(left);
                 let bytes = Bytes::new(py, std::slice::from_raw_parts(data, len))?;
                 let item = tuple(py, objects!(py; head.cmsg_level, head.cmsg_type, bytes))?;
                 list.push(py, item.upcast())?;
