@@ -1,6 +1,6 @@
 //! `critical_section.h`, `lock.h`, `pythread.h`: locks and thread-specific storage.
 use krait_layout::*;
-use krait_object::{Attached, Object, Ref};
+use krait_object::{Object, Ref};
 use krait_sync::mutex::ByteMutex;
 use krait_vm::interp;
 use std::ffi::{c_int, c_longlong, c_uint, c_ulong, c_void};
@@ -101,6 +101,7 @@ capi! {
 #[cfg(feature = "nogil")]
 mod sections {
     use super::*;
+    use krait_object::Attached;
     use krait_sync::critical_section::{self as sync, CriticalSection, CriticalSection2, ThreadCtx};
 
     fn context<'a>(py: Attached<'a>) -> ThreadCtx<'a> {

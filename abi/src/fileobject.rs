@@ -58,7 +58,7 @@ capi! {
             match opt_text(raw) { Some(text) => Ok(Str::new(py, text)?.upcast()), None => Ok(none()) }
         };
         let open = krait_vm::import::import_module(py, "_io")?.get_attr(py, id!(py, open))?;
-        let mode = match opt_text(mode) { Some(mode) => mode, None => "r" };
+        let mode = opt_text(mode).unwrap_or("r");
         let args: [&Object; 7] = [
             &Int::from_i64(py, fd.into())?.upcast(), &Str::new(py, mode)?.upcast(), &Int::from_i64(py, buffering.into())?.upcast(),
             &*text(encoding)?, &*text(errors)?, &*text(newline)?, Bool::of(close != 0).as_object(),

@@ -109,17 +109,13 @@ fn evaluate(py: Attached<'_>, frame: &FrameObject, raise: bool) -> PyResult<Ref<
         });
     }
     let inner = frame.frame();
-    let locals = match inner.namespace() {
-        Some(namespace) => Some(namespace.to_ref()),
-        None => None,
-    };
+    let locals = inner.namespace().map(|namespace| namespace.to_ref());
     krait_vm::eval::eval_code(py, inner.code(), inner.globals(), locals.as_deref(), None)
 }
 
 fn trace(profile: bool, function: Option<Py_tracefunc>, argument: *mut PyObject) {
-    let py = unsafe { Attached::from_tls() };
-    // SAFETY: null or a live object.
-    let argument = unsafe { argument.cast::<Object>().as_ref() };
+    // SAFETY: [attached]; the argument is null or a live object.
+    let (py, argument) = unsafe { (Attached::from_tls(), argument.cast::<Object>().as_ref()) };
     tracing::set_function(py, profile, function, argument);
 }
 

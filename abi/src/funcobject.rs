@@ -11,7 +11,7 @@ fn function<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Function> {
 }
 
 /// None stands for no value.
-fn given<'a>(value: Option<&'a Object>) -> Option<&'a Object> {
+fn given(value: Option<&Object>) -> Option<&Object> {
     value.filter(|value| !value.is_none())
 }
 

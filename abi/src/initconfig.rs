@@ -338,8 +338,8 @@ unsafe fn preinitialize(config: *const PyPreConfig, args: &[String]) -> PyStatus
     if pre.utf8_mode < 0 {
         pre.utf8_mode = match variable("PYTHONUTF8").as_deref() {
             Some("1") => 1,
-            // SAFETY: a constant text.
             Some(other) if other != "0" => {
+                // SAFETY: a constant text.
                 return unsafe { PyStatus_Error(c"invalid PYTHONUTF8 environment variable value".as_ptr()) };
             }
             _ => 0,
@@ -460,8 +460,7 @@ unsafe fn fill_program(c: &mut PyConfig, resolved: &Config, program: Option<Prog
 fn run_main() -> c_int {
     let Some(py) = Attached::try_from_tls() else { return 1 };
     let program = PROGRAM.take().unwrap_or(Program::Input);
-    let status = program::run(py, &program);
-    status
+    program::run(py, &program)
 }
 
 unsafe fn whole_program(args: &[String]) -> c_int {
@@ -665,13 +664,14 @@ capi_raw! {
         if config.use_main_obmalloc == 0 && config.check_multi_interp_extensions == 0 {
             return PyStatus_Error(c"per-interpreter obmalloc does not support single-phase init extension modules".as_ptr());
         }
-        let mut rules = interp::Rules::default();
-        rules.fork = config.allow_fork != 0;
-        rules.exec = config.allow_exec != 0;
-        rules.threads = config.allow_threads != 0;
-        rules.daemons = config.allow_daemon_threads != 0;
-        rules.any_extension = config.check_multi_interp_extensions == 0;
-        rules.own_gil = config.gil == PyInterpreterConfig_OWN_GIL;
+        let rules = interp::Rules {
+            fork: config.allow_fork != 0,
+            exec: config.allow_exec != 0,
+            threads: config.allow_threads != 0,
+            daemons: config.allow_daemon_threads != 0,
+            any_extension: config.check_multi_interp_extensions == 0,
+            own_gil: config.gil == PyInterpreterConfig_OWN_GIL,
+        };
         match crate::pystate::new_interpreter(rules) {
             Ok(tstate) => { *out = tstate; OK }
             Err(message) => error(&format!("sub-interpreter creation failed: {message}")),

@@ -27,9 +27,8 @@ capi_raw! {
     }
     fn PyInterpreterState_Delete(raw: *mut PyInterpreterState) {
         let interpreter: &'static Interpreter = &*raw.cast::<Interpreter>();
-        if let Some(py) = Attached::try_from_tls() {
-            if ptr::eq(interp::current(py), interpreter) { interp::detach(py); }
-        }
+        if let Some(py) = Attached::try_from_tls()
+            && ptr::eq(interp::current(py), interpreter) { interp::detach(py); }
         for thread in interpreter.threads() { interp::delete_thread(thread) }
         interpreter.delete()
     }
@@ -160,7 +159,7 @@ capi_raw! {
 /// The modules of single-phase definitions: one for each definition in an interpreter.
 fn state_of(py: Attached<'_>, def: *mut PyModuleDef) -> Option<Ref<Object>> {
     let table = interp::current(py).module_states.lock().ok()?;
-    table.get(&def.addr()).map(|module| module.clone())
+    table.get(&def.addr()).cloned()
 }
 
 /// Remembers the module of a definition; whether there was none.

@@ -248,7 +248,7 @@ capi_raw! {
     }
     fn PySys_HasWarnOptions() -> c_int {
         match Attached::try_from_tls() {
-            Some(py) => c_int::from(or_clear(py, warn_options(py)).is_some_and(|list| list.len() > 0)),
+            Some(py) => c_int::from(or_clear(py, warn_options(py)).is_some_and(|list| !list.is_empty())),
             None => early(|early| c_int::from(!early.warn_options.is_empty())),
         }
     }
