@@ -1,8 +1,8 @@
 //! `_bz2`.
-use super::stream::{Decoder, Decompressor, Output, Step, Stop, detached, input, limit};
+use super::stream::{Coder, Compressor, Decoder, Decompressor, Encoder, Output, Step};
 use krait_object::args::Args;
-use krait_object::native::{Arg, State, Trace, add_type, alloc, required};
-use krait_object::{Attached, Bytes, Layout, Module, Object, PyResult, Raised, Ref, Type, pytype, raise};
+use krait_object::native::{Arg, State, add_type, alloc};
+use krait_object::{Attached, Layout, Module, Object, PyResult, Raised, Ref, Type, pytype, raise};
 use libbz2_rs_sys as bz;
 use std::ffi::c_int;
 
@@ -77,22 +77,24 @@ fn failed(py: Attached<'_>, code: c_int) -> Raised {
     }
 }
 
-struct Encoder {
-    stream: Stream,
-    flushed: bool,
+impl Coder for Stream {
+    type Error = c_int;
+
+    fn failed(py: Attached<'_>, code: c_int) -> Raised {
+        failed(py, code)
+    }
 }
 
-impl Trace for Encoder {}
-
-impl Encoder {
-    fn feed(&mut self, mut input: &[u8], action: c_int) -> Result<Vec<u8>, c_int> {
+impl Encoder for Stream {
+    fn feed(&mut self, mut input: &[u8], end: bool) -> Result<Vec<u8>, c_int> {
+        let action = if end { bz::BZ_FINISH } else { bz::BZ_RUN };
         let mut out = Output::new(None);
         loop {
-            if action == bz::BZ_RUN && input.is_empty() {
+            if !end && input.is_empty() {
                 break;
             }
             let space = out.space().ok_or(bz::BZ_MEM_ERROR)?;
-            let (code, read, written) = self.stream.run(input, space, action);
+            let (code, read, written) = self.run(input, space, action);
             input = &input[read..];
             out.advance(written);
             match code {
@@ -107,60 +109,36 @@ impl Encoder {
 
 krait_object::native! {
     /// `BZ2Compressor`.
-    struct Compressor { state: State<Encoder> }
+    struct BzCompressor { state: State<Compressor<Stream>> }
 }
 pytype! {
-    static COMPRESSOR: "_bz2.BZ2Compressor" for Compressor {
+    static COMPRESSOR: "_bz2.BZ2Compressor" for BzCompressor {
         base: Object, flags: [],
         doc: "BZ2Compressor(compresslevel=9, /)\n--\n\nCreate a compressor object for compressing data incrementally.\n\n  compresslevel\n    1 (fast, little memory) to 9 (small output).",
-        slots: { tp_dealloc = Compressor::dealloc, tp_new = Compressor::construct },
+        slots: { tp_dealloc = BzCompressor::dealloc, tp_new = BzCompressor::construct },
         methods: {
-            o "compress" => Compressor::compress, "($self, data, /)", "Compress data and return what output there is.\n\nThe rest comes from flush().";
-            noargs "flush" => Compressor::flush, "($self, /)", "Finish the compression and return the rest of the output.\n\nThe object cannot be used afterwards.";
-            noargs "__reduce__" => |py: Attached<'_>, this: &Compressor| super::not_picklable(py, this.as_object()), "($self, /)", "Refuse to be pickled.";
+            o "compress" => |py: Attached<'_>, this: &BzCompressor, data: &Object| Compressor::compress(py, &this.state, data), "($self, data, /)", "Compress data and return what output there is.\n\nThe rest comes from flush().";
+            noargs "flush" => |py: Attached<'_>, this: &BzCompressor| Compressor::flush(py, &this.state), "($self, /)", "Finish the compression and return the rest of the output.\n\nThe object cannot be used afterwards.";
+            noargs "__reduce__" => |py: Attached<'_>, this: &BzCompressor| super::not_picklable(py, this.as_object()), "($self, /)", "Refuse to be pickled.";
         },
     }
 }
 
-impl Compressor {
-    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Compressor>> {
+impl BzCompressor {
+    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<BzCompressor>> {
         let args = args.unpack(py, "BZ2Compressor", 0, 1)?;
         let level = args.first().map_or(Ok(9), |level| level.as_i32(py))?;
         if !(1..=9).contains(&level) {
             return Err(raise!(py, ValueError, "compresslevel must be between 1 and 9"));
         }
         let stream = Stream::start(true, level).map_err(|code| failed(py, code))?;
-        let this = alloc::<Compressor>(py, ty)?;
-        this.state.init(Encoder { stream, flushed: false });
+        let this = alloc::<BzCompressor>(py, ty)?;
+        this.state.init(Compressor::new(stream));
         Ok(this)
-    }
-
-    fn compress(py: Attached<'_>, this: &Compressor, data: &Object) -> PyResult<Ref<Bytes>> {
-        let data = input(py, data)?;
-        let out = detached(|| {
-            let mut state = this.state.lock();
-            if state.flushed { None } else { Some(state.feed(data.as_slice(), bz::BZ_RUN)) }
-        });
-        match out {
-            None => Err(raise!(py, ValueError, "Compressor has been flushed")),
-            Some(out) => Bytes::new(py, &out.map_err(|code| failed(py, code))?),
-        }
-    }
-
-    fn flush(py: Attached<'_>, this: &Compressor) -> PyResult<Ref<Bytes>> {
-        let out = detached(|| {
-            let mut state = this.state.lock();
-            if std::mem::replace(&mut state.flushed, true) { None } else { Some(state.feed(b"", bz::BZ_FINISH)) }
-        });
-        match out {
-            None => Err(raise!(py, ValueError, "Repeated call to flush()")),
-            Some(out) => Bytes::new(py, &out.map_err(|code| failed(py, code))?),
-        }
     }
 }
 
 impl Decoder for Stream {
-    type Error = c_int;
     const FRAGILE: bool = true;
 
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, c_int> {
@@ -182,12 +160,12 @@ pytype! {
         doc: "BZ2Decompressor()\n--\n\nCreate a decompressor object for decompressing data incrementally.",
         slots: { tp_dealloc = BzDecompressor::dealloc, tp_new = BzDecompressor::construct },
         methods: {
-            sig "decompress" => BzDecompressor::decompress, "($self, /, data, max_length=-1)", "Decompress data, up to max_length bytes if that is not negative.\n\nInput that was not needed is kept; needs_input tells whether more is.\nRaises EOFError after the end of the stream; what comes behind it is in\nunused_data.";
+            sig "decompress" => |py: Attached<'_>, this: &BzDecompressor, args: [Arg<'_>; 2]| Decompressor::decompress(py, &this.state, args), "($self, /, data, max_length=-1)", "Decompress data, up to max_length bytes if that is not negative.\n\nInput that was not needed is kept; needs_input tells whether more is.\nRaises EOFError after the end of the stream; what comes behind it is in\nunused_data.";
             noargs "__reduce__" => |py: Attached<'_>, this: &BzDecompressor| super::not_picklable(py, this.as_object()), "($self, /)", "Refuse to be pickled.";
         },
         getset: {
             "eof" => |_: Attached<'_>, this: &BzDecompressor| this.state.lock().eof, "True if the end-of-stream marker has been reached.";
-            "unused_data" => |py: Attached<'_>, this: &BzDecompressor| { let bytes = this.state.lock().unused.clone(); Bytes::new(py, &bytes) }, "Data found after the end of the compressed stream.";
+            "unused_data" => |py: Attached<'_>, this: &BzDecompressor| Decompressor::unused_data(py, &this.state), "Data found after the end of the compressed stream.";
             "needs_input" => |_: Attached<'_>, this: &BzDecompressor| this.state.lock().needs_input, "True if more input is needed before more decompressed data can be produced.";
         },
     }
@@ -204,19 +182,6 @@ impl BzDecompressor {
         this.state.init(Decompressor::new(stream));
         Ok(this)
     }
-
-    fn decompress(py: Attached<'_>, this: &BzDecompressor, [data, max]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
-        let data = input(py, required(py, data)?)?;
-        let limit = limit(py, max)?;
-        let result = detached(|| this.state.lock().decompress(data.as_slice(), limit));
-        match result {
-            Ok(out) => Bytes::new(py, &out),
-            Err(Stop::End) => Err(raise!(py, EOFError, "End of stream already reached")),
-            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
-            Err(Stop::NoMemory) => Err(py.no_memory()),
-            Err(Stop::Decoder(code)) => Err(failed(py, code)),
-        }
-    }
 }
 
 /// Fills `_bz2`.
@@ -224,6 +189,6 @@ impl BzDecompressor {
 /// # Errors
 /// `MemoryError`.
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
-    add_type::<Compressor>(py, module, "BZ2Compressor")?;
+    add_type::<BzCompressor>(py, module, "BZ2Compressor")?;
     add_type::<BzDecompressor>(py, module, "BZ2Decompressor")
 }

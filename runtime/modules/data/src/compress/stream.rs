@@ -1,7 +1,8 @@
-//! What decompressors have in common: input that is kept for later, and the limit of the output.
-use krait_object::native::Trace;
+//! What coders have in common: a compressor's end, a decompressor's input that is kept for later, and the limit of the
+//! output. The methods of their Python objects are here too.
+use krait_object::native::{Arg, State, Trace, required};
 use krait_object::protocols::buffer::BytesArg;
-use krait_object::{Attached, Object, PyResult};
+use krait_object::{Attached, Bytes, Object, PyResult, Raised, Ref, raise};
 
 /// What a decoder did with a piece of input.
 pub struct Step {
@@ -11,9 +12,63 @@ pub struct Step {
     pub end: bool,
 }
 
-/// A decoder of one format.
-pub trait Decoder: Send {
+/// A coder of one format.
+pub trait Coder: Send {
     type Error;
+    /// The exception for an error, raised.
+    fn failed(py: Attached<'_>, error: Self::Error) -> Raised;
+}
+
+/// A coder that compresses.
+pub trait Encoder: Coder {
+    /// Encodes all of `input`; with `end`, finishes the stream.
+    ///
+    /// # Errors
+    /// What the library reports.
+    fn feed(&mut self, input: &[u8], end: bool) -> Result<Vec<u8>, Self::Error>;
+}
+
+/// An encoder until it is flushed.
+pub struct Compressor<E> {
+    encoder: E,
+    flushed: bool,
+}
+
+impl<E> Trace for Compressor<E> {}
+
+impl<E: Encoder> Compressor<E> {
+    pub fn new(encoder: E) -> Self {
+        Compressor { encoder, flushed: false }
+    }
+
+    /// `compress(data)` of the object with this state.
+    pub fn compress(py: Attached<'_>, state: &State<Self>, data: &Object) -> PyResult<Ref<Bytes>> {
+        let data = input(py, data)?;
+        let out = detached(|| {
+            let mut state = state.lock();
+            if state.flushed { None } else { Some(state.encoder.feed(data.as_slice(), false)) }
+        });
+        match out {
+            None => Err(raise!(py, ValueError, "Compressor has been flushed")),
+            Some(out) => Bytes::new(py, &out.map_err(|error| E::failed(py, error))?),
+        }
+    }
+
+    /// `flush()` of the object with this state.
+    pub fn flush(py: Attached<'_>, state: &State<Self>) -> PyResult<Ref<Bytes>> {
+        let out = detached(|| {
+            let mut state = state.lock();
+            if std::mem::replace(&mut state.flushed, true) { None } else { Some(state.encoder.feed(b"", true)) }
+        });
+        match out {
+            None => Err(raise!(py, ValueError, "Repeated call to flush()")),
+            Some(out) => Bytes::new(py, &out.map_err(|error| E::failed(py, error))?),
+        }
+    }
+}
+
+/// A coder that decompresses.
+pub trait Decoder: Coder {
     /// Decodes as much as fits.
     ///
     /// # Errors
@@ -23,10 +78,12 @@ pub trait Decoder: Send {
     const HOLDS_BACK: bool = false;
     /// Whether an error makes the decoder unusable.
     const FRAGILE: bool = false;
+    /// What `EOFError` says after the end of the stream.
+    const AT_END: &'static str = "End of stream already reached";
 }
 
 /// Why there is no output.
-pub enum Stop<E> {
+enum Stop<E> {
     /// The end of the stream was reached before.
     End,
     /// There was an error before.
@@ -39,7 +96,7 @@ pub enum Stop<E> {
 pub struct Decompressor<D: Decoder> {
     pub decoder: D,
     pending: Vec<u8>,
-    pub unused: Vec<u8>,
+    unused: Vec<u8>,
     pub eof: bool,
     pub needs_input: bool,
     broken: bool,
@@ -52,8 +109,27 @@ impl<D: Decoder> Decompressor<D> {
         Decompressor { decoder, pending: Vec::new(), unused: Vec::new(), eof: false, needs_input: true, broken: false }
     }
 
+    /// `decompress(data, max_length)` of the object with this state.
+    pub fn decompress(py: Attached<'_>, state: &State<Self>, [data, max]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
+        let data = input(py, required(py, data)?)?;
+        let limit = limit(py, max)?;
+        match detached(|| state.lock().decode(data.as_slice(), limit)) {
+            Ok(out) => Bytes::new(py, &out),
+            Err(Stop::End) => Err(raise!(py, EOFError, "{}", D::AT_END)),
+            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
+            Err(Stop::NoMemory) => Err(py.no_memory()),
+            Err(Stop::Decoder(error)) => Err(D::failed(py, error)),
+        }
+    }
+
+    /// `unused_data` of the object with this state.
+    pub fn unused_data(py: Attached<'_>, state: &State<Self>) -> PyResult<Ref<Bytes>> {
+        let unused = state.lock().unused.clone();
+        Bytes::new(py, &unused)
+    }
+
     /// Decodes `data` after what is pending, up to `limit` bytes.
-    pub fn decompress(&mut self, data: &[u8], limit: Option<usize>) -> Result<Vec<u8>, Stop<D::Error>> {
+    fn decode(&mut self, data: &[u8], limit: Option<usize>) -> Result<Vec<u8>, Stop<D::Error>> {
         if self.eof {
             return Err(Stop::End);
         }
@@ -155,7 +231,7 @@ impl Output {
 }
 
 /// A limit argument: negative numbers mean none.
-pub fn limit(py: Attached<'_>, arg: Option<&Object>) -> PyResult<Option<usize>> {
+fn limit(py: Attached<'_>, arg: Option<&Object>) -> PyResult<Option<usize>> {
     Ok(usize::try_from(arg.map_or(Ok(-1), |arg| arg.as_isize(py))?).ok())
 }
 

@@ -1,5 +1,5 @@
 //! `zlib`.
-use super::stream::{Decoder, Decompressor, Output, Step, Stop, detached, input, limit};
+use super::stream::{Coder, Decoder, Decompressor, Output, Step, detached, input};
 use krait_object::args::{Args, Signature};
 use krait_object::native::{Arg, State, Trace, add_type, alloc, new_exception, required};
 use krait_object::protocols::buffer::Buffer;
@@ -478,8 +478,15 @@ struct Inflate {
     zdict: Option<Vec<u8>>,
 }
 
-impl Decoder for Inflate {
+impl Coder for Inflate {
     type Error = Problem;
+
+    fn failed(py: Attached<'_>, (failure, doing): Problem) -> Raised {
+        failed(py, failure, doing)
+    }
+}
+
+impl Decoder for Inflate {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Problem> {
         let (code, read, written) = self.stream.run(input, output, z::Z_SYNC_FLUSH);
         match (code, &self.zdict) {
@@ -507,11 +514,11 @@ pytype! {
         doc: "_ZlibDecompressor(wbits=15, zdict=b'')\n--\n\nCreate a decompressor object for decompressing data incrementally.\n\n  wbits\n    The size of the window and the format of the container.\n  zdict\n    The dictionary that the data was compressed with.",
         slots: { tp_dealloc = ZlibDecompressor::dealloc, tp_new = ZlibDecompressor::construct },
         methods: {
-            sig "decompress" => ZlibDecompressor::decompress, "($self, /, data, max_length=-1)", "Decompress data, up to max_length bytes if that is not negative.\n\nInput that was not needed is kept; needs_input tells whether more is.\nRaises EOFError after the end of the stream; what comes behind it is in\nunused_data.";
+            sig "decompress" => |py: Attached<'_>, this: &ZlibDecompressor, args: [Arg<'_>; 2]| Decompressor::decompress(py, &this.state, args), "($self, /, data, max_length=-1)", "Decompress data, up to max_length bytes if that is not negative.\n\nInput that was not needed is kept; needs_input tells whether more is.\nRaises EOFError after the end of the stream; what comes behind it is in\nunused_data.";
         },
         getset: {
             "eof" => |_: Attached<'_>, this: &ZlibDecompressor| this.state.lock().eof, "True if the end-of-stream marker has been reached.";
-            "unused_data" => |py: Attached<'_>, this: &ZlibDecompressor| { let bytes = this.state.lock().unused.clone(); Bytes::new(py, &bytes) }, "Data found after the end of the compressed stream.";
+            "unused_data" => |py: Attached<'_>, this: &ZlibDecompressor| Decompressor::unused_data(py, &this.state), "Data found after the end of the compressed stream.";
             "needs_input" => |_: Attached<'_>, this: &ZlibDecompressor| this.state.lock().needs_input, "True if more input is needed before more decompressed data can be produced.";
         },
     }
@@ -525,19 +532,6 @@ impl ZlibDecompressor {
         let this = alloc::<ZlibDecompressor>(py, ty)?;
         this.state.init(Decompressor::new(Inflate { stream, zdict }));
         Ok(this)
-    }
-
-    fn decompress(py: Attached<'_>, this: &ZlibDecompressor, [data, max]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
-        let data = input(py, required(py, data)?)?;
-        let limit = limit(py, max)?;
-        let result = detached(|| this.state.lock().decompress(data.as_slice(), limit));
-        match result {
-            Ok(out) => Bytes::new(py, &out),
-            Err(Stop::End) => Err(raise!(py, EOFError, "End of stream already reached")),
-            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
-            Err(Stop::NoMemory) => Err(py.no_memory()),
-            Err(Stop::Decoder((failure, doing))) => Err(failed(py, failure, doing)),
-        }
     }
 }
 

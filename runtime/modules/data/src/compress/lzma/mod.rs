@@ -1,12 +1,12 @@
 //! `_lzma`.
 mod filters;
 
-use super::stream::{Decoder, Decompressor, Output, Step, Stop, detached, input, limit};
+use super::stream::{Coder, Compressor, Decoder, Decompressor, Encoder, Output, Step};
 use filters::Chain;
 use krait_object::args::{Args, Signature};
-use krait_object::native::{Arg, State, Trace, add_type, alloc, new_exception, required};
+use krait_object::native::{Arg, State, add_type, alloc, new_exception};
 use krait_object::{
-    Attached, Bytes, Int, Layout, Module, Object, PyResult, Raised, Ref, Type, exc, functions, hooks, id, pytype, raise,
+    Attached, Int, Layout, Module, Object, PyResult, Raised, Ref, Type, exc, functions, hooks, id, pytype, raise,
 };
 use liblzma_sys as lz;
 use std::ffi::c_int;
@@ -103,24 +103,26 @@ fn given(arg: Arg<'_>) -> Arg<'_> {
     arg.filter(|arg| !arg.is_none())
 }
 
-struct Encoder {
-    stream: Stream,
-    flushed: bool,
+impl Coder for Stream {
+    type Error = lz::lzma_ret;
+
+    fn failed(py: Attached<'_>, code: lz::lzma_ret) -> Raised {
+        failed(py, code)
+    }
 }
 
-impl Trace for Encoder {}
-
-impl Encoder {
-    fn feed(&mut self, mut input: &[u8], action: lz::lzma_action) -> Result<Vec<u8>, lz::lzma_ret> {
+impl Encoder for Stream {
+    fn feed(&mut self, mut input: &[u8], end: bool) -> Result<Vec<u8>, lz::lzma_ret> {
+        let action = if end { lz::LZMA_FINISH } else { lz::LZMA_RUN };
         let mut out = Output::new(None);
         loop {
             let space = out.space().ok_or(lz::LZMA_MEM_ERROR)?;
             let room = space.len();
-            let (code, read, written) = self.stream.run(input, space, action);
+            let (code, read, written) = self.run(input, space, action);
             input = &input[read..];
             out.advance(written);
             match code {
-                lz::LZMA_OK if action == lz::LZMA_RUN && input.is_empty() && written < room => break,
+                lz::LZMA_OK if !end && input.is_empty() && written < room => break,
                 lz::LZMA_OK => {}
                 lz::LZMA_STREAM_END => break,
                 code => return Err(code),
@@ -132,23 +134,23 @@ impl Encoder {
 
 krait_object::native! {
     /// `LZMACompressor`.
-    struct Compressor { state: State<Encoder> }
+    struct LzmaCompressor { state: State<Compressor<Stream>> }
 }
 pytype! {
-    static COMPRESSOR: "_lzma.LZMACompressor" for Compressor {
+    static COMPRESSOR: "_lzma.LZMACompressor" for LzmaCompressor {
         base: Object, flags: [],
         doc: "LZMACompressor(format=FORMAT_XZ, check=-1, preset=None, filters=None)\n\nCreate a compressor object for compressing data incrementally.\n\nformat is the container: FORMAT_XZ, FORMAT_ALONE or FORMAT_RAW.\ncheck is the integrity check, for FORMAT_XZ only (default CHECK_CRC64).\npreset is a level from 0 to 9, perhaps with PRESET_EXTREME; filters is\nthe chain of filters in detail, a sequence of dicts with the key \"id\" and\nthe options of the filter. FORMAT_RAW needs filters; one cannot give both.",
-        slots: { tp_dealloc = Compressor::dealloc, tp_new = Compressor::construct },
+        slots: { tp_dealloc = LzmaCompressor::dealloc, tp_new = LzmaCompressor::construct },
         methods: {
-            o "compress" => Compressor::compress, "($self, data, /)", "Compress data and return what output there is.\n\nThe rest comes from flush().";
-            noargs "flush" => Compressor::flush, "($self, /)", "Finish the compression and return the rest of the output.\n\nThe object cannot be used afterwards.";
-            noargs "__reduce__" => |py: Attached<'_>, this: &Compressor| super::not_picklable(py, this.as_object()), "($self, /)", "Refuse to be pickled.";
+            o "compress" => |py: Attached<'_>, this: &LzmaCompressor, data: &Object| Compressor::compress(py, &this.state, data), "($self, data, /)", "Compress data and return what output there is.\n\nThe rest comes from flush().";
+            noargs "flush" => |py: Attached<'_>, this: &LzmaCompressor| Compressor::flush(py, &this.state), "($self, /)", "Finish the compression and return the rest of the output.\n\nThe object cannot be used afterwards.";
+            noargs "__reduce__" => |py: Attached<'_>, this: &LzmaCompressor| super::not_picklable(py, this.as_object()), "($self, /)", "Refuse to be pickled.";
         },
     }
 }
 
-impl Compressor {
-    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Compressor>> {
+impl LzmaCompressor {
+    fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<LzmaCompressor>> {
         const SIG: Signature =
             Signature::parse("LZMACompressor", "(format=FORMAT_XZ, check=-1, preset=None, filters=None)");
         let [format, check, preset, chain] = SIG.bind::<4>(py, args)?;
@@ -166,8 +168,8 @@ impl Compressor {
             return Err(raise!(py, ValueError, "Integrity checks are only supported by FORMAT_XZ"));
         }
         let stream = Self::start(py, format, check, preset, chain)?.map_err(|code| failed(py, code))?;
-        let this = alloc::<Compressor>(py, ty)?;
-        this.state.init(Encoder { stream, flushed: false });
+        let this = alloc::<LzmaCompressor>(py, ty)?;
+        this.state.init(Compressor::new(stream));
         Ok(this)
     }
 
@@ -214,29 +216,6 @@ impl Compressor {
             _ => return Err(raise!(py, ValueError, "Invalid container format: {format}")),
         })
     }
-
-    fn compress(py: Attached<'_>, this: &Compressor, data: &Object) -> PyResult<Ref<Bytes>> {
-        let data = input(py, data)?;
-        let out = detached(|| {
-            let mut state = this.state.lock();
-            if state.flushed { None } else { Some(state.feed(data.as_slice(), lz::LZMA_RUN)) }
-        });
-        match out {
-            None => Err(raise!(py, ValueError, "Compressor has been flushed")),
-            Some(out) => Bytes::new(py, &out.map_err(|code| failed(py, code))?),
-        }
-    }
-
-    fn flush(py: Attached<'_>, this: &Compressor) -> PyResult<Ref<Bytes>> {
-        let out = detached(|| {
-            let mut state = this.state.lock();
-            if std::mem::replace(&mut state.flushed, true) { None } else { Some(state.feed(b"", lz::LZMA_FINISH)) }
-        });
-        match out {
-            None => Err(raise!(py, ValueError, "Repeated call to flush()")),
-            Some(out) => Bytes::new(py, &out.map_err(|code| failed(py, code))?),
-        }
-    }
 }
 
 struct Xz {
@@ -244,9 +223,17 @@ struct Xz {
     check: u32,
 }
 
-impl Decoder for Xz {
+impl Coder for Xz {
     type Error = lz::lzma_ret;
+
+    fn failed(py: Attached<'_>, code: lz::lzma_ret) -> Raised {
+        failed(py, code)
+    }
+}
+
+impl Decoder for Xz {
     const HOLDS_BACK: bool = true;
+    const AT_END: &'static str = "Already at end of stream";
 
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, lz::lzma_ret> {
         let (code, read, written) = self.stream.run(input, output, lz::LZMA_RUN);
@@ -273,13 +260,13 @@ pytype! {
         doc: "LZMADecompressor(format=FORMAT_AUTO, memlimit=None, filters=None)\n--\n\nCreate a decompressor object for decompressing data incrementally.\n\n  format\n    The container; FORMAT_AUTO tells FORMAT_XZ and FORMAT_ALONE apart.\n  memlimit\n    The most memory that the decompressor may use.\n  filters\n    The chain of filters, for FORMAT_RAW only.",
         slots: { tp_dealloc = LzmaDecompressor::dealloc, tp_new = LzmaDecompressor::construct },
         methods: {
-            sig "decompress" => LzmaDecompressor::decompress, "($self, /, data, max_length=-1)", "Decompress data, up to max_length bytes if that is not negative.\n\nInput that was not needed is kept; needs_input tells whether more is.\nRaises EOFError after the end of the stream; what comes behind it is in\nunused_data.";
+            sig "decompress" => |py: Attached<'_>, this: &LzmaDecompressor, args: [Arg<'_>; 2]| Decompressor::decompress(py, &this.state, args), "($self, /, data, max_length=-1)", "Decompress data, up to max_length bytes if that is not negative.\n\nInput that was not needed is kept; needs_input tells whether more is.\nRaises EOFError after the end of the stream; what comes behind it is in\nunused_data.";
             noargs "__reduce__" => |py: Attached<'_>, this: &LzmaDecompressor| super::not_picklable(py, this.as_object()), "($self, /)", "Refuse to be pickled.";
         },
         getset: {
             "check" => |_: Attached<'_>, this: &LzmaDecompressor| this.state.lock().decoder.check, "ID of the integrity check used by the input stream.";
             "eof" => |_: Attached<'_>, this: &LzmaDecompressor| this.state.lock().eof, "True if the end-of-stream marker has been reached.";
-            "unused_data" => |py: Attached<'_>, this: &LzmaDecompressor| { let bytes = this.state.lock().unused.clone(); Bytes::new(py, &bytes) }, "Data found after the end of the compressed stream.";
+            "unused_data" => |py: Attached<'_>, this: &LzmaDecompressor| Decompressor::unused_data(py, &this.state), "Data found after the end of the compressed stream.";
             "needs_input" => |_: Attached<'_>, this: &LzmaDecompressor| this.state.lock().needs_input, "True if more input is needed before more decompressed data can be produced.";
         },
     }
@@ -330,19 +317,6 @@ impl LzmaDecompressor {
         this.state.init(Decompressor::new(Xz { stream, check }));
         Ok(this)
     }
-
-    fn decompress(py: Attached<'_>, this: &LzmaDecompressor, [data, max]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
-        let data = input(py, required(py, data)?)?;
-        let limit = limit(py, max)?;
-        let result = detached(|| this.state.lock().decompress(data.as_slice(), limit));
-        match result {
-            Ok(out) => Bytes::new(py, &out),
-            Err(Stop::End) => Err(raise!(py, EOFError, "Already at end of stream")),
-            Err(Stop::Broken) => Err(raise!(py, ValueError, "Decompressor is unusable after a previous error")),
-            Err(Stop::NoMemory) => Err(py.no_memory()),
-            Err(Stop::Decoder(code)) => Err(failed(py, code)),
-        }
-    }
 }
 
 fn is_check_supported(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<bool> {
@@ -364,7 +338,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "_decode_filter_properties" => filters::decode, "($module, filter_id, encoded_props, /)", "A dict that describes a filter with these properties.";
         },
     )?;
-    add_type::<Compressor>(py, module, "LZMACompressor")?;
+    add_type::<LzmaCompressor>(py, module, "LZMACompressor")?;
     add_type::<LzmaDecompressor>(py, module, "LZMADecompressor")?;
     module.add(py, "LZMAError", &*new_exception(py, "_lzma", "LZMAError", exc::Exception())?)?;
     let constants: [(&str, u64); 28] = [
