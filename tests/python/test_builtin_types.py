@@ -91,6 +91,14 @@ class Reentrancy(unittest.TestCase):
 
 
 class Results(unittest.TestCase):
+    def test_join_of_empty_strings_keeps_the_separators(self):
+        self.assertEqual(",".join(["", ""]), ",")
+        self.assertEqual("x".join(("", "", "")), "xx")
+        self.assertEqual("é".join(["", ""]), "é")
+        self.assertEqual(", ".join(["", ""]), ", ")
+        self.assertEqual("".join(["", "a"]), "a")
+        self.assertEqual(",".join([]), "")
+
     def test_formats_that_change_nothing(self):
         text = "abcde"
         self.assertIs("%s" % text, text)

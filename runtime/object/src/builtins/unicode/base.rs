@@ -371,47 +371,17 @@ impl Str {
 
     /// The concatenation of all parts with `self` between them.
     pub fn join_all(&self, py: Attached<'_>, parts: &[&Str]) -> PyResult<Ref<Str>> {
-        let between = parts.len().saturating_sub(1);
-        let Some(mut len) = self.len().checked_mul(between) else { return Err(too_long(py)) };
-        let mut max = if between > 0 && !self.is_empty() { self.max_char() } else { 0 };
-        for part in parts {
-            len = len.checked_add(part.len()).ok_or(()).map_err(|()| too_long(py))?;
-            if !part.is_empty() {
-                max = max.max(part.max_char());
-            }
-        }
-        if len <= 1 || self.is_empty() {
-            return Self::concat_all(py, parts);
-        }
-        if len > isize::MAX as usize {
-            return Err(too_long(py));
-        }
-        let text = Self::alloc(py, len, max)?;
-        // SAFETY: fresh, and of the kind just asked for.
-        unsafe {
-            match kind_for(max) {
-                1 => join_into(text.units_mut::<u8>(), self, parts),
-                2 => join_into(text.units_mut::<u16>(), self, parts),
-                _ => join_into(text.units_mut::<u32>(), self, parts),
-            }
-        }
-        Ok(text)
+        let Some((first, rest)) = parts.split_first() else { return Ok(Self::empty()) };
+        Self::concat_iter(py, std::iter::once(*first).chain(rest.iter().flat_map(|part| [self, *part])))
     }
 
     /// The concatenation of all parts, which are gone through twice (`BUILD_STRING`).
-    pub fn concat_iter<'a>(py: Attached<'_>, parts: impl Iterator<Item = &'a Str> + Clone) -> PyResult<Ref<Str>> {
-        let (mut len, mut max) = (0usize, 0);
-        for part in parts.clone() {
-            len = len.checked_add(part.len()).ok_or(()).map_err(|()| too_long(py))?;
-            if !part.is_empty() {
-                max = max.max(part.max_char());
-            }
-        }
-        if len > isize::MAX as usize {
-            return Err(too_long(py));
-        }
+    pub fn concat_iter<'a>(py: Attached<'_>, mut parts: impl Iterator<Item = &'a Str> + Clone) -> PyResult<Ref<Str>> {
+        let extent = parts.clone().try_fold((0usize, 0), |(len, max), part| {
+            Some((len.checked_add(part.len())?, if part.is_empty() { max } else { max.max(part.max_char()) }))
+        });
+        let Some((len, max)) = extent.filter(|&(len, _)| len <= isize::MAX as usize) else { return Err(too_long(py)) };
         if len <= 1 {
-            let mut parts = parts;
             return match parts.find(|part| !part.is_empty()) {
                 Some(one) => Self::from_char(py, one.char_at(0)),
                 None => Ok(Self::empty()),
@@ -700,28 +670,12 @@ impl Str {
     }
 }
 
-fn concat_into<'a, T: Unit>(mut out: &mut [T], parts: impl Iterator<Item = &'a Str>) {
-    for part in parts {
-        out = put(out, part);
-    }
-}
-
-/// Writes the parts with `between` between them; there is at least one.
-fn join_into<T: Unit>(mut out: &mut [T], between: &Str, parts: &[&Str]) {
-    for (at, part) in parts.iter().enumerate() {
-        if at > 0 {
-            out = put(out, between);
-        }
-        out = put(out, part);
-    }
-}
-
-/// Writes a part and returns the rest.
-#[inline(always)]
-fn put<'a, T: Unit>(out: &'a mut [T], part: &Str) -> &'a mut [T] {
-    let (here, rest) = out.split_at_mut(part.len());
-    with_units!(part, |units| copy_units(units, here));
-    rest
+fn concat_into<'a, T: Unit>(out: &mut [T], parts: impl Iterator<Item = &'a Str>) {
+    parts.fold(out, |out, part| {
+        let (here, rest) = out.split_at_mut(part.len());
+        with_units!(part, |units| copy_units(units, here));
+        rest
+    });
 }
 
 fn fill_chars<T: Unit>(out: &mut [T], text: &str) {
