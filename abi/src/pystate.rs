@@ -172,7 +172,7 @@ capi_raw! {
     fn PyThreadState_Delete(tstate: *mut PyThreadState) {
         if current() == tstate { krait_vm::fatal("PyThreadState_Delete: the thread state is in use") }
         let thread = ext(tstate);
-        thread.as_ref().release_heap(&interp::of_thread(thread.as_ref()).object);
+        thread.as_ref().release(&interp::of_thread(thread.as_ref()).object);
         interp::delete_thread(thread)
     }
     fn PyThreadState_DeleteCurrent() {

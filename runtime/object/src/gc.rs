@@ -483,15 +483,24 @@ fn unreachable(
     objects.iter().copied().filter(|object| *entry(object.as_ptr()).expect("entered above") != REACHABLE).collect()
 }
 
+/// Makes all counts true: those that wait for their owners, and those that threads keep for themselves.
+///
+/// # Safety
+/// [stopped-world].
+unsafe fn merge_counts(py: Attached<'_>) {
+    // SAFETY: by the contract.
+    unsafe {
+        mode::merge_all(py);
+        py.state().type_refs.merge_all();
+    }
+}
+
 /// Finds the garbage and holds a reference to each of it.
 fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
     let gc = &py.state().gc;
     if FREE_THREADED {
         // SAFETY: the world is stopped.
-        unsafe {
-            mode::merge_all(py);
-            py.state().type_refs.merge_all();
-        }
+        unsafe { merge_counts(py) };
     }
     let mut objects = match generation {
         Generation::Full => {
@@ -544,19 +553,16 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     let mut find = || {
         if FREE_THREADED {
             // SAFETY: the world is stopped.
-            unsafe {
-                mode::merge_all(py);
-                py.state().type_refs.merge_all();
-            }
+            unsafe { merge_counts(py) };
         }
         // Our own reference to each does not count.
         still = unreachable(py, &raw, &mut Counts { pages: Vec::new() }, 1);
         if FREE_THREADED {
             // SAFETY: the world is stopped; the objects are live.
-            unsafe { py.state().type_refs.remove(still.iter().map(|object| Object::from_ptr(object.as_ptr()))) };
-            for object in &still {
-                // SAFETY: the world is stopped.
-                unsafe { mode::take_over_garbage(Object::from_ptr(object.as_ptr())) };
+            unsafe {
+                let dead = || still.iter().map(|object| Object::from_ptr(object.as_ptr()));
+                py.state().type_refs.remove(dead());
+                dead().for_each(|object| mode::take_over_garbage(object));
             }
         }
     };

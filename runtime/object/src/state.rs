@@ -111,7 +111,7 @@ pub struct ThreadExt {
     /// GC objects allocated since the last flush to the interpreter's counter.
     pub gc_allocations: Cell<i32>,
     /// References of instances to their classes (`nogil`).
-    pub(crate) type_refs: crate::type_refs::Counts,
+    pub type_refs: crate::type_refs::Counts,
     /// A `MemoryError` is being made.
     pub raising_memory_error: Cell<bool>,
     /// Frames of critical sections (`nogil`).
@@ -149,13 +149,8 @@ impl ThreadExt {
         })
     }
 
-    /// The thread's counts of classes.
-    pub fn type_refs(&self) -> &crate::type_refs::Counts {
-        &self.type_refs
-    }
-
     /// Gives the heap and the counts of classes back when the thread state is deleted.
-    pub fn release_heap(&self, state: &ObjectState) {
+    pub fn release(&self, state: &ObjectState) {
         state.type_refs.leave(&self.type_refs);
         let heap = self.heap.get();
         if mode::FREE_THREADED && !heap.is_null() {

@@ -7,7 +7,7 @@
 //!
 //! In `gil` mode no class has an id.
 use crate::handle::{Attached, Layout};
-use crate::layout::{PyHeapTypeObject, PyObject};
+use crate::layout::{Field, Py_ssize_t, PyHeapTypeObject, PyObject};
 use crate::{Object, Type, mode};
 use std::cell::UnsafeCell;
 use std::ptr;
@@ -32,11 +32,17 @@ struct Inner {
 // SAFETY: the pointers are used under the lock, and only as [`Counts`] allows.
 unsafe impl Send for Inner {}
 
+/// Where a class keeps its id, in the mode that has ids.
+#[inline(always)]
+fn id_cell(ty: &Type) -> Option<&Field<Py_ssize_t>> {
+    // SAFETY: heap types have this layout.
+    unsafe { &*ty.as_type_ptr().cast::<PyHeapTypeObject>() }.unique_id.as_ref()
+}
+
 /// The id of a class, or 0.
 #[inline(always)]
 fn id_of(ty: &Type) -> usize {
-    // SAFETY: heap types have this layout.
-    unsafe { &*ty.as_type_ptr().cast::<PyHeapTypeObject>() }.unique_id.as_ref().map_or(0, |id| id.get() as usize)
+    id_cell(ty).map_or(0, |id| id.get() as usize)
 }
 
 /// Counts a new instance's reference to its heap type.
@@ -86,8 +92,7 @@ impl Table {
 
     /// Gives a new class, whose count is deferred, an id.
     pub(crate) fn enter(&self, ty: &Type) {
-        // SAFETY: heap types have this layout.
-        let Some(cell) = unsafe { &*ty.as_type_ptr().cast::<PyHeapTypeObject>() }.unique_id.as_ref() else { return };
+        let Some(cell) = id_cell(ty) else { return };
         let mut inner = self.lock();
         if inner.types.is_empty() {
             inner.types.push(ptr::null_mut());
@@ -124,10 +129,7 @@ impl Table {
     /// [stopped-world].
     pub(crate) unsafe fn merge_all(&self) {
         let inner = self.lock();
-        for thread in &inner.threads {
-            // SAFETY: threads leave before their state is freed.
-            inner.merge(unsafe { &**thread });
-        }
+        inner.merge_all();
     }
 
     /// Takes the ids of classes that are about to die away: from here on their references are counted one by one.
@@ -143,8 +145,7 @@ impl Table {
             }
             inner.types[id] = ptr::null_mut();
             inner.free.push(id);
-            // SAFETY: heap types have this layout.
-            if let Some(cell) = unsafe { &*ty.as_type_ptr().cast::<PyHeapTypeObject>() }.unique_id.as_ref() {
+            if let Some(cell) = id_cell(ty) {
                 cell.set(0);
             }
         }
@@ -156,15 +157,20 @@ impl Table {
     /// The calling thread is the only one of the process; the others' states are not freed yet.
     pub unsafe fn reset_after_fork(&self, own: &Counts) {
         let mut inner = self.lock();
-        for thread in &inner.threads {
-            // SAFETY: by the contract.
-            inner.merge(unsafe { &**thread });
-        }
+        inner.merge_all();
         inner.threads.retain(|thread| ptr::eq(*thread, own));
     }
 }
 
 impl Inner {
+    /// No thread counts meanwhile.
+    fn merge_all(&self) {
+        for thread in &self.threads {
+            // SAFETY: threads leave before their state is freed.
+            self.merge(unsafe { &**thread });
+        }
+    }
+
     fn merge(&self, counts: &Counts) {
         // SAFETY: the thread is stopped, gone, or the caller.
         let counts = unsafe { &mut *counts.0.get() };

@@ -368,7 +368,7 @@ pub unsafe fn repair_child(py: Attached<'_>) {
         RUNTIME.world.reset_after_fork(&RUNTIME.scopes, me);
         interpreter.object.qsbr.reset_after_fork(&py.ext().qsbr);
         mode::reset_after_fork(&interpreter.object);
-        interpreter.object.type_refs.reset_after_fork(py.ext().type_refs());
+        interpreter.object.type_refs.reset_after_fork(&py.ext().type_refs);
         if !FREE_THREADED {
             interpreter.gil.reset_after_fork(breaker);
         }
@@ -543,7 +543,7 @@ pub fn end_thread(py: Attached<'_>) {
     let interpreter = current(py);
     // SAFETY: the thread runs no more Python code through this state.
     unsafe { mode::unregister_thread(&interpreter.object, py.tstate()) };
-    py.ext().release_heap(&interpreter.object);
+    py.ext().release(&interpreter.object);
     let thread = detach(py);
     // SAFETY: detached; nobody else refers to it after it left the list.
     unsafe { delete_thread(thread) };
