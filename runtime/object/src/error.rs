@@ -1,6 +1,6 @@
 //! How a Python exception travels through Rust: [`Raised`] says that the thread's error indicator is set.
 use crate::handle::{Attached, Layout, Ref};
-use crate::{BaseException, Object, Type};
+use crate::{BaseException, Object, Str, Type};
 use std::fmt;
 
 /// "The thread's error indicator is set." Zero-sized, so `PyResult<Ref<T>>` is one nullable word, and the Rust
@@ -24,6 +24,16 @@ impl Raised {
     /// Takes the exception out of the indicator.
     pub fn take(self, py: Attached<'_>) -> Ref<BaseException> {
         py.take_raised().expect("[attached]: Raised means that the indicator is set")
+    }
+
+    /// Adds a note to the exception, unless that fails.
+    pub fn with_note(self, py: Attached<'_>, note: impl FnOnce() -> String) -> Raised {
+        let exception = self.take(py);
+        let added = Str::new(py, &note()).and_then(|note| BaseException::add_note(py, &exception, note.as_object()));
+        if let Err(raised) = added {
+            raised.clear(py);
+        }
+        py.restore(exception)
     }
 
     /// Drops the pending exception.

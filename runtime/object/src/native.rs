@@ -1,9 +1,10 @@
 //! Classes of native modules: their structs, and Rust state that lives in an object.
 use crate::layout::Field;
 use crate::typedef::{StaticType, link_static};
-use crate::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Str, Type, Visit, gc, mem};
+use crate::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Str, Type, Visit, gc, mem, raise};
 use std::collections::VecDeque;
 use std::ffi::c_int;
+use std::fmt::Display;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -201,6 +202,19 @@ pub fn ready<T: StaticType>(py: Attached<'_>) -> PyResult<&'static Type> {
 /// `ty.__name__` for messages.
 pub fn type_name(object: &Object) -> String {
     object.ty().name().into_owned()
+}
+
+/// The code point of a string of one character. `expected` begins the message for anything else, such as
+/// "sep must be a unicode character".
+///
+/// # Errors
+/// `TypeError`.
+pub fn character(py: Attached<'_>, value: &Object, expected: impl Display) -> PyResult<u32> {
+    match value.downcast::<Str>() {
+        Some(text) if text.len() == 1 => Ok(text.char_at(0)),
+        Some(text) => Err(raise!(py, TypeError, "{expected}, not a string of length {}", text.len())),
+        None => Err(raise!(py, TypeError, "{expected}, not {}", type_name(value))),
+    }
 }
 
 /// A required argument of a bound signature.

@@ -223,6 +223,14 @@ fn event_name(py: Attached<'_>, event: c_int) -> &'static Str {
     }
 }
 
+/// Ends the tracing whose function raised, and says so to the caller.
+fn stop(py: Attached<'_>, raised: Raised, end: impl FnOnce()) -> c_int {
+    let exception = raised.take(py);
+    end();
+    let _raised = py.restore(exception);
+    -1
+}
+
 /// The C trace function behind `sys.settrace`: calls the Python function, or the frame's own.
 unsafe extern "C" fn trace_trampoline(
     this: *mut PyObject,
@@ -244,15 +252,10 @@ unsafe extern "C" fn trace_trampoline(
                 }
                 0
             }
-            Err(_) => {
-                let pending = py.take_raised();
+            Err(raised) => stop(py, raised, || {
                 set_function(py, false, None, None);
                 drop(frame.trace_slot().take());
-                if let Some(pending) = pending {
-                    let _raised = py.restore(pending);
-                }
-                -1
-            }
+            }),
         }
     }
 }
@@ -269,16 +272,10 @@ unsafe extern "C" fn profile_trampoline(
         let py = Attached::from_tls();
         let frame = Object::from_ptr(frame.cast());
         let argument = Ref::<Object>::from_borrowed_opt(argument).unwrap_or_else(none);
-        let result = Object::from_ptr(this).call_pos(py, &[frame, event_name(py, event).as_object(), &argument]);
-        if result.is_ok() {
-            return 0;
+        match Object::from_ptr(this).call_pos(py, &[frame, event_name(py, event).as_object(), &argument]) {
+            Ok(_) => 0,
+            Err(raised) => stop(py, raised, || set_function(py, true, None, None)),
         }
-        let pending = py.take_raised();
-        set_function(py, true, None, None);
-        if let Some(pending) = pending {
-            let _raised = py.restore(pending);
-        }
-        -1
     }
 }
 

@@ -1,5 +1,5 @@
 //! The types of items: their codes, and conversion from and to objects.
-use krait_object::native::type_name;
+use krait_object::native::character;
 use krait_object::{Attached, Float, Int, IntoObject, Object, PyResult, Ref, Str, raise};
 use std::ffi::CStr;
 
@@ -142,21 +142,7 @@ pub fn encode(py: Attached<'_>, descr: &Descr, value: &Object) -> PyResult<[u8; 
     match descr.code {
         b'b' => write!(narrow(py, value, &[SHORT, (-128, 127, "signed char")])? as i8),
         b'B' => write!(narrow(py, value, &[(0, 255, "unsigned byte integer")])? as u8),
-        b'u' | b'w' => match value.downcast::<Str>() {
-            Some(text) if text.len() == 1 => write!(text.char_at(0)),
-            Some(text) => {
-                let len = text.len();
-                return Err(raise!(
-                    py,
-                    TypeError,
-                    "array item must be a unicode character, not a string of length {len}"
-                ));
-            }
-            None => {
-                let name = type_name(value);
-                return Err(raise!(py, TypeError, "array item must be a unicode character, not {name}"));
-            }
-        },
+        b'u' | b'w' => write!(character(py, value, "array item must be a unicode character")?),
         b'h' => write!(narrow(py, value, &[SHORT])? as i16),
         b'H' => write!(narrow(py, value, &[INT, (0, 0xFFFF, "unsigned short")])? as u16),
         b'i' => write!(narrow(py, value, &[INT])? as i32),

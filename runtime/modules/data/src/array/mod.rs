@@ -14,7 +14,7 @@ use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::builtins::textargs::slice_positions;
 use krait_object::builtins::{ByteArray, Slice};
 use krait_object::layout::{Field, Py_buffer, PyBUF_FORMAT, PyBUF_ND, PyBUF_STRIDES, PyObject, PyVarObject};
-use krait_object::native::{Arg, add_type, ready, required, type_name};
+use krait_object::native::{Arg, add_type, character, ready, required, type_name};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::typedef::CompareOp;
 use krait_object::{
@@ -292,21 +292,7 @@ impl Array {
                 return Err(raise!(py, TypeError, "array() takes at {bound} {count} argument{plural} ({given} given)"));
             }
         };
-        let code = match code.downcast::<Str>() {
-            Some(text) if text.len() == 1 => text.char_at(0),
-            Some(text) => {
-                let len = text.len();
-                return Err(raise!(
-                    py,
-                    TypeError,
-                    "array() argument 1 must be a unicode character, not a string of length {len}"
-                ));
-            }
-            None => {
-                let name = type_name(code);
-                return Err(raise!(py, TypeError, "array() argument 1 must be a unicode character, not {name}"));
-            }
-        };
+        let code = character(py, code, "array() argument 1 must be a unicode character")?;
         if code == u32::from(b'u') {
             let message = "The 'u' type code is deprecated and will be removed in Python 3.16";
             (krait_object::hooks::hooks().warn)(py, krait_object::exc::DeprecationWarning(), message, 1)?;

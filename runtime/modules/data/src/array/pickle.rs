@@ -1,9 +1,9 @@
 //! Pickling: machine values with a number that says how they are laid out, so that other machines understand them.
 use super::Array;
 use super::items::{DESCRS, Descr};
-use krait_object::native::{Arg, required, type_name};
+use krait_object::native::{Arg, character, required, type_name};
 use krait_object::{
-    Attached, Bytes, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, Tuple, Type, id, none, raise,
+    Attached, Bytes, Float, Int, IntoObject, Layout, List, Object, PyResult, Ref, Tuple, Type, id, none, raise,
 };
 
 /// The number of the layout that this machine uses for items of a type.
@@ -45,25 +45,7 @@ pub fn reduce_ex(py: Attached<'_>, this: &Array, protocol: &Object) -> PyResult<
 pub fn reconstruct(py: Attached<'_>, _: &Object, [class, code, format, items]: [Arg<'_>; 4]) -> PyResult<Ref<Object>> {
     let (class, code) = (required(py, class)?, required(py, code)?);
     let (format, items) = (required(py, format)?, required(py, items)?);
-    let code = match code.downcast::<Str>() {
-        Some(text) if text.len() == 1 => text.char_at(0),
-        Some(text) => {
-            let len = text.len();
-            return Err(raise!(
-                py,
-                TypeError,
-                "_array_reconstructor() argument 2 must be a unicode character, not a string of length {len}"
-            ));
-        }
-        None => {
-            let name = type_name(code);
-            return Err(raise!(
-                py,
-                TypeError,
-                "_array_reconstructor() argument 2 must be a unicode character, not {name}"
-            ));
-        }
-    };
+    let code = character(py, code, "_array_reconstructor() argument 2 must be a unicode character")?;
     let format = format.as_i32(py)?;
     let Some(class) = class.downcast::<Type>() else {
         return Err(raise!(py, TypeError, "first argument must be a type object, not {}", type_name(class)));

@@ -1,7 +1,7 @@
 //! `Dialect`: what separates and quotes fields.
 use super::registered;
 use krait_object::args::{Args, Signature};
-use krait_object::native::{Arg, Fixed, Trace, alloc, type_name};
+use krait_object::native::{Arg, Fixed, Trace, alloc, character, type_name};
 use krait_object::{Attached, Int, Layout, Object, PyResult, Ref, Str, Type, Visit, pytype, raise};
 use std::ffi::c_int;
 
@@ -71,17 +71,7 @@ const NAMES: [&str; 8] =
     ["delimiter", "doublequote", "escapechar", "lineterminator", "quotechar", "quoting", "skipinitialspace", "strict"];
 
 fn single(py: Attached<'_>, name: &str, value: &Object, or_none: &str) -> PyResult<u32> {
-    match value.downcast::<Str>() {
-        Some(text) if text.len() == 1 => Ok(text.char_at(0)),
-        Some(text) => {
-            let len = text.len();
-            Err(raise!(py, TypeError, "\"{name}\" must be a unicode character{or_none}, not a string of length {len}"))
-        }
-        None => {
-            let given = type_name(value);
-            Err(raise!(py, TypeError, "\"{name}\" must be a unicode character{or_none}, not {given}"))
-        }
-    }
+    character(py, value, format_args!("\"{name}\" must be a unicode character{or_none}"))
 }
 
 fn char_or_none(py: Attached<'_>, name: &str, value: Arg<'_>, default: Option<u32>) -> PyResult<Option<u32>> {

@@ -7,7 +7,7 @@ use super::zone::{self, TimeZone, zone_arg};
 use super::{format, iso, stamp};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyDateTime_DateTime;
-use krait_object::native::{Arg, alloc, required, type_name};
+use krait_object::native::{Arg, alloc, character, required, type_name};
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, Bytes, IntoObject, Layout, Object, PyResult, Raised, Ref, Slot, Str, StrBuilder, Tuple, Type, hooks, id,
@@ -422,25 +422,7 @@ impl DateTime {
     fn isoformat(py: Attached<'_>, this: &DateTime, [separator, timespec]: [Arg<'_>; 2]) -> PyResult<Ref<Str>> {
         let separator = match separator {
             None => u32::from('T'),
-            Some(given) => match given.downcast::<Str>() {
-                Some(text) if text.len() == 1 => text.char_at(0),
-                Some(text) => {
-                    let len = text.len();
-                    return Err(raise!(
-                        py,
-                        TypeError,
-                        "isoformat() argument 1 must be a unicode character, not a string of length {len}"
-                    ));
-                }
-                None => {
-                    let name = type_name(given);
-                    return Err(raise!(
-                        py,
-                        TypeError,
-                        "isoformat() argument 1 must be a unicode character, not {name}"
-                    ));
-                }
-            },
+            Some(given) => character(py, given, "isoformat() argument 1 must be a unicode character")?,
         };
         let (year, month, day) = this.ymd();
         let mut out = StrBuilder::with_capacity(32);

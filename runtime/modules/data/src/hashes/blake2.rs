@@ -156,37 +156,31 @@ blake2!(Blake2sHash u32, u64, block 64, rounds 10, [
     0x6A09_E667, 0xBB67_AE85, 0x3C6E_F372, 0xA54F_F53A, 0x510E_527F, 0x9B05_688C, 0x1F83_D9AB, 0x5BE0_CD19,
 ], [16 12 8 7]);
 
+impl Params {
+    /// The parameter block: `N` is 64 bytes for BLAKE2b with a node offset of eight, 32 for BLAKE2s with one of six.
+    fn block<const N: usize>(&self) -> [u8; N] {
+        let mut block = [0; N];
+        let offset = if N == 64 { 8 } else { 6 };
+        let mut put = |at: usize, bytes: &[u8]| block[at..at + bytes.len()].copy_from_slice(bytes);
+        put(0, &[self.digest as u8, self.key.len() as u8, self.fanout, self.depth]);
+        put(4, &self.leaf.to_le_bytes());
+        put(8, &self.node_offset.to_le_bytes()[..offset]);
+        put(8 + offset, &[self.node_depth, self.inner]);
+        put(N / 2, &self.salt);
+        put(N / 4 * 3, &self.person);
+        block
+    }
+}
+
 impl Blake2bHash {
     pub fn with(params: &Params) -> Self {
-        let mut block = [0; 64];
-        block[0] = params.digest as u8;
-        block[1] = params.key.len() as u8;
-        block[2] = params.fanout;
-        block[3] = params.depth;
-        block[4..8].copy_from_slice(&params.leaf.to_le_bytes());
-        block[8..16].copy_from_slice(&params.node_offset.to_le_bytes());
-        block[16] = params.node_depth;
-        block[17] = params.inner;
-        block[32..32 + params.salt.len()].copy_from_slice(&params.salt);
-        block[48..48 + params.person.len()].copy_from_slice(&params.person);
-        Self::new(params, &block)
+        Self::new(params, &params.block::<64>())
     }
 }
 
 impl Blake2sHash {
     pub fn with(params: &Params) -> Self {
-        let mut block = [0; 32];
-        block[0] = params.digest as u8;
-        block[1] = params.key.len() as u8;
-        block[2] = params.fanout;
-        block[3] = params.depth;
-        block[4..8].copy_from_slice(&params.leaf.to_le_bytes());
-        block[8..14].copy_from_slice(&params.node_offset.to_le_bytes()[..6]);
-        block[14] = params.node_depth;
-        block[15] = params.inner;
-        block[16..16 + params.salt.len()].copy_from_slice(&params.salt);
-        block[24..24 + params.person.len()].copy_from_slice(&params.person);
-        Self::new(params, &block)
+        Self::new(params, &params.block::<32>())
     }
 }
 

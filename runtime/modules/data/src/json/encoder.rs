@@ -1,12 +1,11 @@
 //! `make_encoder`: objects to JSON text.
 use super::escape;
 use krait_object::args::{Args, Signature};
-use krait_object::builtins::exceptions::BaseException;
 use krait_object::layout::Field;
 use krait_object::native::{alloc, part, required, type_name};
 use krait_object::{
-    Attached, Bool, Dict, Float, Int, IntoObject, Layout, List, Object, PyResult, Raised, Ref, Slot, Str, StrBuilder,
-    Tuple, Type, hooks, id, pytype, raise,
+    Attached, Bool, Dict, Float, Int, Layout, List, Object, PyResult, Ref, Slot, Str, StrBuilder, Tuple, Type, hooks,
+    id, pytype, raise,
 };
 use std::collections::HashSet;
 
@@ -244,7 +243,7 @@ impl Writer<'_, '_> {
             }
             self.newline(level + 1);
             self.value(&value, level + 1).map_err(|raised| {
-                note(py, raised, || format!("when serializing {} item {at}", list.ty().short_name()))
+                raised.with_note(py, || format!("when serializing {} item {at}", list.ty().short_name()))
             })?;
             at += 1;
             item = get(at);
@@ -318,7 +317,7 @@ impl Writer<'_, '_> {
         self.string(&text)?;
         self.out.push_obj(&self.key_separator);
         self.value(value, level).map_err(|raised| {
-            note(py, raised, || {
+            raised.with_note(py, || {
                 let shown = match key.repr(py) {
                     Ok(shown) => shown.to_string_lossy().into_owned(),
                     Err(raised) => {
@@ -339,21 +338,12 @@ impl Writer<'_, '_> {
         let guard = py.enter_recursive(" while encoding a JSON object")?;
         let result = self.value(&new, level);
         drop(guard);
-        result
-            .map_err(|raised| note(py, raised, || format!("when serializing {} object", object.ty().short_name())))?;
+        result.map_err(|raised| {
+            raised.with_note(py, || format!("when serializing {} object", object.ty().short_name()))
+        })?;
         self.close(object);
         Ok(())
     }
-}
-
-/// Adds a note to the exception that goes through.
-fn note(py: Attached<'_>, raised: Raised, text: impl FnOnce() -> String) -> Raised {
-    let exception = raised.take(py);
-    let added = text().into_object(py).and_then(|text| BaseException::add_note(py, &exception, &text));
-    if let Err(raised) = added {
-        raised.clear(py);
-    }
-    py.restore(exception)
 }
 
 /// The digits of a number.

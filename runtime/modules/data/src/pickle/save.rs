@@ -14,16 +14,6 @@ use krait_object::{
 /// How many items are written between a mark and its instruction.
 const BATCH: usize = 1000;
 
-/// Adds a note to the exception that goes through.
-fn note(py: Attached<'_>, raised: Raised, text: impl FnOnce() -> String) -> Raised {
-    let exception = raised.take(py);
-    let added = text().into_object(py).and_then(|text| BaseException::add_note(py, &exception, &text));
-    if let Err(raised) = added {
-        raised.clear(py);
-    }
-    py.restore(exception)
-}
-
 fn shown(py: Attached<'_>, object: &Object) -> String {
     match object.repr(py) {
         Ok(text) => text.to_string_lossy().into_owned(),
@@ -184,7 +174,7 @@ fn save_reduced(w: &mut Writer<'_>, object: &Object, value: &Object) -> PyResult
             Err(cannot_pickle(py, format_args!("__reduce__ must return a string or tuple, not {name}")))
         }
     };
-    result.map_err(|raised| note(py, raised, || format!("when serializing {} object", full_name(object))))
+    result.map_err(|raised| raised.with_note(py, || format!("when serializing {} object", full_name(object))))
 }
 
 fn save_pid(w: &mut Writer<'_>, pid: &Object) -> PyResult<()> {
@@ -448,7 +438,7 @@ fn save_tuple(w: &mut Writer<'_>, tuple: &Tuple) -> PyResult<()> {
     }
     for (at, item) in tuple.as_slice().iter().enumerate() {
         save(w, item, false)
-            .map_err(|raised| note(py, raised, || format!("when serializing {} item {at}", full_name(object))))?;
+            .map_err(|raised| raised.with_note(py, || format!("when serializing {} item {at}", full_name(object))))?;
     }
     if let Some(at) = known(w, object) {
         // An item led back here: what was written is thrown away.
@@ -484,7 +474,7 @@ fn save_list(w: &mut Writer<'_>, list: &List) -> PyResult<()> {
     let mut at = 0;
     let save_at = |w: &mut Writer<'_>, at: usize| match list.get(py, at) {
         Some(item) => save(w, &item, false)
-            .map_err(|raised| note(py, raised, || format!("when serializing {} item {at}", full_name(object))))
+            .map_err(|raised| raised.with_note(py, || format!("when serializing {} item {at}", full_name(object))))
             .map(|()| true),
         None => Ok(false),
     };
@@ -512,7 +502,7 @@ fn batch_items(w: &mut Writer<'_>, iter: &Object, owner: &Object) -> PyResult<()
     let mut at = 0;
     let mut save_item = |w: &mut Writer<'_>, item: &Object| {
         let result = save(w, item, false)
-            .map_err(|raised| note(py, raised, || format!("when serializing {} item {at}", full_name(owner))));
+            .map_err(|raised| raised.with_note(py, || format!("when serializing {} item {at}", full_name(owner))));
         at += 1;
         result
     };
@@ -597,8 +587,9 @@ fn pos_left(dict: &Dict, py: Attached<'_>, mut pos: usize) -> bool {
 fn save_pair(w: &mut Writer<'_>, key: &Object, value: &Object, owner: &Object) -> PyResult<()> {
     let py = w.py;
     save(w, key, false)?;
-    save(w, value, false)
-        .map_err(|raised| note(py, raised, || format!("when serializing {} item {}", full_name(owner), shown(py, key))))
+    save(w, value, false).map_err(|raised| {
+        raised.with_note(py, || format!("when serializing {} item {}", full_name(owner), shown(py, key)))
+    })
 }
 
 /// Pairs of an iterator that are set in the dict `owner`.
@@ -649,7 +640,7 @@ fn save_elements(w: &mut Writer<'_>, items: &[Ref<Object>], owner: &Object) -> P
     let py = w.py;
     for item in items {
         save(w, item, false)
-            .map_err(|raised| note(py, raised, || format!("when serializing {} element", full_name(owner))))?;
+            .map_err(|raised| raised.with_note(py, || format!("when serializing {} element", full_name(owner))))?;
     }
     Ok(())
 }
@@ -926,8 +917,8 @@ fn save_reduce(w: &mut Writer<'_>, reduced: &Tuple, object: Option<&Object>) -> 
         Some("__newobj_ex__") => save_newobj_ex(w, args, object)?,
         Some(_) => save_newobj(w, args, object)?,
         None => {
-            let noted = |raised, what: &str| {
-                note(py, raised, || {
+            let noted = |raised: Raised, what: &str| {
+                raised.with_note(py, || {
                     let owner = object.map_or_else(|| "object".to_owned(), full_name);
                     format!("when serializing {owner} {what}")
                 })
@@ -954,7 +945,8 @@ fn save_reduce(w: &mut Writer<'_>, reduced: &Tuple, object: Option<&Object>) -> 
         batch_pairs(w, pairs, owner)?;
     }
     let Some(state) = state else { return Ok(()) };
-    let noted = |raised, what: &str| note(py, raised, || format!("when serializing {} {what}", full_name(owner)));
+    let noted =
+        |raised: Raised, what: &str| raised.with_note(py, || format!("when serializing {} {what}", full_name(owner)));
     match setter {
         None => {
             save(w, state, false).map_err(|raised| noted(raised, "state"))?;
@@ -986,7 +978,7 @@ fn check_class(py: Attached<'_>, name: &str, class: &Object, object: Option<&Obj
 }
 
 fn noted_new(py: Attached<'_>, raised: Raised, object: Option<&Object>, what: &str) -> Raised {
-    note(py, raised, || {
+    raised.with_note(py, || {
         let owner = object.map_or_else(|| "object".to_owned(), full_name);
         format!("when serializing {owner} {what}")
     })

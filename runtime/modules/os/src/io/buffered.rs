@@ -598,7 +598,7 @@ impl Buffered {
     fn into_buffer(py: Attached<'_>, this: &Buffered, buffer: &Object, once: bool) -> PyResult<Option<usize>> {
         this.check_init(py)?;
         let function = if once { "readinto1" } else { "readinto" };
-        let view = writable_arg(py, function, buffer)?;
+        let view = writable_arg(py, format_args!("{function}() argument"), buffer)?;
         this.check_open(py, "readinto of closed file")?;
         let mut entered = this.enter(py)?;
         entered.before_read(py)?;

@@ -286,7 +286,7 @@ impl BytesIO {
     }
 
     fn readinto(py: Attached<'_>, this: &Self, buffer: &Object) -> PyResult<usize> {
-        let view = super::writable_arg(py, "readinto", buffer)?;
+        let view = super::writable_arg(py, "readinto() argument", buffer)?;
         // SAFETY: a writable buffer; threads that share it mix their bytes, as they asked for.
         let out = unsafe { view.as_mut_slice() };
         this.with(py, |st| {

@@ -11,6 +11,7 @@ use krait_object::{
     pytype, raise,
 };
 use std::ffi::c_int;
+use std::fmt::Display;
 use std::mem::offset_of;
 use std::ptr::NonNull;
 
@@ -414,7 +415,7 @@ impl FileIO {
         if !this.readable.get() {
             return Err(unsupported(py, "File not open for reading"));
         }
-        let view = writable_first(py, buffer)?;
+        let view = writable_arg(py, "readinto() argument 1", buffer)?;
         // SAFETY: a writable buffer, lent until the call ends.
         unsafe { this.read_raw(py, view.view().buf.cast(), view.as_slice().len()) }
     }
@@ -584,34 +585,13 @@ impl FileIO {
     }
 }
 
-/// As [`writable_arg`] for `FileIO.readinto`, whose message numbers the argument.
-fn writable_first(py: Attached<'_>, object: &Object) -> PyResult<Buffer> {
+/// A buffer to write to, in the words of an argument check: `what` names the argument.
+pub fn writable_arg(py: Attached<'_>, what: impl Display, object: &Object) -> PyResult<Buffer> {
     match Buffer::writable(py, object) {
         Ok(buffer) => Ok(buffer),
         Err(raised) => {
             raised.clear(py);
-            Err(raise!(
-                py,
-                TypeError,
-                "readinto() argument 1 must be read-write bytes-like object, not {}",
-                object.ty().name()
-            ))
-        }
-    }
-}
-
-/// A buffer to write to, in the words of an argument check.
-pub fn writable_arg(py: Attached<'_>, function: &str, object: &Object) -> PyResult<Buffer> {
-    match Buffer::writable(py, object) {
-        Ok(buffer) => Ok(buffer),
-        Err(raised) => {
-            raised.clear(py);
-            Err(raise!(
-                py,
-                TypeError,
-                "{function}() argument must be read-write bytes-like object, not {}",
-                object.ty().name()
-            ))
+            Err(raise!(py, TypeError, "{what} must be read-write bytes-like object, not {}", object.ty().name()))
         }
     }
 }

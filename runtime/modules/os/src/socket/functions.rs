@@ -182,28 +182,14 @@ fn unsigned<T: TryFrom<u64>>(py: Attached<'_>, number: &Object, kind: &str) -> P
     fitting.ok_or_else(|| raise!(py, OverflowError, "Python int too large for C {kind}"))
 }
 
-fn swap16(py: Attached<'_>, number: &Object) -> PyResult<u16> {
+/// `htons` and `ntohs`, which do the same.
+fn swap16(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u16> {
     unsigned::<u16>(py, number, "uint16_t").map(u16::to_be)
 }
 
-fn htons(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u16> {
-    swap16(py, number)
-}
-
-fn ntohs(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u16> {
-    swap16(py, number)
-}
-
-fn swap32(py: Attached<'_>, number: &Object) -> PyResult<u32> {
+/// `htonl` and `ntohl`.
+fn swap32(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u32> {
     unsigned::<u32>(py, number, "uint32_t").map(u32::to_be)
-}
-
-fn htonl(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u32> {
-    swap32(py, number)
-}
-
-fn ntohl(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u32> {
-    swap32(py, number)
 }
 
 fn inet_aton(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<Ref<Bytes>> {
@@ -392,10 +378,10 @@ pub fn table() -> &'static [PyMethodDef] {
         sig "getservbyname" => getservbyname, "(servicename, protocolname=None, /)", "A service's port.";
         sig "getservbyport" => getservbyport, "(port, protocolname=None, /)", "A port's service.";
         o "getprotobyname" => getprotobyname, "", "A protocol's number.";
-        o "htons" => htons, "", "16 bits in network order.";
-        o "ntohs" => ntohs, "", "16 bits from network order.";
-        o "htonl" => htonl, "", "32 bits in network order.";
-        o "ntohl" => ntohl, "", "32 bits from network order.";
+        o "htons" => swap16, "", "16 bits in network order.";
+        o "ntohs" => swap16, "", "16 bits from network order.";
+        o "htonl" => swap32, "", "32 bits in network order.";
+        o "ntohl" => swap32, "", "32 bits from network order.";
         o "inet_aton" => inet_aton, "($module, ip_addr, /)", "An IPv4 address's bytes.";
         o "inet_ntoa" => inet_ntoa, "($module, packed_ip, /)", "An IPv4 address's text.";
         sig "inet_pton" => inet_pton, "(af, ip, /)", "An address's bytes.";

@@ -512,7 +512,7 @@ impl Socket {
 
     /// The place of an `_into` call: the memory and how much of it to fill.
     fn into_place(py: Attached<'_>, function: &str, buffer: Opt<'_>, size: Opt<'_>) -> PyResult<(Buffer, usize)> {
-        let view = crate::io::writable_arg(py, function, need(py, buffer)?)?;
+        let view = crate::io::writable_arg(py, format_args!("{function}() argument"), need(py, buffer)?)?;
         let size = size.map_or(Ok(0), |size| size.as_isize(py))?;
         let room = view.as_slice().len();
         let Ok(size) = usize::try_from(size) else {
@@ -726,7 +726,7 @@ impl Socket {
     fn recvmsg_into(py: Attached<'_>, this: &Self, [buffers, room, flags]: [Opt<'_>; 3]) -> PyResult<Ref<Tuple>> {
         let (mut views, mut vectors) = (Vec::new(), Vec::new());
         for item in need(py, buffers)?.collect(py)? {
-            let view = crate::io::writable_arg(py, "recvmsg_into", &item)?;
+            let view = crate::io::writable_arg(py, "recvmsg_into() argument", &item)?;
             vectors.push(libc::iovec { iov_base: view.view().buf, iov_len: view.as_slice().len() });
             views.push((view, item));
         }
