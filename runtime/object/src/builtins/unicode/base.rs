@@ -371,16 +371,33 @@ impl Str {
 
     /// The concatenation of all parts with `self` between them.
     pub fn join_all(&self, py: Attached<'_>, parts: &[&Str]) -> PyResult<Ref<Str>> {
-        let Some((first, rest)) = parts.split_first() else { return Ok(Self::empty()) };
-        Self::concat_iter(py, std::iter::once(*first).chain(rest.iter().flat_map(|part| [self, *part])))
+        let (Some((first, rest)), false) = (parts.split_first(), self.is_empty()) else {
+            return Self::concat_all(py, parts);
+        };
+        if rest.is_empty() {
+            return first.to_exact(py);
+        }
+        let between = self.len().checked_mul(rest.len()).map(|len| (len, self.max_char()));
+        let extent = between.and_then(|between| extent(between, parts.iter().copied()));
+        let Some((len, max)) = extent else { return Err(too_long(py)) };
+        if len == 1 {
+            return Self::from_char(py, self.char_at(0));
+        }
+        let text = Self::alloc(py, len, max)?;
+        // SAFETY: fresh, and of the kind just asked for.
+        unsafe {
+            match kind_for(max) {
+                1 => join_into(text.units_mut::<u8>(), self, first, rest),
+                2 => join_into(text.units_mut::<u16>(), self, first, rest),
+                _ => join_into(text.units_mut::<u32>(), self, first, rest),
+            }
+        }
+        Ok(text)
     }
 
     /// The concatenation of all parts, which are gone through twice (`BUILD_STRING`).
     pub fn concat_iter<'a>(py: Attached<'_>, mut parts: impl Iterator<Item = &'a Str> + Clone) -> PyResult<Ref<Str>> {
-        let extent = parts.clone().try_fold((0usize, 0), |(len, max), part| {
-            Some((len.checked_add(part.len())?, if part.is_empty() { max } else { max.max(part.max_char()) }))
-        });
-        let Some((len, max)) = extent.filter(|&(len, _)| len <= isize::MAX as usize) else { return Err(too_long(py)) };
+        let Some((len, max)) = extent((0, 0), parts.clone()) else { return Err(too_long(py)) };
         if len <= 1 {
             return match parts.find(|part| !part.is_empty()) {
                 Some(one) => Self::from_char(py, one.char_at(0)),
@@ -670,12 +687,29 @@ impl Str {
     }
 }
 
-fn concat_into<'a, T: Unit>(out: &mut [T], parts: impl Iterator<Item = &'a Str>) {
-    parts.fold(out, |out, part| {
-        let (here, rest) = out.split_at_mut(part.len());
-        with_units!(part, |units| copy_units(units, here));
-        rest
+/// Length and largest character of `start` and all parts; `None` when no string is so long.
+fn extent<'a>(start: (usize, u32), mut parts: impl Iterator<Item = &'a Str>) -> Option<(usize, u32)> {
+    let all = parts.try_fold(start, |(len, max), part| {
+        Some((len.checked_add(part.len())?, if part.is_empty() { max } else { max.max(part.max_char()) }))
     });
+    all.filter(|&(len, _)| len <= isize::MAX as usize)
+}
+
+fn concat_into<'a, T: Unit>(out: &mut [T], parts: impl Iterator<Item = &'a Str>) {
+    parts.fold(out, put);
+}
+
+/// Writes the parts with `between` between them.
+fn join_into<T: Unit>(out: &mut [T], between: &Str, first: &Str, rest: &[&Str]) {
+    rest.iter().fold(put(out, first), |out, part| put(put(out, between), part));
+}
+
+/// Writes a part and returns what is left of the room.
+#[inline(always)]
+fn put<'a, T: Unit>(out: &'a mut [T], part: &Str) -> &'a mut [T] {
+    let (here, rest) = out.split_at_mut(part.len());
+    with_units!(part, |units| copy_units(units, here));
+    rest
 }
 
 fn fill_chars<T: Unit>(out: &mut [T], text: &str) {
