@@ -9,5 +9,6 @@ pub fn register_modules() {
     modules.extend(krait_modules_core::modules());
     modules.extend(krait_modules_os::modules());
     modules.extend(krait_modules_data::modules());
+    modules.extend(krait_modules_ctypes::modules());
     krait_vm::import::register(modules);
 }

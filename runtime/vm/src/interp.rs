@@ -530,6 +530,35 @@ pub fn without<R>(py: Attached<'_>, f: impl FnOnce() -> R) -> R {
     f()
 }
 
+/// Runs `f` attached, whatever the thread was before: for C code that calls back into Python. A thread that Python does
+/// not know gets a state of the main interpreter for the time of the call.
+///
+/// A thread that comes while the runtime shuts down, or before it started, never returns.
+pub fn with_attached<R>(f: impl FnOnce(Attached<'_>) -> R) -> R {
+    if let Some(py) = Attached::try_from_tls() {
+        return f(py);
+    }
+    if let Some(own) = NonNull::new(own_thread()) {
+        // SAFETY: bound to this thread, and detached.
+        let py = unsafe { attach(own) };
+        let result = f(py);
+        detach(py);
+        return result;
+    }
+    let Some(main) = Interpreter::main().filter(|main| !main.finalizing.load(Ordering::Acquire)) else { hang() };
+    let thread = main.new_thread();
+    // SAFETY: fresh, and this thread has no other.
+    let py = unsafe {
+        bind(thread);
+        attach(thread)
+    };
+    // `PyGILState_Release` inside must not take the state down.
+    py.tstate().gilstate_counter.set(1);
+    let result = f(py);
+    end_thread(py);
+    result
+}
+
 /// Sleeps until the process ends.
 pub fn hang() -> ! {
     loop {
