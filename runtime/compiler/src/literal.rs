@@ -142,9 +142,9 @@ fn named(text: &str, at: usize, out: &mut Wtf8Buf) -> Result<usize, BadEscape> {
         return Err(malformed(at + 3));
     }
     let end = at + 2 + close + 1;
-    match unicode_names2::character(&rest[1..close]) {
-        Some(c) => out.push_code_point(c as u32),
-        None => return Err(BadEscape { reason: "unknown Unicode character name", start: at, end }),
+    match krait_text::unicode::names::lookup(&rest[1..close]) {
+        Some(krait_text::unicode::names::Found::Char(c)) => out.push_code_point(c),
+        _ => return Err(BadEscape { reason: "unknown Unicode character name", start: at, end }),
     }
     Ok(end)
 }

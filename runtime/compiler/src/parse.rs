@@ -35,13 +35,8 @@ pub(crate) fn parse(
             let flags = Flags { future: flags.future & !CO_FUTURE_BARRY_AS_BDFL, ..flags };
             return parse(&Source::new(&changed), mode, flags, warnings);
         }
-        let limits = crate::syntax::check_tokens(source, &parsed);
-        if let Some(error) = &limits
-            && (parsed.errors().is_empty() || error.kind != crate::ErrorKind::Syntax)
-        {
-            return Err(incomplete(source, flags, None, error.clone()));
-        }
-        if let Some((at, error)) = crate::syntax::report(source, &parsed, source.text.len() > 200_000) {
+        let scan = crate::syntax::scan(source, mode);
+        if let Some((at, error)) = crate::syntax::report(source, &scan, &parsed, source.text.len() > 200_000) {
             let error = incomplete(source, flags, Some(at), error);
             if error.kind != crate::ErrorKind::IncompleteInput {
                 escape_warnings(source, &parsed, at, warnings);

@@ -18,9 +18,8 @@ impl Source {
         Source { text, line_starts }
     }
 
-    /// Source text as it was given: without a byte order mark, and with a newline at the end of a file.
+    /// Source text as it was given, with a newline at the end of a file.
     pub(crate) fn of(text: &str, mode: crate::Mode) -> Source {
-        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let complete = mode != crate::Mode::Exec || text.is_empty() || text.ends_with(['\n', '\r']);
         if complete { Source::new(text) } else { Source::new(&format!("{text}\n")) }
     }

@@ -88,6 +88,7 @@ impl<'a> Codegen<'a> {
 
     fn inlined_comprehension(&mut self, loc: Location, id: BlockId, parts: &Parts<'a>) -> Res {
         self.outermost_iter(loc, &parts.generators[0])?;
+        self.check_blocks(loc)?;
         let state = self.push_inlined(loc, id);
         self.unit().in_inlined_comp += 1;
         self.start_collection(loc, parts.kind);

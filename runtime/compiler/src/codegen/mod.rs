@@ -53,6 +53,8 @@ pub(crate) struct Codegen<'a> {
     units: Vec<Unit<'a>>,
     interactive: bool,
     depth: usize,
+    /// Where the statement stands that is being compiled.
+    stmt_loc: Location,
     warnings: &'a mut Vec<Warning>,
 }
 
@@ -63,7 +65,8 @@ pub(crate) fn compile<'a>(
     options: Options,
     warnings: &'a mut Vec<Warning>,
 ) -> Res<CodeObject> {
-    let mut c = Codegen { table, options, units: Vec::new(), interactive: false, depth: 0, warnings };
+    let mut c =
+        Codegen { table, options, units: Vec::new(), interactive: false, depth: 0, stmt_loc: Location::NONE, warnings };
     c.tree(tree)
 }
 

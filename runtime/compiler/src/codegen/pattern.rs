@@ -178,7 +178,7 @@ impl<'a> Codegen<'a> {
             return Ok(());
         }
         match &value.kind {
-            ExprKind::Attribute { .. } | ExprKind::JoinedStr(_) => self.expr(value),
+            ExprKind::Attribute { .. } => self.expr(value),
             _ => self.error(value.loc, "patterns may only match literals and attribute lookups"),
         }
     }

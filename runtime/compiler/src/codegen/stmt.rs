@@ -35,6 +35,7 @@ impl<'a> Codegen<'a> {
     fn stmt_inner(&mut self, stmt: &'a Stmt) -> Res {
         use StmtKind as S;
         let loc = stmt.loc;
+        self.stmt_loc = loc;
         match &stmt.kind {
             S::FunctionDef(f) => self.function(stmt, f),
             S::ClassDef(c) => self.class(stmt, c),

@@ -25,6 +25,9 @@ pub(super) enum FrameBlockKind<'a> {
     PopValue,
 }
 
+/// Most blocks that may be nested in one code object.
+const MAX_BLOCKS: usize = 21;
+
 /// An open block; loops have a place to continue and one to leave.
 #[derive(Clone, Copy)]
 pub(super) struct FrameBlock<'a> {
@@ -35,11 +38,19 @@ pub(super) struct FrameBlock<'a> {
 
 impl<'a> Codegen<'a> {
     pub(super) fn push_block(&mut self, kind: FrameBlockKind<'a>, start: Option<Label>, exit: Option<Label>) -> Res {
-        if self.unit_ref().frame_blocks.len() >= 21 && !matches!(kind, FrameBlockKind::PopValue) {
-            let loc = Location::new(self.unit_ref().firstlineno, self.unit_ref().firstlineno, 0, 0);
-            return self.error(loc, "too many statically nested blocks");
+        if !matches!(kind, FrameBlockKind::PopValue) {
+            self.check_blocks(self.stmt_loc)?;
         }
         self.unit().frame_blocks.push(FrameBlock { kind, start, exit });
+        Ok(())
+    }
+
+    /// Fails where another block would be one too many; inlined comprehensions count as blocks.
+    pub(super) fn check_blocks(&self, loc: Location) -> Res {
+        let unit = self.unit_ref();
+        if unit.frame_blocks.len() + unit.in_inlined_comp as usize >= MAX_BLOCKS {
+            return self.error(loc, "too many statically nested blocks");
+        }
         Ok(())
     }
 

@@ -172,6 +172,16 @@ impl Lower<'_> {
     pub(super) fn keywords(&mut self, arguments: &ruff::Arguments) -> Res<Vec<Keyword>> {
         let mut out = Vec::new();
         for keyword in &arguments.keywords {
+            // `(name)=value` has a name that is an expression.
+            if let Some(name) = &keyword.arg
+                && name.range.start() > keyword.range.start()
+            {
+                let text = &self.source.text;
+                let equal = text[name.range.end().to_usize()..].find('=').unwrap_or(0) as u32 + 1;
+                let loc = self.source.location(name.range.start().to_u32(), name.range.end().to_u32() + equal);
+                let msg = "expression cannot contain assignment, perhaps you meant \"==\"?";
+                return Err(RawError::syntax(loc, msg));
+            }
             out.push(Keyword {
                 arg: self.opt_name(&keyword.arg),
                 value: self.expr(&keyword.value)?,

@@ -6,7 +6,7 @@ mod strings;
 
 use crate::ast::{Expr, Mod, Name};
 use crate::depth;
-use crate::error::{Res, Warning, WarningKind};
+use crate::error::{ErrorKind, RawError, Res, Warning, WarningKind};
 use crate::source::Source;
 use krait_bytecode::Location;
 use ruff_python_ast as ruff;
@@ -78,6 +78,17 @@ impl<'a> Lower<'a> {
         let loc = self.loc(expr.range());
         let out = depth::guard(self.depth, || Ok(Expr { kind: self.expr_kind(expr)?, loc }));
         self.depth -= 1;
+        if self.depth == depth::LIMIT && out.is_err() && !grows_leftwards(expr) {
+            // What nests to the right exhausts the reference's parser, not its compiler.
+            let msg = "Parser stack overflowed - Python source too complex to parse";
+            return out.map_err(|_| RawError::new(ErrorKind::Memory, msg));
+        }
         out
     }
+}
+
+/// Whether nested expressions of a kind are read in a loop.
+fn grows_leftwards(expr: &ruff::Expr) -> bool {
+    use ruff::Expr as R;
+    matches!(expr, R::Call(_) | R::Attribute(_) | R::Subscript(_) | R::BinOp(_) | R::BoolOp(_) | R::Compare(_))
 }

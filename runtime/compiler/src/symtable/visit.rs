@@ -281,7 +281,7 @@ impl Builder {
                 set.borrow_mut().insert(param.name.clone());
             }
             self.bind(&param.name, def::TYPE_PARAM | def::LOCAL, param.loc)?;
-            if matches!(&*param.name, "__classdict__" | "__class__" | "__classcell__") {
+            if &*param.name == "__classdict__" {
                 let msg = format!("reserved name '{}' cannot be used for type parameter", param.name);
                 return Err(RawError::syntax(param.loc, msg));
             }
@@ -630,9 +630,9 @@ impl Builder {
             PatternKind::Class { cls, patterns, kwd_attrs, kwd_patterns } => {
                 self.expr(cls)?;
                 patterns.iter().try_for_each(|p| self.pattern(p))?;
-                for (name, loc) in kwd_attrs {
+                for ((name, _), value) in kwd_attrs.iter().zip(kwd_patterns) {
                     if &**name == "__debug__" {
-                        return Err(RawError::syntax(*loc, "cannot assign to __debug__"));
+                        return Err(RawError::syntax(value.loc, "cannot assign to __debug__"));
                     }
                 }
                 kwd_patterns.iter().try_for_each(|p| self.pattern(p))

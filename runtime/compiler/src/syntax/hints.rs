@@ -43,43 +43,7 @@ pub(crate) fn number_warnings(source: &Source, parsed: &Parsed<Mod>) -> Vec<(Loc
     out
 }
 
-/// Two prefix letters that exclude each other.
-fn incompatible_prefixes(prefix: &str) -> Option<(char, char)> {
-    let lower = prefix.to_ascii_lowercase();
-    if !lower.chars().all(|c| "burft".contains(c)) {
-        return None;
-    }
-    [('u', 'b'), ('u', 'r'), ('u', 'f'), ('u', 't'), ('b', 'f'), ('b', 't'), ('f', 't')]
-        .into_iter()
-        .find(|(a, b)| lower.contains(*a) && lower.contains(*b))
-}
-
 impl Reporter<'_> {
-    /// What the reference's tokenizer finds wrong before the parser's error at `limit`: numbers that run into a word,
-    /// prefixes of strings.
-    pub(super) fn bad_token(&self, limit: TextSize) -> Option<Box<RawError>> {
-        for pair in self.tokens.windows(2).take_while(|pair| pair[0].1.start() <= limit) {
-            let [(kind, range), (next, following)] = pair else { continue };
-            if range.end() != following.start() || following.is_empty() {
-                continue;
-            }
-            let text = self.text(*following);
-            if is_number(*kind) && text.starts_with(|c: char| c.is_alphanumeric() || c == '_') {
-                if matches!(next, T::And | T::Else | T::For | T::If | T::In | T::Is | T::Or | T::Not) {
-                    continue;
-                }
-                return Some(self.bad_number(*range, *following));
-            }
-            if *kind == T::Name
-                && matches!(next, T::String | T::FStringStart | T::TStringStart)
-                && let Some((a, b)) = incompatible_prefixes(self.text(*range))
-            {
-                return Some(self.at(*range, format!("'{a}' and '{b}' prefixes are incompatible")));
-            }
-        }
-        None
-    }
-
     fn kind(&self, index: usize) -> T {
         self.tokens.get(index).map_or(T::EndOfFile, |token| token.0)
     }
@@ -89,7 +53,7 @@ impl Reporter<'_> {
     }
 
     /// The bracket that closes the one at `index`.
-    fn closing(&self, index: usize) -> Option<usize> {
+    pub(super) fn closing(&self, index: usize) -> Option<usize> {
         let mut depth = 0usize;
         for (at, token) in self.tokens.iter().enumerate().skip(index) {
             match token.0 {
@@ -108,7 +72,7 @@ impl Reporter<'_> {
     }
 
     /// The first token from `index` on, outside brackets, that `stop` accepts; the end of the line stops too.
-    fn find_until(&self, index: usize, stop: impl Fn(T) -> bool) -> usize {
+    pub(super) fn find_until(&self, index: usize, stop: impl Fn(T) -> bool) -> usize {
         let mut depth = 0usize;
         let mut at = index;
         while at < self.tokens.len() {
@@ -134,7 +98,9 @@ impl Reporter<'_> {
         }
         let range = TextRange::new(self.range(first).start(), self.range(last - 1).end());
         let parsed = ruff_python_parser::parse_expression(self.text(range)).ok()?;
-        Some((expression_name(&parsed.syntax().body), range))
+        let body = &parsed.syntax().body;
+        // Parentheses around an expression are not part of it.
+        Some((expression_name(body), body.range() + range.start()))
     }
 
     /// First token of the logical line of a token.
@@ -143,7 +109,7 @@ impl Reporter<'_> {
     }
 
     /// Whether a token stands in the parameters of a function, and then whether of a `lambda`.
-    fn in_parameters(&self, index: usize) -> Option<bool> {
+    pub(super) fn in_parameters(&self, index: usize) -> Option<bool> {
         let mut depth = 0usize;
         for at in (0..index).rev() {
             match self.kind(at) {
@@ -193,8 +159,17 @@ impl Reporter<'_> {
             {
                 return Some(self.at(range, "expected expression after 'else', but statement is given"));
             }
-            T::Elif if matches!(before, T::Newline | T::Dedent | T::Indent) => {
+            T::Elif if before == T::Dedent => {
                 return Some(self.at(range, "'elif' block follows an 'else' block"));
+            }
+            T::FStringStart | T::TStringStart
+                if self.kind(self.line_start(index)) == T::Case
+                    && self.open_bracket(index).is_some_and(|open| open.0 == T::Lbrace) =>
+            {
+                let open = self.index_of(self.open_bracket(index)?.1.start())?;
+                let whole = TextRange::new(self.range(open).start(), self.range(self.closing(open)?).end());
+                let msg = "mapping pattern keys may only match literals and attribute lookups";
+                return Some(self.at(whole, msg));
             }
             T::Not if is_operator(before) => {
                 let end = self.starting_at(index).or_else(|| self.starting_at(index + 1))?.end();
@@ -301,21 +276,7 @@ impl Reporter<'_> {
             }
             _ => {}
         }
-        if let Some(error) = self.string_hint(index) {
-            return Some(error);
-        }
-        self.misspelt_clause(index)
-    }
-
-    /// `elso:` after the block of an `if` or a loop: the word is what is wrong.
-    fn misspelt_clause(&self, index: usize) -> Option<Box<RawError>> {
-        let start = self.line_start(index);
-        let range = self.range(start);
-        let end = (index..self.tokens.len()).find(|at| matches!(self.kind(*at), T::Newline | T::EndOfFile))?;
-        let block = self.kind(end + 1) == T::Indent && self.kind(end - 1) == T::Colon;
-        let after_block = start > 0 && self.kind(start - 1) == T::Dedent;
-        (self.kind(start) == T::Name && block && after_block && self.text(range).starts_with("el"))
-            .then(|| self.at(range, "invalid syntax"))
+        self.string_hint(index)
     }
 
     fn index_of(&self, start: TextSize) -> Option<usize> {
@@ -328,7 +289,7 @@ impl Reporter<'_> {
         let lambda = self.in_parameters(index)?;
         let before = self.kind(index.checked_sub(1)?);
         match kind {
-            T::Slash if matches!(before, T::Lpar | T::Lambda) => {
+            T::Slash if matches!(before, T::Lpar | T::Lambda) && self.kind(index + 1) == T::Comma => {
                 Some(self.at(range, "at least one argument must precede /"))
             }
             T::Slash => {
@@ -364,6 +325,8 @@ impl Reporter<'_> {
                 let mut at = index;
                 while at > 0 && !matches!(self.kind(at), T::Comma | T::Lpar | T::Lambda) {
                     match self.kind(at) {
+                        // A starred annotation is no parameter that could have a default.
+                        T::Star if self.kind(at - 1) == T::Colon => return None,
                         T::Star => {
                             return Some(self.at(range, "var-positional argument cannot have default value"));
                         }
@@ -422,7 +385,12 @@ impl Reporter<'_> {
                 None
             }
             T::Case => {
-                let target = (start..index + 1).rev().find(|at| self.kind(*at) == T::As)?;
+                let named =
+                    |at: usize| self.kind(at) == T::Name && !matches!(self.kind(at + 1), T::Dot | T::Lpar | T::Lsqb);
+                let line = start..self.tokens.len();
+                let target = line
+                    .take_while(|at| !matches!(self.kind(*at), T::Newline | T::EndOfFile))
+                    .find(|at| self.kind(*at) == T::As && !named(at + 1))?;
                 let end = self.find_until(target + 1, |kind| matches!(kind, T::Comma | T::Colon | T::If | T::Vbar));
                 let (name, range) = self.expression_of(target + 1, end)?;
                 (name != "name").then(|| self.at(range, format!("cannot use {name} as pattern target")))
@@ -489,13 +457,23 @@ impl Reporter<'_> {
             }
             return None;
         }
-        // `"a "word" b"`: words between two strings.
-        if index > 0 && self.kind(index - 1) == T::String && kind == T::Name {
-            let next = (index..self.tokens.len())
-                .find(|at| matches!(self.kind(*at), T::String | T::Newline | T::EndOfFile))?;
-            if self.kind(next) == T::String {
-                let whole = TextRange::new(range.start(), self.range(next - 1).end());
-                return Some(self.at(whole, "invalid syntax. Is this intended to be part of the string?"));
+        self.split_string(index)
+    }
+
+    /// `"a "word" b"`: words between two strings, in a row of expressions that lack something between them.
+    pub(super) fn split_string(&self, index: usize) -> Option<Box<RawError>> {
+        let mut opened = None;
+        for at in index.saturating_sub(1)..self.tokens.len() {
+            match self.kind(at) {
+                T::String => match opened {
+                    Some(first) if at > first + 1 => {
+                        let whole = TextRange::new(self.range(first + 1).start(), self.range(at - 1).end());
+                        return Some(self.at(whole, "invalid syntax. Is this intended to be part of the string?"));
+                    }
+                    _ => opened = Some(at),
+                },
+                T::Name | T::Not | T::Int | T::Float | T::Complex => {}
+                _ => return None,
             }
         }
         None
@@ -503,8 +481,12 @@ impl Reporter<'_> {
 
     /// `for` targets that swallowed what follows them: the token after them.
     pub(super) fn for_target(&self, expr: &Expr) -> Option<Box<RawError>> {
-        let first = self.index_of(expr.start())?;
-        if first == 0 || self.kind(first - 1) != T::For {
+        let mut first = self.index_of(expr.start())?;
+        while first > 0 && self.kind(first - 1) != T::For {
+            let targets = matches!(self.kind(first - 1), T::Comma | T::Name | T::Star | T::Dot);
+            first = targets.then(|| first - 1)?;
+        }
+        if first == 0 {
             return None;
         }
         let stop = self.find_until(first, |kind| {

@@ -4,8 +4,10 @@
 //! first, because the reference's tokenizer finds them before its parser sees anything wrong.
 
 mod hints;
+mod scan;
 
 pub(crate) use hints::number_warnings;
+pub(crate) use scan::{Scan, scan};
 
 use crate::error::{ErrorKind, RawError};
 use crate::source::Source;
@@ -32,6 +34,8 @@ struct Reporter<'a> {
     source: &'a Source,
     tokens: Vec<(TokenKind, TextRange)>,
     exprs: Vec<&'a Expr>,
+    /// The innermost bracket that the text leaves open.
+    open: Option<TextRange>,
 }
 
 /// Where the reference would find an error: targets of annotations are looked at after all of them was read.
@@ -43,10 +47,20 @@ fn found_at(error: &ParseError) -> TextSize {
     }
 }
 
-/// What the reference says of the first error of a tree.
-pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Option<(usize, Box<RawError>)> {
-    let lexical = |e: &ParseError| matches!(e.error, ParseErrorType::Lexical(_));
-    let error = parsed.errors().iter().min_by_key(|e| (found_at(e), !lexical(e)))?;
+/// What the reference says of the first error of a text, and where its parser stopped.
+pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: bool) -> Option<(usize, Box<RawError>)> {
+    let lexical = |e: &ParseError| match &e.error {
+        ParseErrorType::FStringError(e) | ParseErrorType::TStringError(e) => matches!(
+            e,
+            InterpolatedStringErrorType::NewlineInFormatSpec
+                | InterpolatedStringErrorType::UnterminatedString
+                | InterpolatedStringErrorType::UnterminatedTripleQuotedString
+        ),
+        other => matches!(other, ParseErrorType::Lexical(_)),
+    };
+    let Some(error) = parsed.errors().iter().min_by_key(|e| (found_at(e), !lexical(e))) else {
+        return scan.fault.as_ref().map(|fault| (fault.at, fault.error.clone()));
+    };
     let mut collect = Collect(Vec::new());
     // Trees of long texts may be too deep to walk without a guard.
     if !deep {
@@ -57,75 +71,20 @@ pub(crate) fn report(source: &Source, parsed: &Parsed<Mod>, deep: bool) -> Optio
     }
     let trivia = |k: TokenKind| matches!(k, TokenKind::Comment | TokenKind::NonLogicalNewline);
     let tokens = parsed.tokens().iter().map(|t| (t.kind(), t.range())).filter(|t| !trivia(t.0)).collect();
-    let reporter = Reporter { source, tokens, exprs: collect.0 };
-    Some((error.range().start().to_usize(), reporter.describe(error)))
-}
-
-/// Limits and rules of the reference's tokenizer that the parser does not have: depth of brackets and indentation,
-/// tabs.
-pub(crate) fn check_tokens(source: &Source, parsed: &Parsed<Mod>) -> Option<Box<RawError>> {
-    let (mut brackets, mut indents, mut line_begins) = (0usize, vec![(0usize, 0usize)], true);
-    for token in parsed.tokens() {
-        let range = token.range();
-        match token.kind() {
-            TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => {
-                brackets += 1;
-                if brackets > 200 {
-                    let loc = source.location(range.start().to_u32(), range.start().to_u32());
-                    return Some(RawError::syntax(loc, "too many nested parentheses"));
-                }
-            }
-            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => brackets = brackets.saturating_sub(1),
-            _ => {}
+    let open = scan.open.map(|at| TextRange::at(TextSize::new(at as u32), TextSize::new(1)));
+    let reporter = Reporter { source, tokens, exprs: collect.0, open };
+    let at = error.range().start();
+    if let Some(fault) = scan.fault.as_ref().filter(|fault| fault.wins || reporter.hint_before(at, fault.at).is_none())
+        && (fault.wins || lexical(error) || fault.at <= at.to_usize() || reporter.juxtaposed_until(at, fault.at))
+    {
+        let own = reporter.describe(error);
+        let indent = own.kind == ErrorKind::Indentation && own.msg == "unexpected indent";
+        if !indent || fault.at <= at.to_usize() {
+            return Some((fault.at, fault.error.clone()));
         }
-        match token.kind() {
-            TokenKind::Newline => line_begins = true,
-            TokenKind::Indent | TokenKind::Dedent | TokenKind::Comment | TokenKind::NonLogicalNewline => {}
-            TokenKind::EndOfFile => {}
-            _ if line_begins => {
-                line_begins = false;
-                let line = source.position(range.start().to_u32()).0;
-                if let Some(error) = check_indent(source.line(line), line, &mut indents) {
-                    return Some(error);
-                }
-            }
-            _ => {}
-        }
+        return Some((at.to_usize(), own));
     }
-    None
-}
-
-/// One logical line's indentation, with tabs to eight columns and to one.
-fn check_indent(text: &str, line: i32, indents: &mut Vec<(usize, usize)>) -> Option<Box<RawError>> {
-    let (mut wide, mut narrow) = (0, 0);
-    for byte in text.bytes() {
-        match byte {
-            b' ' => (wide, narrow) = (wide + 1, narrow + 1),
-            b'\t' => (wide, narrow) = ((wide / 8 + 1) * 8, narrow + 1),
-            0x0c => (wide, narrow) = (0, 0),
-            _ => break,
-        }
-    }
-    while indents.len() > 1 && indents.last().is_some_and(|i| i.0 > wide) {
-        indents.pop();
-    }
-    let (top_wide, top_narrow) = *indents.last()?;
-    let consistent = if wide == top_wide { narrow == top_narrow } else { narrow > top_narrow };
-    if !consistent {
-        let loc = Location { line, end_line: line, column: 0, end_column: -1 };
-        let msg = "inconsistent use of tabs and spaces in indentation".into();
-        return Some(Box::new(RawError { kind: ErrorKind::Tab, msg, loc: Some(loc) }));
-    }
-    if wide > top_wide {
-        indents.push((wide, narrow));
-        if indents.len() > 100 {
-            let column = text.len() as i32;
-            let loc = Location { line, end_line: line, column, end_column: -2 };
-            let msg = "too many levels of indentation".into();
-            return Some(Box::new(RawError { kind: ErrorKind::Indentation, msg, loc: Some(loc) }));
-        }
-    }
-    None
+    Some((at.to_usize(), reporter.describe(error)))
 }
 
 /// How the reference calls a kind of expression that cannot be assigned to.
@@ -189,7 +148,12 @@ impl<'a> Reporter<'a> {
 
     /// The token that contains an offset or comes after it.
     fn token_at(&self, offset: TextSize) -> Option<usize> {
-        let index = self.tokens.partition_point(|t| t.1.end() <= offset && t.1.start() < offset);
+        let mut index = self.tokens.partition_point(|t| t.1.end() <= offset && t.1.start() < offset);
+        while self.tokens.get(index).is_some_and(|t| t.0 == TokenKind::Dedent)
+            && self.tokens.get(index + 1).is_some_and(|t| t.1.start() == offset && t.0 != TokenKind::EndOfFile)
+        {
+            index += 1;
+        }
         (index < self.tokens.len()).then_some(index)
     }
 
@@ -199,11 +163,15 @@ impl<'a> Reporter<'a> {
         if let Some(error) = self.indentation(token) {
             return error;
         }
-        if let Some(open) = self.unclosed() {
-            let line = self.source.position(token.1.start().to_u32()).0;
-            if line > self.source.position(open.1.start().to_u32()).0 || token.0 == TokenKind::EndOfFile {
-                return self.never_closed(open);
-            }
+        let size = self.source.text.len();
+        let at_end = token.0 == TokenKind::EndOfFile || (token.1.is_empty() && token.1.end().to_usize() == size);
+        if let Some(error) = self.never_closed(token.1.start(), at_end) {
+            return error;
+        }
+        if at_end && !self.source.text.ends_with('\n') {
+            // The end of an expression's text has no place in its line.
+            let line = if self.source.text.is_empty() { 0 } else { self.source.line_count() };
+            return RawError::syntax(Location::new(line, line, -1, -1), "invalid syntax");
         }
         if token.0 == TokenKind::Newline || token.1.is_empty() {
             let loc = self.source.location(token.1.start().to_u32(), token.1.start().to_u32());
@@ -221,74 +189,29 @@ impl<'a> Reporter<'a> {
         Some(Box::new(RawError { kind: ErrorKind::Indentation, msg: "unexpected indent".into(), loc: Some(loc) }))
     }
 
-    fn never_closed(&self, open: (TokenKind, TextRange)) -> Box<RawError> {
-        self.open(open.1.start(), format!("'{}' was never closed", self.text(open.1)))
+    /// A bracket that stays open, if the parser stopped on a later line or at the end.
+    fn never_closed(&self, stopped: TextSize, at_end: bool) -> Option<Box<RawError>> {
+        let open = self.open?;
+        let line = |at: TextSize| self.source.position(at.to_u32()).0;
+        // An open bracket right behind what is wrong is read on, up to the end.
+        let read_on = open.start() >= stopped && self.juxtaposed_until(stopped, open.start().to_usize());
+        (at_end || read_on || line(stopped) > line(open.start()))
+            .then(|| self.open(open.start(), format!("'{}' was never closed", self.text(open))))
     }
 
-    /// The innermost bracket that the text leaves open.
-    fn unclosed(&self) -> Option<(TokenKind, TextRange)> {
-        let mut stack = Vec::new();
-        for token in &self.tokens {
-            match token.0 {
-                TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => stack.push(*token),
-                TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => {
-                    stack.pop();
-                }
-                _ => {}
-            }
-        }
-        stack.pop()
+    /// A mistake that explains itself before the tokenizer stops.
+    fn hint_before(&self, from: TextSize, to: usize) -> Option<Box<RawError>> {
+        let error = self.split_string(self.token_at(from)?)?;
+        (from.to_usize() < to).then_some(error)
     }
 
-    /// A closing bracket before `limit` that does not match.
-    fn mismatched(&self, limit: TextSize) -> Option<Box<RawError>> {
-        let mut stack: Vec<(TokenKind, TextRange)> = Vec::new();
-        for token in self.tokens.iter().take_while(|t| t.1.start() <= limit) {
-            let wanted = match token.0 {
-                TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => {
-                    stack.push(*token);
-                    if stack.len() > 200 {
-                        return Some(self.point(token.1.start(), "too many nested parentheses"));
-                    }
-                    continue;
-                }
-                TokenKind::Rpar => TokenKind::Lpar,
-                TokenKind::Rsqb => TokenKind::Lsqb,
-                TokenKind::Rbrace => TokenKind::Lbrace,
-                _ => continue,
-            };
-            let close = self.text(token.1);
-            match stack.pop() {
-                None => return Some(self.point(token.1.start(), format!("unmatched '{close}'"))),
-                Some(open) if open.0 != wanted && self.opens_field(open.1) => {
-                    let kind = if self.tokens.iter().any(|t| t.0 == TokenKind::TStringStart) { "t" } else { "f" };
-                    return Some(self.point(token.1.start(), format!("{kind}-string: unmatched '{close}'")));
-                }
-                Some(open) if open.0 != wanted => {
-                    let line = self.source.position(open.1.start().to_u32()).0;
-                    let here = self.source.position(token.1.start().to_u32()).0;
-                    let place = if line == here { String::new() } else { format!(" on line {line}") };
-                    let msg = format!(
-                        "closing parenthesis '{close}' does not match opening parenthesis '{}'{place}",
-                        self.text(open.1)
-                    );
-                    return Some(self.point(token.1.start(), msg));
-                }
-                Some(_) => {}
-            }
-        }
-        None
-    }
-
-    /// Whether a bracket is the brace of a replacement field.
-    fn opens_field(&self, open: TextRange) -> bool {
-        let Some(index) = self.tokens.iter().position(|token| token.1 == open) else { return false };
-        self.tokens[index].0 == TokenKind::Lbrace
-            && index > 0
-            && matches!(
-                self.tokens[index - 1].0,
-                TokenKind::FStringStart | TokenKind::FStringMiddle | TokenKind::TStringStart | TokenKind::TStringMiddle
-            )
+    /// Whether only names and literals stand between two places of a line: the reference tries to read them as
+    /// expressions that lack something between them.
+    fn juxtaposed_until(&self, from: TextSize, to: usize) -> bool {
+        use TokenKind as K;
+        let between = self.tokens.iter().filter(|t| t.1.start() >= from && t.1.end().to_usize() <= to);
+        let mut kinds = between.map(|t| t.0).filter(|kind| *kind != K::Unknown);
+        kinds.all(|kind| matches!(kind, K::Name | K::String | K::Int | K::Float | K::Complex))
     }
 
     /// The outermost expression with exactly this range.
@@ -298,16 +221,12 @@ impl<'a> Reporter<'a> {
 
     fn describe(&self, error: &ParseError) -> Box<RawError> {
         let range = error.range();
-        if let Some(error) = self.mismatched(range.start()) {
-            return error;
-        }
-        if let Some(error) = self.bad_token(range.start()) {
-            return error;
-        }
-        if let Some(error) = self.dangling_backslash(range) {
-            return error;
-        }
         let found = self.describe_parser(error, range);
+        if matches!(error.error, ParseErrorType::ExpectedKeywordParam)
+            || (matches!(error.error, ParseErrorType::InvalidStarredExpressionUsage) && self.sliced_star(range))
+        {
+            return found;
+        }
         if found.msg == "invalid syntax"
             && found.kind == ErrorKind::Syntax
             && let Some(better) = self.hint(range.start())
@@ -315,29 +234,6 @@ impl<'a> Reporter<'a> {
             return better;
         }
         found
-    }
-
-    /// A text that ends in a continuation of its last line.
-    fn dangling_backslash(&self, range: TextRange) -> Option<Box<RawError>> {
-        let text = &self.source.text;
-        let line = text.strip_suffix('\n').unwrap_or(text);
-        let at = line.strip_suffix('\\')?.len();
-        let start = range.start().to_usize().min(at);
-        if !text[start..at].trim().is_empty() {
-            return None;
-        }
-        let at = TextSize::new(at as u32);
-        if line.len() == text.len() {
-            return Some(self.open(at, "unexpected character after line continuation character"));
-        }
-        if let Some(open) = self.unclosed() {
-            return Some(self.never_closed(open));
-        }
-        let mut error = self.open(at + TextSize::new(1), "unexpected EOF while parsing");
-        if let Some(loc) = &mut error.loc {
-            loc.end_column = -2;
-        }
-        Some(error)
     }
 
     fn describe_parser(&self, error: &ParseError, range: TextRange) -> Box<RawError> {
@@ -353,6 +249,9 @@ impl<'a> Reporter<'a> {
             ParseErrorType::InvalidNamedAssignmentTarget => {
                 self.at(range, format!("cannot use assignment expressions with {}", self.name(range)))
             }
+            ParseErrorType::InvalidAnnotatedAssignmentTarget if self.no_annotation(range).is_some() => {
+                self.invalid(self.no_annotation(range).unwrap_or(range))
+            }
             ParseErrorType::InvalidAnnotatedAssignmentTarget => self.at(range, "illegal target for annotation"),
             ParseErrorType::NonDefaultParamAfterDefaultParam if self.text(range).ends_with('=') => {
                 let equal = TextRange::new(range.end() - TextSize::new(1), range.end());
@@ -360,6 +259,9 @@ impl<'a> Reporter<'a> {
             }
             ParseErrorType::NonDefaultParamAfterDefaultParam => {
                 self.at(range, "parameter without a default follows parameter with a default")
+            }
+            ParseErrorType::ExpectedKeywordParam if self.bare_star_needs(range).is_some() => {
+                self.invalid(self.bare_star_needs(range).unwrap_or(range))
             }
             ParseErrorType::ExpectedKeywordParam => {
                 let index = self.token_at(range.start()).unwrap_or(0);
@@ -391,6 +293,11 @@ impl<'a> Reporter<'a> {
             }
             ParseErrorType::PositionalAfterKeywordUnpacking => {
                 self.after(range, "positional argument follows keyword argument unpacking")
+            }
+            ParseErrorType::InvalidArgumentUnpackingOrder | ParseErrorType::InvalidStarredExpressionUsage
+                if self.lone_star(range).is_some() =>
+            {
+                self.at(self.lone_star(range).unwrap_or(range), "Invalid star expression")
             }
             ParseErrorType::InvalidArgumentUnpackingOrder => {
                 // The reference's place begins after the unpacking of keywords.
@@ -433,12 +340,92 @@ impl<'a> Reporter<'a> {
                 let comma = self.tokens.iter().find(|t| t.0 == TokenKind::Comma && range.contains_range(t.1));
                 self.invalid(comma.map_or(range, |t| t.1))
             }
+            ParseErrorType::InvalidStarredExpressionUsage if self.sliced_star(range) => {
+                self.invalid(TextRange::at(range.end(), TextSize::new(1)))
+            }
             ParseErrorType::InvalidStarredExpressionUsage if self.after_dict_colon(range) => {
                 self.at(range, "cannot use a starred expression in a dictionary value")
             }
+            ParseErrorType::InvalidLambdaExpressionUsage => self
+                .token_at(range.start())
+                .and_then(|index| self.bad_field(index))
+                .unwrap_or_else(|| self.invalid(range)),
+            ParseErrorType::UnexpectedExpressionToken => self.juxtaposed(range),
             ParseErrorType::ExpectedToken { expected, found } => self.expected(*expected, *found, range),
             ParseErrorType::OtherError(msg) => self.other(msg, range),
             _ => self.invalid(range),
+        }
+    }
+
+    /// What must not follow a bare `*` of parameters, if that is not the end of them.
+    fn bare_star_needs(&self, range: TextRange) -> Option<TextRange> {
+        let found = self.token_at(range.start())?;
+        let star = (0..=found).rev().find(|at| self.tokens[*at].0 == TokenKind::Star)?;
+        let mut at = star + 1;
+        if self.tokens.get(at)?.0 == TokenKind::Comma {
+            at += 1;
+        }
+        let (kind, range) = *self.tokens.get(at)?;
+        let ends = matches!(kind, TokenKind::Rpar | TokenKind::Colon | TokenKind::DoubleStar);
+        (!ends && kind != TokenKind::Name).then_some(range)
+    }
+
+    /// The colon after an expression, if what follows is no annotation.
+    fn no_annotation(&self, range: TextRange) -> Option<TextRange> {
+        use TokenKind as K;
+        let colon = self.tokens.iter().position(|t| t.0 == K::Colon && t.1.start() >= range.end())?;
+        let next = self.tokens.get(colon + 1)?.0;
+        matches!(next, K::Newline | K::EndOfFile | K::Percent | K::Colon | K::Comma | K::Semi | K::Rpar | K::Slash)
+            .then(|| self.tokens[colon].1)
+    }
+
+    /// The token behind the brace of the innermost replacement field that is open before a token.
+    fn field_start(&self, index: usize) -> Option<TextRange> {
+        use TokenKind as K;
+        let opens = |at: usize| {
+            self.tokens[at].0 == K::Lbrace
+                && at > 0
+                && matches!(
+                    self.tokens[at - 1].0,
+                    K::FStringStart | K::FStringMiddle | K::TStringStart | K::TStringMiddle | K::Rbrace | K::Colon
+                )
+        };
+        let brace = (0..index).rev().find(|at| opens(*at))?;
+        let operand = matches!(self.tokens[brace + 1].0, K::Name | K::Int | K::Float | K::Complex | K::String);
+        (!operand && self.in_interpolation(index)).then(|| self.tokens[brace + 1].1)
+    }
+
+    /// What an f-string says of a field that does not begin with an expression.
+    fn bad_field(&self, index: usize) -> Option<Box<RawError>> {
+        let first = self.field_start(index)?;
+        let template = self.tokens[..index]
+            .iter()
+            .rev()
+            .find(|t| matches!(t.0, TokenKind::FStringStart | TokenKind::TStringStart))?;
+        let kind = if template.0 == TokenKind::TStringStart { "t" } else { "f" };
+        Some(self.at(first, format!("{kind}-string: expecting a valid expression after '{{'")))
+    }
+
+    /// Whether a starred expression is the lower end of a slice.
+    fn sliced_star(&self, range: TextRange) -> bool {
+        self.tokens.iter().any(|t| t.0 == TokenKind::Colon && t.1.start() == range.end())
+    }
+
+    /// What follows a `*` that stars nothing, or a slice.
+    fn lone_star(&self, range: TextRange) -> Option<TextRange> {
+        let star = self.tokens.iter().position(|t| t.0 == TokenKind::Star && t.1.start() == range.start())?;
+        let (kind, next) = *self.tokens.get(star + 1)?;
+        if star > 0 && self.tokens[star - 1].0 == TokenKind::Colon {
+            return None;
+        }
+        match kind {
+            TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Comma | TokenKind::Colon => Some(next),
+            TokenKind::Lpar => {
+                let close = self.closing(star + 1)?;
+                let colon = self.find_until(star + 2, |kind| kind == TokenKind::Colon);
+                (colon < close).then(|| self.tokens[colon].1)
+            }
+            _ => None,
         }
     }
 
@@ -448,8 +435,14 @@ impl<'a> Reporter<'a> {
 
     /// An error at the token after the range's.
     fn after(&self, range: TextRange, msg: &str) -> Box<RawError> {
-        let next = self.tokens.iter().find(|t| t.1.start() >= range.end()).map_or(range, |t| t.1);
-        self.at(next, msg)
+        let mut before = self.tokens.iter().rev().skip_while(|t| t.1.start() >= range.start());
+        let mut after = self.tokens.iter().skip_while(|t| t.1.start() < range.end());
+        let mut next = after.next();
+        // Parentheses around the expression are its own.
+        while next.is_some_and(|t| t.0 == TokenKind::Rpar) && before.next().is_some_and(|t| t.0 == TokenKind::Lpar) {
+            next = after.next();
+        }
+        self.at(next.map_or(range, |t| t.1), msg)
     }
 
     fn after_dict_colon(&self, range: TextRange) -> bool {
@@ -494,7 +487,8 @@ impl<'a> Reporter<'a> {
             }
             TokenKind::Equal if closes && index >= 2 && self.tokens[index - 2].0 == TokenKind::Name => {
                 let first = self.line_start_token(index).map(|t| self.tokens[t].0);
-                if matches!(first, Some(TokenKind::Def | TokenKind::Async)) {
+                let def = matches!(first, Some(TokenKind::Def | TokenKind::Async));
+                if def || self.in_parameters(index).is_some() {
                     return self.at(before.1, "expected default value expression");
                 }
                 self.at(self.tokens[index - 2].1.cover(before.1), "expected argument value expression")
@@ -505,7 +499,14 @@ impl<'a> Reporter<'a> {
                 let msg = "expected expression after 'else', but statement is given";
                 RawError::syntax(error.loc.unwrap_or(Location::NONE), msg)
             }
-            _ => self.invalid(range),
+            TokenKind::Colon if matches!(token.0, TokenKind::FStringMiddle | TokenKind::TStringMiddle) => {
+                let lambda = self.tokens[..index].iter().rposition(|t| t.0 == TokenKind::Lambda);
+                let Some(lambda) = lambda else { return self.invalid(range) };
+                let whole = TextRange::new(self.tokens[lambda].1.start(), before.1.end());
+                let letter = if token.0 == TokenKind::TStringMiddle { "t" } else { "f" };
+                self.at(whole, format!("{letter}-string: lambda expressions are not allowed without parentheses"))
+            }
+            _ => self.bad_field(index).unwrap_or_else(|| self.invalid(range)),
         }
     }
 
@@ -535,11 +536,23 @@ impl<'a> Reporter<'a> {
             "var-positional argument cannot have default value"
         };
         let equal = self.tokens.iter().find(|t| t.0 == TokenKind::Equal && t.1.end() > range.start());
-        self.at(equal.map_or(range, |t| t.1), msg)
+        // A starred annotation is no parameter that could have a default.
+        let parameter = equal_at.map_or(&[][..], |at| &self.tokens[..at]);
+        let parameter = parameter.rsplit(|t| matches!(t.0, TokenKind::Comma | TokenKind::Lpar)).next();
+        let starred = parameter.is_some_and(|tokens| {
+            tokens.windows(2).any(|pair| pair[0].0 == TokenKind::Colon && pair[1].0 == TokenKind::Star)
+        });
+        self.at(equal.map_or(range, |t| t.1), if starred { "invalid syntax" } else { msg })
     }
 
     fn assignment(&self, range: TextRange) -> Box<RawError> {
         let Some(expr) = self.expr_at(range) else { return self.invalid(range) };
+        if let Expr::Await(e) = expr
+            && e.value.range().is_empty()
+        {
+            let next = self.tokens.iter().find(|t| t.1.start() >= range.start() + TextSize::of("await"));
+            return self.invalid(next.map_or(range, |t| t.1));
+        }
         if matches!(expr, Expr::If(_) | Expr::Compare(_))
             && let Some(error) = self.for_target(expr)
         {
@@ -566,9 +579,17 @@ impl<'a> Reporter<'a> {
         while next == Some(TokenKind::Rpar) {
             next = after.next().map(|t| t.0);
         }
-        let statement_end = |k: TokenKind| matches!(k, TokenKind::Newline | TokenKind::Semi | TokenKind::EndOfFile);
-        let more = after.take_while(|t| !statement_end(t.0)).any(|t| t.0 == TokenKind::Equal);
-        if simple && next == Some(TokenKind::Equal) && !more {
+        let equal = self.tokens.iter().position(|t| t.0 == TokenKind::Equal && t.1.start() >= range.end());
+        let value = equal.is_some_and(|equal| {
+            use TokenKind as K;
+            let ends = |k: K| matches!(k, K::Equal | K::ColonEqual | K::Comma | K::Semi);
+            let end = self.find_until(equal + 1, ends);
+            let none = |k: K| matches!(k, K::Newline | K::EndOfFile | K::Star | K::DoubleStar | K::Unknown);
+            end > equal + 1
+                && !self.tokens.get(equal + 1).is_none_or(|t| none(t.0))
+                && !self.tokens.get(end).is_some_and(|t| matches!(t.0, K::Equal | K::ColonEqual))
+        });
+        if simple && next == Some(TokenKind::Equal) && value {
             return self.at(range, format!("cannot assign to {name} here. Maybe you meant '==' instead of '='?"));
         }
         self.at(range, format!("cannot assign to {name}"))
@@ -577,13 +598,6 @@ impl<'a> Reporter<'a> {
     /// Two expressions beside each other outside brackets.
     fn juxtaposed(&self, range: TextRange) -> Box<RawError> {
         let Some(index) = self.token_at(range.start()) else { return self.invalid(range) };
-        let number = index.checked_sub(1).map(|i| self.tokens[i]);
-        if let Some((TokenKind::Int | TokenKind::Float | TokenKind::Complex, before)) = number
-            && before.end() == self.tokens[index].1.start()
-            && self.text(self.tokens[index].1).starts_with(|c: char| c.is_alphanumeric() || c == '_')
-        {
-            return self.bad_number(before, self.tokens[index].1);
-        }
         let inline = |at: &usize| {
             matches!(self.text(self.tokens[*at].1), "print" | "exec")
                 && *at > 0
@@ -623,29 +637,6 @@ impl<'a> Reporter<'a> {
         self.tokens[end.max(1) - 1].1.end()
     }
 
-    fn bad_number(&self, number: TextRange, next: TextRange) -> Box<RawError> {
-        let kind = hints::number_kind(self.text(number));
-        let following = self.text(next).chars().next().unwrap_or(' ');
-        if following.is_ascii_digit() && matches!(kind, "octal" | "binary") {
-            return self.point(next.start(), format!("invalid digit '{following}' in {kind} literal"));
-        }
-        if following == '_' && matches!(kind, "octal" | "binary") {
-            let digit = self.text(next).chars().nth(1).filter(char::is_ascii_digit);
-            if let Some(digit) = digit {
-                let at = next.start() + TextSize::new(1);
-                return self.point(at, format!("invalid digit '{digit}' in {kind} literal"));
-            }
-        }
-        let rest = &self.source.text[number.end().to_usize()..];
-        if kind == "decimal" && (rest.starts_with("e+") || rest.starts_with("e-")) {
-            return self.point(number.end() + TextSize::new(1), format!("invalid {kind} literal"));
-        }
-        let inside = (following == '_' || rest.starts_with('_')) && kind != "imaginary";
-        let next = TextRange::empty(number.end());
-        let at = if inside { next.start() } else { number.end() - TextSize::new(1) };
-        self.point(at, format!("invalid {kind} literal"))
-    }
-
     fn expected(&self, expected: TokenKind, found: TokenKind, range: TextRange) -> Box<RawError> {
         let index = self.token_at(range.start()).unwrap_or(0);
         match (expected, found) {
@@ -673,6 +664,10 @@ impl<'a> Reporter<'a> {
             {
                 self.open(self.tokens[index - 1].1.start(), "':' expected after dictionary key")
             }
+            (TokenKind::Lpar, TokenKind::Newline) => {
+                let loc = self.source.location(range.start().to_u32(), range.start().to_u32());
+                RawError::syntax(Location { end_column: loc.column + 1, ..loc }, "expected '('")
+            }
             (TokenKind::Lpar, _) => self.at(range, "expected '('"),
             (TokenKind::Else, TokenKind::Colon) => self.invalid(range),
             (TokenKind::Else, _) => match self.ending_at(index) {
@@ -684,7 +679,9 @@ impl<'a> Reporter<'a> {
                 }
                 None => self.invalid(range),
             },
-            (TokenKind::Comma, _) if self.inside_brackets(range.start()) => self.missing_comma(index, range),
+            (TokenKind::Comma | TokenKind::Rpar, _) if self.inside_brackets(range.start()) => {
+                self.missing_comma(index, range)
+            }
             _ => self.invalid(range),
         }
     }
@@ -746,10 +743,8 @@ impl<'a> Reporter<'a> {
         if let (Some(before), Some(after)) = (self.ending_at(index), self.starting_at(index))
             && !prefixed
         {
-            if let Some(open) = self.unclosed()
-                && self.source.position(open.1.start().to_u32()).0 < self.source.position(range.start().to_u32()).0
-            {
-                return self.never_closed(open);
+            if let Some(error) = self.never_closed(range.start(), false) {
+                return error;
             }
             let whole = TextRange::new(before.start().min(after.start()), after.end());
             return self.at(whole, "invalid syntax. Perhaps you forgot a comma?");
@@ -759,7 +754,7 @@ impl<'a> Reporter<'a> {
 
     fn lexical(&self, error: &LexicalErrorType, range: TextRange) -> Box<RawError> {
         match error {
-            LexicalErrorType::UnclosedStringError => self.unterminated(range, "string"),
+            LexicalErrorType::Eof => self.never_closed(range.start(), true).unwrap_or_else(|| self.invalid(range)),
             LexicalErrorType::FStringError(e) => self.interpolated(e, range, "f-string"),
             LexicalErrorType::TStringError(e) => self.interpolated(e, range, "t-string"),
             LexicalErrorType::UnicodeError
@@ -768,58 +763,6 @@ impl<'a> Reporter<'a> {
             LexicalErrorType::InvalidByteLiteral => {
                 let whole = self.string_around(range.start());
                 self.at(whole, "bytes can only contain ASCII literal characters")
-            }
-            LexicalErrorType::IndentationError => {
-                let (line, _) = self.source.position(range.end().to_u32());
-                let text = self.source.line(line).trim_end_matches('\n');
-                let column = text.len() as i32;
-                let loc = Location { line, end_line: line, column, end_column: -2 };
-                let msg = "unindent does not match any outer indentation level".into();
-                Box::new(RawError { kind: ErrorKind::Indentation, msg, loc: Some(loc) })
-            }
-            LexicalErrorType::LineContinuationError => {
-                let after = range.start() + TextSize::new(1);
-                if after.to_usize() == self.source.text.len() {
-                    return self.open(range.start(), "unexpected character after line continuation character");
-                }
-                if after.to_usize() >= self.source.text.trim_end().len() {
-                    let mut error = self.open(after, "unexpected EOF while parsing");
-                    if let Some(loc) = &mut error.loc {
-                        loc.end_column = -2;
-                    }
-                    return error;
-                }
-                self.open(after, "unexpected character after line continuation character")
-            }
-            LexicalErrorType::UnrecognizedToken { tok } if !tok.is_ascii() || tok.is_ascii_control() => {
-                let format = matches!(tok, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{2060}'..='\u{206f}' | '\u{feff}');
-                let printable = !tok.is_control() && !tok.is_whitespace() && !format;
-                let msg = if printable {
-                    format!("invalid character '{tok}' (U+{:04X})", *tok as u32)
-                } else {
-                    format!("invalid non-printable character U+{:04X}", *tok as u32)
-                };
-                self.point(range.start(), msg)
-            }
-            LexicalErrorType::Eof => match self.unclosed() {
-                Some(open) => self.never_closed(open),
-                None => self.invalid(range),
-            },
-            LexicalErrorType::OtherError(msg) if msg.contains("decimal integer") => {
-                let zeros = self.text(range).trim_end_matches(|c: char| c != '0').len().max(1);
-                let leading = self.text(range).bytes().take_while(|b| matches!(b, b'0' | b'_')).count().min(zeros);
-                let end = range.start() + TextSize::new(leading as u32);
-                let msg = "leading zeros in decimal integer literals are not permitted; \
-                           use an 0o prefix for octal integers";
-                self.at(TextRange::new(range.start(), end), msg)
-            }
-            LexicalErrorType::OtherError(msg) if msg.contains("ParseIntError") => {
-                let next = TextRange::empty(range.end());
-                let digit = self.source.text[range.end().to_usize()..].chars().next();
-                match digit.filter(char::is_ascii_digit) {
-                    Some(_) => self.bad_number(range, TextRange::new(next.start(), next.start() + TextSize::new(1))),
-                    None => self.bad_number(range, next),
-                }
             }
             _ => self.invalid(range),
         }
@@ -887,45 +830,9 @@ impl<'a> Reporter<'a> {
         }
     }
 
-    fn unterminated(&self, range: TextRange, kind: &str) -> Box<RawError> {
-        // A comment or the end of the line hides the end of a replacement field.
-        if kind != "string" {
-            let field = |t: &&(TokenKind, TextRange)| t.1.start() >= range.start() && t.0 == TokenKind::Lbrace;
-            if let Some(open) = self.tokens.iter().rev().find(field)
-                && !self.tokens.iter().any(|t| t.0 == TokenKind::Rbrace && t.1.start() > open.1.start())
-            {
-                let rest = self.source.text[open.1.end().to_usize()..].lines().next().unwrap_or_default();
-                if rest.is_empty() || rest.contains('#') {
-                    return self.never_closed(*open);
-                }
-            }
-        }
-        let text = &self.source.text[range.start().to_usize()..];
-        let body = text.trim_start_matches(|c: char| c.is_ascii_alphabetic());
-        if body.starts_with("\"\"\"") || body.starts_with("'''") {
-            let trimmed = self.source.text.trim_end_matches('\n').len();
-            let line = self.source.position(trimmed as u32).0;
-            let msg = format!("unterminated triple-quoted {kind} literal (detected at line {line})");
-            return self.point(range.start(), msg);
-        }
-        let end = body.find('\n').map_or(self.source.text.len(), |n| self.source.text.len() - body.len() + n);
-        let line = self.source.position(end as u32).0;
-        let quote = body.chars().next().filter(|c| matches!(c, '\'' | '"'));
-        let line_text = &body[..body.find('\n').unwrap_or(body.len())];
-        let escaped = kind == "string" && quote.is_some_and(|quote| line_text.contains(&format!("\\{quote}")));
-        let more = if escaped { "; perhaps you escaped the end quote?" } else { "" };
-        self.point(range.start(), format!("unterminated {kind} literal (detected at line {line}){more}"))
-    }
-
     fn interpolated(&self, error: &InterpolatedStringErrorType, range: TextRange, kind: &str) -> Box<RawError> {
         use InterpolatedStringErrorType as E;
         match error {
-            E::UnterminatedString | E::UnterminatedTripleQuotedString => {
-                let starts = [TokenKind::FStringStart, TokenKind::TStringStart];
-                let start = self.tokens.iter().rev().find(|t| starts.contains(&t.0) && t.1.start() <= range.start());
-                self.unterminated(start.map_or(range, |t| t.1), kind)
-            }
-            E::SingleRbrace => self.point(range.start(), format!("{kind}: single '}}' is not allowed")),
             E::InvalidConversionFlag => {
                 let text = self.text(range);
                 if !text.starts_with(['}', ':', '\'', '"'])
@@ -949,15 +856,14 @@ impl<'a> Reporter<'a> {
                 let index = self.token_at(range.start()).unwrap_or(0);
                 let next = self.tokens.get(index).map(|t| t.0);
                 let ends = matches!(next, Some(TokenKind::FStringEnd | TokenKind::TStringEnd | TokenKind::EndOfFile));
-                if !ends && self.starting_at(index).is_some() {
+                let mark = index.checked_sub(1).map(|at| self.tokens[at].0);
+                let marked = matches!(mark, Some(TokenKind::Equal | TokenKind::Exclamation | TokenKind::Colon));
+                if !ends && !marked && self.starting_at(index).is_some() {
                     return self.missing_comma(index, range);
                 }
                 self.unclosed_field(index, range, ends, kind)
             }
-            E::NewlineInFormatSpec => self.point(
-                range.start() + TextSize::new(1),
-                format!("{kind}: newlines are not allowed in format specifiers for single quoted {kind}s"),
-            ),
+            _ => self.invalid(range),
         }
     }
 
