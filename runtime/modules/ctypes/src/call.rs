@@ -3,6 +3,7 @@ use crate::cdata::{CData, as_cdata, extend_error};
 use crate::codes;
 use crate::ffi::FfiType;
 use crate::info::{Kind, desc_of};
+use crate::libffi::{self, ffi_cif, ffi_type};
 use krait_object::layout::Field;
 use krait_object::native::{Fixed, Part, Trace, alloc};
 use krait_object::typedef::member;
@@ -11,10 +12,6 @@ use krait_object::{
     raise,
 };
 use krait_vm::interp::without;
-use libffi_sys::{
-    FFI_SIZEOF_ARG, ffi_abi_FFI_DEFAULT_ABI, ffi_call, ffi_cif, ffi_prep_cif, ffi_prep_cif_var, ffi_status_FFI_OK,
-    ffi_type, ffi_type_sint32, ffi_type_void,
-};
 use std::cell::Cell;
 use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
@@ -221,7 +218,12 @@ fn argument(py: Attached<'_>, object: &Object, number: usize) -> PyResult<Argume
     }
     if let Some(value) = object.downcast::<Int>() {
         let bytes = int_argument(py, value)?.to_ne_bytes();
-        return Ok(Argument { kind: &raw mut ffi_type_sint32, value: Value::new(&bytes), _keep: None, shared: None });
+        return Ok(Argument {
+            kind: libffi::of(&libffi::SINT32),
+            value: Value::new(&bytes),
+            _keep: None,
+            shared: None,
+        });
     }
     if let Some(bytes) = object.downcast::<Bytes>() {
         return Ok(Argument::pointer(bytes.data_ptr() as usize, Some(object.to_ref())));
@@ -275,8 +277,8 @@ fn result_type(restype: Option<&Object>) -> *mut ffi_type {
         // Arrays cannot be returned; as arguments of callbacks they are addresses.
         Some(desc) if desc.kind == Kind::Array => FfiType::pointer().as_ptr(),
         Some(desc) => desc.ffi.as_ptr(),
-        None if restype.is_some_and(Object::is_none) => &raw mut ffi_type_void,
-        None => &raw mut ffi_type_sint32,
+        None if restype.is_some_and(Object::is_none) => libffi::of(&libffi::VOID),
+        None => libffi::of(&libffi::SINT32),
     }
 }
 
@@ -324,20 +326,16 @@ pub fn call_function(py: Attached<'_>, target: &Target<'_>, args: &[&Object]) ->
     let mut places: Vec<*mut c_void> = arguments.iter().map(Argument::place).collect();
     let rtype = result_type(target.restype);
     // SAFETY: a description of a type.
-    let size = unsafe { (*rtype).size }.max(FFI_SIZEOF_ARG);
+    let size = unsafe { (*rtype).size }.max(size_of::<usize>());
     let result = Value::new(&vec![0; size]);
     let mut cif = ffi_cif::default();
-    // SAFETY: the arrays live until the end of the call.
-    let status = unsafe {
-        let count = kinds.len() as u32;
-        if fixed != 0 && kinds.len() > fixed {
-            promote(&mut kinds[fixed..], &arguments[fixed..]);
-            ffi_prep_cif_var(&mut cif, ffi_abi_FFI_DEFAULT_ABI, fixed as u32, count, rtype, kinds.as_mut_ptr())
-        } else {
-            ffi_prep_cif(&mut cif, ffi_abi_FFI_DEFAULT_ABI, count, rtype, kinds.as_mut_ptr())
-        }
-    };
-    if status != ffi_status_FFI_OK {
+    let variable = fixed != 0 && kinds.len() > fixed;
+    if variable {
+        promote(&mut kinds[fixed..], &arguments[fixed..]);
+    }
+    // SAFETY: the array lives until the end of the call.
+    let status = unsafe { libffi::prepare(&mut cif, variable.then_some(fixed), rtype, &mut kinds) };
+    if status != libffi::OK {
         return Err(raise!(py, RuntimeError, "ffi_prep_cif failed"));
     }
     // SAFETY: function pointers and addresses have one representation; zero is no function, and faults as in C.
@@ -348,7 +346,7 @@ pub fn call_function(py: Attached<'_>, target: &Target<'_>, args: &[&Object]) ->
         }
         // SAFETY: the description fits the arrays; that it fits the function is the caller's promise, as with every
         // use of `ctypes`.
-        unsafe { ffi_call(&mut cif, function, result.as_ptr(), places.as_mut_ptr()) };
+        unsafe { libffi::call(&mut cif, function, result.as_ptr(), places.as_mut_ptr()) };
         if target.flags & FLAG_USE_ERRNO != 0 {
             swap_errno();
         }
@@ -371,8 +369,8 @@ fn promote(kinds: &mut [*mut ffi_type], arguments: &[Argument]) {
     for (kind, argument) in kinds.iter_mut().zip(arguments) {
         // SAFETY: a description of a type; values have 16 bytes, and small integers are zero-extended in them.
         let (size, number) = unsafe { ((**kind).size, (**kind).type_) };
-        let integer = matches!(number, libffi_sys::FFI_TYPE_SINT8 | libffi_sys::FFI_TYPE_UINT8)
-            || matches!(number, libffi_sys::FFI_TYPE_SINT16 | libffi_sys::FFI_TYPE_UINT16);
+        let integer = matches!(number, libffi::TYPE_SINT8 | libffi::TYPE_UINT8)
+            || matches!(number, libffi::TYPE_SINT16 | libffi::TYPE_UINT16);
         if !integer || argument.shared.is_some() {
             continue;
         }
@@ -380,14 +378,14 @@ fn promote(kinds: &mut [*mut ffi_type], arguments: &[Argument]) {
         // SAFETY: the argument's own bytes, of that many.
         unsafe {
             let wide = match (number, size) {
-                (libffi_sys::FFI_TYPE_SINT8, _) => c_int::from(place.cast::<i8>().read()),
-                (libffi_sys::FFI_TYPE_SINT16, _) => c_int::from(place.cast::<i16>().read()),
-                (libffi_sys::FFI_TYPE_UINT8, _) => c_int::from(place.cast::<u8>().read()),
+                (libffi::TYPE_SINT8, _) => c_int::from(place.cast::<i8>().read()),
+                (libffi::TYPE_SINT16, _) => c_int::from(place.cast::<i16>().read()),
+                (libffi::TYPE_UINT8, _) => c_int::from(place.cast::<u8>().read()),
                 _ => c_int::from(place.cast::<u16>().read()),
             };
             place.cast::<c_int>().write(wide);
         }
-        *kind = &raw mut ffi_type_sint32;
+        *kind = libffi::of(&libffi::SINT32);
     }
 }
 

@@ -3,33 +3,23 @@ use crate::call::{FLAG_USE_ERRNO, MAX_ARGUMENTS, argument_type, swap_errno};
 use crate::cdata::{CData, as_cdata, is_plain_simple};
 use crate::codes;
 use crate::info::{Kind, desc_of};
+use crate::libffi::{self, Closure, ffi_cif, ffi_type};
 use krait_object::layout::Field;
 use krait_object::native::{Part, Trace, alloc};
 use krait_object::{Attached, Layout, Object, PyResult, Ref, Slot, Tuple, exc, hooks, native, none, pytype, raise};
 use krait_vm::interp::with_attached;
-use libffi_sys::{
-    ffi_abi_FFI_DEFAULT_ABI, ffi_cif, ffi_closure, ffi_closure_alloc, ffi_closure_free, ffi_prep_cif,
-    ffi_prep_closure_loc, ffi_status_FFI_OK, ffi_type, ffi_type_void,
-};
 use std::ffi::{c_int, c_void};
 use std::mem::size_of;
 use std::ptr;
 
 /// What libffi needs as long as the closure exists.
 struct Code {
-    closure: *mut c_void,
+    _closure: Closure,
     cif: Box<ffi_cif>,
     _kinds: Vec<*mut ffi_type>,
 }
 
 impl Trace for Code {}
-
-impl Drop for Code {
-    fn drop(&mut self) {
-        // SAFETY: made by `ffi_closure_alloc`.
-        unsafe { ffi_closure_free(self.closure) };
-    }
-}
 
 native! {
     /// The Python function behind a C function.
@@ -71,7 +61,7 @@ impl Thunk {
     ) -> PyResult<Ref<Thunk>> {
         let restype = restype.filter(|restype| !restype.is_none());
         let rtype = match restype {
-            None => &raw mut ffi_type_void,
+            None => libffi::of(&libffi::VOID),
             Some(restype) => match desc_of(restype).filter(|desc| desc.kind == Kind::Simple) {
                 Some(desc) => desc.ffi.as_ptr(),
                 None => return Err(raise!(py, TypeError, "invalid result type for callback function")),
@@ -80,36 +70,20 @@ impl Thunk {
         debug_assert!(argtypes.len() <= MAX_ARGUMENTS, "the class was checked");
         let mut kinds: Vec<*mut ffi_type> = argtypes.as_slice().iter().map(|class| argument_type(class)).collect();
         let mut cif = Box::new(ffi_cif::default());
-        let mut entry = ptr::null_mut();
-        // SAFETY: no precondition.
-        let closure = unsafe { ffi_closure_alloc(size_of::<ffi_closure>(), &mut entry) };
-        if closure.is_null() {
-            return Err(py.no_memory());
-        }
-        let this = match alloc::<Thunk>(py, Self::type_object()) {
-            Ok(this) => this,
-            Err(raised) => {
-                // SAFETY: just made.
-                unsafe { ffi_closure_free(closure) };
-                return Err(raised);
-            }
-        };
-        // SAFETY: `cif` and `kinds` live as long as the closure, and so does the thunk.
+        let Some((closure, entry)) = Closure::alloc() else { return Err(py.no_memory()) };
+        let this = alloc::<Thunk>(py, Self::type_object())?;
+        // SAFETY: description, types and thunk live as long as the closure.
         let status = unsafe {
-            let count = kinds.len() as u32;
-            match ffi_prep_cif(&mut *cif, ffi_abi_FFI_DEFAULT_ABI, count, rtype, kinds.as_mut_ptr()) {
-                ffi_status_FFI_OK => {
-                    let user = Layout::as_ptr(&*this).cast();
-                    ffi_prep_closure_loc(closure.cast(), &mut *cif, Some(entered), user, entry)
-                }
+            match libffi::prepare(&mut cif, None, rtype, &mut kinds) {
+                libffi::OK => closure.prepare(&mut *cif, entered, Layout::as_ptr(&*this).cast(), entry),
                 bad => bad,
             }
         };
-        this.code.init(Code { closure, cif, _kinds: kinds });
-        if status != ffi_status_FFI_OK {
+        this.code.init(Code { _closure: closure, cif, _kinds: kinds });
+        if status != libffi::OK {
             return Err(raise!(py, RuntimeError, "ffi_prep_closure failed with {status}"));
         }
-        this.entry.set(entry as usize);
+        this.entry.set(entry);
         this.flags.set(flags);
         drop(this.callable.replace(Some(callable.to_ref())));
         drop(this.argtypes.replace(Some(argtypes.to_ref())));

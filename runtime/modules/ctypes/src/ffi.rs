@@ -1,10 +1,5 @@
 //! C types as libffi wants them described.
-use libffi_sys::{
-    FFI_TYPE_DOUBLE, FFI_TYPE_FLOAT, FFI_TYPE_STRUCT, ffi_type, ffi_type_complex_double, ffi_type_complex_float,
-    ffi_type_complex_longdouble, ffi_type_double, ffi_type_float, ffi_type_longdouble, ffi_type_pointer,
-    ffi_type_sint8, ffi_type_sint16, ffi_type_sint32, ffi_type_sint64, ffi_type_uint8, ffi_type_uint16,
-    ffi_type_uint32, ffi_type_uint64,
-};
+use crate::libffi::{self, TYPE_DOUBLE, TYPE_FLOAT, TYPE_STRUCT, ffi_type};
 use std::ptr;
 
 /// Structures beyond this size never travel in registers, so what is in them does not matter.
@@ -30,27 +25,27 @@ impl FfiType {
     }
 
     pub fn pointer() -> FfiType {
-        FfiType::scalar(&raw mut ffi_type_pointer)
+        FfiType::scalar(libffi::of(&libffi::POINTER))
     }
 
     /// The type of a simple type's code.
     pub fn of_code(code: u8) -> Option<FfiType> {
         Some(FfiType::scalar(match code {
-            b'c' | b'b' => &raw mut ffi_type_sint8,
-            b'B' | b'?' => &raw mut ffi_type_uint8,
-            b'h' => &raw mut ffi_type_sint16,
-            b'H' => &raw mut ffi_type_uint16,
-            b'i' | b'u' => &raw mut ffi_type_sint32,
-            b'I' => &raw mut ffi_type_uint32,
-            b'l' | b'q' => &raw mut ffi_type_sint64,
-            b'L' | b'Q' => &raw mut ffi_type_uint64,
-            b'f' => &raw mut ffi_type_float,
-            b'd' => &raw mut ffi_type_double,
-            b'g' => &raw mut ffi_type_longdouble,
-            b'F' => &raw mut ffi_type_complex_float,
-            b'D' => &raw mut ffi_type_complex_double,
-            b'G' => &raw mut ffi_type_complex_longdouble,
-            b'z' | b'Z' | b'P' | b'O' => &raw mut ffi_type_pointer,
+            b'c' | b'b' => libffi::of(&libffi::SINT8),
+            b'B' | b'?' => libffi::of(&libffi::UINT8),
+            b'h' => libffi::of(&libffi::SINT16),
+            b'H' => libffi::of(&libffi::UINT16),
+            b'i' | b'u' => libffi::of(&libffi::SINT32),
+            b'I' => libffi::of(&libffi::UINT32),
+            b'l' | b'q' => libffi::of(&libffi::SINT64),
+            b'L' | b'Q' => libffi::of(&libffi::UINT64),
+            b'f' => libffi::of(&libffi::FLOAT),
+            b'd' => libffi::of(&libffi::DOUBLE),
+            b'g' => libffi::of(&libffi::LONG_DOUBLE),
+            b'F' => libffi::of(&libffi::COMPLEX_FLOAT),
+            b'D' => libffi::of(&libffi::COMPLEX_DOUBLE),
+            b'G' => libffi::of(&libffi::COMPLEX_LONG_DOUBLE),
+            b'z' | b'Z' | b'P' | b'O' => libffi::of(&libffi::POINTER),
             _ => return None,
         }))
     }
@@ -78,7 +73,7 @@ impl FfiType {
         let mut description = Box::new(ffi_type {
             size,
             alignment: align.min(1 << 15) as u16,
-            type_: FFI_TYPE_STRUCT,
+            type_: TYPE_STRUCT,
             elements: elements.as_mut_ptr(),
         });
         FfiType { raw: &raw mut *description, leaves, _owned: Some((description, elements)) }
@@ -100,7 +95,7 @@ fn elements(leaves: &[(usize, *mut ffi_type)], size: usize) -> Vec<*mut ffi_type
         return leaves.iter().map(|&(_, leaf)| leaf).collect();
     }
     if size > REGISTER_LIMIT || leaves.is_empty() {
-        return vec![&raw mut ffi_type_uint8];
+        return vec![libffi::of(&libffi::UINT8)];
     }
     let mut out = Vec::new();
     for start in (0..size).step_by(8) {
@@ -111,17 +106,17 @@ fn elements(leaves: &[(usize, *mut ffi_type)], size: usize) -> Vec<*mut ffi_type
             offset < start + width && offset + leaf_size > start
         });
         // SAFETY: as above.
-        let float = inside.all(|&(_, leaf)| matches!(unsafe { (*leaf).type_ }, FFI_TYPE_FLOAT | FFI_TYPE_DOUBLE));
+        let float = inside.all(|&(_, leaf)| matches!(unsafe { (*leaf).type_ }, TYPE_FLOAT | TYPE_DOUBLE));
         if float && width >= 4 {
-            out.push(if width == 8 { &raw mut ffi_type_double } else { &raw mut ffi_type_float });
+            out.push(if width == 8 { libffi::of(&libffi::DOUBLE) } else { libffi::of(&libffi::FLOAT) });
             continue;
         }
         let mut rest = width;
         for (bytes, integer) in [
-            (8, &raw mut ffi_type_uint64),
-            (4, &raw mut ffi_type_uint32),
-            (2, &raw mut ffi_type_uint16),
-            (1, &raw mut ffi_type_uint8),
+            (8, libffi::of(&libffi::UINT64)),
+            (4, libffi::of(&libffi::UINT32)),
+            (2, libffi::of(&libffi::UINT16)),
+            (1, libffi::of(&libffi::UINT8)),
         ] {
             if rest >= bytes {
                 out.push(integer);

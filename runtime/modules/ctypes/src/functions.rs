@@ -345,6 +345,9 @@ fn add_types(py: Attached<'_>, module: &Module) -> PyResult<()> {
 
 /// Fills the module.
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    if let Err(text) = crate::libffi::open() {
+        return Err(py.raise(exc::ImportError(), text));
+    }
     module.add_functions(
         py,
         functions! {

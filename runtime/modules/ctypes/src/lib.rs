@@ -15,6 +15,7 @@ mod float80;
 mod funcptr;
 mod functions;
 mod info;
+mod libffi;
 mod pointer;
 mod simple;
 mod structs;
