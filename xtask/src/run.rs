@@ -1,8 +1,9 @@
 //! Child processes with a progress display.
 //!
 //! A step's output goes to `target/xtask/<step>.log`; the terminal shows one line with the time so far and the
-//! child's last words. A step that fails prints the end of its log. Without a terminal a line now and then says
-//! that the step still runs, so that a CI service does not take it for hung.
+//! child's last words. A step that fails prints the end of its log without the lines about what went well.
+//! Without a terminal a line now and then says that the step still runs, so that a CI service does not take it
+//! for hung.
 
 use crate::{Result, tree};
 use std::fs::File;
@@ -60,7 +61,7 @@ impl Steps {
             return Ok(());
         }
         println!("{head} FAILED  {time:7.1} s");
-        print!("{}", tail(&log, 16_000));
+        print!("{}", without_progress(&tail(&log, 64_000)));
         Err(format!("{name} failed; whole output in {}", relative(&log)).into())
     }
 
@@ -139,6 +140,13 @@ fn clear_line() {
     if std::io::stdout().is_terminal() {
         print!("\r\x1b[K");
     }
+}
+
+/// The text without cargo's lines about packages that went well: what failed stands first where output is cut.
+fn without_progress(text: &str) -> String {
+    const WENT_WELL: [&str; 6] = ["Compiling ", "Checking ", "Downloading ", "Downloaded ", "Fresh ", "PASS "];
+    let kept = text.lines().filter(|line| !WENT_WELL.iter().any(|word| line.trim_start().starts_with(word)));
+    kept.flat_map(|line| [line, "\n"]).collect()
 }
 
 fn tail(log: &Path, bytes: u64) -> String {
