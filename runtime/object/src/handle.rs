@@ -275,6 +275,21 @@ impl<T: Layout> Slot<T> {
         unsafe { Ref::from_raw_opt(mode::load_ref(&self.0)) }
     }
 
+    /// As [`Slot::get`], without a count for objects that need none while a frame holds them
+    /// ([`mode::needs_no_count`]): the pointer, and whether a reference was made.
+    #[inline(always)]
+    pub fn word(&self) -> Option<(*mut PyObject, bool)> {
+        let value = self.0.load(std::sync::atomic::Ordering::Acquire);
+        // SAFETY: [quiescent]: the value's head outlives this read.
+        if !value.is_null()
+            && unsafe { mode::needs_no_count(value) }
+            && (!mode::FREE_THREADED || self.0.load(std::sync::atomic::Ordering::Acquire) == value)
+        {
+            return Some((value, false));
+        }
+        self.get().map(|value| (value.into_raw().cast(), true))
+    }
+
     /// Borrows the present value.
     ///
     /// # Safety

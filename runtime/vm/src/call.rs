@@ -269,8 +269,8 @@ fn qualname(func: &Function) -> String {
 
 fn fill_defaults(py: Attached<'_>, func: &Function, code: &Code, locals: *mut StackRef, nargs: usize) -> PyResult<()> {
     let argcount = code.raw().co_argcount.get() as usize;
-    let defaults = func.defaults_slot().get();
-    let defaults: &[&Object] = defaults.as_ref().map_or(&[], |defaults| defaults.as_slice());
+    // SAFETY: [attached]; nothing here stops the thread before the last use.
+    let defaults = unsafe { func.defaults() };
     let required = argcount.saturating_sub(defaults.len());
     // SAFETY: parameters are locals.
     let is_missing = |at: usize| unsafe { locals.add(at).read() }.is_null();

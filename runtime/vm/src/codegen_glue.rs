@@ -40,6 +40,10 @@ fn lines_only(code: &CodeObject) -> Vec<u8> {
 
 /// A constant as an object.
 pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
+    constant_for(py, value, false)
+}
+
+fn constant_for(py: Attached<'_>, value: &Constant, share: bool) -> PyResult<Ref<Object>> {
     Ok(match value {
         Constant::None => none(),
         Constant::True => Bool::of(true).as_object().to_ref(),
@@ -50,7 +54,7 @@ pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
         Constant::Complex(real, imag) => Complex::new(py, *real, *imag)?.upcast(),
         Constant::Str(value) => constant_text(py, value)?,
         Constant::Bytes(value) => Bytes::new(py, value)?.upcast(),
-        Constant::Tuple(items) => constants(py, items)?.upcast(),
+        Constant::Tuple(items) => constants(py, items, share)?.upcast(),
         Constant::FrozenSet(items) => {
             let items = items.iter().map(|item| constant(py, item)).collect::<PyResult<Vec<_>>>()?;
             FrozenSet::from_items(py, krait_object::args::as_borrowed(&items))?.upcast()
@@ -60,17 +64,21 @@ pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
             let (start, stop, step) = (constant(py, start)?, constant(py, stop)?, constant(py, step)?);
             Slice::new(py, Some(&start), Some(&stop), Some(&step))?.upcast()
         }
-        Constant::Code(code) => code_object(py, code)?.upcast(),
+        Constant::Code(code) => code_object(py, code, share)?.upcast(),
     })
 }
 
-fn constants(py: Attached<'_>, items: &[Constant]) -> PyResult<Ref<Tuple>> {
-    let items = items.iter().map(|item| constant(py, item)).collect::<PyResult<Vec<_>>>()?;
+fn constants(py: Attached<'_>, items: &[Constant], share: bool) -> PyResult<Ref<Tuple>> {
+    let items = items.iter().map(|item| constant_for(py, item, share)).collect::<PyResult<Vec<_>>>()?;
     Tuple::from_vec(py, items)
 }
 
-/// A compiled code object as an object.
-pub fn code_object(py: Attached<'_>, code: &CodeObject) -> PyResult<Ref<Code>> {
+/// A compiled code object as an object; with `share`, its constants are shared by all threads.
+pub fn code_object(py: Attached<'_>, code: &CodeObject, share: bool) -> PyResult<Ref<Code>> {
+    let mut consts = constants(py, &code.consts, share)?;
+    if share {
+        consts = crate::shared_constants::share_all(py, &consts)?;
+    }
     let parts = CodeParts {
         argcount: code.argcount as i32,
         posonlyargcount: code.posonlyargcount as i32,
@@ -78,7 +86,7 @@ pub fn code_object(py: Attached<'_>, code: &CodeObject) -> PyResult<Ref<Code>> {
         stacksize: code.stacksize as i32,
         flags: code.flags as i32,
         code: Bytes::new(py, &code.code)?,
-        consts: constants(py, &code.consts)?,
+        consts,
         names: texts(py, &code.names)?,
         localsplusnames: texts(py, &code.localsplusnames)?,
         localspluskinds: Bytes::new(py, &code.localspluskinds)?,

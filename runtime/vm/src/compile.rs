@@ -1,10 +1,13 @@
 //! From source objects to code objects: what `compile`, `exec`, `eval`, import and the command line share.
 use crate::codegen_glue::code_object;
+use crate::shared_constants::made_by_import;
 use krait_bytecode::flags;
 pub use krait_compiler::Mode;
 use krait_compiler::{CompileError, ErrorKind, Flags, Warning, WarningKind};
 use krait_object::exceptions::{SyntaxDetails, raise_syntax_error};
-use krait_object::{Attached, ByteArray, Bytes, Code, Layout, Object, PyResult, Raised, Ref, Str, exc, id, raise};
+use krait_object::{
+    Attached, ByteArray, Bytes, Code, FREE_THREADED, Layout, Object, PyResult, Raised, Ref, Str, exc, id, raise,
+};
 
 /// Options of a compilation.
 #[derive(Clone, Copy, Default)]
@@ -15,6 +18,8 @@ pub struct CompileFlags {
     pub inherit: bool,
     /// 0 to 2; `None` for the interpreter's level.
     pub optimize: Option<u8>,
+    /// The code stays for good, so threads may share its constants.
+    pub stays: bool,
     /// Further `PyCF_*` bits.
     pub cf_flags: u32,
     /// The minor version whose syntax is allowed; 0 for this one.
@@ -58,9 +63,9 @@ pub fn compile_source(
     let name = filename.to_string_lossy();
     let options = flags.resolve(py);
     if let Some(text) = decode_by_codec(py, source, options.ignore_cookie)? {
-        return finish(py, krait_compiler::compile(text.to_utf8(py)?, &name, mode, options), filename);
+        return finish(py, krait_compiler::compile(text.to_utf8(py)?, &name, mode, options), filename, flags);
     }
-    finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename)
+    finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename, flags)
 }
 
 /// The text of bytes whose cookie names an encoding that only the registry of codecs knows.
@@ -91,11 +96,13 @@ fn finish(
     py: Attached<'_>,
     result: Result<krait_compiler::Compiled, CompileError>,
     filename: &Str,
+    flags: &CompileFlags,
 ) -> PyResult<Ref<Code>> {
     match result {
         Ok(compiled) => {
             issue_warnings(py, &compiled.warnings, filename)?;
-            code_object(py, &compiled.code)
+            let share = FREE_THREADED && flags.stays || made_by_import(py);
+            code_object(py, &compiled.code, share)
         }
         Err(error) => {
             issue_warnings(py, &error.warnings, filename)?;
@@ -230,7 +237,7 @@ pub fn compile_object(
     match source_text(py, source, function, mode)? {
         SourceText::Text(text) => {
             let options = flags.resolve(py);
-            finish(py, krait_compiler::compile(text, &filename.to_string_lossy(), mode, options), filename)
+            finish(py, krait_compiler::compile(text, &filename.to_string_lossy(), mode, options), filename, flags)
         }
         SourceText::Bytes(bytes) => compile_source(py, &bytes, filename, mode, flags),
     }
@@ -367,6 +374,7 @@ pub fn compile_builtin(
     let options = CompileFlags {
         future: cf_flags & flags::FUTURE_MASK,
         inherit: !dont_inherit,
+        stays: false,
         optimize: u8::try_from(optimize).ok(),
         cf_flags,
         feature_version: if only_ast { feature_version.clamp(0, 255) as u8 } else { 0 },

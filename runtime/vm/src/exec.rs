@@ -9,6 +9,7 @@
 //! to beside the version that it depends on, so a reader that is overtaken by another thread's specialisation sees a
 //! mismatch and takes the slow path; a second word (a pointer) is only used when the first one is unchanged after
 //! reading it.
+use crate::exec_borrow::load_may_borrow;
 use crate::monitoring::Monitoring;
 use crate::monitoring::marks::Marks;
 use krait_bytecode::opcode::MIN_INSTRUMENTED_OPCODE;
@@ -40,6 +41,9 @@ const RETRY: u16 = 1024;
 const SETTLED: u16 = u16::MAX;
 /// Failures after which an instruction settles in its base form.
 const MAX_MISSES: u8 = 10;
+
+/// In the argument of `STORE_FAST_LOAD_FAST`: the loaded word is borrowed from its local.
+pub const LOAD_BORROWS: u32 = 1 << 8;
 
 /// The execution form. Its units follow it in memory.
 #[repr(C)]
@@ -94,7 +98,8 @@ impl Exec {
             // SAFETY: `at < len`.
             let unit = unsafe { &*units.add(at) };
             unit.op.set(op);
-            unit.arg.set(arg);
+            let fused = op == Opcode::STORE_FAST_LOAD_FAST as u8;
+            unit.arg.set(if fused && load_may_borrow(bytes, at) { arg | LOAD_BORROWS } else { arg });
             unit.counter.set(WARMUP);
             high = if op == Opcode::EXTENDED_ARG as u8 { arg } else { 0 };
             at += 1 + Opcode::from_u8(op).map_or(0, Opcode::cache_entries);

@@ -3,7 +3,7 @@
 //! Finding and loading is importlib's own work. Its two bootstrap modules come from the embedded standard library and are
 //! *frozen*: compiled when first needed. When no directory of the standard library is found, every module of the
 //! embedded copy counts as frozen, so that the library works as a single file.
-use crate::compile::{Mode, compile_source};
+use crate::compile::{CompileFlags, Mode, compile_source};
 use crate::interp::{current, thread_ident};
 use krait_object::{
     Attached, Bytes, Code, Dict, Layout, Module, Object, PyResult, Ref, Str, Tuple, functions, id, none, raise,
@@ -251,7 +251,7 @@ pub fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
     }
     let source = krait_lib::get(&frozen.path).ok_or_else(missing)?;
     let filename = Str::new(py, &format!("<frozen {}>", frozen_origin(name)))?;
-    compile_source(py, &source, &filename, Mode::Exec, &Default::default())
+    compile_source(py, &source, &filename, Mode::Exec, &CompileFlags { stays: true, ..Default::default() })
 }
 
 /// The module's name as its origin has it.

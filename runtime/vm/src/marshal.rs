@@ -14,7 +14,8 @@ const FLAG_REF: u8 = 0x80;
 
 /// Reads one object from the start of `data`; also how many bytes it took.
 pub fn loads(py: Attached<'_>, data: &[u8], allow_code: bool) -> PyResult<(Ref<Object>, usize)> {
-    let mut reader = Reader { py, data, at: 0, refs: Vec::new(), depth: 0, allow_code };
+    let share = crate::shared_constants::made_by_import(py);
+    let mut reader = Reader { py, data, at: 0, refs: Vec::new(), depth: 0, allow_code, share };
     match reader.object()? {
         Some(object) => Ok((object, reader.at)),
         None => Err(raise!(py, TypeError, "NULL object in marshal data for object")),
@@ -29,6 +30,8 @@ struct Reader<'a, 'py> {
     refs: Vec<Option<Ref<Object>>>,
     depth: usize,
     allow_code: bool,
+    /// The constants of code become shared ones.
+    share: bool,
 }
 
 impl<'a> Reader<'a, '_> {
@@ -295,7 +298,10 @@ impl<'a> Reader<'a, '_> {
         let [argcount, posonlyargcount, kwonlyargcount, stacksize, flags] =
             [self.long()?, self.long()?, self.long()?, self.long()?, self.long()?];
         let code = self.part::<Bytes>()?;
-        let consts = self.part::<Tuple>()?;
+        let mut consts = self.part::<Tuple>()?;
+        if self.share {
+            consts = crate::shared_constants::share_all(self.py, &consts)?;
+        }
         let names = self.part::<Tuple>()?;
         let localsplusnames = self.part::<Tuple>()?;
         let localspluskinds = self.part::<Bytes>()?;

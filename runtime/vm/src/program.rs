@@ -427,7 +427,8 @@ fn prepend_path(py: Attached<'_>, path: &str) -> PyResult<()> {
 /// Runs source as `__main__`.
 fn run_source(py: Attached<'_>, source: &[u8], filename: &str) -> PyResult<()> {
     let name = Str::from_fs_bytes(py, filename.as_bytes())?;
-    let code = compile::compile_source(py, source, &name, compile::Mode::Exec, &Default::default())?;
+    let flags = compile::CompileFlags { stays: true, ..Default::default() };
+    let code = compile::compile_source(py, source, &name, compile::Mode::Exec, &flags)?;
     run_code(py, &code)
 }
 
@@ -488,7 +489,8 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
             let end = source.iter().position(|byte| *byte == b'\n').unwrap_or(source.len());
             source.drain(..end);
         }
-        compile::compile_source(py, &source, &file, compile::Mode::Exec, &Default::default())?
+        let flags = compile::CompileFlags { stays: true, ..Default::default() };
+        compile::compile_source(py, &source, &file, compile::Mode::Exec, &flags)?
     };
     run_code(py, &code)
 }

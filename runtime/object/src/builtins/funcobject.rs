@@ -303,8 +303,28 @@ impl Function {
             Some(None) => return Err(raise!(py, TypeError, "__defaults__ must be set to a tuple object")),
         };
         this.changed(py, function_event::MODIFY_DEFAULTS, value.as_deref().map(Layout::as_object));
-        drop(this.defaults_slot().replace(value));
+        this.swap_defaults(py, value);
         Ok(())
+    }
+
+    /// Replaces the defaults while no other thread is reading them, see [`Function::defaults`].
+    fn swap_defaults(&self, py: Attached<'_>, mut value: Option<Ref<Tuple>>) {
+        let mut swap = || value = self.defaults_slot().replace(value.take());
+        if crate::FREE_THREADED {
+            (crate::hooks::hooks().stop_the_world)(py, &mut swap);
+        } else {
+            swap();
+        }
+    }
+
+    /// The defaults of positional parameters, without a count that all callers would write.
+    ///
+    /// # Safety
+    /// [attached], and the borrow ends before the thread may stop: a setter replaces the tuple in a stopped world.
+    #[inline(always)]
+    pub unsafe fn defaults(&self) -> &[&Object] {
+        // SAFETY: by the contract.
+        unsafe { self.defaults_slot().borrow() }.map_or(&[], Tuple::as_slice)
     }
 
     fn get_kwdefaults(_py: Attached<'_>, this: &Function) -> Option<Ref<Dict>> {

@@ -126,6 +126,23 @@ pub fn lookup_after(
     Ok(None)
 }
 
+/// The class whose own lookup finds what `super(class, object)` finds, if the classes after `class` in the MRO of the
+/// object's type are exactly that class's MRO, as with single inheritance.
+///
+/// `None` also for class objects and for objects that `super` would have to ask for their class.
+pub fn next_class<'a>(class: &'a Type, object: &Object) -> Option<&'a Type> {
+    let start = object.ty();
+    let plain = |ty: &Type| ptr::eq(ty.as_object().ty(), Type::type_object());
+    if !plain(class) || !plain(start) || object.downcast::<Type>().is_some() {
+        return None;
+    }
+    let [base] = class.bases() else { return None };
+    let (mro, own) = (start.mro(), class.mro());
+    let at = mro.iter().position(|entry| ptr::eq(*entry, class))?;
+    // The class's own tail keeps its order in that of a subclass, so equal lengths mean equal tails.
+    (mro.len() - at == own.len()).then(|| base.downcast::<Type>()).flatten()
+}
+
 impl Super {
     /// # Safety
     /// As `tp_dealloc`.

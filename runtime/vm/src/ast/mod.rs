@@ -10,6 +10,7 @@ pub use classes::{Classes, Kept, exec};
 
 use crate::codegen_glue::code_object;
 use crate::compile::{CompileFlags, issue_warnings, raise_compile_error};
+use crate::shared_constants::made_by_import;
 use krait_bytecode::flags;
 use krait_compiler::{Mode, Tree};
 use krait_object::{Attached, Layout, Object, PyResult, Ref, Str, raise};
@@ -74,7 +75,7 @@ pub fn compile_tree(
     match krait_compiler::compile_ast(&tree, &filename.to_string_lossy(), options_here) {
         Ok(compiled) => {
             issue_warnings(py, &compiled.warnings, filename)?;
-            Ok(code_object(py, &compiled.code)?.upcast())
+            Ok(code_object(py, &compiled.code, made_by_import(py))?.upcast())
         }
         Err(error) => Err(raise_compile_error(py, &error, filename)),
     }

@@ -378,8 +378,8 @@ impl Eval<'_> {
         let first = self.first_word();
         let version = (first >> 32) as u32;
         let Some(index) = index_for(first, version, MODULE) else { return self.out(|this| this.attr_deopt()) };
-        match module.dict().value_at_version(version, index) {
-            Some(value) => self.finish_attr(StackRef::owned(value)),
+        match module.dict().word_at_version(version, index) {
+            Some((value, owned)) => self.finish_attr(stack_word(value, owned)),
             None => self.out(|this| this.attr_deopt()),
         }
     }
@@ -574,7 +574,7 @@ impl Eval<'_> {
 
 /// A pointer with or without a count as a stack word.
 #[inline(always)]
-fn stack_word(raw: *mut PyObject, owned: bool) -> StackRef {
+pub(super) fn stack_word(raw: *mut PyObject, owned: bool) -> StackRef {
     if owned {
         // SAFETY: the caller made a reference for it.
         StackRef::owned(unsafe { Ref::<Object>::from_raw(raw) })

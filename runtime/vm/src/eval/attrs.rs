@@ -1,8 +1,10 @@
 //! Attributes: generic forms. Specialised ones are in `attr_cache`.
+use super::attr_cache::stack_word;
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_bytecode::oparg::SpecialMethod;
+use krait_object::protocols::call::is_method_descriptor;
 use krait_object::superobject::{self, Super};
 use krait_object::typeobject::slots::PyObject_GenericGetAttr;
 use krait_object::{Layout, Object, Str, Type, id, raise};
@@ -80,12 +82,24 @@ impl Eval<'_> {
             && !this.is_none()
             && let Some(class) = class.downcast::<Type>()
         {
-            let start = superobject::check(py, class, this)?;
             let mut unbound = false;
             // A class as the object gets what it finds unbound, and other objects may have ways of their own.
             let plain = this.ty().as_type().tp_getattro.get().is_some_and(|getattro| {
                 std::ptr::fn_addr_eq(getattro, PyObject_GenericGetAttr as krait_object::layout::getattrofunc)
             });
+            if arg & 1 != 0
+                && plain
+                && let Some(next) = superobject::next_class(class, this)
+                && let Some((found, owned)) = next.lookup_word(py, name)
+            {
+                let found = stack_word(found, owned);
+                // SAFETY: the word holds the object.
+                if is_method_descriptor(unsafe { found.object() }) {
+                    return Ok(self.finish_super_method(found));
+                }
+                found.close();
+            }
+            let start = superobject::check(py, class, this)?;
             let flag = (arg & 1 != 0 && plain).then_some(&mut unbound);
             if let Some(found) = superobject::lookup_after(py, class, this, &start, name, flag)? {
                 drop(start);
@@ -105,17 +119,24 @@ impl Eval<'_> {
     /// Leaves the attribute, or the method and its receiver.
     fn finish_super(&mut self, found: krait_object::Ref<Object>, unbound: bool) -> isize {
         if unbound {
-            let receiver = self.pop();
-            self.drop_many(2);
-            self.push_ref(found);
-            self.push(receiver);
-        } else {
-            let call = self.arg() & 1 != 0;
-            self.replace(3, found);
-            if call {
-                self.push(StackRef::NULL);
-            }
+            return self.finish_super_method(StackRef::owned(found));
         }
+        let call = self.arg() & 1 != 0;
+        self.replace(3, found);
+        if call {
+            self.push(StackRef::NULL);
+        }
+        SUPER_SKIP
+    }
+
+    /// Leaves the method and its receiver.
+    fn finish_super_method(&mut self, method: StackRef) -> isize {
+        let (receiver, class, super_class) = (self.pop(), self.pop(), self.pop());
+        self.push(method);
+        self.push(receiver);
+        self.frame().set_sp(self.sp);
+        class.close();
+        super_class.close();
         SUPER_SKIP
     }
 

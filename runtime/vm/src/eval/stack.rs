@@ -1,5 +1,7 @@
 //! Loads, stores and shuffles.
+use super::attr_cache::stack_word;
 use super::{Eval, Step};
+use crate::exec::LOAD_BORROWS;
 use crate::stackref::StackRef;
 use krait_bytecode::oparg::CommonConstant;
 use krait_object::{Cell, Int, Layout, Object, Raised, Str, exc, raise};
@@ -125,8 +127,9 @@ impl Eval<'_> {
     pub(super) fn STORE_FAST_LOAD_FAST(&mut self) -> Step {
         let arg = self.arg();
         let word = self.pop();
-        self.store(arg >> 4, word);
-        let word = self.load(arg & 15);
+        self.store(arg >> 4 & 15, word);
+        let borrows = arg & LOAD_BORROWS as usize != 0;
+        let word = if borrows { self.load_borrow(arg & 15) } else { self.load(arg & 15) };
         self.push(word);
         Ok(1)
     }
@@ -245,13 +248,14 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn COPY_FREE_VARS(&mut self) -> Step {
-        // SAFETY: a function whose code has free variables has a closure of that many cells.
+        // SAFETY: a function whose code has free variables has a closure of that many cells, which it keeps; the frame
+        // keeps the function.
         unsafe {
             let function = self.frame().function().object::<'_>().cast_unchecked::<krait_object::Function>();
             let closure = &*function.raw().func_closure.get().cast::<krait_object::Tuple>();
             let offset = self.code().raw().co_nlocalsplus.get() as usize - self.arg();
             for (at, cell) in closure.as_slice().iter().enumerate() {
-                self.local(offset + at).write(StackRef::owned(cell.to_ref()));
+                self.local(offset + at).write(StackRef::borrowed(cell.as_ptr()));
             }
         }
         Ok(1)
@@ -266,8 +270,8 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn LOAD_DEREF(&mut self) -> Step {
-        match self.cell(self.arg()).get() {
-            Some(value) => self.push_ref(value),
+        match self.cell(self.arg()).slot().word() {
+            Some((value, owned)) => self.push(stack_word(value, owned)),
             None => return Err(self.out(|this| this.unbound_deref(this.arg())).into()),
         }
         Ok(1)

@@ -76,29 +76,51 @@ fn versions() -> MutexGuard<'static, u32> {
 }
 
 impl Type {
+    /// What the calling thread's cache has for `name` under the type's present version.
+    #[inline(always)]
+    fn cached(&self, name: &Str) -> Option<Entry> {
+        let version = self.0.tp_version_tag.load(Acquire);
+        let entries = CACHE.with(|cache| cache.0.get());
+        if version == 0 || entries.is_null() {
+            return None;
+        }
+        // SAFETY: the cache of this thread lives until the thread ends; the index is in range.
+        let entry = unsafe { (*entries)[index_of(version, name)] };
+        (entry.version == version && ptr::eq(entry.name, name)).then_some(entry)
+    }
+
     /// Finds `name` along the MRO; raises nothing. Uses the per-thread method cache.
     #[inline]
     pub fn lookup(&self, py: Attached<'_>, name: &Str) -> Option<Ref<Object>> {
-        let version = self.0.tp_version_tag.load(Acquire);
-        let entries = CACHE.with(|cache| cache.0.get());
-        if version != 0 && !entries.is_null() {
-            // SAFETY: the cache of this thread lives until the thread ends; the index is in range.
-            let entry = unsafe { (*entries)[index_of(version, name)] };
-            if entry.version == version && ptr::eq(entry.name, name) {
-                if entry.value.is_null() {
-                    return None;
-                }
-                // SAFETY: [quiescent]: see the module doc.
-                if unsafe { mode::try_incref(entry.value) } {
-                    // SAFETY: we own the reference just made.
-                    let value = unsafe { Ref::from_raw(entry.value) };
-                    if !FREE_THREADED || self.0.tp_version_tag.load(Acquire) == version {
-                        return Some(value);
-                    }
+        if let Some(entry) = self.cached(name) {
+            if entry.value.is_null() {
+                return None;
+            }
+            // SAFETY: [quiescent]: see the module doc.
+            if unsafe { mode::try_incref(entry.value) } {
+                // SAFETY: we own the reference just made.
+                let value = unsafe { Ref::from_raw(entry.value) };
+                if !FREE_THREADED || self.0.tp_version_tag.load(Acquire) == entry.version {
+                    return Some(value);
                 }
             }
         }
         self.lookup_uncached(py, name).0
+    }
+
+    /// As [`Type::lookup`], without a count for objects that need none while a frame holds them
+    /// ([`mode::needs_no_count`]): the pointer, and whether a reference was made.
+    #[inline]
+    pub fn lookup_word(&self, py: Attached<'_>, name: &Str) -> Option<(*mut PyObject, bool)> {
+        if let Some(entry) = self.cached(name)
+            && !entry.value.is_null()
+            // SAFETY: [quiescent]: see the module doc.
+            && unsafe { mode::needs_no_count(entry.value) }
+            && (!FREE_THREADED || self.0.tp_version_tag.load(Acquire) == entry.version)
+        {
+            return Some((entry.value, false));
+        }
+        self.lookup(py, name).map(|found| (found.into_raw(), true))
     }
 
     /// As [`Type::lookup`], with the version under which the answer holds; 0 when it must not be cached.
