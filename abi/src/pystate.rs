@@ -202,17 +202,18 @@ capi_raw! {
     }
     fn PyThreadState_SetAsyncExc(id: c_ulong, exception: *mut PyObject) -> c_int {
         let py = Attached::from_tls();
-        for thread in interp::current(py).threads() {
-            let public = &thread.as_ref().public;
-            if public.thread_id.get() == id {
+        let mut old = None;
+        interp::current(py).visit_threads(&mut |thread| {
+            let public = &thread.public;
+            if old.is_none() && public.thread_id.get() == id {
                 let new = Ref::<Object>::from_borrowed_opt(exception).map_or(ptr::null_mut(), Ref::into_raw);
-                let old = public.async_exc.swap(new, Ordering::AcqRel);
-                drop(Ref::<Object>::from_raw_opt(old));
+                old = Some(public.async_exc.swap(new, Ordering::AcqRel));
                 krait_object::mode::breaker(public).set(krait_sync::breaker::ASYNC_EXCEPTION);
-                return 1;
             }
-        }
-        0
+        });
+        let Some(old) = old else { return 0 };
+        drop(Ref::<Object>::from_raw_opt(old));
+        1
     }
     fn PyInterpreterState_Get() -> *mut PyInterpreterState { needs("PyInterpreterState_Get").tstate().interp.get() }
     fn PyInterpreterState_Main() -> *mut PyInterpreterState { Interpreter::main().map_or(ptr::null_mut(), |main| ptr::from_ref(main).cast_mut().cast()) }

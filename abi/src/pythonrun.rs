@@ -194,11 +194,11 @@ capi_raw! {
         let Some(py) = Attached::try_from_tls() else { return };
         let interpreter = krait_vm::interp::current(py);
         let old = interpreter.config.recursion_limit.swap(limit, std::sync::atomic::Ordering::Relaxed);
-        for thread in interpreter.threads() {
-            let public = &thread.as_ref().public;
+        interpreter.visit_threads(&mut |thread| {
+            let public = &thread.public;
             public.py_recursion_limit.set(limit);
             public.py_recursion_remaining.set(public.py_recursion_remaining.get() + limit - old);
-        }
+        });
     }
     fn Py_GetRecursionLimit() -> c_int {
         let py = Attached::from_tls();

@@ -22,7 +22,8 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("symbols", true, "what the libraries export against abi/api.toml"),
     ("python", true, "programs in tests/python on the interpreters, in each mode"),
     ("embed", true, "C programs against the prefixes"),
-    ("tsan", false, "Rust tests of the runtime under ThreadSanitizer"),
+    ("soak", false, "threads that change shared objects for a minute, in each mode, and a search for leaks"),
+    ("tsan", false, "Rust tests of the runtime, and the soak program for a short time, under ThreadSanitizer"),
 ];
 
 /// The target of builds under a sanitizer, which must name one.
@@ -99,13 +100,12 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
             steps.command(name, &mut command)
         }
         "tsan" => {
-            let mut command = cargo(&["test", "--lib", "--target", TARGET, "--target-dir", "target/tsan"]);
+            let mut command = sanitized(&["test", "--lib"]);
             command.args(["-p", "krait-sync"]).args(CORE.iter().flat_map(|c| ["-p", c]));
-            // The standard library is not instrumented; the flag lets instrumented crates link with it.
-            command.env("RUSTC_BOOTSTRAP", "1");
-            command.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
-            steps.command(name, &mut command)
+            steps.command(name, &mut command)?;
+            steps.step("tsan soak", tsan_soak)
         }
+        "soak" => steps.step(name, soak),
         "headers" => steps.step(name, crate::abi::compile_headers),
         "python" => steps.step(name, python),
         "dist" => steps.step(name, || dist_both().map(|_| Outcome::Done)),
@@ -116,6 +116,39 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
         "embed" => steps.step(name, embed),
         _ => unreachable!("STAGES has no {name}"),
     }
+}
+
+/// A cargo command whose products watch for data races.
+fn sanitized(args: &[&str]) -> Command {
+    let mut command = cargo(args);
+    command.args(["--target", TARGET, "--target-dir", "target/tsan"]);
+    // The standard library is not instrumented; the flag lets instrumented crates link with it.
+    command.env("RUSTC_BOOTSTRAP", "1");
+    command.env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer");
+    command
+}
+
+const SOAK: &str = "tests/soak/soak.py";
+
+/// The soak program for its full time, on both prefixes.
+fn soak() -> Result<Outcome> {
+    for mode in Mode::BOTH {
+        let exe = dist::make(mode, "dev")?.join("bin").join(format!("python3.14{}", mode.abiflags()));
+        run::output(limited(&exe).arg(SOAK).current_dir(tree::root()))?;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The soak program for a short time on an interpreter that watches for data races; a report is a failure.
+fn tsan_soak() -> Result<Outcome> {
+    run::output(sanitized(&["build", "-p", "krait-cli"]).current_dir(tree::root()))?;
+    let exe = tree::target().join("tsan").join(TARGET).join("debug").join("krait");
+    let mut command = limited(&exe);
+    command.args([SOAK, "--seconds", "20", "--leaks", "0"]).current_dir(tree::root());
+    let suppressions = tree::root().join("tests/soak/tsan.txt");
+    command.env("TSAN_OPTIONS", format!("suppressions={} exitcode=66", suppressions.display()));
+    run::output(&mut command)?;
+    Ok(Outcome::Done)
 }
 
 /// The packages below `loom-tests/`.
@@ -145,6 +178,7 @@ fn python() -> Result<Outcome> {
     let test = |f: &String| f.starts_with("tests/python/") && f.contains("/test_") && f.ends_with(".py");
     let mut programs: Vec<Vec<String>> = tree::files()?.into_iter().filter(test).map(|f| vec![f]).collect();
     programs.push(["examples/wordcount.py", "--mib", "1", "--threads", "2"].map(String::from).to_vec());
+    programs.push([SOAK, "--seconds", "3"].map(String::from).to_vec());
     let mut failed = Vec::new();
     for mode in Mode::BOTH {
         let exe = dist::make(mode, "dev")?.join("bin").join(format!("python3.14{}", mode.abiflags()));

@@ -9,6 +9,7 @@
 //! Order of the end of garbage, as PEP 442 and the manual of `gc` have it: weak references are cleared and their
 //! callbacks run, finalizers run, what they revived is found by a second pass over the garbage, the rest is cleared.
 use crate::Object;
+use crate::builtins::weakrefobject::{Cleared, clear_garbage};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
 use crate::mem::Page;
@@ -297,12 +298,22 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     }
     gc.count.store(0, Relaxed);
     let generation = if FREE_THREADED { Generation::Full } else { generation };
-    let mut garbage = Vec::new();
-    if FREE_THREADED {
-        (crate::hooks::hooks().stop_the_world)(py, &mut || garbage = find_garbage(py, generation));
-    } else {
+    let (mut dying, mut garbage, mut weak) = (Vec::new(), Vec::new(), Cleared::default());
+    let mut find = || {
+        if FREE_THREADED {
+            // SAFETY: the world is stopped.
+            dying = unsafe { merge_counts(py) };
+        }
         garbage = find_garbage(py, generation);
+        weak = clear_garbage(garbage.iter().map(|object| &**object));
+    };
+    if FREE_THREADED {
+        (crate::hooks::hooks().stop_the_world)(py, &mut find);
+    } else {
+        find();
     }
+    drop(dying);
+    weak.finish(py);
     let result = dispose(py, garbage);
     let mut stats = gc.stats.lock().expect("no panic under this lock");
     let entry = &mut stats[generation as usize];
@@ -483,25 +494,24 @@ fn unreachable(
     objects.iter().copied().filter(|object| *entry(object.as_ptr()).expect("entered above") != REACHABLE).collect()
 }
 
-/// Makes all counts true: those that wait for their owners, and those that threads keep for themselves.
+/// Makes all counts true: those that wait for their owners, and those that threads keep for themselves. What turns out
+/// to have no reference left is the caller's to drop after the pause.
 ///
 /// # Safety
 /// [stopped-world].
-unsafe fn merge_counts(py: Attached<'_>) {
+#[must_use]
+unsafe fn merge_counts(py: Attached<'_>) -> Vec<Ref<Object>> {
     // SAFETY: by the contract.
     unsafe {
-        mode::merge_all(py);
+        let dying = mode::merge_all(py);
         py.state().type_refs.merge_all();
+        dying
     }
 }
 
-/// Finds the garbage and holds a reference to each of it.
+/// Finds the garbage and holds a reference to each of it. The world is stopped.
 fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
     let gc = &py.state().gc;
-    if FREE_THREADED {
-        // SAFETY: the world is stopped.
-        unsafe { merge_counts(py) };
-    }
     let mut objects = match generation {
         Generation::Full => {
             gc.young.0.borrow_mut().clear();
@@ -544,19 +554,21 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     if garbage.is_empty() {
         return Collected::default();
     }
-    crate::builtins::weakrefobject::clear_garbage(py, &garbage);
     for object in &garbage {
         call_finalizer(object);
     }
     let raw: Vec<NonNull<PyObject>> = garbage.iter().map(|object| NonNull::from(&**object).cast()).collect();
-    let mut still = Vec::new();
+    let (mut dying, mut still, mut weak) = (Vec::new(), Vec::new(), Cleared::default());
     let mut find = || {
         if FREE_THREADED {
             // SAFETY: the world is stopped.
-            unsafe { merge_counts(py) };
+            dying = unsafe { merge_counts(py) };
         }
         // Our own reference to each does not count.
         still = unreachable(py, &raw, &mut Counts { pages: Vec::new() }, 1);
+        // Finalizers may have made new references, which nobody may follow into half-cleared objects.
+        // SAFETY: the objects are live.
+        weak = clear_garbage(still.iter().map(|object| unsafe { Object::from_ptr(object.as_ptr()) }));
         if FREE_THREADED {
             // SAFETY: the world is stopped; the objects are live.
             unsafe {
@@ -571,6 +583,8 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     } else {
         find()
     }
+    drop(dying);
+    weak.finish(py);
     if still.len() != garbage.len() {
         let dead: std::collections::HashSet<_> = still.iter().map(|object| object.as_ptr().addr()).collect();
         garbage.retain(|object| dead.contains(&object.as_ptr().addr()));

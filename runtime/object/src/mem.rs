@@ -99,6 +99,18 @@ impl Page {
         word.store(if value { now | mask } else { now & !mask }, Ordering::Relaxed);
     }
 
+    /// Blocks in use ([stopped-world] or the owner).
+    fn used(&self) -> usize {
+        let mut used = self.live.get();
+        let mut block = self.remote.load(Ordering::Acquire);
+        while !block.is_null() {
+            used -= 1;
+            // SAFETY: a free block holds its link.
+            block = unsafe { *block.add(self.pre.get() + LINK).cast::<*mut u8>() };
+        }
+        used
+    }
+
     fn start(&self) -> usize {
         ptr::from_ref(self).addr() + HEADER
     }
@@ -401,6 +413,25 @@ fn host_arena(size: usize) -> Option<Option<NonNull<u8>>> {
         ptr::write_bytes(start, 0, size);
         Some(NonNull::new(start))
     }
+}
+
+/// How many blocks of object memory are in use in the interpreter.
+pub fn allocated_blocks(py: Attached<'_>) -> usize {
+    let mut count = 0;
+    let mut add = || {
+        let state = py.state();
+        count = state.large.lock().expect("no panic under this lock").len();
+        for heap in state.heaps.lock().expect("no panic under this lock").iter() {
+            // SAFETY: nobody allocates meanwhile, and pages of a heap are live.
+            count += unsafe { (*heap.pages.get()).iter().map(|page| page.as_ref().used()).sum::<usize>() };
+        }
+    };
+    if FREE_THREADED {
+        (crate::hooks::hooks().stop_the_world)(py, &mut add);
+    } else {
+        add();
+    }
+    count
 }
 
 /// How many bytes the block of an object can hold from the object's address.

@@ -7,6 +7,7 @@ use std::ffi::c_int;
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::ptr;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub type Arg<'a> = Option<&'a Object>;
@@ -85,6 +86,17 @@ impl<T> State<T> {
 
     pub fn is_set(&self) -> bool {
         !self.0.get().is_null()
+    }
+}
+
+/// Moves a counter on in one step and returns what it was; `None` where `next` says so, which changes nothing.
+pub fn advance(counter: &Field<isize>, next: impl Fn(isize) -> Option<isize>) -> Option<isize> {
+    let mut now = counter.get();
+    loop {
+        match counter.compare_exchange(now, next(now)?, Relaxed, Relaxed) {
+            Ok(_) => return Some(now),
+            Err(other) => now = other,
+        }
     }
 }
 

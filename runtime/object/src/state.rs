@@ -118,6 +118,8 @@ pub struct ThreadExt {
     pub sections: mode::SectionFrames,
     /// The objects whose `repr` is being computed, for recursive containers.
     pub repr_guard: RefCell<Vec<usize>>,
+    /// The frame that the evaluation loop left last ended with a `yield`.
+    pub yielded: Cell<bool>,
     /// The interpreter frame whose event is being reported.
     pub event_frame: Field<*mut _PyInterpreterFrame>,
     /// `asyncio`: the event loop that the thread runs, and the task that this runs.
@@ -142,6 +144,7 @@ impl ThreadExt {
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
+            yielded: Cell::new(false),
             event_frame: Field::new(ptr::null_mut()),
             running_loop: Slot::NULL,
             running_task: Slot::NULL,

@@ -159,6 +159,19 @@ impl Frame {
         Self::first_complete(py.tstate().current_frame.get().cast())
     }
 
+    /// Whether the calling thread runs a frame at this address, which may be a stale one.
+    pub fn is_on_stack(this: *const Frame, py: Attached<'_>) -> bool {
+        let mut at = py.tstate().current_frame.get().cast::<Frame>().cast_const();
+        // SAFETY: the frames of the calling thread are live.
+        while let Some(own) = unsafe { at.as_ref() } {
+            if std::ptr::eq(own, this) {
+                return true;
+            }
+            at = own.previous();
+        }
+        false
+    }
+
     /// Words from the first local to the stack pointer.
     pub fn used(&self) -> usize {
         (self.sp().addr() - Frame::locals(self).addr()) / size_of::<usize>()

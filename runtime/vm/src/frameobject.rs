@@ -3,7 +3,9 @@
 //! A frame object points to the interpreter frame while that runs; when the frame ends and the object lives on, the
 //! frame's contents move into the object.
 //!
-//! Concurrency: looking at a frame that another thread runs gives some recent state; its words are read atomically.
+//! Concurrency: looking at a frame that another thread runs gives some recent state. Whoever looks holds the frame
+//! object's lock, and the contents of an ending frame move under it, so the frame stays while it is looked at; so do
+//! the frames below, which end later. Local variables of such a frame are read while the world is stopped.
 use crate::frame::{Frame, pop_words};
 use crate::generator;
 use crate::locals_proxy::FrameLocalsProxy;
@@ -13,6 +15,7 @@ use krait_object::{Attached, Code, Dict, Int, Layout, Object, PyResult, Ref, Slo
 use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::{NonNull, null_mut};
+use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 /// A frame object.
 #[repr(transparent)]
@@ -72,7 +75,17 @@ impl Frame {
         made.0.f_back.set(null_mut());
         made.0.f_frame.set(std::ptr::from_ref(self).cast_mut().cast());
         made.0.f_trace_lines.set(1);
-        self.0.frame_obj.set(made.clone().into_raw().cast());
+        // SAFETY: we have a reference.
+        unsafe { mode::publish(made.as_ptr()) };
+        let given = made.clone().into_raw().cast();
+        let made = match self.0.frame_obj.compare_exchange(null_mut(), given, AcqRel, Acquire) {
+            Ok(_) => made,
+            // SAFETY: what was to be stored is ours still; the frame owns what another thread stored.
+            Err(present) => unsafe {
+                drop(Ref::<FrameObject>::from_raw(given.cast()));
+                FrameObject::cast(present).to_ref()
+            },
+        };
         if let Some(pending) = pending {
             let _raised = py.restore(pending);
         }
@@ -100,7 +113,7 @@ pub unsafe fn clear_thread_frame(py: Attached<'_>, frame: *mut Frame, previous: 
     // SAFETY: by the contract.
     unsafe {
         py.tstate().current_frame.set(previous.cast());
-        if !(*frame).0.frame_obj.get().is_null() {
+        if !(*frame).0.frame_obj.load(Acquire).is_null() {
             let gone = release_object(py, &*frame);
             if !gone {
                 pop_words(py, frame);
@@ -161,6 +174,37 @@ impl FrameObject {
         unsafe { &*self.0.f_frame.get().cast::<Frame>() }
     }
 
+    /// # Safety
+    /// `raw` is a live frame object.
+    unsafe fn cast<'a>(raw: *mut PyFrameObject) -> &'a FrameObject {
+        // SAFETY: [layout].
+        unsafe { &*raw.cast::<FrameObject>() }
+    }
+
+    /// Looks at the frame's local variables while nobody changes them: with the world stopped if another thread runs
+    /// the frame. `look` must not run Python code.
+    pub(crate) fn with_still<R>(&self, py: Attached<'_>, look: impl FnOnce(&Frame) -> R) -> R {
+        if !mode::FREE_THREADED || self.is_own(py) {
+            return look(self.frame());
+        }
+        let (mut look, mut result) = (Some(look), None);
+        (krait_object::hooks::hooks().stop_the_world)(py, &mut || {
+            result = look.take().map(|look| look(self.frame()));
+        });
+        result.expect("the hook calls once")
+    }
+
+    /// Whether no other thread runs the frame.
+    fn is_own(&self, py: Attached<'_>) -> bool {
+        let section = self.lock(py);
+        let frame = std::ptr::from_ref(self.frame());
+        if self.frame().owner() == FRAME_OWNED_BY_FRAME_OBJECT {
+            return true;
+        }
+        drop(section);
+        Frame::is_on_stack(frame, py)
+    }
+
     /// A frame object of code that does not run: native functions put it into tracebacks.
     ///
     /// # Errors
@@ -190,19 +234,35 @@ impl FrameObject {
 
     /// Moves the contents of an ending frame into this object.
     fn take_ownership(&self, py: Attached<'_>, frame: &Frame) {
-        let previous = frame.previous();
+        let back = Frame::first_complete(frame.previous()).map(|back| {
+            let pending = py.take_raised();
+            let back = back.object(py).map_err(|raised| raised.clear(py)).ok();
+            if let Some(pending) = pending {
+                let _raised = py.restore(pending);
+            }
+            back
+        });
         let target = (&raw const self.0._f_frame_data).cast_mut().cast::<Frame>();
         let used = frame.used();
+        // Waiting for the lock may let the collector run, which scans this frame no more: its words need counts.
+        // SAFETY: below the stack pointer every word is initialised.
+        unsafe {
+            for at in 0..used {
+                let place = Frame::locals(frame).add(at);
+                place.write(place.read().into_owned());
+            }
+        }
+        frame.0.f_funcobj.set(frame.function().into_owned().to_layout());
+        let _section = self.lock(py);
+        if let Some(back) = back.flatten() {
+            self.0.f_back.set(back.into_raw().cast());
+        }
         // SAFETY: the object has room for a frame of this code; the old frame is not used afterwards.
         unsafe {
             let words = std::ptr::from_ref(frame).cast::<usize>();
             std::ptr::copy_nonoverlapping(words, target.cast(), crate::frame::FRAME_HEAD);
-            for at in 0..used {
-                let word = Frame::locals(frame).add(at).read();
-                Frame::locals(target).add(at).write(word.into_owned());
-            }
+            std::ptr::copy_nonoverlapping(Frame::locals(frame), Frame::locals(target), used);
             let owned = &*target;
-            owned.0.f_funcobj.set(frame.function().into_owned().to_layout());
             owned.set_sp(Frame::locals(target).add(used));
             owned.0.owner.set(FRAME_OWNED_BY_FRAME_OBJECT);
             owned.0.previous.set(null_mut());
@@ -211,20 +271,11 @@ impl FrameObject {
             }
             self.0.f_frame.store(target.cast(), std::sync::atomic::Ordering::Release);
         }
-        if let Some(back) = Frame::first_complete(previous) {
-            let pending = py.take_raised();
-            match back.object(py) {
-                Ok(back) => self.0.f_back.set(back.into_raw().cast()),
-                Err(raised) => raised.clear(py),
-            }
-            if let Some(pending) = pending {
-                let _raised = py.restore(pending);
-            }
-        }
         krait_object::gc::track(self.as_object());
     }
 
     fn back(py: Attached<'_>, this: &FrameObject) -> PyResult<Option<Ref<FrameObject>>> {
+        let _section = this.lock(py);
         // SAFETY: the field owns its frame object.
         if let Some(back) = unsafe { Ref::from_borrowed_opt(this.0.f_back.get().cast()) } {
             return Ok(Some(back));
@@ -233,12 +284,13 @@ impl FrameObject {
     }
 
     pub fn locals(py: Attached<'_>, this: &FrameObject) -> PyResult<Ref<Object>> {
-        let frame = this.frame();
-        if frame.code().raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED != 0
-            || crate::locals_proxy::has_hidden(frame)
-        {
+        let optimized =
+            Self::code_object(py, this).raw().co_flags.get() as u32 & krait_bytecode::flags::CO_OPTIMIZED != 0;
+        if optimized || this.with_still(py, crate::locals_proxy::has_hidden) {
             return Ok(FrameLocalsProxy::new(py, this)?.upcast());
         }
+        let _section = this.lock(py);
+        let frame = this.frame();
         match frame.namespace() {
             Some(namespace) => Ok(namespace.to_ref()),
             None => {
@@ -251,7 +303,10 @@ impl FrameObject {
 
     fn lineno(py: Attached<'_>, this: &FrameObject) -> PyResult<Ref<Object>> {
         let line = match this.0.f_lineno.get() {
-            0 => this.frame().line(),
+            0 => {
+                let _section = this.lock(py);
+                this.frame().line()
+            }
             set => Some(set),
         };
         match line {
@@ -282,21 +337,25 @@ impl FrameObject {
         Ok(())
     }
 
-    fn lasti(_py: Attached<'_>, this: &FrameObject) -> isize {
+    fn lasti(py: Attached<'_>, this: &FrameObject) -> isize {
+        let _section = this.lock(py);
         let frame = this.frame();
         let start = (&raw const frame.code().raw().co_code_adaptive).addr();
         frame.0.instr_ptr.get().addr().wrapping_sub(start) as isize
     }
 
-    fn globals(_py: Attached<'_>, this: &FrameObject) -> Ref<Object> {
+    fn globals(py: Attached<'_>, this: &FrameObject) -> Ref<Object> {
+        let _section = this.lock(py);
         this.frame().globals().to_ref()
     }
 
-    fn builtins(_py: Attached<'_>, this: &FrameObject) -> Ref<Object> {
+    fn builtins(py: Attached<'_>, this: &FrameObject) -> Ref<Object> {
+        let _section = this.lock(py);
         this.frame().builtins().to_ref()
     }
 
-    fn code_object(_py: Attached<'_>, this: &FrameObject) -> Ref<Code> {
+    fn code_object(py: Attached<'_>, this: &FrameObject) -> Ref<Code> {
+        let _section = this.lock(py);
         this.frame().code().to_ref()
     }
 
@@ -325,14 +384,18 @@ impl FrameObject {
         Ok(())
     }
 
-    fn generator(_py: Attached<'_>, this: &FrameObject) -> Option<Ref<Object>> {
+    fn generator(py: Attached<'_>, this: &FrameObject) -> Option<Ref<Object>> {
+        let _section = this.lock(py);
         let frame = this.frame();
         (frame.owner() == FRAME_OWNED_BY_GENERATOR).then(|| generator::of_frame(frame).as_object().to_ref())
     }
 
     fn clear(py: Attached<'_>, this: &FrameObject) -> PyResult<()> {
-        let frame = this.frame();
-        match frame.owner() {
+        let (frame, owner) = {
+            let _section = this.lock(py);
+            (this.frame(), this.frame().owner())
+        };
+        match owner {
             FRAME_OWNED_BY_GENERATOR => {
                 let owner = generator::of_frame(frame);
                 match owner.raw().gi_frame_state.get() {
@@ -349,13 +412,14 @@ impl FrameObject {
         Ok(())
     }
 
-    fn size_of(_py: Attached<'_>, this: &FrameObject) -> usize {
-        let raw = this.frame().code().raw();
+    fn size_of(py: Attached<'_>, this: &FrameObject) -> usize {
+        let code = Self::code_object(py, this);
+        let raw = code.raw();
         BASIC_SIZE + 8 * (raw.co_nlocalsplus.get() + raw.co_stacksize.get()) as usize
     }
 
     fn repr(py: Attached<'_>, this: &FrameObject) -> PyResult<String> {
-        let code = this.frame().code();
+        let code = Self::code_object(py, this);
         let file = code.filename().as_object().repr(py)?;
         let line = Self::lineno(py, this)?.str(py)?;
         let (file, name) = (file.to_string_lossy(), code.name().to_string_lossy());

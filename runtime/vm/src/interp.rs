@@ -250,7 +250,7 @@ impl Interpreter {
         thread
     }
 
-    /// The interpreter's thread states.
+    /// The interpreter's thread states. They may end at any time; [`Interpreter::visit_threads`] keeps them.
     pub fn threads(&self) -> Vec<NonNull<ThreadExt>> {
         self.threads.lock().expect("no panic under this lock").clone()
     }
@@ -617,6 +617,8 @@ pub unsafe fn delete_thread(thread: NonNull<ThreadExt>) {
     // SAFETY: by the contract.
     let interpreter = of_thread(unsafe { thread.as_ref() });
     interpreter.threads.lock().expect("no panic under this lock").retain(|other| *other != thread);
+    // SAFETY: it runs no frame any more.
+    crate::frame::free_data_stack(unsafe { &thread.as_ref().public });
     // SAFETY: `new_thread` leaked it.
     drop(unsafe { Box::from_raw(thread.as_ptr()) });
 }

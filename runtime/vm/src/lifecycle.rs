@@ -420,10 +420,7 @@ fn install_hooks() {
         sys_attr: sysmodule::get,
         stop_the_world: |py, body| current(py).stop_the_world(py, body),
         visit_frames: |py, visit| {
-            for thread in current(py).threads() {
-                // SAFETY: [stopped-world]: the interpreter's threads stay.
-                crate::frame::visit_frames(unsafe { &thread.as_ref().public }, visit);
-            }
+            current(py).visit_threads(&mut |thread| crate::frame::visit_frames(&thread.public, visit));
         },
         check_signals: signals::check,
         current_globals: |py| crate::frame::Frame::current(py).map(|frame| frame.globals().to_ref()),

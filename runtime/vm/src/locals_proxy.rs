@@ -94,10 +94,10 @@ pub(crate) fn has_hidden(frame: &Frame) -> bool {
 }
 
 /// All visible variables that have values, in the code's order.
-pub(crate) fn fast_items(frame: &Frame) -> Vec<(&Str, Ref<Object>)> {
+pub(crate) fn fast_items(frame: &Frame) -> Vec<(Ref<Str>, Ref<Object>)> {
     let count = frame.code().localsplusnames().len();
     let visible = (0..count).filter(|at| is_visible(frame, *at));
-    visible.filter_map(|at| Some((name_at(frame, at), fast_value(frame, at)?))).collect()
+    visible.filter_map(|at| Some((name_at(frame, at).to_ref(), fast_value(frame, at)?))).collect()
 }
 
 /// What `locals()` gives for the frame: its namespace, or a new dict of a function's variables.
@@ -152,14 +152,17 @@ impl FrameLocalsProxy {
 
     /// The index of the variable named by `key`; for reading it must have a value.
     fn index_of(&self, py: Attached<'_>, key: &Object, read: bool) -> PyResult<Option<usize>> {
-        let frame = self.owner().frame();
-        let names = frame.code().localsplusnames().as_slice();
-        let usable = |at: usize| is_visible(frame, at) && (!read || fast_value(frame, at).is_some());
-        if let Some(at) = (0..names.len()).find(|at| names[*at].is(key) && usable(*at)) {
+        let usable_in = |frame: &Frame, at: usize| is_visible(frame, at) && (!read || fast_value(frame, at).is_some());
+        let (code, usable) = self.owner().with_still(py, |frame| {
+            let count = frame.code().localsplusnames().len();
+            (frame.code().to_ref(), (0..count).map(|at| usable_in(frame, at)).collect::<Vec<_>>())
+        });
+        let names = code.localsplusnames().as_slice();
+        if let Some(at) = (0..names.len()).find(|at| names[*at].is(key) && usable[*at]) {
             return Ok(Some(at));
         }
         for (at, name) in names.iter().enumerate() {
-            if usable(at) && name.eq(py, key)? {
+            if usable[at] && name.eq(py, key)? {
                 return Ok(Some(at));
             }
         }
@@ -170,7 +173,7 @@ impl FrameLocalsProxy {
         let hashed = key.hash(py);
         hashed?;
         if let Some(at) = self.index_of(py, key, true)?
-            && let Some(value) = fast_value(self.owner().frame(), at)
+            && let Some(value) = self.owner().with_still(py, |frame| fast_value(frame, at))
         {
             return Ok(Some(value));
         }
@@ -245,7 +248,7 @@ impl FrameLocalsProxy {
 
     fn to_dict(&self, py: Attached<'_>) -> PyResult<Ref<Dict>> {
         let dict = Dict::new(py)?;
-        for (name, value) in fast_items(self.owner().frame()) {
+        for (name, value) in self.owner().with_still(py, fast_items) {
             dict.set(py, name.as_object(), &value)?;
         }
         if let Some(extra) = extra_slot(self.owner()).get() {

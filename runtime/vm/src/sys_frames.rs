@@ -42,14 +42,13 @@ fn current_frames(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
     let mut found: Vec<(u64, Ref<FrameObject>)> = Vec::new();
     let interpreter = current(py);
     interpreter.stop_the_world(py, &mut || {
-        for thread in interpreter.threads() {
-            // SAFETY: listed thread states are live, and their threads are stopped.
-            let public = unsafe { &thread.as_ref().public };
-            let Some(frame) = crate::frame::Frame::first_complete(public.current_frame.get().cast()) else { continue };
+        interpreter.visit_threads(&mut |thread| {
+            let public = &thread.public;
+            let Some(frame) = crate::frame::Frame::first_complete(public.current_frame.get().cast()) else { return };
             if let Ok(object) = frame.object(py) {
                 found.push((public.thread_id.get(), object));
             }
-        }
+        });
     });
     for (ident, frame) in found {
         result.set(py, Int::from_u64(py, ident)?.as_object(), frame.as_object())?;
@@ -63,11 +62,9 @@ fn current_exceptions(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
     let mut found: Vec<(u64, Option<Ref<Object>>)> = Vec::new();
     let interpreter = current(py);
     interpreter.stop_the_world(py, &mut || {
-        for thread in interpreter.threads() {
-            // SAFETY: listed thread states are live, and their threads are stopped.
-            let public = unsafe { &thread.as_ref().public };
-            found.push((public.thread_id.get(), crate::eval::handled_by(public)));
-        }
+        interpreter.visit_threads(&mut |thread| {
+            found.push((thread.public.thread_id.get(), crate::eval::handled_by(&thread.public)));
+        });
     });
     for (ident, exception) in found {
         let exception = exception.unwrap_or_else(none);

@@ -634,7 +634,7 @@ fn setdlopenflags(py: Attached<'_>, _: &Object, value: &Object) -> PyResult<()> 
 }
 
 fn getallocatedblocks(py: Attached<'_>, _: &Object) -> usize {
-    gc::objects(py).len()
+    krait_object::mem::allocated_blocks(py)
 }
 
 fn getfilesystemencoding(_: Attached<'_>, _: &Object) -> &'static str {
@@ -665,13 +665,13 @@ fn setrecursionlimit(py: Attached<'_>, _: &Object, limit: &Object) -> PyResult<(
     }
     let interpreter = current(py);
     interpreter.config.recursion_limit.store(limit, Relaxed);
-    for thread in interpreter.threads() {
-        // SAFETY: listed thread states are live; a racing call counts on the old or the new limit.
-        let public = unsafe { &thread.as_ref().public };
+    // A racing call counts on the old or the new limit.
+    interpreter.visit_threads(&mut |thread| {
+        let public = &thread.public;
         let depth = public.py_recursion_limit.get() - public.py_recursion_remaining.get();
         public.py_recursion_limit.set(limit);
         public.py_recursion_remaining.set(limit - depth);
-    }
+    });
     Ok(())
 }
 

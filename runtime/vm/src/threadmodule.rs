@@ -496,16 +496,15 @@ impl Local {
         let interpreter = current(py);
         let mut gone = Vec::new();
         interpreter.stop_the_world(py, &mut || {
-            for thread in interpreter.threads() {
-                // SAFETY: listed thread states are live.
-                let dict = thread_dict(unsafe { thread.as_ref() });
+            interpreter.visit_threads(&mut |thread| {
+                let dict = thread_dict(thread);
                 // SAFETY: [stopped-world] or the GIL.
                 if let Some(dict) = unsafe { dict.borrow() }
                     && let Ok(Some(value)) = dict.remove(py, &key)
                 {
                     gone.push(value);
                 }
-            }
+            });
         });
         drop(gone);
         drop(this.args.take());

@@ -90,9 +90,8 @@ pub fn set_function_everywhere(
     let interpreter = current(py);
     let mut old = Vec::new();
     interpreter.stop_the_world(py, &mut || {
-        for thread in interpreter.threads() {
-            // SAFETY: listed thread states are live, and their threads are stopped.
-            let public = unsafe { &thread.as_ref().public };
+        interpreter.visit_threads(&mut |thread| {
+            let public = &thread.public;
             let (function_field, argument_field) = if profile {
                 (&public.c_profilefunc, &public.c_profileobj)
             } else {
@@ -101,7 +100,7 @@ pub fn set_function_everywhere(
             old.push(argument_field.get());
             argument_field.set(argument.map_or(null_mut(), |argument| argument.to_ref().into_raw()));
             function_field.set(function);
-        }
+        });
     });
     for old in old {
         // SAFETY: the fields owned them.

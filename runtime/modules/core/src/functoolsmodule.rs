@@ -3,7 +3,7 @@ use krait_object::args::{Args, ArgsBuf, as_borrowed};
 use krait_object::builtins::classobject::Method;
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::{Field, PyObject};
-use krait_object::native::{Arg, State, Trace, add_type, alloc, part, ready, required};
+use krait_object::native::{Arg, State, Trace, add_type, advance, alloc, part, ready, required};
 use krait_object::typedef::{CompareOp, member};
 use krait_object::{
     Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, functions,
@@ -503,7 +503,7 @@ impl LruCache {
     }
 
     fn count(field: &Field<isize>) {
-        field.set(field.get() + 1);
+        advance(field, |count| Some(count.wrapping_add(1)));
     }
 
     fn call(py: Attached<'_>, this: &LruCache, args: Args<'_>) -> PyResult<Ref<Object>> {
@@ -515,20 +515,10 @@ impl LruCache {
         }
         let key = this.key(py, args)?;
         let hash = key.hash(py)?;
-        if let Some(found) = cache.get_known(py, &key, hash)? {
-            if maxsize < 0 {
-                Self::count(&this.hits);
-                return Ok(found);
-            }
-            let at = found.as_object().downcast_exact::<Int>().and_then(Int::to_i64).unwrap_or(0) as usize;
-            // Another thread may have dropped the entry meanwhile, and reused its place.
-            let mut order = this.order.lock();
-            let same = order.link(at).is_some_and(|link| link.hash == hash);
-            if same && let Some(value) = order.touch(at) {
-                drop(order);
-                Self::count(&this.hits);
-                return Ok(value);
-            }
+        let found = if maxsize < 0 { cache.get_known(py, &key, hash)? } else { this.recall(py, &cache, &key, hash)? };
+        if let Some(found) = found {
+            Self::count(&this.hits);
+            return Ok(found);
         }
         Self::count(&this.misses);
         let value = func.call(py, args)?;
@@ -536,20 +526,45 @@ impl LruCache {
             cache.set_known(py, &key, hash, &value)?;
             return Ok(value);
         }
-        // The call may have filled the entry.
+        let evicted = this.remember(py, &cache, key, hash, &value)?;
+        drop(evicted);
+        Ok(value)
+    }
+
+    /// A result of a bounded cache, which becomes the newest.
+    fn recall(&self, py: Attached<'_>, cache: &Dict, key: &Object, hash: isize) -> PyResult<Option<Ref<Object>>> {
+        let _section = self.lock(py);
+        let Some(found) = cache.get_known(py, key, hash)? else { return Ok(None) };
+        let at = found.as_object().downcast_exact::<Int>().and_then(Int::to_i64).unwrap_or(0) as usize;
+        // If comparing keys blocked, another thread may have dropped the entry, and reused its place.
+        let mut order = self.order.lock();
+        Ok(if order.link(at).is_some_and(|link| link.hash == hash) { order.touch(at) } else { None })
+    }
+
+    /// Enters a result into a bounded cache, unless it is there by now. What had to go for it is the caller's to drop.
+    fn remember(
+        &self,
+        py: Attached<'_>,
+        cache: &Dict,
+        key: Ref<Object>,
+        hash: isize,
+        value: &Object,
+    ) -> PyResult<Option<Link>> {
+        // Cache and order change together, unless comparing keys blocks.
+        let _section = self.lock(py);
         if cache.get_known(py, &key, hash)?.is_some() {
-            return Ok(value);
+            return Ok(None);
         }
-        let (at, evicted) = {
-            let mut order = this.order.lock();
-            let evicted = if order.len >= maxsize as usize { order.evict() } else { None };
-            (order.insert(key.clone(), hash, value.clone()), evicted)
+        let evicted = {
+            let mut order = self.order.lock();
+            if order.len >= self.maxsize.get() as usize { order.evict() } else { None }
         };
         if let Some(old) = &evicted {
             cache.remove_known(py, &old.key, old.hash)?;
         }
+        let at = self.order.lock().insert(key.clone(), hash, value.to_ref());
         cache.set_known(py, &key, hash, Int::from_i64(py, at as i64)?.as_object())?;
-        Ok(value)
+        Ok(evicted)
     }
 
     fn get(py: Attached<'_>, this: &LruCache, instance: Option<&Object>, _: Option<&Object>) -> PyResult<Ref<Object>> {
@@ -567,10 +582,15 @@ impl LruCache {
     }
 
     fn cache_clear(py: Attached<'_>, this: &LruCache) -> PyResult<()> {
-        this.hits.set(0);
-        this.misses.set(0);
-        part(py, &this.cache)?.clear(py);
-        let old = std::mem::replace(&mut *this.order.lock(), Lru::new());
+        let cache = part(py, &this.cache)?;
+        let old = {
+            let _section = this.lock(py);
+            this.hits.set(0);
+            this.misses.set(0);
+            let old = cache.items_snapshot(py);
+            cache.clear(py);
+            (std::mem::replace(&mut *this.order.lock(), Lru::new()), old)
+        };
         drop(old);
         Ok(())
     }

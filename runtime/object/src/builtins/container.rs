@@ -1,7 +1,8 @@
 //! Small helpers that the container types share.
+use crate::builtins::dictobject::{DictItems, DictKeysView, DictValues};
 use crate::builtins::unicodeobject::StrData;
 use crate::handle::{Attached, Layout, Ref};
-use crate::{Int, Object, PyResult, Str, Type, hooks, raise};
+use crate::{Dict, FrozenSet, Int, List, Object, PyResult, Set, Str, Tuple, Type, hooks, raise};
 
 /// Marks an object as being written by `repr`, so that a cycle ends in `...`.
 pub struct ReprGuard<'py>(Attached<'py>, usize);
@@ -83,6 +84,40 @@ impl TextBuilder {
             TextBuilder::Wide(points) => Str::from_code_points(py, &points),
         }
     }
+}
+
+/// The items of an exact list, tuple, dict, dict view or set at one moment, in their order; `None` for anything else.
+///
+/// # Errors
+/// `MemoryError`.
+pub(crate) fn items_at_once(py: Attached<'_>, iterable: &Object) -> PyResult<Option<Vec<Ref<Object>>>> {
+    if let Some(list) = iterable.downcast_exact::<List>() {
+        return Ok(Some(list.to_vec(py)));
+    }
+    if let Some(tuple) = iterable.downcast_exact::<Tuple>() {
+        return Ok(Some(tuple.as_slice().iter().map(|item| item.to_ref()).collect()));
+    }
+    if let Some(set) = iterable.downcast_exact::<Set>() {
+        return Ok(Some(set.to_vec(py)));
+    }
+    if let Some(set) = iterable.downcast_exact::<FrozenSet>() {
+        return Ok(Some(set.to_vec(py)));
+    }
+    let keys = |dict: &Dict| dict.items_snapshot(py).into_iter().map(|(key, _)| key).collect();
+    if let Some(dict) = iterable.downcast_exact::<Dict>() {
+        return Ok(Some(keys(dict)));
+    }
+    if let Some(view) = iterable.downcast_exact::<DictKeysView>() {
+        return Ok(Some(keys(view.viewed())));
+    }
+    if let Some(view) = iterable.downcast_exact::<DictValues>() {
+        return Ok(Some(view.viewed().items_snapshot(py).into_iter().map(|(_, value)| value).collect()));
+    }
+    if let Some(view) = iterable.downcast_exact::<DictItems>() {
+        let pairs = view.viewed().items_snapshot(py).into_iter();
+        return pairs.map(|(key, value)| Ok(Tuple::pair(py, key, value)?.upcast())).collect::<PyResult<_>>().map(Some);
+    }
+    Ok(None)
 }
 
 /// The value of an index: `None` when `key` has no `__index__`; `IndexError` when it exceeds the machine word.

@@ -226,7 +226,9 @@ pub fn merge_own(_py: Attached<'_>) {}
 ///
 /// # Safety
 /// None.
-pub unsafe fn merge_all(_py: Attached<'_>) {}
+pub unsafe fn merge_all(_py: Attached<'_>) -> Vec<crate::Ref<Object>> {
+    Vec::new()
+}
 
 /// The eval breaker of a thread state.
 #[inline(always)]

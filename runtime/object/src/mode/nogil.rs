@@ -1,7 +1,6 @@
 //! `nogil` mode: biased reference counts and the per-object mutex. The algorithms live in `krait-sync`.
 use crate::Object;
-use crate::handle::Attached;
-use crate::handle::Layout;
+use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{_PyGC_BITS_SHARED, Field, Head, PyObject, PyThreadState};
 use krait_sync::brc::{self, BrcTable, CountRef, Outcome};
 use krait_sync::breaker::Breaker;
@@ -178,13 +177,35 @@ pub fn merge_own(py: Attached<'_>) {
     unsafe { py.state().mode.queues.merge_own(&Objects, thread_id()) };
 }
 
-/// Merges every queue.
+/// Objects whose last reference is found to be gone during a pause. They get a new one, to be dropped after the pause:
+/// their deallocation may run code.
+#[derive(Default)]
+struct Dying(RefCell<Vec<Ref<Object>>>);
+
+impl brc::Objects for Dying {
+    unsafe fn counts<'a>(&self, object: NonNull<()>) -> CountRef<'a> {
+        // SAFETY: the queue holds a reference.
+        unsafe { counts(object.as_ptr().cast()) }
+    }
+    unsafe fn dealloc(&self, object: NonNull<()>) {
+        let object = object.as_ptr().cast::<PyObject>();
+        // SAFETY: [stopped-world]: the count is merged and zero, and nobody else looks at it.
+        unsafe {
+            (*object).head.ob_ref_shared.store(brc::ONE_SHARED | brc::MERGED, Relaxed);
+            self.0.borrow_mut().push(Ref::from_raw(object));
+        }
+    }
+}
+
+/// Merges every queue. What has no other reference left is the caller's to drop after the pause.
 ///
 /// # Safety
 /// [stopped-world].
-pub unsafe fn merge_all(py: Attached<'_>) {
+pub unsafe fn merge_all(py: Attached<'_>) -> Vec<Ref<Object>> {
+    let dying = Dying::default();
     // SAFETY: by the contract.
-    unsafe { py.state().mode.queues.merge_all_in_pause(&Objects) };
+    unsafe { py.state().mode.queues.merge_all_in_pause(&dying) };
+    dying.0.into_inner()
 }
 
 /// The eval breaker of a thread state.

@@ -55,11 +55,8 @@ impl Object {
 
     /// All items of an iterable.
     pub fn collect(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
-        if let Some(list) = self.downcast_exact::<crate::List>() {
-            return Ok(list.to_vec(py));
-        }
-        if let Some(tuple) = self.downcast_exact::<Tuple>() {
-            return Ok(tuple.as_slice().iter().map(|item| item.to_ref()).collect());
+        if let Some(items) = crate::builtins::container::items_at_once(py, self)? {
+            return Ok(items);
         }
         let iterator = self.iter(py)?;
         let mut items = Vec::new();

@@ -66,6 +66,7 @@ impl Eval<'_> {
         // SAFETY: the frame below is live.
         if unsafe { (*previous).owner() } == FRAME_OWNED_BY_INTERPRETER {
             self.result = value.as_ptr();
+            self.py.ext().yielded.set(true);
             return Err(super::Stop::Exit);
         }
         // A frame that resumed a generator in this loop stands at SEND or FOR_ITER.
@@ -86,16 +87,22 @@ impl Eval<'_> {
         }
     }
 
-    /// Resumes a generator in this loop. On return the running frame goes on `done` units ahead.
+    /// Takes a generator for running it in this loop; `false` if it runs elsewhere or has ended.
+    #[inline(always)]
+    fn claim(&self, target: &Generator) -> PyResult<bool> {
+        super::entry::enter_recursive(self.py)?;
+        let claimed = target.start_running();
+        if !claimed {
+            let tstate = self.py.tstate();
+            tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() + 1);
+        }
+        Ok(claimed)
+    }
+
+    /// Resumes a claimed generator in this loop. On return the running frame goes on `done` units ahead.
     #[inline(always)]
     fn enter_generator(&mut self, target: &Generator, value: StackRef, done: isize) -> Step {
-        let py = self.py;
-        let tstate = py.tstate();
-        super::entry::enter_recursive(py)?;
-        if !target.start_running() {
-            tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() + 1);
-            return Err(raise!(py, ValueError, "generator already executing").into());
-        }
+        let tstate = self.py.tstate();
         let frame: *mut Frame = (&raw const target.raw().gi_iframe).cast_mut().cast();
         self.frame().0.return_offset.set(done as u16);
         let state = &target.raw().gi_exc_state;
@@ -119,6 +126,9 @@ impl Eval<'_> {
             }
             return self.for_iter_generic();
         };
+        if !self.claim(target)? {
+            return self.for_iter_generic();
+        }
         let none = StackRef::borrowed(krait_object::object::none_borrowed().as_ptr());
         let done = super::flow::FOR_ITER_SKIP + self.arg() as isize;
         self.enter_generator(target, none, done)
@@ -127,7 +137,9 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn SEND(&mut self) -> Step {
         self.save();
-        if let Some(target) = resumable(self.object(2)) {
+        if let Some(target) = resumable(self.object(2))
+            && self.claim(target)?
+        {
             return self.send_to(target);
         }
         self.out(|this| this.send_generic())

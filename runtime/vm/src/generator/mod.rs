@@ -183,15 +183,18 @@ impl Generator {
     #[inline(always)]
     pub fn start_running(&self) -> bool {
         let state = &self.raw().gi_frame_state;
-        let now = state.get();
-        if now >= FRAME_EXECUTING {
-            return false;
+        let mut now = state.get();
+        while now < FRAME_EXECUTING {
+            if !krait_object::FREE_THREADED {
+                state.set(FRAME_EXECUTING);
+                return true;
+            }
+            match state.compare_exchange(now, FRAME_EXECUTING, AcqRel, Relaxed) {
+                Ok(_) => return true,
+                Err(other) => now = other,
+            }
         }
-        if krait_object::FREE_THREADED {
-            return state.compare_exchange(now, FRAME_EXECUTING, AcqRel, Relaxed).is_ok();
-        }
-        state.set(FRAME_EXECUTING);
-        true
+        false
     }
 
     #[inline(always)]

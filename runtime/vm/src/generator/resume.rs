@@ -27,7 +27,8 @@ pub fn resume(
     }
     let pending = if raising { py.take_raised() } else { None };
     if !this.start_running() {
-        if this.raw().gi_frame_state.get() == FRAME_EXECUTING {
+        // Whoever runs it may have suspended it again meanwhile.
+        if this.raw().gi_frame_state.get() <= FRAME_EXECUTING {
             drop(pending);
             return Err(raise!(py, ValueError, "{} already executing", this.kind()));
         }
@@ -66,9 +67,11 @@ pub fn resume(
     let _alive = this.to_ref();
     // SAFETY: a suspended frame, ready to run.
     let raw = unsafe { eval_frame(py, frame, raising) };
+    // The state says nothing any more: another thread may run the generator by now.
+    let yielded = py.ext().yielded.replace(false);
     // SAFETY: the loop returns an owned reference or null with an exception set.
     let Some(result) = (unsafe { Ref::<Object>::from_raw_opt(raw) }) else { return Err(Raised::assume()) };
-    if this.raw().gi_frame_state.get() >= FRAME_EXECUTING { Ok(Err(result)) } else { Ok(Ok(result)) }
+    Ok(if yielded { Ok(result) } else { Err(result) })
 }
 
 /// `send()` as Python sees it: a return is `StopIteration`.

@@ -224,7 +224,18 @@ macro_rules! common {
                 if this.0.gi_frame_state.get() >= FRAME_COMPLETED {
                     return Ok(None);
                 }
-                this.as_generator().frame().object(py).map(Some)
+                let this = this.as_generator();
+                if !krait_object::FREE_THREADED || crate::frame::Frame::is_on_stack(this.frame(), py) {
+                    return this.frame().object(py).map(Some);
+                }
+                // Another thread may run it to its end meanwhile.
+                let mut object = Ok(None);
+                (krait_object::hooks::hooks().stop_the_world)(py, &mut || {
+                    if this.raw().gi_frame_state.get() < FRAME_COMPLETED {
+                        object = this.frame().object(py).map(Some);
+                    }
+                });
+                object
             }
 
             fn code(_py: Attached<'_>, this: &Self) -> Ref<Code> {

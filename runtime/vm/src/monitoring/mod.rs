@@ -198,9 +198,8 @@ fn changed(py: Attached<'_>, interpreter: &Interpreter) {
     // Code on a stack is found while the world is stopped, and kept alive by its frame until it is instrumented.
     let mut found: Vec<Ref<Code>> = Vec::new();
     interpreter.stop_the_world(py, &mut || {
-        for thread in interpreter.threads() {
-            // SAFETY: listed thread states are live, and their threads are stopped.
-            let mut at: *mut Frame = unsafe { thread.as_ref() }.public.current_frame.get().cast();
+        interpreter.visit_threads(&mut |thread| {
+            let mut at: *mut Frame = thread.public.current_frame.get().cast();
             // SAFETY: frames of a stopped (or the own) thread are live.
             while let Some(frame) = unsafe { at.as_ref() } {
                 if frame.owner() != krait_object::layout::FRAME_OWNED_BY_INTERPRETER {
@@ -211,7 +210,7 @@ fn changed(py: Attached<'_>, interpreter: &Interpreter) {
                 }
                 at = frame.previous();
             }
-        }
+        });
     });
     for code in &found {
         update(py, code);

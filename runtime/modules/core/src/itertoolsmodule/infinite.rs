@@ -3,7 +3,7 @@ use super::{add_type, iterator, no_keywords};
 use krait_object::args::{Args, Signature};
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::Field;
-use krait_object::native::{State, alloc, part};
+use krait_object::native::{State, advance, alloc, part};
 use krait_object::protocols::number::BinaryOp;
 use krait_object::{Attached, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Type, raise};
 
@@ -40,18 +40,21 @@ impl Count {
         Ok(this)
     }
     fn next(py: Attached<'_>, this: &Count) -> PyResult<Option<Ref<Object>>> {
-        if this.slow.is_null() {
-            let now = this.fast.get();
-            if now != isize::MAX {
-                this.fast.set(now + 1);
-                return now.into_object(py).map(Some);
-            }
-            drop(this.slow.replace(Some(now.into_object(py)?)));
+        if this.slow.is_null()
+            && let Some(now) = advance(&this.fast, |now| now.checked_add(1))
+        {
+            return now.into_object(py).map(Some);
         }
-        let now = part(py, &this.slow)?;
-        let next = now.binary_op(py, &*part(py, &this.step)?, BinaryOp::Add)?;
-        drop(this.slow.replace(Some(next)));
-        Ok(Some(now))
+        let old = {
+            let _section = this.lock(py);
+            let now = match this.slow.get() {
+                Some(now) => now,
+                None => isize::MAX.into_object(py)?,
+            };
+            let next = now.binary_op(py, &*part(py, &this.step)?, BinaryOp::Add)?;
+            (this.slow.replace(Some(next)), now)
+        };
+        Ok(Some(old.1))
     }
     fn repr(py: Attached<'_>, this: &Count) -> PyResult<String> {
         let name = this.as_object().ty().short_name().into_owned();
@@ -118,12 +121,8 @@ impl Repeat {
         Ok(this)
     }
     fn next(_: Attached<'_>, this: &Repeat) -> PyResult<Option<Ref<Object>>> {
-        let left = this.left.get();
-        if left == 0 {
+        if this.left.get() >= 0 && advance(&this.left, |left| (left > 0).then(|| left - 1)).is_none() {
             return Ok(None);
-        }
-        if left > 0 {
-            this.left.set(left - 1);
         }
         Ok(this.item.get())
     }
@@ -219,7 +218,12 @@ impl Chain {
             if let Some(item) = active.iter_next(py)? {
                 return Ok(Some(item));
             }
-            drop(this.active.take());
+            // Another thread may have gone on to the next iterable.
+            let ended = {
+                let _section = this.lock(py);
+                if std::ptr::eq(this.active.raw(), active.as_ptr()) { this.active.take() } else { None }
+            };
+            drop(ended);
         }
     }
 }

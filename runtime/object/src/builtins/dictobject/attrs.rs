@@ -181,33 +181,22 @@ fn shared_keys_of(ty: &Type) -> Option<&Keys> {
 /// Replaces or (with `None`) forgets the object's dict. The old one keeps its content.
 pub fn set_instance_dict(py: Attached<'_>, object: &Object, dict: Option<Ref<Dict>>) -> PyResult<()> {
     let Some(slot) = dict_slot(object) else { return Err(py.bad_internal_call()) };
-    if let Some(values) = inline_values(object).filter(|values| values.is_valid()) {
-        let taken = {
-            let _section = object.lock(py);
+    let (taken, old) = {
+        let _section = object.lock(py);
+        let mut taken = Taken::new();
+        if let Some(values) = inline_values(object).filter(|values| values.is_valid()) {
             match slot.get() {
-                Some(old) => {
-                    detach(py, &old, values)?;
-                    Taken::new()
-                }
+                Some(old) => detach(py, &old, values)?,
                 None => {
                     values.invalidate();
-                    values.take_all()
+                    taken = values.take_all();
                 }
             }
-        };
-        drop(taken);
-    }
-    let old = slot.replace(dict);
-    if FREE_THREADED {
-        // A reader may be about to take a reference to the old dict.
-        retire_ref(py, old);
-    }
+        }
+        (taken, slot.replace(dict))
+    };
+    drop((taken, old));
     Ok(())
-}
-
-/// Drops a reference that readers without a lock may be about to copy.
-fn retire_ref(_py: Attached<'_>, old: Option<Ref<Dict>>) {
-    drop(old);
 }
 
 /// Moves inline values that a dict refers to into memory of the dict's own.

@@ -515,10 +515,7 @@ impl Keys {
 
     /// [`Keys::find_text`] without a lock: `Err` when the table changes meanwhile.
     #[inline]
-    pub(crate) fn try_find_text(&self, key: &Str, hash: isize) -> Result<Option<usize>, ()> {
-        if !FREE_THREADED {
-            return Ok(self.find_text(key, hash));
-        }
+    pub(crate) fn try_find_text(&self, key: &Str, hash: isize) -> Result<Option<Found>, ()> {
         let wanted = key.as_object().as_ptr();
         let mut probe = Probe::new(hash, self.mask());
         loop {
@@ -528,7 +525,7 @@ impl Keys {
                 Slot::Entry(at) => {
                     let found = self.text_entry(at).key.load(Acquire);
                     if found == wanted {
-                        return Ok(Some(at));
+                        return Ok(Some(Found { at, key: wanted, _held: None }));
                     }
                     // SAFETY: [quiescent]: the key's head outlives this read.
                     if found.is_null() || !unsafe { mode::try_incref(found) } {
@@ -537,7 +534,7 @@ impl Keys {
                     // SAFETY: the reference just made; text tables hold strings.
                     let found = unsafe { Ref::<Str>::from_raw(found) };
                     if found.hash() == hash && Str::eq(&found, key) {
-                        return Ok(Some(at));
+                        return Ok(Some(Found { at, key: found.as_ptr(), _held: Some(found.upcast()) }));
                     }
                 }
             }
@@ -548,7 +545,7 @@ impl Keys {
     /// Finds a key by identity or, among exact strings and small integers, by value, in a general table without a
     /// lock. `Err` when that does not decide it.
     #[inline]
-    pub(crate) fn try_find_general(&self, key: &Object, hash: isize) -> Result<Option<usize>, ()> {
+    pub(crate) fn try_find_general(&self, key: &Object, hash: isize) -> Result<Option<Found>, ()> {
         let wanted = key.as_ptr();
         let mut probe = Probe::new(hash, self.mask());
         loop {
@@ -559,7 +556,7 @@ impl Keys {
                     let entry = self.entry(at);
                     let found = entry.key.load(Acquire);
                     if found == wanted {
-                        return Ok(Some(at));
+                        return Ok(Some(Found { at, key: wanted, _held: None }));
                     }
                     if entry.hash.get() == hash {
                         // SAFETY: [quiescent]: the key's head outlives this read.
@@ -569,7 +566,7 @@ impl Keys {
                         // SAFETY: the reference just made.
                         let found = unsafe { Ref::<Object>::from_raw(found) };
                         match plain_eq(&found, key) {
-                            Some(true) => return Ok(Some(at)),
+                            Some(true) => return Ok(Some(Found { at, key: found.as_ptr(), _held: Some(found) })),
                             Some(false) => {}
                             None => return Err(()),
                         }
@@ -632,6 +629,15 @@ impl Keys {
     pub(crate) fn limit_usable(&self, count: usize) {
         self.usable.set(self.usable.get().min(count as isize));
     }
+}
+
+/// Where a reader without a lock found a key. The entry may have got another key since, but not another one at this
+/// address: the reader has a reference.
+pub(crate) struct Found {
+    pub(crate) at: usize,
+    /// The entry's key.
+    pub(crate) key: *mut PyObject,
+    _held: Option<Ref<Object>>,
 }
 
 /// Equality of two objects with equal hashes when it needs no Python code: strings and integers.

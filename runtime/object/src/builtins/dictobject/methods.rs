@@ -3,8 +3,10 @@ use super::keys::{Kind, hash_key, log2_for};
 use super::{Dict, DictItems, DictIter, DictIterKind, DictKeysView, DictValues};
 use crate::args::{Args, check_positional};
 use crate::builtins::container::{ReprGuard, TextBuilder};
+use crate::builtins::descrobject::MappingProxy;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
+use crate::mode::CriticalSection2;
 use crate::typedef::{CompareOp, arg, ret_object};
 use crate::{Bool, FrozenSet, Object, PyResult, Set, Str, Tuple, Type, exc, id, raise};
 
@@ -145,9 +147,12 @@ impl Dict {
         {
             return self.merge_dict(py, other, mode);
         }
-        let keys = other.call_method(py, id!(py, keys), &[])?;
-        let iter = keys.iter(py)?;
-        while let Some(key) = iter.iter_next(py)? {
+        if let Some(proxy) = other.downcast_exact::<MappingProxy>()
+            && let Some(dict) = proxy.mapping().downcast_exact::<Dict>()
+        {
+            return self.merge_dict(py, dict, mode);
+        }
+        for key in other.call_method(py, id!(py, keys), &[])?.collect(py)? {
             if mode != Merge::Replace && self.contains(py, &key)? {
                 if mode == Merge::Unique {
                     return Err(key_error(py, &key));
@@ -179,35 +184,38 @@ impl Dict {
             // SAFETY: the clone was not used; it owns its content.
             unsafe { super::Keys::release(py, std::ptr::NonNull::from(table), true) };
         }
+        // What is replaced is dropped when the locks are released: dropping may run code.
+        let mut displaced = Vec::new();
+        let _both = CriticalSection2::enter(py, self.as_object(), other.as_object());
+        self.merge_locked(py, other, mode, &mut displaced)
+    }
+
+    /// The pairs of `other`, all at one moment unless comparing keys runs code that blocks. Both locks are held.
+    fn merge_locked(
+        &self,
+        py: Attached<'_>,
+        other: &Dict,
+        mode: Merge,
+        displaced: &mut Vec<Ref<Object>>,
+    ) -> PyResult<()> {
+        let (this, other) = (self.lock(py), other.lock(py));
+        this.reserve(py, other.len().saturating_sub(this.len()), false)?;
         let (mut pos, mut shape) = (0, None);
-        self.lock(py).reserve(py, other.len().saturating_sub(self.len()), false)?;
         loop {
-            let (step, now) = {
-                let other = other.lock(py);
-                let now = (other.raw().ma_keys.get() as usize, other.end(), other.len());
-                if shape.is_some_and(|shape| shape != now) {
-                    return Err(raise!(py, RuntimeError, "dict mutated during update"));
-                }
-                let step = other.step(&mut pos).map(|(at, key, value)| (other.table().hash_of(at), key, value));
-                (step, now)
-            };
+            let now = (other.raw().ma_keys.get() as usize, other.end(), other.len());
+            if shape.is_some_and(|shape| shape != now) {
+                return Err(raise!(py, RuntimeError, "dict mutated during update"));
+            }
             shape = Some(now);
-            let Some((hash, key, value)) = step else { return Ok(()) };
-            let this = self.lock(py);
-            let old = if mode == Merge::Replace {
-                this.insert(py, &key, hash, value)?
-            } else {
-                match this.find(py, &key, hash)?.and_then(|at| this.value_at(at)) {
-                    None => this.insert(py, &key, hash, value)?,
-                    Some(_) if mode == Merge::Unique => {
-                        drop(this);
-                        return Err(key_error(py, &key));
-                    }
-                    Some(present) => Some(present),
+            let Some((at, key, value)) = other.step(&mut pos) else { return Ok(()) };
+            let hash = other.table().hash_of(at);
+            if mode != Merge::Replace && this.find(py, &key, hash)?.and_then(|at| this.value_at(at)).is_some() {
+                if mode == Merge::Unique {
+                    return Err(key_error(py, &key));
                 }
-            };
-            drop(this);
-            drop(old);
+                continue;
+            }
+            displaced.extend(this.insert(py, &key, hash, value)?);
         }
     }
 

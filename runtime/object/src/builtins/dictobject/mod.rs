@@ -28,7 +28,7 @@ pub use views::{DictItems, DictKeysView, DictValues};
 pub use watch::{DictEvent, Notify as WatchNotify, WATCHER_MASK, install as install_watchers};
 
 use crate::handle::{Attached, Layout, Ref, Visit};
-use crate::layout::PyDictObject;
+use crate::layout::{PyDictObject, PyObject};
 use crate::{FREE_THREADED, Object, PyResult, Str, mem, mode, pytype};
 pub(crate) use keys::plain_eq;
 use keys::{Keys, hash_key};
@@ -187,16 +187,15 @@ impl Dict {
         match found {
             None if still() => Ok(None),
             None => Err(()),
-            Some(at) => self.try_value(table, at),
+            Some(found) => self.try_value(table, found.at, found.key),
         }
     }
 
-    /// Reads the value of entry `at` of `table` without a lock.
+    /// Reads the value of entry `at` of `table` without a lock, as long as the entry has that key.
     #[inline]
-    fn try_value(&self, table: &Keys, at: usize) -> Result<Option<Ref<Object>>, ()> {
+    fn try_value(&self, table: &Keys, at: usize, key: *mut PyObject) -> Result<Option<Ref<Object>>, ()> {
         let tagged = self.0.ma_values.load(Acquire);
         let entry = table.entry(at);
-        let key = entry.key.load(Acquire);
         let cell = if tagged.is_null() {
             if table.kind() == keys::Kind::Shared {
                 return Err(());
@@ -423,7 +422,10 @@ impl Dict {
         if !table.is_text() {
             return None;
         }
-        table.try_find_text(name, name.hash()).ok().flatten()
+        if !FREE_THREADED {
+            return table.find_text(name, name.hash());
+        }
+        Some(table.try_find_text(name, name.hash()).ok().flatten()?.at)
     }
 
     /// The version of the set of keys, for inline caches that remember a position; 0 when it cannot be relied on.

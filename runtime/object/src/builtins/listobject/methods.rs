@@ -1,11 +1,11 @@
 //! Construction, comparison and methods of `list`.
 use super::{List, ListIter, ListRevIter};
 use crate::args::Args;
-use crate::builtins::container::{ReprGuard, TextBuilder, no_keywords_unless_subtype, search_bounds};
+use crate::builtins::container::{ReprGuard, TextBuilder, items_at_once, no_keywords_unless_subtype, search_bounds};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
 use crate::typedef::{CompareOp, arg, ret_object};
-use crate::{Bool, Dict, FrozenSet, Object, PyResult, Set, Str, Tuple, Type, id, raise};
+use crate::{Bool, Object, PyResult, Str, Type, id, raise};
 
 /// `tp_vectorcall` of `list`: `list(iterable=(), /)`.
 ///
@@ -68,26 +68,9 @@ impl List {
         }
     }
 
-    /// A snapshot of a container whose items can be had without running Python code.
-    fn snapshot_of(py: Attached<'_>, iterable: &Object) -> Option<Vec<Ref<Object>>> {
-        if let Some(list) = iterable.downcast_exact::<List>() {
-            return Some(list.to_vec(py));
-        }
-        if let Some(tuple) = iterable.downcast_exact::<Tuple>() {
-            return Some(tuple.as_slice().iter().map(|item| item.to_ref()).collect());
-        }
-        if let Some(dict) = iterable.downcast_exact::<Dict>() {
-            return Some(dict.items_snapshot(py).into_iter().map(|(key, _)| key).collect());
-        }
-        if let Some(set) = iterable.downcast_exact::<Set>() {
-            return Some(set.to_vec(py));
-        }
-        iterable.downcast_exact::<FrozenSet>().map(|set| set.to_vec(py))
-    }
-
     /// Adds all items of an iterable at the end; those that came before an error stay.
     pub fn extend(&self, py: Attached<'_>, iterable: &Object) -> PyResult<()> {
-        if let Some(items) = List::snapshot_of(py, iterable) {
+        if let Some(items) = items_at_once(py, iterable)? {
             return self.lock(py).append_all(py, items);
         }
         let iter = iterable.iter(py)?;
@@ -198,10 +181,26 @@ impl List {
         Ok(count)
     }
 
+    /// Finds and removes in one step, unless a comparison gives the lock up meanwhile.
     pub(super) fn py_remove(py: Attached<'_>, this: &List, value: &Object) -> PyResult<()> {
-        match this.find(py, value, 0, isize::MAX as usize)? {
-            Some(at) => {
-                let old = this.pop(py, at);
+        let removed = {
+            let locked = this.lock(py);
+            let mut at = 0;
+            loop {
+                let Some(cell) = locked.cells().get(at) else { break None };
+                // SAFETY: [locked]: the list owns the item.
+                let equal = match unsafe { Ref::<Object>::from_borrowed_opt(cell.get()) } {
+                    Some(item) => item.eq(py, value)?,
+                    None => false,
+                };
+                if equal {
+                    break Some(locked.remove(py, at));
+                }
+                at += 1;
+            }
+        };
+        match removed {
+            Some(old) => {
                 drop(old);
                 Ok(())
             }

@@ -47,16 +47,18 @@ impl Element for Keyed {
 
 impl List {
     /// Sorts in place. The list looks empty meanwhile; if it has been filled when the sort is done, what was put there
-    /// is dropped and `ValueError` raised.
+    /// is dropped and `ValueError` raised. The lock is held all the time, so that others wait as long as neither a
+    /// comparison nor the key function blocks.
     pub fn sort(&self, py: Attached<'_>, key: Option<&Object>, reverse: bool) -> PyResult<()> {
-        let (array, len, capacity) = {
-            let this = self.lock(py);
-            let taken = (this.items(), this.len(), this.0.allocated.get());
-            this.0.ob_base.ob_size.set(0);
-            this.0.ob_item.store(ptr::null_mut(), Release);
-            this.0.allocated.set(-1);
-            taken
-        };
+        let this = self.lock(py);
+        let (array, len, capacity) = (this.items(), this.len(), this.0.allocated.get());
+        if capacity < 0 {
+            // Another sort of the list is under way: it looks empty.
+            return Ok(());
+        }
+        this.0.ob_base.ob_size.set(0);
+        this.0.ob_item.store(ptr::null_mut(), Release);
+        this.0.allocated.set(-1);
         let items: &mut [Plain] = match len {
             0 => &mut [],
             // SAFETY: the array is out of the list; its first `len` cells own their items, none of them null.

@@ -370,14 +370,25 @@ fn insert(head: &Head, new: &WeakRef, shareable: bool) {
 /// A callback with the reference that it is called with.
 type Due = (Ref<WeakRef>, Ref<Object>);
 
-/// Clears all references to an object and gives those that live on and have a callback, first in the list first.
-fn clear_list(object: &Object) -> Vec<Due> {
-    let Some(head) = list_head(object) else { return Vec::new() };
-    if head.get().is_null() {
-        return Vec::new();
-    }
-    let (mut due, mut callbacks) = (Vec::new(), Vec::new());
-    {
+/// What is left to do for references that were cleared.
+#[derive(Default)]
+pub(crate) struct Cleared {
+    /// Those that live on and have a callback, first in the list first.
+    due: Vec<Due>,
+    /// Callbacks of the others. Dropping them may run code.
+    callbacks: Vec<Option<Ref<Object>>>,
+    /// References that live on, but whose callbacks are not due.
+    dropped: Vec<Ref<WeakRef>>,
+}
+
+impl Cleared {
+    /// Clears all references to an object.
+    fn add(&mut self, object: &Object) {
+        let Some(head) = list_head(object) else { return };
+        if head.get().is_null() {
+            return;
+        }
+        let Cleared { due, callbacks, .. } = self;
         let _guard = acquire(stripe(object.as_ptr()));
         while let Some(this) = each(head).next() {
             if this.0.wr_callback.get().is_null() {
@@ -395,8 +406,12 @@ fn clear_list(object: &Object) -> Vec<Due> {
             }
         }
     }
-    drop(callbacks);
-    due
+
+    /// Runs the callbacks that are due.
+    pub(crate) fn finish(self, py: Attached<'_>) {
+        drop((self.callbacks, self.dropped));
+        run_callbacks(py, self.due);
+    }
 }
 
 fn run_callbacks(py: Attached<'_>, due: Vec<Due>) {
@@ -431,25 +446,34 @@ fn describe(py: Attached<'_>, error: crate::Raised, callback: &Object) -> String
 
 /// Clears the weak references of a dying object and runs their callbacks.
 pub fn clear_all(py: Attached<'_>, object: &Object) {
-    let due = clear_list(object);
-    run_callbacks(py, due);
+    let mut cleared = Cleared::default();
+    cleared.add(object);
+    cleared.finish(py);
 }
 
 /// Clears the weak references to an object without running callbacks (`PyUnstable_Object_ClearWeakRefsNoCallbacks`).
 pub fn clear_without_callbacks(_py: Attached<'_>, object: &Object) {
-    drop(clear_list(object));
+    Cleared::default().add(object);
 }
 
-/// Clears the weak references to garbage, then runs the callbacks of those that are not garbage themselves.
-pub fn clear_garbage(py: Attached<'_>, garbage: &[Ref<Object>]) {
-    let addresses: HashSet<usize> = garbage.iter().map(|object| object.as_ptr() as usize).collect();
-    let mut due = Vec::new();
+/// Clears the weak references to garbage before another thread can follow one: the world is stopped. Callbacks of
+/// references that are garbage themselves are not due.
+pub(crate) fn clear_garbage<'a>(garbage: impl Iterator<Item = &'a Object> + Clone) -> Cleared {
+    let addresses: HashSet<usize> = garbage.clone().map(|object| object.as_ptr() as usize).collect();
+    let mut cleared = Cleared::default();
     for object in garbage {
-        due.extend(
-            clear_list(object).into_iter().filter(|(reference, _)| !addresses.contains(&(reference.as_ptr() as usize))),
-        );
+        cleared.add(object);
     }
-    run_callbacks(py, due);
+    let all = std::mem::take(&mut cleared.due);
+    for (reference, callback) in all {
+        if addresses.contains(&(reference.as_ptr() as usize)) {
+            cleared.dropped.push(reference);
+            cleared.callbacks.push(Some(callback));
+        } else {
+            cleared.due.push((reference, callback));
+        }
+    }
+    cleared
 }
 
 /// How many weak references and proxies there are to an object.
