@@ -125,6 +125,8 @@ pub struct ThreadExt {
     /// `asyncio`: the event loop that the thread runs, and the task that this runs.
     pub running_loop: Slot,
     pub running_task: Slot,
+    /// `decimal`: the version and address of the thread's `contextvars` context, and the decimal context in it.
+    pub decimal_context: Cell<(u64, *mut PyObject, *mut PyObject)>,
     /// `asyncio`: the tasks that the thread made.
     pub tasks: RefCell<Option<Arc<dyn Any + Send + Sync>>>,
 }
@@ -148,6 +150,7 @@ impl ThreadExt {
             event_frame: Field::new(ptr::null_mut()),
             running_loop: Slot::NULL,
             running_task: Slot::NULL,
+            decimal_context: Cell::new((0, ptr::null_mut(), ptr::null_mut())),
             tasks: RefCell::default(),
         })
     }

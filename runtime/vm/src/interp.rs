@@ -113,6 +113,8 @@ pub struct Interpreter {
     pub atexit: Mutex<Vec<crate::lifecycle::ExitCall>>,
     /// Python objects that `_asyncio` uses.
     pub asyncio: Slot<krait_object::Tuple>,
+    /// Python objects that `_decimal` uses.
+    pub decimal: Slot<krait_object::Tuple>,
     /// The tasks of `asyncio`, by the thread that made them.
     pub task_lists: Mutex<Vec<Arc<dyn Any + Send + Sync>>>,
     /// Modules of single-phase initialisation, by the address of their definition (`PyState_FindModule`).
@@ -162,6 +164,7 @@ impl Interpreter {
             ast: crate::ast::Kept::EMPTY,
             atexit: Mutex::default(),
             asyncio: Slot::NULL,
+            decimal: Slot::NULL,
             task_lists: Mutex::default(),
             module_states: Mutex::default(),
         }));

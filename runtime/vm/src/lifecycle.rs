@@ -319,6 +319,7 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
         drop(slot.take());
     }
     drop(interpreter.asyncio.take());
+    drop(interpreter.decimal.take());
     for slot in [&interpreter.importlib, &interpreter.import_func, &interpreter.audit_hooks] {
         drop(slot.take());
     }

@@ -67,6 +67,12 @@ pytype! {
     }
 }
 
+/// Makes what was cached of the thread's context stale.
+fn touch(py: Attached<'_>) {
+    let version = &py.tstate().context_ver;
+    version.set(version.get() + 1);
+}
+
 impl Context {
     fn construct(py: Attached<'_>, _: &Type, args: Args<'_>) -> PyResult<Ref<Context>> {
         if !args.is_empty() {
@@ -178,6 +184,7 @@ impl Context {
         let previous = Context::current(py)?;
         this.entered.set(true);
         drop(this.previous.replace(Some(previous)));
+        touch(py);
         // SAFETY: the field owns null or a context.
         drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(Some(this.to_ref().upcast())));
         krait_object::watch::context_switched(py, Some(this.as_object()));
@@ -198,6 +205,7 @@ impl Context {
         }
         this.entered.set(false);
         let previous = this.previous.take().map(Ref::upcast);
+        touch(py);
         // SAFETY: the field owns null or a context.
         drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(previous.clone()));
         krait_object::watch::context_switched(py, previous.as_deref());
@@ -278,6 +286,7 @@ impl ContextVar {
     fn set(py: Attached<'_>, this: &ContextVar, value: &Object) -> PyResult<Ref<Token>> {
         let context = Context::current(py)?;
         let old = context.set(this, Some(value.to_ref()));
+        touch(py);
         let token = alloc::<Token>(py, Token::type_object())?;
         drop(token.var.replace(Some(this.to_ref())));
         drop(token.context.replace(Some(context)));
@@ -299,7 +308,9 @@ impl ContextVar {
             return Err(raise!(py, ValueError, "{} was created in a different Context", shown()?));
         }
         token.used.set(true);
-        drop(context.set(this, token.old.get()));
+        let old = context.set(this, token.old.get());
+        touch(py);
+        drop(old);
         Ok(())
     }
     fn repr(py: Attached<'_>, this: &ContextVar) -> PyResult<String> {

@@ -6,6 +6,7 @@ pub mod cmath;
 pub mod compress;
 pub mod csv;
 pub mod datetime;
+pub mod decimal;
 pub mod expat;
 pub mod hashes;
 pub mod heapq;
@@ -58,6 +59,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_lzma", "Compression as by xz.", compress::lzma::exec),
         module("_json", "The fast paths of json.", json::exec),
         module("_datetime", "Dates and times.", datetime::exec),
+        module("_decimal", "Decimal floating-point arithmetic.", decimal::exec),
         module("_pickle", "Objects as streams of instructions.", pickle::exec),
         module("_statistics", "The inverse of the normal distribution.", statistics::exec),
         module("pyexpat", "An XML parser with the interface of Expat.", expat::exec),

@@ -7,7 +7,9 @@ pub mod printf;
 mod render;
 mod spec;
 
-pub use render::{Locale, StrLayout, format_char, format_complex, format_float, format_int, format_str, layout_str};
+pub use render::{
+    Locale, StrLayout, format_char, format_complex, format_float, format_int, format_str, layout_number, layout_str,
+};
 pub use spec::{Align, Grouping, Sign, Spec, SpecError, parse_spec};
 
 /// A code unit: `u8`, `u16` or `u32`.

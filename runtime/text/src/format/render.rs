@@ -151,6 +151,22 @@ fn put_number(spec: &Spec, parts: &Parts, seps: &Separators) -> Result<TextBuf, 
     Ok(out)
 }
 
+/// Lays out a number that the caller has turned into digits: sign, digits before the point, digits after it if there is a
+/// point, and what follows. The locale counts for the type `n`.
+///
+/// # Errors
+/// [`SpecError::NoMemory`].
+pub fn layout_number(
+    spec: &Spec,
+    sign: Option<u8>,
+    digits: &str,
+    fraction: Option<&str>,
+    rest: &str,
+    locale: Option<&Locale>,
+) -> Result<TextBuf, SpecError> {
+    put_number(spec, &Parts { sign, prefix: "", digits, fraction, rest }, &Separators::new(spec, locale))
+}
+
 fn sign_of(spec: &Spec, negative: bool) -> Option<u8> {
     match spec.sign {
         _ if negative => Some(b'-'),
