@@ -1,5 +1,6 @@
 //! Takes the stdlib's files from `rustpython-pylib`, applies `patches/`, and writes
 //! - `OUT_DIR/stdlib.pack` and `OUT_DIR/index.rs`: the copy that is embedded in the library,
+//! - `OUT_DIR/frozen.pack` and `OUT_DIR/frozen.rs`: the code of the modules in `frozen.txt`,
 //! - `<target>/lib/python3.14/` (and `python3.14t`, a link to it): the same files on disk, at the place where
 //!   the ordinary prefix search of an interpreter in `<target>/<profile>/` finds them.
 //!
@@ -15,6 +16,7 @@ type Files = BTreeMap<String, Vec<u8>>;
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=patches");
+    println!("cargo::rerun-if-changed=frozen.txt");
     println!("cargo::rerun-if-changed=sysconfigdata.py.in");
     let mut files = Files::new();
     collect(Path::new(rustpython_pylib::LIB_PATH), "", &mut files);
@@ -34,6 +36,7 @@ fn main() {
 
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("OUT_DIR"));
     pack(&files, &out);
+    freeze(&files, &out);
     // OUT_DIR is <target>/<profile>/build/<package>-<hash>/out, with the triple before the profile when one is given.
     if let Some(target) = out.ancestors().nth(4) {
         lay_out(&files, &target.join("lib"));
@@ -119,6 +122,34 @@ fn pack(files: &Files, out: &Path) {
     index.push_str("];\n");
     write(&out.join("stdlib.pack"), &blob);
     write(&out.join("index.rs"), index.as_bytes());
+}
+
+/// One blob with the marshalled code of the modules in `frozen.txt`, and a table sorted by name.
+fn freeze(files: &Files, out: &Path) {
+    let list = fs::read_to_string("frozen.txt").expect("frozen.txt");
+    let lines = list.lines().filter(|line| !line.starts_with('#'));
+    let modules: BTreeMap<&str, &str> = lines.filter_map(|line| line.split_once(' ')).collect();
+    let mut blob = Vec::new();
+    let mut index = String::from("pub(crate) static FROZEN: &[FrozenEntry] = &[\n");
+    for (name, rest) in modules {
+        let (path, always) = rest.strip_suffix(" always").map_or((rest, false), |path| (path, true));
+        let Some(source) = files.get(path) else { panic!("frozen.txt: there is no {path}") };
+        let origin = path.strip_suffix(".py").expect("a Python file").replace('/', ".");
+        let origin = origin.strip_suffix(".__init__").unwrap_or(&origin);
+        let filename = format!("<frozen {origin}>");
+        let mode = krait_compiler::Mode::Exec;
+        let code = match krait_compiler::compile_bytes(source, &filename, mode, krait_compiler::Flags::default()) {
+            Ok(compiled) => krait_bytecode::marshal::dump_code(&compiled.code),
+            Err(error) => panic!("frozen.txt: {path}: {error:?}"),
+        };
+        let (at, len, package) = (blob.len(), code.len(), path.ends_with("/__init__.py"));
+        blob.extend_from_slice(&code);
+        let _ = write!(index, "    FrozenEntry {{ name: {name:?}, origin: {origin:?}, package: {package}, ");
+        let _ = writeln!(index, "always: {always}, at: {at}, len: {len} }},");
+    }
+    index.push_str("];\n");
+    write(&out.join("frozen.pack"), &blob);
+    write(&out.join("frozen.rs"), index.as_bytes());
 }
 
 fn deflate(data: &[u8]) -> Vec<u8> {

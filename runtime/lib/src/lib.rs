@@ -1,7 +1,8 @@
 //! The standard library's Python files, embedded.
 //!
-//! Owns the file set (crate `rustpython-pylib` with our `patches/`) and its packed form.
-//! Knows nothing about modules, code objects or import: it maps paths to bytes.
+//! Owns the file set (crate `rustpython-pylib` with our `patches/`) and its packed form, and the marshalled code of
+//! the modules that every start imports, which the build script compiles.
+//! Knows nothing about modules, code objects or import: it maps paths and names to bytes.
 //! Paths are relative to the stdlib folder and use `/`: `os.py`, `json/decoder.py`.
 //!
 //! The same files lie on disk in `<target>/lib/python3.14[t]/` after a build, where the usual prefix search of an
@@ -23,6 +24,50 @@ struct Entry {
 
 include!(concat!(env!("OUT_DIR"), "/index.rs"));
 static PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/stdlib.pack"));
+
+struct FrozenEntry {
+    name: &'static str,
+    origin: &'static str,
+    package: bool,
+    always: bool,
+    at: usize,
+    len: usize,
+}
+
+include!(concat!(env!("OUT_DIR"), "/frozen.rs"));
+static FROZEN_PACK: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/frozen.pack"));
+
+/// A module whose code is part of the library.
+#[derive(Clone, Copy, Debug)]
+pub struct Frozen {
+    /// The name that it is imported by.
+    pub name: &'static str,
+    /// The name that its file in the library has.
+    pub origin: &'static str,
+    /// Whether it is a package.
+    pub package: bool,
+    /// Whether options leave it frozen.
+    pub always: bool,
+    /// Its code object in the `marshal` format.
+    pub code: &'static [u8],
+}
+
+impl FrozenEntry {
+    fn module(&self) -> Frozen {
+        let code = &FROZEN_PACK[self.at..self.at + self.len];
+        Frozen { name: self.name, origin: self.origin, package: self.package, always: self.always, code }
+    }
+}
+
+/// The frozen module of this name.
+pub fn frozen(name: &str) -> Option<Frozen> {
+    FROZEN.binary_search_by(|e| e.name.cmp(name)).ok().map(|i| FROZEN[i].module())
+}
+
+/// All frozen modules, sorted by name.
+pub fn all_frozen() -> impl Iterator<Item = Frozen> {
+    FROZEN.iter().map(FrozenEntry::module)
+}
 
 impl Entry {
     fn bytes(&self) -> Cow<'static, [u8]> {
@@ -102,6 +147,17 @@ mod tests {
         }
         assert!(super::get("no_such_module.py").is_none());
         assert!(super::get("encodings").is_none());
+    }
+
+    #[test]
+    fn has_the_code_that_starts_import() {
+        for name in ["_frozen_importlib", "_frozen_importlib_external", "os", "zipimport"] {
+            let found = super::frozen(name).expect(name);
+            assert_eq!(found.code[0] & 0x7f, b'c', "{name} is no code object");
+        }
+        assert!(super::frozen("__phello__").is_some_and(|found| found.package));
+        assert!(super::frozen("no_such_module").is_none());
+        assert!(super::all_frozen().count() > 10);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Import: the registry of native modules, frozen modules, `_imp`, and the entry that `import` statements use.
 //!
 //! Finding and loading is importlib's own work. Its two bootstrap modules come from the embedded standard library and are
-//! *frozen*: compiled when first needed. When no directory of the standard library is found, every module of the
+//! *frozen*: part of the library as code. When no directory of the standard library is found, every module of the
 //! embedded copy counts as frozen, so that the library works as a single file.
 use crate::compile::{CompileFlags, Mode, compile_source};
 use crate::interp::{current, thread_ident};
@@ -11,7 +11,8 @@ use krait_object::{
 use krait_sync::recursive::RecursiveMutex;
 use std::borrow::Cow;
 use std::sync::OnceLock;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::{AtomicI32, AtomicUsize};
 
 /// A native module of the standard library.
 pub struct BuiltinModule {
@@ -51,12 +52,14 @@ pub struct ImportState {
     lock: RecursiveMutex,
     /// Thread that ends the interpreter, once one does.
     pub finalizer: AtomicUsize,
+    /// Above or below 0 when tests turn frozen modules on or off.
+    frozen_override: AtomicI32,
 }
 
 impl ImportState {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        ImportState { lock: RecursiveMutex::new(), finalizer: AtomicUsize::new(0) }
+        ImportState { lock: RecursiveMutex::new(), finalizer: AtomicUsize::new(0), frozen_override: AtomicI32::new(0) }
     }
 
     /// Frees the import lock, unless the forking thread held it.
@@ -190,38 +193,48 @@ fn resolve(py: Attached<'_>, name: &Str, globals: Option<&Object>, level: isize)
     absolute.downcast().map_err(|_| raise!(py, TypeError, "module name must be a string"))
 }
 
-/// A frozen module: where its source lies in the embedded library.
+/// A frozen module.
 struct Frozen {
-    path: Cow<'static, str>,
+    /// Where its source lies in the library.
+    origin: Cow<'static, str>,
     package: bool,
-    /// Of the host: code instead of a source.
-    code: Option<&'static [u8]>,
+    content: Content,
 }
 
-const FROZEN_ALWAYS: &[(&str, &str)] = &[
-    ("_frozen_importlib", "importlib/_bootstrap.py"),
-    ("_frozen_importlib_external", "importlib/_bootstrap_external.py"),
-    ("zipimport", "zipimport.py"),
-];
+enum Content {
+    /// A marshalled code object.
+    Code(&'static [u8]),
+    /// A file of the embedded library.
+    Source(String),
+}
+
+/// Whether modules are frozen that the library has as files too (`-X frozen_modules`).
+fn uses_frozen(py: Attached<'_>) -> bool {
+    let interpreter = current(py);
+    match interpreter.import.frozen_override.load(Relaxed) {
+        0 => interpreter.config.x_options.get("frozen_modules").is_none_or(|value| value.as_deref() != Some("off")),
+        forced => forced > 0,
+    }
+}
 
 fn frozen(py: Attached<'_>, name: &Str) -> Option<Frozen> {
     let name = name.as_str()?;
-    if let Some((_, path)) = FROZEN_ALWAYS.iter().find(|(frozen, _)| *frozen == name) {
-        return Some(Frozen { path: Cow::Borrowed(path), package: false, code: None });
+    if let Some(found) = krait_lib::frozen(name).filter(|found| found.always || uses_frozen(py)) {
+        let (origin, content) = (Cow::Borrowed(found.origin), Content::Code(found.code));
+        return Some(Frozen { origin, package: found.package, content });
     }
     if let Some((code, package)) = EXTENSIONS.get().and_then(|host| (host.frozen)(name)) {
-        return Some(Frozen { path: Cow::Borrowed(""), package, code: Some(code) });
+        return Some(Frozen { origin: Cow::Owned(name.to_owned()), package, content: Content::Code(code) });
     }
     if current(py).config.stdlib_dir.is_some() || name.contains('/') || name.is_empty() {
         return None;
     }
     let stem = name.replace('.', "/");
-    let package = format!("{stem}/__init__.py");
-    if krait_lib::contains(&package) {
-        return Some(Frozen { path: Cow::Owned(package), package: true, code: None });
-    }
-    let module = format!("{stem}.py");
-    krait_lib::contains(&module).then_some(Frozen { path: Cow::Owned(module), package: false, code: None })
+    let file = |path: String, package| {
+        let origin = Cow::Owned(name.to_owned());
+        krait_lib::contains(&path).then_some(Frozen { origin, package, content: Content::Source(path) })
+    };
+    file(format!("{stem}/__init__.py"), true).or_else(|| file(format!("{stem}.py"), false))
 }
 
 /// Whether a frozen module has the name, and whether it is a package.
@@ -245,21 +258,15 @@ pub fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
         )
     };
     let frozen = frozen(py, name).ok_or_else(missing)?;
-    if let Some(data) = frozen.code {
-        let (code, _) = crate::marshal::loads(py, data, true)?;
-        return code.downcast::<Code>().map_err(|_| raise!(py, TypeError, "frozen object {name} is not a code object"));
-    }
-    let source = krait_lib::get(&frozen.path).ok_or_else(missing)?;
-    let filename = Str::new(py, &format!("<frozen {}>", frozen_origin(name)))?;
-    compile_source(py, &source, &filename, Mode::Exec, &CompileFlags { stays: true, ..Default::default() })
-}
-
-/// The module's name as its origin has it.
-fn frozen_origin(name: &Str) -> Cow<'_, str> {
-    match name.as_str() {
-        Some("_frozen_importlib") => Cow::Borrowed("importlib._bootstrap"),
-        Some("_frozen_importlib_external") => Cow::Borrowed("importlib._bootstrap_external"),
-        _ => name.to_string_lossy(),
+    match frozen.content {
+        Content::Code(data) => crate::marshal::load_module(py, data)?
+            .downcast::<Code>()
+            .map_err(|_| raise!(py, TypeError, "frozen object {name} is not a code object")),
+        Content::Source(path) => {
+            let source = krait_lib::get(&path).ok_or_else(missing)?;
+            let filename = Str::new(py, &format!("<frozen {}>", frozen.origin))?;
+            compile_source(py, &source, &filename, Mode::Exec, &CompileFlags { stays: true, ..Default::default() })
+        }
     }
 }
 
@@ -274,7 +281,7 @@ pub fn install_importlib(py: Attached<'_>) -> PyResult<()> {
     let module = Module::new(py, "_frozen_importlib")?;
     let builtins = interpreter.builtins.get().ok_or_else(|| py.bad_internal_call())?;
     module.add(py, "__builtins__", builtins.as_object())?;
-    module.add(py, "__origname__", Str::new(py, &frozen_origin(name))?.as_object())?;
+    module.add(py, "__origname__", &*Str::new(py, "importlib._bootstrap")?.upcast())?;
     modules(py)?.set(py, name.as_object(), module.as_object())?;
     crate::eval::eval_code(py, &code, module.dict().as_object(), None, None)?;
     drop(interpreter.importlib.replace(Some(module.clone().upcast())));
@@ -345,7 +352,7 @@ fn find_frozen(py: Attached<'_>, _: &Object, [name, _withdata]: [Option<&Object>
     let name = want_str(py, "find_frozen", name.ok_or_else(|| py.bad_internal_call())?)?;
     let Some(frozen) = frozen(py, name) else { return Ok(None) };
     let package = krait_object::Bool::of(frozen.package);
-    let origin = Str::new(py, &frozen_origin(name))?;
+    let origin = Str::new(py, &frozen.origin)?;
     Tuple::from_slice(py, &[&none(), package.as_object(), origin.as_object()]).map(Some)
 }
 
@@ -354,12 +361,11 @@ fn get_frozen_object(py: Attached<'_>, _: &Object, [name, _data]: [Option<&Objec
 }
 
 fn frozen_module_names(py: Attached<'_>, _: &Object) -> PyResult<Ref<krait_object::List>> {
-    let mut names = FROZEN_ALWAYS.iter().map(|(name, _)| (*name).to_owned()).collect::<Vec<_>>();
+    let mut names = krait_lib::all_frozen().map(|frozen| frozen.name.to_owned()).collect::<Vec<_>>();
     if current(py).config.stdlib_dir.is_none() {
-        names.extend(krait_lib::paths().filter_map(|path| {
-            let stem = path.strip_suffix(".py")?;
-            Some(stem.strip_suffix("/__init__").unwrap_or(stem).replace('/', "."))
-        }));
+        let files = krait_lib::paths().filter_map(|path| path.strip_suffix(".py"));
+        let modules = files.map(|stem| stem.strip_suffix("/__init__").unwrap_or(stem).replace('/', "."));
+        names.extend(modules.filter(|name| krait_lib::frozen(name).is_none()));
     }
     let names = names.iter().map(|name| Ok(Str::new(py, name)?.upcast())).collect::<PyResult<Vec<_>>>()?;
     krait_object::List::from_vec(py, names)
@@ -490,6 +496,11 @@ fn override_nothing(_: Attached<'_>, _: &Object, _: &Object) -> i64 {
     0
 }
 
+fn override_frozen_modules(py: Attached<'_>, _: &Object, value: &Object) -> PyResult<()> {
+    current(py).import.frozen_override.store(value.as_i32(py)?, Relaxed);
+    Ok(())
+}
+
 fn fill_imp(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(py, functions! {
         noargs "lock_held" => lock_held, "($module, /)", "Whether the import lock is held.";
@@ -508,7 +519,7 @@ fn fill_imp(py: Attached<'_>, module: &Module) -> PyResult<()> {
         o "exec_dynamic" => exec_dynamic, "($module, mod, /)", "Fills an extension module.";
         sig "_fix_co_filename" => fix_co_filename, "($module, code, path, /)", "Changes the file name of code and of the code in it.";
         sig "source_hash" => source_hash, "($module, /, key, source)", "Hash of a source text.";
-        o "_override_frozen_modules_for_tests" => override_nothing, "($module, override, /)", "Accepted; frozen modules are fixed.";
+        o "_override_frozen_modules_for_tests" => override_frozen_modules, "($module, override, /)", "Uses frozen modules (1), only those that import needs (-1), or what the options say (0).";
         o "_override_multi_interp_extensions_check" => override_nothing, "($module, override, /)", "Accepted.";
     })?;
     let mode = &current(py).config.check_hash_pycs_mode;

@@ -14,7 +14,15 @@ const FLAG_REF: u8 = 0x80;
 
 /// Reads one object from the start of `data`; also how many bytes it took.
 pub fn loads(py: Attached<'_>, data: &[u8], allow_code: bool) -> PyResult<(Ref<Object>, usize)> {
-    let share = crate::shared_constants::made_by_import(py);
+    read(py, data, allow_code, crate::shared_constants::made_by_import(py))
+}
+
+/// Reads the code of a module, which stays for good.
+pub fn load_module(py: Attached<'_>, data: &[u8]) -> PyResult<Ref<Object>> {
+    read(py, data, true, krait_object::FREE_THREADED).map(|(object, _)| object)
+}
+
+fn read(py: Attached<'_>, data: &[u8], allow_code: bool, share: bool) -> PyResult<(Ref<Object>, usize)> {
     let mut reader = Reader { py, data, at: 0, refs: Vec::new(), depth: 0, allow_code, share };
     match reader.object()? {
         Some(object) => Ok((object, reader.at)),
