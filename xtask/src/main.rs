@@ -7,8 +7,11 @@
 
 mod abi;
 mod bench;
+mod bytecode_diff;
+mod cpython;
 mod dist;
 mod facts;
+mod fuzz;
 mod manifest;
 mod run;
 mod status;
@@ -30,6 +33,12 @@ usage: cargo xtask <command>
                                            manifest, headers and exported symbols against each other
   dist [--mode nogil|gil] [--profile P]    install prefixes in dist/
   bench [ARGS]                             the benchmarks
+  bytecode-diff [--reference EXE] [--least PERCENT] [PATH...]
+                                           the bundled library, compiled by Krait and by the reference
+  cpython --set NAME [--mode M] [--reference EXE] [--python EXE] [--only MODULE]...
+                                           CPython's own tests against tests/cpython/expect
+  fuzz [--seconds N] [--seed N] [--python EXE] [PROGRAM...]
+                                           mutated input for the programs of tests/fuzz
   status                                   docs/STATUS.md from the recorded results in docs/status/
   facts DIR                                abi/api.toml from a folder of C API tables";
 
@@ -42,6 +51,9 @@ fn main() -> ExitCode {
         "abi" => abi::main(args),
         "dist" => dist::main(args),
         "bench" => bench::main(args),
+        "bytecode-diff" => bytecode_diff::main(args),
+        "cpython" => cpython::main(args),
+        "fuzz" => fuzz::main(args),
         "status" => status::main(args),
         "facts" => facts::main(args),
         _ => {

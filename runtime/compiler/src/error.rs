@@ -78,17 +78,19 @@ pub(crate) struct RawError {
     pub(crate) kind: ErrorKind,
     pub(crate) msg: String,
     pub(crate) loc: Option<Location>,
+    /// The tokenizer's own errors show their line without its end.
+    pub(crate) bare_line: bool,
 }
 
 impl RawError {
     /// A `SyntaxError` at a node.
     pub(crate) fn syntax(loc: Location, msg: impl Into<String>) -> Box<RawError> {
-        Box::new(RawError { kind: ErrorKind::Syntax, msg: msg.into(), loc: Some(loc) })
+        Box::new(RawError { kind: ErrorKind::Syntax, msg: msg.into(), loc: Some(loc), bare_line: false })
     }
 
     /// Another error.
     pub(crate) fn new(kind: ErrorKind, msg: impl Into<String>) -> Box<RawError> {
-        Box::new(RawError { kind, msg: msg.into(), loc: None })
+        Box::new(RawError { kind, msg: msg.into(), loc: None, bare_line: false })
     }
 
     /// The public form of an error in a tree whose text is not known.
@@ -132,4 +134,11 @@ pub struct Warning {
     pub msg: String,
     /// Place in bytes (columns from 0).
     pub loc: Location,
+}
+
+impl Warning {
+    /// The message where the warning is an error: that something will not work later has no place there.
+    pub fn error_message(&self) -> String {
+        self.msg.replace(" Such sequences will not work in the future.", "")
+    }
 }

@@ -70,6 +70,8 @@ pub struct Flags {
     pub type_comments: bool,
     /// Decimal literals with more digits are errors; 0 for no limit.
     pub max_int_digits: usize,
+    /// The source is a file that is run.
+    pub from_file: bool,
     /// The minor version whose syntax is allowed; 0 for this one.
     pub feature_version: u8,
 }
@@ -85,6 +87,7 @@ impl Default for Flags {
             ignore_cookie: false,
             type_comments: false,
             max_int_digits: literal::MAX_INT_DIGITS,
+            from_file: false,
             feature_version: 0,
         }
     }
@@ -104,7 +107,7 @@ pub struct Compiled {
 /// # Errors
 /// Whatever `compile()` raises for the source.
 pub fn compile_bytes(source: &[u8], filename: &str, mode: Mode, flags: Flags) -> Result<Compiled, CompileError> {
-    let text = source::decode_source(source, filename, flags.ignore_cookie)?;
+    let text = source::decode_source(source, flags.from_file.then_some(filename), flags.ignore_cookie)?;
     compile(&text, filename, mode, flags)
 }
 
@@ -146,7 +149,7 @@ pub struct Tree {
 /// # Errors
 /// Whatever `ast.parse()` raises for the source.
 pub fn parse_bytes(source: &[u8], filename: &str, mode: Mode, flags: Flags) -> Result<Tree, CompileError> {
-    let text = source::decode_source(source, filename, flags.ignore_cookie)?;
+    let text = source::decode_source(source, flags.from_file.then_some(filename), flags.ignore_cookie)?;
     parse_text(&text, mode, flags)
 }
 

@@ -41,6 +41,14 @@ pub(crate) fn decode_str(text: &str, raw: bool, form: Form, notes: &mut Vec<Note
         match bytes[at] {
             b'\\' if !raw => {
                 out.push_str(&text[from..at]);
+                // A backslash before a brace is one, and the brace means what it means.
+                let next = bytes.get(at + 1).copied().unwrap_or(b'{');
+                if matches!(next, b'{' | b'}') && (form == Form::Middle || at + 1 == bytes.len()) {
+                    notes.push(Note::InvalidEscape(at, next as char));
+                    from = at;
+                    at += 1;
+                    continue;
+                }
                 at = escape(text, at, &mut out, notes)?;
                 from = at;
             }

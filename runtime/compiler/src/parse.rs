@@ -213,7 +213,7 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
     let (line, column) = source.position(text.len() as u32);
     let loc = krait_bytecode::Location { line, end_line: line, column: (column - 1).max(0), end_column: -2 };
     let msg = "incomplete input".to_owned();
-    Box::new(RawError { kind: crate::ErrorKind::IncompleteInput, msg, loc: Some(loc) })
+    Box::new(RawError { kind: crate::ErrorKind::IncompleteInput, msg, loc: Some(loc), bare_line: false })
 }
 
 /// `from __future__ import barry_as_FLUFL`: `<>` is the operator, and `!=` is not.

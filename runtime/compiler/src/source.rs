@@ -83,17 +83,22 @@ impl Source {
             if line.is_empty() && loc.line > 1 && loc.line > self.line_count() - 1 {
                 line = String::new();
             }
+            if error.bare_line && line.ends_with('\n') {
+                line.pop();
+            }
             out.text = Some(Wtf8::from(line));
         }
         out
     }
 }
 
-/// Turns the bytes of a file into text: byte order mark, coding cookie (PEP 263), UTF-8.
+/// Turns the bytes of a source into text: byte order mark, coding cookie (PEP 263), UTF-8.
+///
+/// Errors name the file where there is one.
 ///
 /// # Errors
 /// `SyntaxError` for an unknown or contradicting cookie, for bytes that the encoding does not have, and for null bytes.
-pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Result<String, CompileError> {
+pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) -> Result<String, CompileError> {
     let (bom, body) = match bytes.strip_prefix(b"\xef\xbb\xbf") {
         Some(rest) => (true, rest),
         None => (false, bytes),
@@ -133,7 +138,7 @@ pub fn decode_source(bytes: &[u8], filename: &str, ignore_cookie: bool) -> Resul
 
 /// Whether [`decode_source`] knows an encoding itself.
 pub fn is_known_encoding(name: &str) -> bool {
-    matches!(name, "utf-8" | "utf8" | "iso-8859-1" | "ascii")
+    matches!(name, "utf-8" | "iso-8859-1" | "ascii")
 }
 
 /// The encoding that a cookie in the first two lines names, normalised; callers that have a codec registry use it for
@@ -178,7 +183,7 @@ fn normalise(name: &str) -> String {
     }
 }
 
-fn decode_utf8(body: &[u8], filename: &str) -> Result<String, CompileError> {
+fn decode_utf8(body: &[u8], filename: Option<&str>) -> Result<String, CompileError> {
     let error = match std::str::from_utf8(body) {
         Ok(text) => return Ok(text.to_string()),
         Err(error) => error,
@@ -186,12 +191,12 @@ fn decode_utf8(body: &[u8], filename: &str) -> Result<String, CompileError> {
     let at = error.valid_up_to();
     let line = 1 + body[..at].iter().filter(|b| **b == b'\n').count() as i32;
     let byte = body[at];
+    let file = filename.map_or(String::new(), |name| format!(" in file {name}"));
     let msg = format!(
-        "Non-UTF-8 code starting with '\\x{byte:02x}' on line {line}, but no encoding declared; \
+        "Non-UTF-8 code starting with '\\x{byte:02x}'{file} on line {line}, but no encoding declared; \
          see https://peps.python.org/pep-0263/ for details"
     );
     let mut out = CompileError::plain(ErrorKind::Syntax, msg);
-    let _ = filename;
     let start = body[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
     let length = body[at..].iter().position(|b| *b == b'\n').map_or(body.len() - start, |n| at + n - start);
     out.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..start + length]).into_owned()));
@@ -210,8 +215,8 @@ mod tests {
         assert_eq!(find_cookie(b"# -*- coding: latin-1 -*-\n").as_deref(), Some("iso-8859-1"));
         assert_eq!(find_cookie(b"\n# vim: set fileencoding=UTF_8 :\n").as_deref(), Some("utf-8"));
         assert_eq!(find_cookie(b"x = 1\n# coding: latin-1\n"), None);
-        assert_eq!(decode_source(b"# coding: latin-1\n\xe9", "f", false).unwrap(), "# coding: latin-1\n\u{e9}");
-        assert!(decode_source(b"\xff", "f", false).unwrap_err().msg.starts_with("Non-UTF-8"));
+        assert_eq!(decode_source(b"# coding: latin-1\n\xe9", None, false).unwrap(), "# coding: latin-1\n\u{e9}");
+        assert!(decode_source(b"\xff", None, false).unwrap_err().msg.starts_with("Non-UTF-8"));
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub fn symbols_bytes(
     mode: Mode,
     flags: Flags,
 ) -> Result<(Vec<SymbolBlock>, Vec<Warning>), CompileError> {
-    symbols_text(&source::decode_source(bytes, filename, flags.ignore_cookie)?, mode, flags)
+    symbols_text(&source::decode_source(bytes, flags.from_file.then_some(filename), flags.ignore_cookie)?, mode, flags)
 }
 
 fn run(source: &Source, mode: Mode, flags: Flags, warnings: &mut Vec<Warning>) -> Res<SymbolTable> {

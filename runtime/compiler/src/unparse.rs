@@ -529,8 +529,8 @@ impl Unparser {
     }
 
     fn joined_body(&mut self, values: &[Expr], spec: bool) -> Res {
-        for value in values {
-            match &value.kind {
+        for whole in values {
+            match &whole.kind {
                 ExprKind::Constant { value: Constant::Str(text), .. } => {
                     for point in text.code_points() {
                         if !spec && (point == '{' as u32 || point == '}' as u32) {
@@ -542,9 +542,17 @@ impl Unparser {
                 ExprKind::JoinedStr(values) => self.joined_body(values, spec)?,
                 ExprKind::FormattedValue { value, conversion, format_spec }
                 | ExprKind::Interpolation { value, conversion, format_spec, .. } => {
+                    let value_text = match &whole.kind {
+                        ExprKind::Interpolation { text: Constant::Str(text), .. } => Some(text.clone()),
+                        _ => None,
+                    };
                     let mut inner = Unparser { out: Wtf8Buf::new(), depth: self.depth };
                     inner.expr(value, Level::Test.tighter())?;
-                    let text = inner.out.finish();
+                    // A template keeps the text of its fields.
+                    let text = match &value_text {
+                        Some(text) => text.clone(),
+                        None => inner.out.finish(),
+                    };
                     self.put(if text.as_bytes().first() == Some(&b'{') { "{ " } else { "{" });
                     self.out.push_wtf8(&text);
                     if let Some(c) = u8::try_from(*conversion).ok().filter(|c| *c != 0) {

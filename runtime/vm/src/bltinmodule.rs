@@ -53,7 +53,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         o "ascii" => ascii, "($module, obj, /)", "The repr() with everything outside ASCII escaped.";
         o "aiter" => aiter, "($module, async_iterable, /)", "The asynchronous iterator of an asynchronous iterable.";
         raw "anext" => anext, "($module, aiterator, default=<unrepresentable>, /)", "anext(async_iterator[, default])\n\nAn awaitable of the next item, or of the default at the end.";
-        o "bin" => bin, "($module, number, /)", "The binary text of an integer.";
+        o "bin" => bin, "($module, number, /)", "The binary text of an integer.\n\n   >>> bin(10)\n   '0b1010'";
         raw "breakpoint" => breakpoint, "($module, /, *args, **kws)", "Calls sys.breakpointhook().";
         o "callable" => callable, "($module, obj, /)", "Whether an object can be called.";
         o "chr" => chr, "($module, i, /)", "The character of a code point.";
@@ -68,7 +68,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         noargs "globals" => globals, "($module, /)", "The dict of the current module.";
         sig "hasattr" => hasattr, "($module, obj, name, /)", "Whether an object has an attribute.";
         o "hash" => hash, "($module, obj, /)", "The hash of an object.";
-        o "hex" => hex, "($module, number, /)", "The hexadecimal text of an integer.";
+        o "hex" => hex, "($module, number, /)", "The hexadecimal text of an integer.\n\n   >>> hex(255)\n   '0xff'";
         o "id" => id_of, "($module, obj, /)", "The identity of an object.";
         sig "input" => input, "($module, prompt='', /)", "A line from standard input without its end.";
         sig "isinstance" => isinstance, "($module, obj, class_or_tuple, /)", "Whether an object is an instance of a class or of one of several.";
@@ -79,7 +79,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         raw "max" => max, "", "max(iterable, *[, default=obj, key=func]) -> value\nmax(arg1, arg2, *args, *[, key=func]) -> value\n\nThe largest item or argument.";
         raw "min" => min, "", "min(iterable, *[, default=obj, key=func]) -> value\nmin(arg1, arg2, *args, *[, key=func]) -> value\n\nThe smallest item or argument.";
         raw "next" => next, "", "next(iterator[, default])\n\nThe next item of an iterator, or the default at its end.";
-        o "oct" => oct, "($module, number, /)", "The octal text of an integer.";
+        o "oct" => oct, "($module, number, /)", "The octal text of an integer.\n\n   >>> oct(64)\n   '0o100'";
         o "ord" => ord, "($module, character, /)", "The code point of a character.";
         sig "pow" => pow, "($module, /, base, exp, mod=None)", "The power, modulo a number if one is given.";
         raw "print" => print, "($module, /, *args, sep=' ', end='\\n', file=None, flush=False)", "Prints values to a stream.";
@@ -698,6 +698,10 @@ fn sum(py: Attached<'_>, _: &Object, [iterable, start]: [Option<&Object>; 2]) ->
             let start = real.value();
             total = items.add_floats(py, start)?;
         }
+        if let Some(complex) = (*total).downcast_exact::<krait_object::Complex>() {
+            let start = complex.value();
+            total = items.add_complexes(py, start)?;
+        }
         match items.next(py)? {
             None => return Ok(total),
             Some(item) => total = total.binary_op(py, &item, BinaryOp::Add)?,
@@ -739,8 +743,8 @@ impl Numbers<'_> {
     }
 
     /// Adds floats (and small integers) with compensation for what rounding loses (Neumaier).
-    fn add_floats(&mut self, py: Attached<'_>, mut total: f64) -> PyResult<Ref<Object>> {
-        let mut lost = 0.0;
+    fn add_floats(&mut self, py: Attached<'_>, start: f64) -> PyResult<Ref<Object>> {
+        let mut total = Compensated::from(start);
         while let Some(item) = self.next(py)? {
             let value = if let Some(float) = (*item).downcast_exact::<krait_object::Float>() {
                 float.value()
@@ -750,13 +754,55 @@ impl Numbers<'_> {
                 self.ahead = Some(item);
                 break;
             };
-            let sum = total + value;
-            lost += if total.abs() >= value.abs() { (total - sum) + value } else { (value - sum) + total };
-            total = sum;
+            total.add(value);
         }
-        // An infinite total makes the compensation meaningless.
-        let total = if lost.is_finite() { total + lost } else { total };
-        Ok(krait_object::Float::new(py, total)?.upcast())
+        Ok(krait_object::Float::new(py, total.value())?.upcast())
+    }
+
+    /// The same with complex numbers.
+    fn add_complexes(&mut self, py: Attached<'_>, start: (f64, f64)) -> PyResult<Ref<Object>> {
+        let (mut real, mut imag) = (Compensated::from(start.0), Compensated::from(start.1));
+        while let Some(item) = self.next(py)? {
+            if let Some(complex) = (*item).downcast_exact::<krait_object::Complex>() {
+                let value = complex.value();
+                real.add(value.0);
+                imag.add(value.1);
+            } else if let Some(float) = (*item).downcast_exact::<krait_object::Float>() {
+                real.add(float.value());
+            } else if let Some(value) = (*item).downcast_exact::<Int>().and_then(|int| int.to_i64()) {
+                real.add(value as f64);
+            } else {
+                self.ahead = Some(item);
+                break;
+            }
+        }
+        Ok(krait_object::Complex::new(py, real.value(), imag.value())?.upcast())
+    }
+}
+
+/// A sum with what rounding has lost (Neumaier).
+struct Compensated {
+    total: f64,
+    lost: f64,
+}
+
+impl From<f64> for Compensated {
+    fn from(total: f64) -> Self {
+        Compensated { total, lost: 0.0 }
+    }
+}
+
+impl Compensated {
+    fn add(&mut self, value: f64) {
+        let sum = self.total + value;
+        self.lost +=
+            if self.total.abs() >= value.abs() { (self.total - sum) + value } else { (value - sum) + self.total };
+        self.total = sum;
+    }
+
+    /// An infinite total makes the compensation meaningless, and adding none keeps the sign of zero.
+    fn value(&self) -> f64 {
+        if self.lost.is_finite() && self.lost != 0.0 { self.total + self.lost } else { self.total }
     }
 }
 

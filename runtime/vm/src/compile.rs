@@ -24,6 +24,8 @@ pub struct CompileFlags {
     pub cf_flags: u32,
     /// The minor version whose syntax is allowed; 0 for this one.
     pub feature_version: u8,
+    /// The source is a file that is run.
+    pub from_file: bool,
 }
 
 impl CompileFlags {
@@ -43,6 +45,7 @@ impl CompileFlags {
             allow_incomplete_input: self.cf_flags & flags::PYCF_ALLOW_INCOMPLETE_INPUT != 0,
             ignore_cookie: self.cf_flags & flags::PYCF_IGNORE_COOKIE != 0,
             type_comments: self.cf_flags & flags::PYCF_TYPE_COMMENTS != 0,
+            from_file: self.from_file,
             feature_version: self.feature_version,
             max_int_digits: py.state().int_max_str_digits.load(std::sync::atomic::Ordering::Relaxed),
         }
@@ -80,7 +83,11 @@ fn decode_by_codec(py: Attached<'_>, source: &[u8], ignore_cookie: bool) -> PyRe
     match bytes.as_object().call_method(py, id!(py, decode), &[encoding.as_object()]) {
         Ok(text) => text.downcast::<Str>().map(Some).map_err(|_| py.bad_internal_call()),
         Err(raised) if raised.matches(py, exc::LookupError()) => {
-            raised.clear(py);
+            let error = raised.take(py);
+            let text = error.as_object().str(py)?.to_string_lossy().into_owned();
+            if text.contains("is not a text encoding") {
+                return Err(raise!(py, SyntaxError, "{text}"));
+            }
             Err(raise!(py, SyntaxError, "unknown encoding: {name}"))
         }
         Err(raised) if raised.matches(py, exc::UnicodeDecodeError()) => {
@@ -138,18 +145,26 @@ fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
         end_lineno: warning.loc.end_line.max(0) as usize,
         end_offset: (warning.loc.end_column + 1).max(0) as usize,
     };
-    Err(raise_syntax_error(py, exc::SyntaxError(), &warning.msg, &details))
+    Err(raise_syntax_error(py, exc::SyntaxError(), &warning.error_message(), &details))
 }
 
 /// A line of the file that a code object would come from, if there is such a file.
-fn file_line(filename: &Str, line: i32) -> Option<String> {
-    let name = filename.as_str()?;
+fn file_line(py: Attached<'_>, filename: &Str, line: i32) -> Option<String> {
+    let name = filename.to_string_lossy();
     if name.starts_with('<') {
         return None;
     }
-    let bytes = std::fs::read(name).ok()?;
-    let line = bytes.split_inclusive(|b| *b == b'\n').nth(usize::try_from(line - 1).ok()?)?;
-    Some(String::from_utf8_lossy(line).into_owned())
+    let bytes = std::fs::read(&*name).ok()?;
+    let text = match decode_by_codec(py, &bytes, false) {
+        Ok(Some(text)) => text.to_string_lossy().into_owned(),
+        Ok(None) => krait_compiler::source::decode_source(&bytes, None, false)
+            .unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned()),
+        Err(raised) => {
+            raised.clear(py);
+            return None;
+        }
+    };
+    text.split_inclusive('\n').nth(usize::try_from(line - 1).ok()?).map(str::to_owned)
 }
 
 /// Raises what a failed compilation stands for.
@@ -163,11 +178,11 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         ErrorKind::Value => return raise!(py, ValueError, "{}", error.msg),
         ErrorKind::Overflow => return raise!(py, OverflowError, "{}", error.msg),
         ErrorKind::Recursion => return raise!(py, RecursionError, "{}", error.msg),
-        ErrorKind::Memory => return py.no_memory(),
+        ErrorKind::Memory => return raise!(py, MemoryError, "{}", error.msg),
         ErrorKind::System => return raise!(py, SystemError, "{}", error.msg),
     };
     let Some(lineno) = error.lineno else { return py.raise(class, &error.msg) };
-    let known = error.text.clone().or_else(|| Some(file_line(filename, lineno)?.into()));
+    let known = error.text.clone().or_else(|| Some(file_line(py, filename, lineno)?.into()));
     let text = known.as_ref().map(|text| match text.as_str() {
         Some(text) => text.to_owned(),
         None => text.code_points().map(|point| char::from_u32(point).unwrap_or('\u{fffd}')).collect(),
@@ -378,6 +393,7 @@ pub fn compile_builtin(
         optimize: u8::try_from(optimize).ok(),
         cf_flags,
         feature_version: if only_ast { feature_version.clamp(0, 255) as u8 } else { 0 },
+        from_file: false,
     };
     if crate::ast::is_tree(py, source)? {
         return crate::ast::compile_tree(py, source, filename, kind, &options);

@@ -427,7 +427,7 @@ fn prepend_path(py: Attached<'_>, path: &str) -> PyResult<()> {
 /// Runs source as `__main__`.
 fn run_source(py: Attached<'_>, source: &[u8], filename: &str) -> PyResult<()> {
     let name = Str::from_fs_bytes(py, filename.as_bytes())?;
-    let flags = compile::CompileFlags { stays: true, ..Default::default() };
+    let flags = compile::CompileFlags { from_file: true, stays: true, ..Default::default() };
     let code = compile::compile_source(py, source, &name, compile::Mode::Exec, &flags)?;
     run_code(py, &code)
 }
@@ -489,7 +489,7 @@ fn run_script(py: Attached<'_>, path: &str) -> PyResult<()> {
             let end = source.iter().position(|byte| *byte == b'\n').unwrap_or(source.len());
             source.drain(..end);
         }
-        let flags = compile::CompileFlags { stays: true, ..Default::default() };
+        let flags = compile::CompileFlags { from_file: true, stays: true, ..Default::default() };
         compile::compile_source(py, &source, &file, compile::Mode::Exec, &flags)?
     };
     run_code(py, &code)

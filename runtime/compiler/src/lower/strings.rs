@@ -274,6 +274,11 @@ fn strip_comments(text: &str) -> String {
                 continue;
             }
             (None, '\'' | '"') => quote = Some(c),
+            (Some(_), '\\') => {
+                out.push(c);
+                out.extend(chars.next());
+                continue;
+            }
             (Some(q), _) if q == c => quote = None,
             _ => {}
         }

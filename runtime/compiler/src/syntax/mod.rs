@@ -58,7 +58,12 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
         ),
         other => matches!(other, ParseErrorType::Lexical(_)),
     };
-    let Some(error) = parsed.errors().iter().min_by_key(|e| (found_at(e), !lexical(e))) else {
+    // The parser does not know the newest names of characters.
+    let real = |e: &&ParseError| {
+        !matches!(e.error, ParseErrorType::Lexical(LexicalErrorType::UnicodeError))
+            || !escapes_are_good(source, e.range())
+    };
+    let Some(error) = parsed.errors().iter().filter(real).min_by_key(|e| (found_at(e), !lexical(e))) else {
         return scan.fault.as_ref().map(|fault| (fault.at, fault.error.clone()));
     };
     let mut collect = Collect(Vec::new());
@@ -85,6 +90,12 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
         return Some((at.to_usize(), own));
     }
     Some((at.to_usize(), reporter.describe(error)))
+}
+
+/// Whether the literal around a place can be decoded after all.
+fn escapes_are_good(source: &Source, range: TextRange) -> bool {
+    let reporter = Reporter { source, tokens: Vec::new(), exprs: Vec::new(), open: None };
+    reporter.bad_literal(range).msg == "invalid syntax"
 }
 
 /// How the reference calls a kind of expression that cannot be assigned to.
@@ -186,7 +197,12 @@ impl<'a> Reporter<'a> {
         }
         let (line, column) = self.source.position(token.1.end().to_u32());
         let loc = Location { line, end_line: line, column: (column - 1).max(0), end_column: -2 };
-        Some(Box::new(RawError { kind: ErrorKind::Indentation, msg: "unexpected indent".into(), loc: Some(loc) }))
+        Some(Box::new(RawError {
+            kind: ErrorKind::Indentation,
+            msg: "unexpected indent".into(),
+            loc: Some(loc),
+            bare_line: false,
+        }))
     }
 
     /// A bracket that stays open, if the parser stopped on a later line or at the end.
@@ -607,8 +623,14 @@ impl<'a> Reporter<'a> {
             let word = self.text(self.tokens[start].1);
             let last = self.statement_end(index);
             if index == start + 1 && matches!(word, "print" | "exec") {
+                let argument = self.starting_at(index).map_or(last, |argument| argument.end());
+                let whole = TextRange::new(self.tokens[start].1.start(), argument.max(self.tokens[index].1.end()));
+                let argument = TextRange::new(self.tokens[index].1.start(), whole.end());
+                if ruff_python_parser::parse_expression(self.text(argument)).is_err() {
+                    return self.invalid(range);
+                }
                 let msg = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
-                return self.at(TextRange::new(self.tokens[start].1.start(), last), msg);
+                return self.at(whole, msg);
             }
             if word == "import" && self.tokens[index].0 == TokenKind::From {
                 let msg = "Did you mean to use 'from ... import ...' instead?";
@@ -942,7 +964,7 @@ impl<'a> Reporter<'a> {
                 _ => rest,
             };
             let msg = format!("expected an indented block after {rest} on line {line}");
-            return Box::new(RawError { kind: ErrorKind::Indentation, msg, loc: Some(loc) });
+            return Box::new(RawError { kind: ErrorKind::Indentation, msg, loc: Some(loc), bare_line: false });
         }
         match msg {
             "Expected `except` or `finally` after `try` block" => {

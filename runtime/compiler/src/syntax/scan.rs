@@ -92,6 +92,13 @@ pub(crate) fn scan(source: &Source, mode: Mode) -> Scan {
     Scan { fault, open: scanner.brackets.last().map(|bracket| bracket.1) }
 }
 
+/// An error of the tokenizer proper.
+fn bare(loc: Location, msg: impl Into<String>) -> Box<RawError> {
+    let mut error = RawError::syntax(loc, msg);
+    error.bare_line = true;
+    error
+}
+
 fn is_name_byte(byte: u8) -> bool {
     byte == b'_' || byte.is_ascii_alphanumeric() || byte >= 0x80
 }
@@ -122,11 +129,11 @@ impl Scanner<'_> {
     fn fault_before<T>(&self, token: usize, next: usize, msg: impl Into<String>) -> Result<T, Fault> {
         let mut loc = self.location(next, next);
         (loc.column, loc.end_column) = (loc.column - 1, loc.end_column - 1);
-        Err(Fault { at: token, wins: self.formats.is_empty(), error: RawError::syntax(loc, msg) })
+        Err(Fault { at: token, wins: self.formats.is_empty(), error: bare(loc, msg) })
     }
 
     fn fault_range<T>(&self, from: usize, to: usize, msg: impl Into<String>) -> Result<T, Fault> {
-        Err(Fault { at: from, wins: self.formats.is_empty(), error: RawError::syntax(self.location(from, to), msg) })
+        Err(Fault { at: from, wins: self.formats.is_empty(), error: bare(self.location(from, to), msg) })
     }
 
     /// One step: a token, blanks, or a piece of text; false at the end.
@@ -200,7 +207,7 @@ impl Scanner<'_> {
         let length = self.source.line(line).trim_end_matches('\n').len() as i32;
         let fault = |kind, column, end_column, msg: &str| {
             let loc = Location { line, end_line: line, column, end_column };
-            let error = Box::new(RawError { kind, msg: msg.into(), loc: Some(loc) });
+            let error = Box::new(RawError { kind, msg: msg.into(), loc: Some(loc), bare_line: false });
             Err(Fault { at, wins: false, error })
         };
         if blank_end {
@@ -239,6 +246,10 @@ impl Scanner<'_> {
         }
         self.at += 2;
         if self.at_end() {
+            if let Some((bracket, place)) = self.brackets.last() {
+                let loc = Location { end_column: -1, ..self.location(*place, *place) };
+                return soft(loc, &format!("'{}' was never closed", *bracket as char));
+            }
             let loc = Location { end_column: -2, ..self.location(at + 1, at + 1) };
             return soft(loc, "unexpected EOF while parsing");
         }

@@ -58,7 +58,7 @@ pytype! {
             raw "endswith" => methods::endswith::<Bytes>, "($self, suffix[, start[, end]], /)", "B.endswith(suffix[, start[, end]]) -> bool\n\nWhether B[start:end] ends with suffix, or with one of a tuple of them.";
             sig "expandtabs" => methods::expandtabs::<Bytes>, "($self, /, tabsize=8)", "Copy with each tab replaced by blanks up to the next tab stop.";
             raw "find" => methods::find::<Bytes>, "($self, sub[, start[, end]], /)", "B.find(sub[, start[, end]]) -> int\n\nLowest index at which sub lies within B[start:end], or -1.";
-            sig "hex" => methods::hex::<Bytes>, "($self, /, sep=<unrepresentable>, bytes_per_sep=1)", "Text of two hexadecimal digits a byte.\n\n  sep\n    A character or byte to put between groups.\n  bytes_per_sep\n    Bytes in a group, counted from the right; from the left if negative.";
+            sig "hex" => methods::hex::<Bytes>, "($self, /, sep=<unrepresentable>, bytes_per_sep=1)", "Text of two hexadecimal digits a byte.\n\n  sep\n    A character or byte to put between groups.\n  bytes_per_sep\n    Bytes in a group, counted from the right; from the left if negative.\n\n>>> b'\\x01\\xfe'.hex(':')\n'01:fe'";
             raw "index" => methods::index::<Bytes>, "($self, sub[, start[, end]], /)", "B.index(sub[, start[, end]]) -> int\n\nLowest index at which sub lies within B[start:end].\nRaises ValueError when there is none.";
             noargs "isalnum" => methods::isalnum::<Bytes>, "($self, /)", "Whether all bytes are ASCII letters or digits and there is one.";
             noargs "isalpha" => methods::isalpha::<Bytes>, "($self, /)", "Whether all bytes are ASCII letters and there is one.";

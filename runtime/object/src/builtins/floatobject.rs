@@ -47,9 +47,9 @@ pytype! {
             noargs "__floor__" => Float::floor, "($self, /)", "The greatest integer that is not greater.";
             noargs "__ceil__" => Float::ceil, "($self, /)", "The least integer that is not less.";
             sig "__round__" => Float::round, "($self, ndigits=None, /)", "Rounds to decimal places, halves to even.";
-            noargs "as_integer_ratio" => Float::as_integer_ratio, "($self, /)", "The pair of integers whose ratio is the number exactly.";
-            class o "fromhex" => Float::fromhex, "($type, string, /)", "The float of a hexadecimal text.";
-            noargs "hex" => Float::hex, "($self, /)", "The number as hexadecimal text.";
+            noargs "as_integer_ratio" => Float::as_integer_ratio, "($self, /)", "The pair of integers whose ratio is the number exactly.\n\n>>> (0.75).as_integer_ratio()\n(3, 4)";
+            class o "fromhex" => Float::fromhex, "($type, string, /)", "The float of a hexadecimal text.\n\n>>> float.fromhex('0x1.8p+1')\n3.0";
+            noargs "hex" => Float::hex, "($self, /)", "The number as hexadecimal text.\n\n>>> (3.0).hex()\n'0x1.8000000000000p+1'";
             noargs "is_integer" => Float::is_integer, "($self, /)", "Whether there is no fraction.";
             noargs "__getnewargs__" => Float::getnewargs, "($self, /)", "";
             class o "__getformat__" => Float::getformat, "($type, typestr, /)", "How C doubles and floats are stored.";

@@ -53,8 +53,9 @@ impl SyntaxError {
         if items.len() == 5 {
             return Err(raise!(py, TypeError, "end_offset must be provided when end_lineno is provided"));
         }
-        for (field, item) in [FILENAME, LINENO, OFFSET, TEXT, END_LINENO, END_OFFSET, METADATA].into_iter().zip(items) {
-            drop(this.field(field).replace(Some(item.to_ref())));
+        let fields = [FILENAME, LINENO, OFFSET, TEXT, END_LINENO, END_OFFSET, METADATA];
+        for (at, field) in fields.into_iter().enumerate() {
+            drop(this.field(field).replace(items.get(at).map(|item| item.to_ref())));
         }
         Ok(())
     }

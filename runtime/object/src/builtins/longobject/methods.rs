@@ -45,9 +45,9 @@ pytype! {
         },
         methods: {
             noargs "conjugate" => Int::nb_int, "($self, /)", "The number itself.";
-            noargs "bit_length" => Int::bit_length, "($self, /)", "How many bits the value needs, without sign.";
-            noargs "bit_count" => Int::bit_count, "($self, /)", "How many ones the binary form of the absolute value has.";
-            noargs "as_integer_ratio" => Int::as_integer_ratio, "($self, /)", "The pair of the number and 1.";
+            noargs "bit_length" => Int::bit_length, "($self, /)", "How many bits the value needs, without sign.\n\n>>> (-7).bit_length()\n3";
+            noargs "bit_count" => Int::bit_count, "($self, /)", "How many ones the binary form of the absolute value has.\n\n>>> (-7).bit_count()\n3";
+            noargs "as_integer_ratio" => Int::as_integer_ratio, "($self, /)", "The pair of the number and 1.\n\n>>> (12).as_integer_ratio()\n(12, 1)";
             noargs "is_integer" => Int::is_integer, "($self, /)", "Always true, as for floats without fraction.";
             sig "to_bytes" => Int::to_bytes, "($self, /, length=1, byteorder='big', *, signed=False)", "The value as bytes.";
             class sig "from_bytes" => Int::from_bytes, "($type, /, bytes, byteorder='big', *, signed=False)", "The integer that bytes stand for.";

@@ -60,7 +60,7 @@ pytype! {
         methods: {
             noargs "release" => MemoryView::py_release, "($self, /)", "Gives the memory back; the view cannot be used any more.";
             sig "tobytes" => MemoryView::tobytes, "($self, /, order='C')", "The items as bytes.\n\nThe order is 'C' for rows first, 'F' for columns first, or 'A' for that of\nthe memory if it has no gaps.";
-            sig "hex" => MemoryView::hex, "($self, /, sep=<unrepresentable>, bytes_per_sep=1)", "Text of two hexadecimal digits a byte.\n\n  sep\n    A character or byte to put between groups.\n  bytes_per_sep\n    Bytes in a group, counted from the right; from the left if negative.";
+            sig "hex" => MemoryView::hex, "($self, /, sep=<unrepresentable>, bytes_per_sep=1)", "Text of two hexadecimal digits a byte.\n\n  sep\n    A character or byte to put between groups.\n  bytes_per_sep\n    Bytes in a group, counted from the right; from the left if negative.\n\n>>> memoryview(b'\\x01\\xfe').hex(':')\n'01:fe'";
             noargs "tolist" => access::tolist, "($self, /)", "The items as a list, nested for each further dimension.";
             sig "cast" => MemoryView::cast, "($self, /, format, shape=<unrepresentable>)", "A view of the same memory with another item format or shape.";
             noargs "toreadonly" => MemoryView::toreadonly, "($self, /)", "A view of the same memory that cannot be written through.";
