@@ -105,9 +105,8 @@ fn finish(
     path: &Object,
 ) -> PyResult<Ref<Object>> {
     let module = initialized(py, made, spec, name)?;
-    let interpreter = krait_vm::interp::current(py);
     let single = (*module).downcast::<Module>().is_none_or(crate::interpreters::is_single_phase);
-    if single && !interpreter.is_main() && !interpreter.rules.any_extension {
+    if single && py.state().extension_check.load(Ordering::Relaxed) != 0 {
         let text = format!("module {name} does not support loading in subinterpreters");
         return Err(import_error(py, &text, name_object, path));
     }

@@ -54,12 +54,19 @@ pub struct ImportState {
     pub finalizer: AtomicUsize,
     /// Above or below 0 when tests turn frozen modules on or off.
     frozen_override: AtomicI32,
+    /// Above or below 0 when tests turn the check of extensions on or off.
+    extensions_override: AtomicI32,
 }
 
 impl ImportState {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
-        ImportState { lock: RecursiveMutex::new(), finalizer: AtomicUsize::new(0), frozen_override: AtomicI32::new(0) }
+        ImportState {
+            lock: RecursiveMutex::new(),
+            finalizer: AtomicUsize::new(0),
+            frozen_override: AtomicI32::new(0),
+            extensions_override: AtomicI32::new(0),
+        }
     }
 
     /// Frees the import lock, unless the forking thread held it.
@@ -492,8 +499,14 @@ fn source_hash(py: Attached<'_>, _: &Object, [key, source]: [Option<&Object>; 2]
     Bytes::new(py, &krait_text::hash::siphash13(krait_text::hash::Key(key, 0), source.as_slice()).to_le_bytes())
 }
 
-fn override_nothing(_: Attached<'_>, _: &Object, _: &Object) -> i64 {
-    0
+fn override_extensions_check(py: Attached<'_>, _: &Object, value: &Object) -> PyResult<i32> {
+    if current(py).is_main() {
+        let name = "_imp._override_multi_interp_extensions_check()";
+        return Err(raise!(py, RuntimeError, "{name} cannot be used in the main interpreter"));
+    }
+    let (interpreter, value) = (current(py), value.as_i32(py)?);
+    interpreter.check_extensions(value);
+    Ok(interpreter.import.extensions_override.swap(value, Relaxed))
 }
 
 fn override_frozen_modules(py: Attached<'_>, _: &Object, value: &Object) -> PyResult<()> {
@@ -520,7 +533,7 @@ fn fill_imp(py: Attached<'_>, module: &Module) -> PyResult<()> {
         sig "_fix_co_filename" => fix_co_filename, "($module, code, path, /)", "Changes the file name of code and of the code in it.";
         sig "source_hash" => source_hash, "($module, /, key, source)", "Hash of a source text.";
         o "_override_frozen_modules_for_tests" => override_frozen_modules, "($module, override, /)", "Uses frozen modules (1), only those that import needs (-1), or what the options say (0).";
-        o "_override_multi_interp_extensions_check" => override_nothing, "($module, override, /)", "Accepted.";
+        o "_override_multi_interp_extensions_check" => override_extensions_check, "($module, override, /)", "Loads only extensions that support several interpreters (1), all (-1), or what the interpreter's rules say (0); the value before.";
     })?;
     let mode = &current(py).config.check_hash_pycs_mode;
     module.add(py, "check_hash_based_pycs", Str::new(py, mode)?.as_object())?;

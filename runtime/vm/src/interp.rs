@@ -175,11 +175,17 @@ impl Interpreter {
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
-        if !rules.any_extension && !interpreter.is_main() {
-            let needed = if rules.own_gil { 2 } else { 1 };
-            interpreter.object.extension_check.store(needed, Ordering::Relaxed);
+        if !interpreter.is_main() {
+            interpreter.check_extensions(0);
         }
         interpreter
+    }
+
+    /// Lets only extensions in that support several interpreters (above 0), all (below 0), or what the rules say (0).
+    pub fn check_extensions(&self, forced: i32) {
+        let check = if forced == 0 { !self.rules.any_extension } else { forced > 0 };
+        let needed = if self.rules.own_gil { 2 } else { 1 };
+        self.object.extension_check.store(if check { needed } else { 0 }, Ordering::Relaxed);
     }
 
     /// The main interpreter, once it exists.
