@@ -20,6 +20,7 @@ mod resource;
 mod select;
 mod signal;
 mod socket;
+mod ssl;
 mod stat;
 mod suggestions;
 mod syslog;
@@ -45,6 +46,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("_posixsubprocess", posixsubprocess, "Starts programs."),
         module!("fcntl", fcntl, "Operations on descriptors."),
         module!("_socket", socket, "Sockets."),
+        module!("_ssl", ssl, "Encrypted connections by OpenSSL."),
         module!("select", select, "Waits for descriptors."),
         module!("pwd", pwd, "Users."),
         BuiltinModule { name: "grp", doc: "Groups.", exec: pwd::exec_grp },

@@ -129,6 +129,16 @@ impl Socket {
         Ok(object)
     }
 
+    /// The descriptor; negative when closed.
+    pub fn fd(&self) -> c_int {
+        self.fd.get()
+    }
+
+    /// The timeout in nanoseconds: negative for none, 0 for calls that never wait.
+    pub fn timeout_nanos(&self) -> i64 {
+        self.timeout.get()
+    }
+
     /// A socket object of an open descriptor.
     pub fn make(
         py: Attached<'_>,
