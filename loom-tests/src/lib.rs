@@ -16,8 +16,10 @@ use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
+pub mod design;
 pub mod models;
 pub mod object;
+pub mod words;
 pub mod world;
 
 /// How a model is explored.
@@ -33,6 +35,8 @@ pub enum Engine {
 pub struct Model {
     /// Row of the design's list of models.
     pub row: &'static str,
+    /// File of the model, in `src/models`, and of its primitive.
+    pub file: &'static str,
     /// Name on the command line: the primitive, and a variant.
     pub name: &'static str,
     /// What it shows.
@@ -63,7 +67,7 @@ impl Model {
         body: fn(),
     ) -> Model {
         let engine = Engine::Loom { ci: 2, full: Some(3) };
-        Model { row, name, property, threads, engine, fair: false, least: 2, covers: &[], bugs: &[], body }
+        Model { row, file: "", name, property, threads, engine, fair: false, least: 2, covers: &[], bugs: &[], body }
     }
 
     /// A model on shuttle.
@@ -75,7 +79,7 @@ impl Model {
         body: fn(),
     ) -> Model {
         let engine = Engine::Shuttle { ci: 2_000, full: 50_000 };
-        Model { row, name, property, threads, engine, fair: false, least: 2, covers: &[], bugs: &[], body }
+        Model { row, file: "", name, property, threads, engine, fair: false, least: 2, covers: &[], bugs: &[], body }
     }
 
     /// With other bounds of loom's.

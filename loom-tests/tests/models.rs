@@ -4,6 +4,7 @@
 //! `cargo test -p loom-tests -- mutex` runs the models whose names contain `mutex`.
 //! `KRAIT_MODELS=full` runs the larger bounds and writes the table.
 
+use loom_tests::design::{KNOWN, ROWS, Test};
 use loom_tests::models::all;
 use loom_tests::{Engine, Model, covered, executions};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -146,10 +147,16 @@ fn everything(wanted: &dyn Fn(&str) -> bool, full: bool) -> ExitCode {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md");
     let text = std::fs::read_to_string(&readme).unwrap_or_default();
     if full {
-        std::fs::write(&readme, with_table(&text, &table(&text, &models, &results))).expect("README.md");
+        let text = with_table(&text, RESULTS, &table(&text, &models, &results));
+        std::fs::write(&readme, with_design(text)).expect("README.md");
     } else if wanted(TABLE) {
         let models = all();
         failures.extend(unclaimed_bugs(&models));
+        failures.extend(outside_prim());
+        failures.extend(design_gaps(&models));
+        if with_design(text.clone()) != text {
+            failures.push("README.md: the tables of rows and known bugs are old (run KRAIT_MODELS=full)".to_owned());
+        }
         let missing: Vec<_> = models.iter().filter(|m| row(&text, m.name).is_none()).map(|m| m.name).collect();
         if !missing.is_empty() {
             failures.push(format!("not in README.md (run KRAIT_MODELS=full): {}", missing.join(", ")));
@@ -191,10 +198,75 @@ fn verdict(model: &Model, bug: Option<&str>, run: &Run) -> Option<String> {
     }
 }
 
+/// Rows without model, and tests of known bugs that do not exist.
+fn design_gaps(models: &[Model]) -> Vec<String> {
+    let mut gaps = Vec::new();
+    for row in ROWS {
+        if !models.iter().any(|model| model.row == row.row) {
+            gaps.push(format!("no model for the row {}", row.row));
+        }
+    }
+    let rows: BTreeSet<_> = ROWS.iter().map(|row| row.row).collect();
+    gaps.extend(
+        models.iter().filter(|m| m.row != "-" && !rows.contains(m.row)).map(|m| format!("{}: no such row", m.name)),
+    );
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let has = |path: &str, what: &str| std::fs::read_to_string(root.join(path)).is_ok_and(|text| text.contains(what));
+    for known in KNOWN {
+        for test in known.tests {
+            let there = match test {
+                Test::Planted(name, bug) => models.iter().any(|m| m.name == *name && m.bugs.contains(bug)),
+                Test::Model(name) => models.iter().any(|m| m.name == *name),
+                Test::Stress(name) => has("sync/tests/stress.rs", &format!("fn {name}()")),
+                Test::File(path, what) => has(path, what),
+                Test::Not(_) => true,
+            };
+            if !there {
+                gaps.push(format!("known bug {}: its test does not exist", known.number));
+            }
+        }
+    }
+    gaps
+}
+
+/// Sources of the crate that name atomics, cells, parking, clocks or thread-locals themselves instead of by `prim`.
+fn outside_prim() -> Vec<String> {
+    const NAMES: &[&str] = &[
+        "sync::atomic",
+        "core::cell",
+        "std::cell",
+        "core::hint",
+        "std::hint",
+        "std::thread",
+        "std::time",
+        "OnceLock",
+        "LazyLock",
+        "std::sync::Mutex",
+        "std::sync::Condvar",
+        "thread_local!",
+    ];
+    let mut wrong = Vec::new();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sync/src");
+    for entry in std::fs::read_dir(sources).expect("sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source");
+        for (n, line) in text.lines().enumerate().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+            if let Some(name) = NAMES.iter().find(|name| line.contains(**name)) {
+                wrong.push(format!("{}:{}: {name} outside prim", path.display(), n + 1));
+            }
+        }
+    }
+    wrong
+}
+
 /// Bugs that the crate's sources name and no model claims, and the other way round.
 fn unclaimed_bugs(models: &[Model]) -> Vec<String> {
     let mut named = BTreeSet::new();
-    let mut directories = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join("../sync/src")];
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut directories = vec![here.join("../sync/src"), here.join("src/models")];
     while let Some(directory) = directories.pop() {
         for entry in std::fs::read_dir(directory).expect("sources") {
             let path = entry.expect("an entry").path();
@@ -218,13 +290,48 @@ fn unclaimed_bugs(models: &[Model]) -> Vec<String> {
     wrong
 }
 
-const BEGIN: &str = "<!-- begin table: written by KRAIT_MODELS=full cargo test -p loom-tests -->";
-const END: &str = "<!-- end table -->";
+/// The tables of README.md, each between its two marks.
+const RESULTS: &str = "table";
+const ROWS_TABLE: &str = "rows";
+const KNOWN_TABLE: &str = "known bugs";
 
-fn with_table(text: &str, table: &str) -> String {
-    let (before, rest) = text.split_once(BEGIN).expect("the begin mark in README.md");
-    let (_, after) = rest.split_once(END).expect("the end mark in README.md");
-    format!("{before}{BEGIN}\n{table}{END}{after}")
+fn with_table(text: &str, which: &str, table: &str) -> String {
+    let begin = format!("<!-- begin {which}: written by KRAIT_MODELS=full cargo test -p loom-tests -->");
+    let end = format!("<!-- end {which} -->");
+    let (before, rest) = text.split_once(&begin).expect("the begin mark in README.md");
+    let (_, after) = rest.split_once(&end).expect("the end mark in README.md");
+    format!("{before}{begin}\n{table}{end}{after}")
+}
+
+/// With the two tables that say what answers the design.
+fn with_design(text: String) -> String {
+    let models = all();
+    let mut rows =
+        String::from("| row | about | files | models | planted bugs of the design |\n|---|---|---|---|---|\n");
+    for row in ROWS {
+        let ours: Vec<&Model> = models.iter().filter(|model| model.row == row.row).collect();
+        let files: BTreeSet<String> = ours.iter().map(|m| format!("`src/models/{}.rs`", m.file)).collect();
+        let names: Vec<String> = ours.iter().map(|m| format!("`{}`", m.name)).collect();
+        let files = files.into_iter().collect::<Vec<_>>().join(", ");
+        rows += &format!("| {} | {} | {files} | {} | {} |\n", row.row, row.about, names.join(", "), row.planted);
+    }
+    let mut known = String::from("| no. | issues | what was wrong | found by |\n|---|---|---|---|\n");
+    for bug in KNOWN {
+        let tests: Vec<String> = bug
+            .tests
+            .iter()
+            .map(|test| match test {
+                Test::Planted(name, bug) => format!("`{name}` with `{bug}`"),
+                Test::Model(name) => format!("`{name}`"),
+                Test::Stress(name) => format!("`{name}` (stress)"),
+                Test::File(path, what) => format!("`{path}`: `{what}`"),
+                Test::Not(why) => format!("none: {why}"),
+            })
+            .collect();
+        let issues = bug.issues.split_whitespace().map(|n| format!("gh-{n}")).collect::<Vec<_>>().join(", ");
+        known += &format!("| {} | {issues} | {} | {} |\n", bug.number, bug.what, tests.join("; "));
+    }
+    with_table(&with_table(&text, ROWS_TABLE, &rows), KNOWN_TABLE, &known)
 }
 
 /// The row of a model in the present table.

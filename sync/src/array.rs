@@ -3,8 +3,8 @@
 //! # Protocol
 //!
 //! The array points to a *block*, which has its own capacity, and has a length.
-//! Writers hold the owner's lock. Readers hold nothing: they load length, block and slot, secure what they found, and look
-//! at the slot again.
+//! Writers hold the owner's lock. Readers hold nothing: they load length and block, and read the slot as [`slot`]
+//! says.
 //!
 //! Length and block are two words, so a reader may see the one of before and the other of after a change. Therefore an
 //! index is checked against the capacity **of the block that was loaded**, and unused slots hold 0.
@@ -18,10 +18,11 @@
 //! * **AR4** Slots are written one at a time, as whole words: never by `memmove` (gh-129069).
 //!
 //! Orderings: block, slots and length are stored Release and loaded Acquire.
-//! Readers never block. Checked by the models `array` (M37) and `array_grow` (M38).
+//! Readers never block. Checked by the models `array` (M37), `array_grow` and `array_shrink` (M38).
 
-use crate::prim::{AtomicPtr, AtomicUsize, Ordering::*, ord, planted};
+use crate::prim::{AtomicPtr, AtomicUsize, Ordering::*, PreLoad, ord, planted};
 use crate::qsbr::Participant;
+use crate::slot;
 
 /// A block: its capacity lies with its slots.
 struct Block {
@@ -77,19 +78,8 @@ impl SharedArray {
         let block = unsafe { &*self.block.load(ord!("array/block_relaxed", Acquire => Relaxed)) };
         // [AR2]
         let slot = block.slots.get(index)?;
-        let word = slot.load(Acquire);
-        if word == 0 {
-            return None;
-        }
-        let secured = secure(word)?;
-        // [AR1] The reference is to what the slot held if it still holds it: meanwhile the memory may have become another
-        // object.
-        if slot.load(Acquire) == word || planted("array/no_second_look") {
-            Some(secured)
-        } else {
-            undo(secured);
-            None
-        }
+        // [AR1]
+        slot::read(|| slot.load(Acquire), secure, undo).secured()
     }
 
     /// The word at `index`.
@@ -117,8 +107,8 @@ impl SharedArray {
     /// # Safety
     /// The caller holds the lock, and is attached.
     pub unsafe fn push(&self, word: usize, participant: &Participant) {
-        let length = self.length.load(Relaxed);
-        let old = self.block.load(Relaxed);
+        let length = self.length.pre_load(Relaxed);
+        let old = self.block.pre_load(Relaxed);
         // SAFETY: writers are excluded.
         let mut block = unsafe { &*old };
         if length == block.slots.len() {
@@ -151,7 +141,7 @@ impl SharedArray {
     /// # Safety
     /// The caller holds the lock.
     pub unsafe fn pop(&self) -> Option<usize> {
-        let length = self.length.load(Relaxed).checked_sub(1)?;
+        let length = self.length.pre_load(Relaxed).checked_sub(1)?;
         self.length.store(length, Release);
         // SAFETY: writers are excluded.
         let block = unsafe { &*self.block.load(Relaxed) };

@@ -15,7 +15,7 @@
 //! The order *queue, then detach* matters: the detaching thread may release critical sections, and a thread that gets
 //! them may at once unlock what we wait for; we are already there to be woken.
 
-use crate::prim::Deadline;
+use crate::prim::{Deadline, Setting};
 use core::ptr;
 use core::time::Duration;
 
@@ -28,8 +28,7 @@ pub struct BlockHooks {
     pub attach: unsafe fn(*mut ()),
 }
 
-// Not `prim`'s atomics: the hooks are a setting of the process, not part of any protocol.
-static HOOKS: std::sync::OnceLock<&'static BlockHooks> = std::sync::OnceLock::new();
+static HOOKS: Setting<&'static BlockHooks> = Setting::new();
 
 /// Installs the hooks for the process.
 ///

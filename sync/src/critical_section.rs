@@ -35,9 +35,8 @@
 //! Checked by the models `critical_section` (M11), `critical_section2` (M12), `critical_section_pause` (M13).
 
 use crate::mutex::ByteMutex;
-use crate::prim::planted;
+use crate::prim::{Cell, planted};
 use crate::thread_state::StateWord;
-use core::cell::Cell;
 use core::ptr;
 
 /// Tag of a link to a frame whose mutexes are not held.

@@ -28,18 +28,17 @@
 //! under the bucket's lock after an Acquire of the byte.
 //!
 //! May block: `acquire`. It never detaches; it is part of attaching.
-//! Checked by the models `gil` (M41).
+//! Checked by the models `gil`, `gil_three` and `random_gil` (M41).
 
 use crate::block::Wait;
 use crate::breaker::{Breaker, GIL_DROP_REQUEST};
 use crate::mutex::{HAS_PARKED, LOCKED};
 use crate::parking_lot::{Parked, lot};
 use crate::prim::{
-    self, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Deadline, Ordering::*, PreLoad, RacingStore, clock, const_new,
-    ord, planted,
+    self, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Cell, Deadline, Ordering::*, PreLoad, RacingStore, clock,
+    const_new, ord, planted,
 };
 use crate::thread_state::{Pauses, ShuttingDown, StateWord};
-use core::cell::Cell;
 use core::ptr;
 use core::time::Duration;
 
@@ -361,6 +360,109 @@ impl OptionalGil {
     /// The calling thread has stopped the world.
     pub unsafe fn set_enabled_in_pause(&self, enabled: bool) {
         self.enabled.store(u8::from(enabled), Release);
+    }
+}
+
+/// The GIL that the threads of an interpreter take: the interpreter's own, or another interpreter's.
+///
+/// # Protocol
+///
+/// An interpreter refers to a GIL; which one is decided before its first thread runs, and stays. A thread that moves from
+/// one interpreter to another gives up the GIL *that it holds* and takes the one *that the other interpreter refers to*.
+/// What it holds is a value, [`HeldGil`], which it cannot mix up with what it should hold; if both are the same GIL, nothing
+/// is given up. (CPython copies the pointer into thread states; such a copy can be the old interpreter's, gh-105699.)
+///
+/// Invariants: **GR1** a thread that runs in an interpreter holds the GIL that this refers to; **GR2** it holds at most one,
+/// so two threads that move in opposite directions cannot wait for each other.
+///
+/// Orderings: the reference is stored Release and loaded Acquire, because the GIL may be new.
+/// May block: `enter` and `move_to`, as [`Gil::acquire`]. Not for attached threads; it is part of attaching.
+/// Checked by the models `gil_per_interpreter` and `gil_shared` (M43).
+pub struct GilRef {
+    own: Gil,
+    /// Another interpreter's; null for `own`.
+    shared: AtomicPtr<Gil>,
+}
+
+impl GilRef {
+    const_new! {
+        /// Refers to a GIL of its own.
+        pub const fn new() -> GilRef {
+            GilRef { own: Gil::new(), shared: AtomicPtr::new(ptr::null_mut()) }
+        }
+    }
+
+    /// Refers to the GIL that `other` refers to, from now on.
+    ///
+    /// # Safety
+    /// No thread has entered yet. `other` outlives every thread that enters.
+    pub unsafe fn share(&self, other: &GilRef) {
+        self.shared.store(ptr::from_ref(other.gil()).cast_mut(), Release);
+    }
+
+    /// Does it refer to a GIL of its own?
+    pub fn is_own(&self) -> bool {
+        self.shared.load(Acquire).is_null()
+    }
+
+    /// The GIL.
+    #[inline(always)]
+    pub fn gil(&self) -> &Gil {
+        // SAFETY: `share` promised that it lives long enough.
+        unsafe { self.shared.load(Acquire).as_ref() }.unwrap_or(&self.own)
+    }
+
+    /// Takes the GIL for a thread that holds none.
+    ///
+    /// # Safety
+    /// As for [`Gil::acquire`]; the interpreter stays until the GIL is given up.
+    pub unsafe fn enter(&self, me: &Breaker) -> HeldGil {
+        let gil = self.gil();
+        // SAFETY: the caller's promise.
+        unsafe { gil.acquire(me) };
+        HeldGil(gil)
+    }
+}
+
+impl Default for GilRef {
+    fn default() -> Self {
+        GilRef::new()
+    }
+}
+
+/// A GIL that the calling thread holds, with one breaker. See [`GilRef`].
+#[must_use]
+pub struct HeldGil(*const Gil);
+
+impl HeldGil {
+    /// Gives it up.
+    ///
+    /// # Safety
+    /// It is the calling thread's, with this breaker.
+    pub unsafe fn release(self, me: &Breaker) {
+        // SAFETY: `enter` promised that it is there.
+        unsafe { (*self.0).release(me) }
+    }
+
+    /// Gives it up and takes the GIL of another interpreter, unless that is the same one.
+    ///
+    /// # Safety
+    /// As for [`release`](Self::release) and [`GilRef::enter`].
+    pub unsafe fn move_to(self, other: &GilRef, me: &Breaker) -> HeldGil {
+        if ptr::eq(self.0, other.gil()) {
+            return self;
+        }
+        let old = self.0;
+        // SAFETY: the caller's promise.
+        unsafe {
+            self.release(me);
+            if planted("gil/stale_reference") {
+                // The copy of the old interpreter.
+                (*old).acquire(me);
+                return HeldGil(old);
+            }
+            other.enter(me)
+        }
     }
 }
 

@@ -10,17 +10,19 @@
 //! | [`block`] | what a thread does before it sleeps: hooks of the runtime |
 //! | [`critical_section`] | locks that let go when their thread detaches |
 //! | [`thread_state`], [`stop_the_world`] | attached, detached, suspended; pauses |
-//! | [`brc`] | biased reference counts, and the queue that merges them |
+//! | [`brc`], [`per_thread`] | biased reference counts, and the queue that merges them; counts of each thread's own |
+//! | [`weak`] | weak references, and the list by which the dying find theirs |
 //! | [`qsbr`], [`snapshot`] | freeing memory under lock-free readers |
-//! | [`seqlock`], [`version`], [`array`](mod@array) | reads that are tried again; cached facts; an array read without a lock |
+//! | [`page`] | delayed reuse of type-stable memory: freed by other threads, left by ended ones |
+//! | [`slot`], [`array`](mod@array), [`table`] | reading without a lock what may change or die: a slot, an array, a hash table |
+//! | [`seqlock`], [`version`], [`inline_cache`] | reads that are tried again; cached facts; specialised instructions |
 //! | [`gil`], [`breaker`], [`pending`] | one thread at a time, and how to get its attention |
-//! | [`xqueue`] | a queue between interpreters |
+//! | [`xqueue`], [`xchannel`] | a queue and a channel between interpreters |
 //! | [`stats`] | how long threads waited, and for what |
 //! | [`prim`] | the machine underneath; loom and shuttle plug in here |
 //!
 //! Each module's page has its states, transitions and invariants, its memory orderings and why, what may block, and the
 //! model that checks it. Models, and the bugs that each of them has been shown to catch, are in `loom-tests/`.
-
 //!
 //! # Checking your own code
 //!
@@ -46,10 +48,13 @@ pub mod condvar;
 pub mod critical_section;
 pub mod event;
 pub mod gil;
+pub mod inline_cache;
 pub mod mutex;
 pub mod once;
+pub mod page;
 pub mod parking_lot;
 pub mod pending;
+pub mod per_thread;
 pub mod prim;
 pub mod qsbr;
 pub mod raw_mutex;
@@ -57,11 +62,15 @@ pub mod recursive;
 pub mod rwlock;
 pub mod semaphore;
 pub mod seqlock;
+pub mod slot;
 pub mod snapshot;
 pub mod stats;
 pub mod stop_the_world;
+pub mod table;
 pub mod thread_state;
 pub mod version;
+pub mod weak;
+pub mod xchannel;
 pub mod xqueue;
 
 pub use block::{Acquired, BlockHooks, Wait};

@@ -31,10 +31,11 @@
 //! Checked by the models `mutex` (M2, M3), `mutex_timeout` (M4), `lot_collision` (M5), `event` (M6).
 
 use crate::block::{Detached, Wait};
-use crate::prim::{self, AtomicUsize, Deadline, Ordering::*, Parker, UnsafeCell, Wake, clock, const_new, planted};
+use crate::prim::{
+    self, AtomicUsize, Cell, Deadline, Ordering::*, Parker, UnsafeCell, Wake, clock, const_new, planted,
+};
 use crate::raw_mutex::RawMutex;
 use crate::stats;
-use core::cell::Cell;
 use core::ptr;
 
 /// Token of a waiter that was woken without a message.
@@ -77,6 +78,8 @@ struct Waiter {
     queued: Cell<bool>,
     /// Written by the unparker under the bucket's lock, read by the waiter after its notification.
     token: UnsafeCell<usize>,
+    /// As `token`: who woke it, while waits are counted.
+    waker: Cell<usize>,
 }
 
 #[repr(align(64))]
@@ -256,6 +259,7 @@ impl ParkingLot {
             next_queue: Cell::new(ptr::null()),
             queued: Cell::new(false),
             token: UnsafeCell::new(NO_TOKEN),
+            waker: Cell::new(0),
         };
         {
             let queues = bucket.locked();
@@ -295,7 +299,7 @@ impl ParkingLot {
                 break wake;
             }
         };
-        timer.stop(key, outcome);
+        timer.stop(key, outcome, waiter.waker.get());
         match outcome {
             // SAFETY: the notification orders the unparker's write before this, and nobody writes again.
             Wake::Notified => Parked::Unparked(waiter.token.with(|token| unsafe { *token })),
@@ -320,6 +324,7 @@ impl ParkingLot {
         let token = decide(Some(Waiting { since_ns: waiter.since_ns.get(), park_token: waiter.park_token }), more);
         // SAFETY: the bucket's lock is held, and the waiter reads only after its notification.
         waiter.token.with_mut(|slot| unsafe { *slot = token });
+        waiter.waker.set(stats::waker());
         let unparker = waiter.parker.unparker();
         drop(queues);
         // SAFETY: [PL2] dequeued and not notified, so it still waits.
@@ -336,6 +341,7 @@ impl ParkingLot {
                 queues.remove(waiter);
                 // SAFETY: the bucket's lock is held, and the waiter reads only after its notification.
                 waiter.token.with_mut(|slot| unsafe { *slot = token });
+                waiter.waker.set(stats::waker());
                 // The links of a dequeued waiter belong to its unparker [PL3]; chain them, youngest first.
                 waiter.prev_queue.set(woken);
                 woken = waiter;

@@ -33,9 +33,10 @@
 //! Never blocks. Freeing runs the blocks' functions, without any lock held; they may retire more.
 //! Checked by the models `qsbr`, `qsbr_wrap`, `qsbr_grow`, `qsbr_exit` (M27 to M30).
 
-use crate::prim::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering::*, PreLoad, fence, ord, planted};
+use crate::prim::{
+    AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Cell, Ordering::*, PreLoad, RefCell, fence, ord, planted,
+};
 use crate::raw_mutex::Lock;
-use core::cell::{Cell, RefCell};
 use core::ptr;
 use std::collections::VecDeque;
 
@@ -380,6 +381,11 @@ impl Participant {
         };
         self.retired.borrow_mut().push_back(Retired { block, size, free, goal: goal.0 });
         step
+    }
+
+    /// Where its slot lies; slots of two participants lie on different cache lines.
+    pub fn slot_address(&self) -> usize {
+        self.slot.addr()
     }
 
     /// Number of blocks that wait.

@@ -7,8 +7,10 @@ use krait_sync::breaker::{Breaker, EXPLICIT_MERGE, GIL_DROP_REQUEST};
 use krait_sync::critical_section::{self as cs, CriticalSection, CriticalSection2, ThreadCtx};
 use krait_sync::event::Event;
 use krait_sync::gil::Gil;
+use krait_sync::inline_cache::InlineCache;
 use krait_sync::mutex::{ByteMutex, Mutex};
 use krait_sync::once::OnceFlag;
+use krait_sync::page::RemoteFree;
 use krait_sync::pending::PendingCalls;
 use krait_sync::prim::{Deadline, thread_id};
 use krait_sync::qsbr::Domain;
@@ -16,9 +18,14 @@ use krait_sync::recursive::RecursiveMutex;
 use krait_sync::rwlock::RwLock;
 use krait_sync::semaphore::Semaphore;
 use krait_sync::seqlock::SeqLock;
+use krait_sync::slot::Seen;
 use krait_sync::snapshot::Snapshot;
+use krait_sync::stats;
 use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
+use krait_sync::table::{Lookup, SharedKeys, SharedTable};
 use krait_sync::thread_state::{DETACHED, Pauses, StateWord};
+use krait_sync::weak::{WeakCell, WeakList, WeakLocks};
+use krait_sync::xchannel::{CrossChannel, End};
 use krait_sync::xqueue::{CrossQueue, NotDone, Received, Unbind};
 use std::cell::{Cell, RefCell};
 use std::ptr::NonNull;
@@ -644,4 +651,314 @@ fn a_forked_child_starts_afresh() {
         over.store(true, Relaxed);
         assert_eq!(status, 0);
     });
+}
+
+/// A poll of a held lock neither sleeps nor spins (gh-135871): many of them take little time.
+#[test]
+fn a_poll_does_not_wait() {
+    let mutex = ByteMutex::new();
+    mutex.lock();
+    let before = stats_here();
+    let start = Instant::now();
+    for _ in 0..100_000 {
+        assert!(!mutex.try_lock());
+        assert!(!mutex.lock_timed(Wait::DETACH.until(Deadline::POLL)).ok());
+    }
+    assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
+    assert_eq!(stats_here(), before);
+}
+
+fn stats_here() -> u64 {
+    stats::thread_totals().waits
+}
+
+/// A lock that is handed to a waiter may be released by a third thread before the waiter has woken (gh-143424).
+#[test]
+fn any_thread_may_unlock() {
+    let mutex = ByteMutex::new();
+    let (got, done) = (AtomicUsize::new(0), AtomicBool::new(false));
+    scope(|s| {
+        for _ in 0..2 {
+            s.spawn(|| {
+                for _ in 0..rounds(300) {
+                    mutex.lock();
+                    got.fetch_add(1, Relaxed);
+                }
+            });
+        }
+        // The lockers never unlock; this one does it for them, when they have it or are about to get it.
+        s.spawn(|| {
+            while !done.load(Relaxed) {
+                mutex.try_unlock();
+                thread::sleep(Duration::from_micros(20));
+            }
+        });
+        s.spawn(|| {
+            let end = Instant::now() + Duration::from_secs(60);
+            while got.load(Relaxed) < 2 * rounds(300) && Instant::now() < end {
+                thread::sleep(Duration::from_millis(1));
+            }
+            done.store(true, Relaxed);
+        });
+    });
+    assert_eq!(got.into_inner(), 2 * rounds(300));
+}
+
+/// One large block is enough for a step (gh-132519): many of them do not pile up until there are sixty-four.
+#[test]
+fn large_blocks_go_soon() {
+    static FREED: AtomicUsize = AtomicUsize::new(0);
+    unsafe fn free(_: *mut (), _: usize) {
+        FREED.fetch_add(1, Relaxed);
+    }
+    let domain = Domain::new();
+    // SAFETY: the domain outlives it.
+    let me = unsafe { domain.register() };
+    me.attach();
+    for _ in 0..10 {
+        // SAFETY: nothing is freed in truth.
+        if unsafe { me.retire(std::ptr::dangling_mut::<()>(), 2 << 20, free) } {
+            me.quiescent();
+            me.process();
+        }
+    }
+    assert_eq!(FREED.load(Relaxed), 10);
+    me.detach();
+}
+
+/// Two threads that pass quiescent states write different cache lines (gh-144438).
+#[test]
+fn slots_lie_on_lines_of_their_own() {
+    let domain = Domain::new();
+    // SAFETY: the domain outlives them.
+    let (one, other) = unsafe { (domain.register(), domain.register()) };
+    assert!(one.slot_address().abs_diff(other.slot_address()) >= 128);
+}
+
+#[test]
+fn contention_is_counted() {
+    static OWNERS: Mutex<Vec<(usize, usize)>> = Mutex::new(Vec::new());
+    fn observe(event: &stats::WaitEvent) {
+        if event.woken && ON_ME.load(Relaxed) == event.address {
+            OWNERS.lock().push((event.address, event.owner));
+        }
+    }
+    static ON_ME: AtomicUsize = AtomicUsize::new(0);
+    stats::enable();
+    assert!(stats::observe(observe));
+    let mutex = ByteMutex::new();
+    ON_ME.store(&raw const mutex as usize, Relaxed);
+    mutex.lock();
+    scope(|s| {
+        s.spawn(|| {
+            stats::take_thread();
+            drop(mutex.guard());
+            let mine = stats::take_thread();
+            assert_eq!(mine.waits, 1);
+            assert!(mine.ns >= 5_000_000 && mine.longest_ns == mine.ns, "{mine:?}");
+            assert_eq!(stats::thread_totals(), stats::Totals::default());
+        });
+        thread::sleep(Duration::from_millis(30));
+        // SAFETY: locked above.
+        unsafe { mutex.unlock() };
+    });
+    assert!(stats::totals().waits >= 1);
+    assert_eq!(*OWNERS.lock(), [(&raw const mutex as usize, thread_id())]);
+    stats::disable();
+}
+
+#[test]
+fn words_are_found_in_a_table() {
+    // Values are even numbers with the key in them, so a reader can tell a wrong one.
+    let (domain, lock) = (Domain::new(), ByteMutex::new());
+    let keys = SharedKeys::new(4);
+    let tables = [SharedTable::new(1), SharedTable::split(&keys)];
+    let done = AtomicBool::new(false);
+    scope(|s| {
+        for _ in 0..3 {
+            s.spawn(|| {
+                // SAFETY: the domain outlives it.
+                let me = unsafe { domain.register() };
+                while !done.load(Relaxed) {
+                    me.attach();
+                    for (key, table) in (1..20).flat_map(|key| tables.iter().map(move |table| (key, table))) {
+                        // SAFETY: attached.
+                        match unsafe { table.get(key, &me, Some, drop) } {
+                            Lookup::Found(value) => assert_eq!(value >> 32, key),
+                            Lookup::Absent => {}
+                            Lookup::Locked => {
+                                let _guard = lock.guard();
+                                // SAFETY: under the lock.
+                                let value = unsafe { table.get_locked(key) };
+                                assert!(value.is_none_or(|value| value >> 32 == key));
+                            }
+                        }
+                    }
+                    me.detach();
+                }
+            });
+        }
+        // SAFETY: the domain outlives it.
+        let me = unsafe { domain.register() };
+        me.attach();
+        for n in 1..rounds(3_000) {
+            for table in &tables {
+                let key = 1 + n * 7 % 19;
+                let _guard = lock.guard();
+                // SAFETY: under the lock, attached.
+                unsafe {
+                    table.insert(key, key << 32 | n, &me);
+                    if n % 5 == 0 {
+                        table.remove(1 + n % 19);
+                    }
+                    if n % 500 == 0 {
+                        table.resize(32, &me);
+                    }
+                }
+            }
+            me.quiescent();
+            me.process();
+        }
+        me.detach();
+        done.store(true, Relaxed);
+    });
+}
+
+#[test]
+fn weak_cells_come_and_go() {
+    let locks = WeakLocks::new();
+    for _ in 0..rounds(300) {
+        let (list, count) = (WeakList::new(), AtomicUsize::new(3));
+        let taken = AtomicUsize::new(0);
+        scope(|s| {
+            for _ in 0..3 {
+                s.spawn(|| {
+                    let cells = [const { WeakCell::new() }; 8];
+                    for cell in &cells {
+                        let held = locks.lock(16);
+                        // SAFETY: this thread has one of the three references.
+                        unsafe { list.insert(cell, 16, &held) };
+                    }
+                    // Some are detached before the reference is given up, the others by the death or afterwards.
+                    for cell in &cells[..4] {
+                        // SAFETY: inserted above.
+                        taken.fetch_add(usize::from(unsafe { cell.detach(&locks, |_| &list) }), Relaxed);
+                    }
+                    if count.fetch_sub(1, AcqRel) == 1 {
+                        // SAFETY: the last reference.
+                        unsafe { list.clear(&locks, 16, |_| count_one(&taken)) };
+                    }
+                    for cell in &cells {
+                        // SAFETY: as above.
+                        taken.fetch_add(usize::from(unsafe { cell.detach(&locks, |_| &list) }), Relaxed);
+                        assert_eq!(cell.follow(Some, drop), Seen::Empty);
+                    }
+                });
+            }
+        });
+        assert_eq!((taken.into_inner(), list.is_empty()), (24, true));
+    }
+}
+
+#[test]
+fn forms_run_with_their_operands() {
+    let cache = InlineCache::<3>::new();
+    scope(|s| {
+        for n in 1..=4usize {
+            let cache = &cache;
+            s.spawn(move || {
+                for i in 0..rounds(20_000) {
+                    match cache.read() {
+                        Some((form, operands, seen)) => {
+                            assert_eq!(operands, [operands[0]; 3]);
+                            assert_eq!(operands[0] % 8, form as usize);
+                            if i % 3 == 0 {
+                                cache.give_up(seen);
+                            }
+                        }
+                        None => drop(cache.specialise(n as u8, [8 * i + n; 3])),
+                    }
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn freed_blocks_come_back_once() {
+    struct Block(AtomicUsize, AtomicUsize);
+    let blocks: Vec<Block> = (0..64).map(|_| Block(AtomicUsize::new(0), AtomicUsize::new(0))).collect();
+    let (stack, returned) = (RemoteFree::new(), AtomicUsize::new(0));
+    let n = rounds(200);
+    scope(|s| {
+        for thread in 0..4 {
+            let (stack, blocks) = (&stack, &blocks);
+            s.spawn(move || {
+                for round in 1..=n {
+                    for block in &blocks[thread * 16..][..16] {
+                        // Wait until the owner has it again.
+                        while block.1.load(Acquire) != round - 1 {
+                            thread::yield_now();
+                        }
+                        let address = std::ptr::from_ref(block).cast_mut().cast::<u8>();
+                        // SAFETY: this thread frees it, once in a round.
+                        unsafe { stack.push(address, |top| block.0.store(top as usize, Relaxed)) };
+                    }
+                }
+            });
+        }
+        while returned.load(Relaxed) < 64 * n {
+            let mut at = stack.take_all();
+            // SAFETY: the stack holds blocks.
+            while let Some(block) = unsafe { at.cast::<Block>().as_ref() } {
+                at = std::ptr::with_exposed_provenance_mut(block.0.load(Relaxed));
+                block.1.fetch_add(1, Release);
+                returned.fetch_add(1, Relaxed);
+            }
+        }
+    });
+    assert!(stack.is_empty());
+}
+
+#[test]
+fn a_channel_delivers_or_gives_back() {
+    let channel = CrossChannel::new();
+    let (sent, back) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    let received = AtomicUsize::new(0);
+    scope(|s| {
+        for to in 0..2 {
+            let (channel, received) = (&channel, &received);
+            s.spawn(move || {
+                loop {
+                    match channel.recv(10 + to, Wait::DETACH) {
+                        Ok(Received::Item(())) => received.fetch_add(1, Relaxed),
+                        Ok(Received::Unbound) => unreachable!(),
+                        Err(why) => break assert_eq!(why, NotDone::Closed),
+                    };
+                }
+            });
+        }
+        scope(|s| {
+            for from in 0..3u64 {
+                let (channel, sent, back) = (&channel, &sent, &back);
+                s.spawn(move || {
+                    for i in 0..rounds(1_000) as u64 {
+                        let wait = Wait::DETACH.at_most(Duration::from_micros((i * 7 + from) % 60));
+                        match channel.send_and_wait(from as i64, Unbind::Drop, (), wait) {
+                            Ok(()) => sent.fetch_add(1, Relaxed),
+                            Err((NotDone::TimedOut, Some(()))) => back.fetch_add(1, Relaxed),
+                            Err(other) => panic!("{other:?}"),
+                        };
+                    }
+                    channel.release(from as i64, End::Send);
+                });
+            }
+        });
+    });
+    assert_eq!(sent.load(Relaxed) + back.load(Relaxed), 3 * rounds(1_000));
+    assert_eq!(sent.into_inner(), received.into_inner());
+}
+
+fn count_one(count: &AtomicUsize) {
+    count.fetch_add(1, Relaxed);
 }

@@ -1,8 +1,8 @@
 //! [`SharedArray`].
 
+use crate::words::Words;
 use crate::{Model, cover, together};
-use krait_sync::array::{FREED, SharedArray};
-use krait_sync::prim::{AtomicUsize, Ordering::*};
+use krait_sync::array::SharedArray;
 use krait_sync::qsbr::{Domain, Participant};
 
 pub const MODELS: [Model; 3] = [
@@ -10,7 +10,7 @@ pub const MODELS: [Model; 3] = [
         .bounds(3, Some(4))
         .least(10)
         .covers(&["old", "new", "failed"])
-        .bugs(&["array/no_second_look"]),
+        .bugs(&["slot/no_second_look"]),
     Model::loom("M38", "array_grow", "a reader sees written slots of a block that is not freed", 2, grow)
         .bounds(3, Some(4))
         .least(10)
@@ -24,18 +24,11 @@ pub const MODELS: [Model; 3] = [
 struct Env {
     domain: Domain,
     array: SharedArray,
-    /// Counts of two objects, whose words are 1 and 2, and what lives in the memory of the first.
-    counts: [AtomicUsize; 2],
-    first: AtomicUsize,
+    words: Words,
 }
 
 fn new(capacity: usize) -> Env {
-    Env {
-        domain: Domain::new(),
-        array: SharedArray::with_capacity(capacity),
-        counts: [AtomicUsize::new(1), AtomicUsize::new(1)],
-        first: AtomicUsize::new(1),
-    }
+    Env { domain: Domain::new(), array: SharedArray::with_capacity(capacity), words: Words::new() }
 }
 
 impl Env {
@@ -54,27 +47,10 @@ impl Env {
         me.detach();
     }
 
-    fn try_incref(&self, word: usize) -> Option<usize> {
-        assert_ne!(word, FREED, "read a freed block");
-        let count = &self.counts[word - 1];
-        let mut seen = count.fetch_add(0, Relaxed);
-        while seen != 0 {
-            match count.compare_exchange(seen, seen + 1, Acquire, Relaxed) {
-                Ok(_) => return Some(word),
-                Err(now) => seen = now,
-            }
-        }
-        None
-    }
-
-    fn decref(&self, word: usize) {
-        self.counts[word - 1].fetch_sub(1, AcqRel);
-    }
-
     fn get(&self, index: usize) -> Option<usize> {
         let me = self.enter();
         // SAFETY: attached.
-        let found = unsafe { self.array.get(index, &me, |word| self.try_incref(word), |word| self.decref(word)) };
+        let found = unsafe { self.array.get(index, &me, |word| self.words.try_incref(word), |word| self.words.undo(word)) };
         me.detach();
         found
     }
@@ -86,16 +62,12 @@ fn replace() {
     let write = |env: &Env| {
         // SAFETY: one thread writes.
         let old = unsafe { env.array.replace(0, 2) };
-        if env.counts[old - 1].fetch_sub(1, AcqRel) == 1 {
-            // The memory becomes another object, which is alive.
-            env.first.store(9, Relaxed);
-            env.counts[0].fetch_add(1, Release);
-        }
+        env.words.let_go(old);
     };
     let read = |env: &Env| match env.get(0) {
         Some(1) => {
             cover("old");
-            assert_eq!(env.first.load(Relaxed), 1, "found another object");
+            env.words.is_first();
         }
         Some(2) => cover("new"),
         Some(_) => unreachable!(),
@@ -126,7 +98,7 @@ fn shrink() {
     let write = |env: &Env| {
         // SAFETY: one thread writes.
         assert_eq!(unsafe { env.array.pop() }, Some(2));
-        env.decref(2);
+        env.words.undo(2);
         env.push(1);
     };
     let read = |env: &Env| {

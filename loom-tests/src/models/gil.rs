@@ -3,10 +3,10 @@
 use crate::world::World;
 use crate::{Model, Protected, cover, together};
 use krait_sync::breaker::{Breaker, GIL_DROP_REQUEST};
-use krait_sync::gil::{Gil, OptionalGil};
+use krait_sync::gil::{Gil, GilRef, OptionalGil};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
-pub const MODELS: [Model; 3] = [
+pub const MODELS: [Model; 5] = [
     Model::loom("M41", "gil", "one holder; a forced drop lets the other run", 2, two)
         .bounds(3, Some(4))
         .least(50)
@@ -27,6 +27,13 @@ pub const MODELS: [Model; 3] = [
         .least(100)
         .covers(&["with", "without"])
         .bugs(&["gil/enable_without_second_look"]),
+    Model::loom("M43", "gil_per_interpreter", "a thread holds the GIL of the interpreter that it runs in", 3, per_interpreter)
+        .bounds(2, Some(2))
+        .least(100)
+        .bugs(&["gil/stale_reference"]),
+    Model::loom("M43", "gil_shared", "interpreters that share a GIL exclude each other", 2, shared)
+        .bounds(3, Some(4))
+        .least(50),
 ];
 
 struct Env {
@@ -131,4 +138,56 @@ fn enable() {
     };
     let env = together!((World::new(2), OptionalGil::new(), Protected::new(0)); runs; enables);
     assert_eq!(env.2.get(), 2);
+}
+
+/// Two interpreters, and what belongs to each.
+type Interpreters = (Box<[GilRef; 2]>, [Protected; 2], [Breaker; 3]);
+
+fn interpreters() -> Interpreters {
+    (Default::default(), [Protected::new(0), Protected::new(0)], Default::default())
+}
+
+/// Thread `n` runs in one interpreter after the other.
+fn through(n: usize, first: usize, then: Option<usize>) -> impl Fn(&Interpreters) {
+    move |(gils, data, breakers)| {
+        let me = &breakers[n];
+        // SAFETY: the interpreters and breakers outlive the threads.
+        unsafe {
+            let mut held = gils[first].enter(me);
+            data[first].add();
+            if let Some(then) = then {
+                held = held.move_to(&gils[then], me);
+                data[then].add();
+            }
+            held.release(me);
+        }
+    }
+}
+
+fn per_interpreter() {
+    let env = together!(interpreters(); through(1, 0, None), through(2, 1, None); through(0, 0, Some(1)));
+    assert_eq!((env.1[0].get(), env.1[1].get()), (2, 2));
+    assert!(env.0.iter().all(|gil| gil.is_own() && !gil.gil().is_held()));
+}
+
+fn shared() {
+    let env = interpreters();
+    // SAFETY: before any thread enters.
+    unsafe { env.0[1].share(&env.0[0]) };
+    // One protected thing for both.
+    let run = |n: usize, first: usize, then: usize| {
+        move |(gils, data, breakers): &Interpreters| {
+            let me = &breakers[n];
+            // SAFETY: as above.
+            unsafe {
+                let held = gils[first].enter(me);
+                data[0].add();
+                let held = held.move_to(&gils[then], me);
+                data[0].add();
+                held.release(me);
+            }
+        }
+    };
+    let env = together!(env; run(1, 1, 0); run(0, 0, 1));
+    assert_eq!(env.1[0].get(), 4);
 }

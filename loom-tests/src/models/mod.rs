@@ -9,7 +9,7 @@ macro_rules! models {
         /// All of them.
         pub fn all() -> Vec<Model> {
             let mut all = Vec::new();
-            $(all.extend($file::MODELS);)*
+            $(all.extend($file::MODELS.map(|model| Model { file: stringify!($file), ..model }));)*
             all
         }
     };
@@ -28,14 +28,20 @@ models!(
     critical_section,
     stop_the_world,
     brc,
+    per_thread,
+    weak,
     qsbr,
     snapshot,
+    page,
     version,
+    inline_cache,
     array,
+    table,
     gil,
     breaker,
     pending,
     xqueue,
+    xchannel,
     random,
     outside,
 );

@@ -1,7 +1,7 @@
 //! QSBR.
 
 use crate::{Model, Protected, cover, together};
-use krait_sync::prim::{AtomicUsize, Ordering::*};
+use krait_sync::prim::{AtomicUsize, Ordering::*, planted};
 use krait_sync::qsbr::{Domain, Participant};
 use std::cell::Cell;
 use std::sync::atomic;
@@ -19,6 +19,7 @@ pub const MODELS: [Model; 7] = [
             "qsbr/detach_relaxed",
             "qsbr/scan_relaxed",
             "qsbr/goal_current",
+            "qsbr/hold_across_quiescent",
         ]),
     Model::loom("M27", "qsbr_return", "a reader that leaves and comes back has finished its first visit", 2, come_back)
         .bounds(3, Some(4))
@@ -103,6 +104,12 @@ fn read(n: usize, twice: bool) -> impl Fn(&Boxed) {
     move |env| {
         let me = env.me(n);
         me.attach();
+        if planted("qsbr/hold_across_quiescent") {
+            // A reader's bug: what it found is not its own any more.
+            let found = env.current.load(Acquire);
+            me.quiescent();
+            assert_eq!(env.blocks[found].get(), 1, "read a freed block");
+        }
         env.look();
         if twice {
             me.quiescent();

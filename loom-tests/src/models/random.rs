@@ -9,12 +9,14 @@ use krait_sync_random::mutex::Mutex;
 use krait_sync_random::prim::{AtomicIsize, AtomicU32, AtomicUsize, Deadline, Ordering::*};
 use krait_sync_random::stop_the_world::{PauseScopes, Scope, StopTheWorld};
 use krait_sync_random::thread_state::{DETACHED, Pauses, StateWord};
+use krait_sync_random::xchannel::{CrossChannel, End};
+use krait_sync_random::xqueue::{NotDone, Received, Unbind};
 use shuttle::thread;
 use std::ptr::NonNull;
 use std::sync::Arc;
 use std::sync::atomic;
 
-pub const MODELS: [Model; 4] = [
+pub const MODELS: [Model; 5] = [
     Model::shuttle("M4", "random_mutex", "locks with and without deadlines among five threads", 6, mutex)
         .covers(&["gave up", "got it"])
         .bugs(&["mutex/drop_parked_bit", "lot/timeout_no_handshake"]),
@@ -24,6 +26,9 @@ pub const MODELS: [Model; 4] = [
         .bugs(&["brc/exit_without_recheck", "brc/queue_subtracts", "brc/merge_by_store"]),
     Model::shuttle("M41", "random_gil", "four threads take turns", 5, gil)
         .bugs(&["gil/release_forgets_waiters", "gil/hand_over_unlocked"]),
+    Model::shuttle("M46", "random_channel", "values are received once or given back, among impatient senders", 6, channel)
+        .covers(&["received", "given back"])
+        .bugs(&["xchannel/settle_by_store", "xqueue/close_wakes_nobody", "condvar/no_counter"]),
 ];
 
 fn join(threads: Vec<thread::JoinHandle<()>>) {
@@ -220,4 +225,43 @@ fn gil() {
         })
     });
     join(threads.collect());
+}
+
+fn channel() {
+    let shared = Arc::new((CrossChannel::new(), atomic::AtomicUsize::new(0), atomic::AtomicUsize::new(0)));
+    let receivers = (0..2).map(|n| {
+        let shared = shared.clone();
+        thread::spawn(move || {
+            loop {
+                match shared.0.recv(10 + n, Wait::KEEP) {
+                    Ok(Received::Item(())) => shared.1.fetch_add(1, Relaxed),
+                    Ok(Received::Unbound) => unreachable!(),
+                    Err(why) => break assert_eq!(why, NotDone::Closed),
+                };
+            }
+        })
+    });
+    let receivers = receivers.collect();
+    // In the list of users before any of them goes.
+    (0..3).for_each(|n| shared.0.send(n, Unbind::Drop, ()).unwrap());
+    let senders = (0..3).map(|n| {
+        let shared = shared.clone();
+        thread::spawn(move || {
+            for _ in 0..2 {
+                let wait = Wait::KEEP.until(Deadline::at_ns(5));
+                match shared.0.send_and_wait(n, Unbind::Drop, (), wait) {
+                    Ok(()) => cover("received"),
+                    Err((NotDone::TimedOut, Some(()))) => {
+                        cover("given back");
+                        shared.2.fetch_add(1, Relaxed);
+                    }
+                    Err(other) => panic!("{other:?}"),
+                }
+            }
+            shared.0.release(n, End::Send);
+        })
+    });
+    join(senders.collect());
+    join(receivers);
+    assert_eq!(shared.1.load(Relaxed) + shared.2.load(Relaxed), 9);
 }

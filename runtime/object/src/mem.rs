@@ -15,10 +15,11 @@ use crate::layout::{Field, Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_MANAGED_WEAKREF, 
 use crate::mode::{self, FREE_THREADED};
 use crate::state::ThreadExt;
 use crate::{PyResult, Type, gc};
+use krait_sync::page::RemoteFree;
 use std::alloc::{self, Layout as AllocLayout};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicPtr, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Size and alignment of a page.
 pub const PAGE: usize = 64 << 10;
@@ -46,7 +47,7 @@ pub(crate) struct Page {
     /// Free blocks that the owner may take: linked through the word at `pre + LINK`.
     free: Field<*mut u8>,
     /// Blocks that other threads freed.
-    remote: AtomicPtr<u8>,
+    remote: RemoteFree,
     block: Field<usize>,
     pre: Field<usize>,
     /// First byte that was never handed out.
@@ -203,7 +204,7 @@ impl Heap {
             // SAFETY: pages on the list are live.
             let page = unsafe { &*raw };
             if page.free.get().is_null() {
-                page.free.set(page.remote.swap(ptr::null_mut(), Ordering::Acquire));
+                page.free.set(page.remote.take_all());
                 self.recount(page);
             }
             let block = page.free.get();
@@ -356,14 +357,7 @@ unsafe fn free_block(py: Attached<'_>, block: *mut u8) {
             heap.give(page, start);
             return;
         }
-        let mut head = page.remote.load(Ordering::Relaxed);
-        loop {
-            *start.add(page.pre.get() + LINK).cast::<*mut u8>() = head;
-            match page.remote.compare_exchange_weak(head, start, Ordering::Release, Ordering::Relaxed) {
-                Ok(_) => return,
-                Err(now) => head = now,
-            }
-        }
+        page.remote.push(start, |top| *start.add(page.pre.get() + LINK).cast::<*mut u8>() = top);
     }
 }
 

@@ -3,6 +3,7 @@ use crate::handle::{Attached, Slot};
 use crate::layout::{_PyInterpreterFrame, Field, PyObject, PyThreadState};
 use crate::mem::Heap;
 use crate::mode;
+use krait_sync::page::IdlePool;
 use krait_sync::qsbr::{Domain, Participant};
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -34,7 +35,7 @@ pub struct ObjectState {
     /// Every heap of the interpreter.
     pub heaps: Mutex<Vec<Box<Heap>>>,
     /// Heaps of ended threads (addresses), for the next new thread.
-    pub idle_heaps: Mutex<Vec<usize>>,
+    pub idle_heaps: IdlePool<usize>,
     /// `sys.get_int_max_str_digits()`; 0 for no limit.
     pub int_max_str_digits: std::sync::atomic::AtomicUsize,
     /// The collector's thresholds, counts and statistics.
@@ -61,7 +62,7 @@ impl ObjectState {
             type_lock: PyObject::immortal(ptr::null_mut()),
             large: Mutex::default(),
             heaps: Mutex::default(),
-            idle_heaps: Mutex::default(),
+            idle_heaps: IdlePool::new(),
             int_max_str_digits: std::sync::atomic::AtomicUsize::new(
                 crate::builtins::longobject::DEFAULT_MAX_STR_DIGITS,
             ),
@@ -88,7 +89,7 @@ impl ObjectState {
         {
             return ptr::from_mut(&mut **heap);
         }
-        if let Some(idle) = self.idle_heaps.lock().expect("no panic under this lock").pop() {
+        if let Some(idle) = self.idle_heaps.adopt() {
             return ptr::with_exposed_provenance_mut(idle);
         }
         let mut heap = Heap::new();
@@ -160,7 +161,7 @@ impl ThreadExt {
         state.type_refs.leave(&self.type_refs);
         let heap = self.heap.get();
         if mode::FREE_THREADED && !heap.is_null() {
-            state.idle_heaps.lock().expect("no panic under this lock").push(heap.expose_provenance());
+            state.idle_heaps.abandon(heap.expose_provenance());
         }
         self.heap.set(ptr::null_mut());
     }

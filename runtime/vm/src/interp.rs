@@ -377,6 +377,7 @@ pub unsafe fn repair_child(py: Attached<'_>) {
         RUNTIME.world.reset_after_fork(&RUNTIME.scopes, me);
         interpreter.object.qsbr.reset_after_fork(&py.ext().qsbr);
         mode::reset_after_fork(&interpreter.object);
+        interpreter.object.idle_heaps.reset_after_fork();
         interpreter.object.type_refs.reset_after_fork(&py.ext().type_refs);
         if !FREE_THREADED {
             interpreter.gil.reset_after_fork(breaker);

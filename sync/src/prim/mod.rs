@@ -1,6 +1,8 @@
 //! The machine underneath: atomics, cells, parking, clocks, thread-locals.
 //!
-//! This is the only module of the crate that names them.
+//! This is the only module of the crate that names them (the suite of `loom-tests` looks for exceptions).
+//! [`Cell`] and [`RefCell`] are `core`'s: what is in them belongs to one thread, or to the holder of a lock that a model
+//! checks. What threads share is an atomic or an [`UnsafeCell`], which the checkers watch.
 //! Three implementations have the same names, and a Cargo feature picks one:
 //!
 //! | file | feature | what it is |
@@ -19,7 +21,7 @@
 //!
 //! loom 0.7.2 has two gaps, and the code is written so that neither can hide a bug:
 //!
-//! * A load whose value feeds a compare-exchange on the same atomic is written with [`PreLoad::pre_load`].
+//! * A load whose value feeds a compare-exchange or a store on the same atomic is written with [`PreLoad::pre_load`].
 //!   loom keeps one last access per object; a plain load by the same thread replaces the racing one and the
 //!   interleaving is never tried (tokio-rs/loom#166).
 //! * A store that can race a read-modify-write on the same atomic is written with [`RacingStore::store_racing_rmw`].
@@ -42,14 +44,20 @@ pub mod clock;
 pub mod sched;
 
 pub use clock::Deadline;
+pub use core::cell::{Cell, RefCell};
 pub use core::sync::atomic::Ordering;
 #[cfg(feature = "loom")]
 pub use imp::model;
 pub(crate) use imp::process_wide;
+#[cfg(not(any(feature = "loom", feature = "shuttle")))]
+pub(crate) use imp::thread_own;
 pub use imp::{
     AtomicBool, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, BUCKETS, Parker, SPINS, Unparker,
     UnsafeCell, YIELDS, fair_after, fence, spin_loop, switch_point, yield_now,
 };
+
+/// A setting of the process, given once: not part of any protocol, and so not explored.
+pub(crate) type Setting<T> = std::sync::OnceLock<T>;
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,7 +70,8 @@ pub enum Wake {
     Interrupted,
 }
 
-/// A load that is only a guess for the compare-exchange that follows on the same atomic.
+/// A load that is only a guess for the compare-exchange that follows on the same atomic, or by the only writer before its
+/// store.
 pub trait PreLoad {
     /// The atomic's integer.
     type Value;
@@ -96,6 +105,19 @@ macro_rules! racing {
         }
     )*};
 }
+impl<T> PreLoad for AtomicPtr<T> {
+    type Value = *mut T;
+    #[inline(always)]
+    fn pre_load(&self, order: Ordering) -> *mut T {
+        if cfg!(feature = "loom") {
+            // A pointer that is never there: the compare-exchange fails, and is a read-modify-write all the same.
+            let never = core::ptr::without_provenance_mut(usize::MAX);
+            self.compare_exchange(never, never, order, order).unwrap_or_else(|now| now)
+        } else {
+            self.load(order)
+        }
+    }
+}
 racing!(AtomicU8: u8, AtomicU32: u32, AtomicU64: u64, AtomicUsize: usize, AtomicIsize: isize);
 
 /// Declares a constructor that is `const` on the real machine; loom's objects cannot be made in a constant.
@@ -124,9 +146,7 @@ pub(crate) const fn planted(_name: &str) -> bool {
 }
 
 #[cfg(feature = "planted-bugs")]
-pub use bugs::plant;
-#[cfg(feature = "planted-bugs")]
-pub(crate) use bugs::planted;
+pub use bugs::{plant, planted};
 
 #[cfg(feature = "planted-bugs")]
 mod bugs {
@@ -139,7 +159,8 @@ mod bugs {
         PLANTED.set(name.to_owned()).expect("one planted bug a process");
     }
 
-    pub(crate) fn planted(name: &str) -> bool {
+    /// Is the bug of this name planted? Models may plant bugs in what the crate's callers must do.
+    pub fn planted(name: &str) -> bool {
         PLANTED.get().is_some_and(|planted| planted == name)
     }
 }

@@ -4,7 +4,6 @@ use super::{Deadline, Ordering, Wake, sched};
 use std::sync::OnceLock;
 use std::time::Instant;
 
-pub use core::hint::spin_loop;
 pub use core::sync::atomic::{AtomicBool, AtomicIsize, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, fence};
 
 /// Buckets of the parking lot. A power of two; more than threads that wait at once on any machine of interest.
@@ -70,6 +69,26 @@ pub fn now_ns() -> u64 {
 pub fn fair_after(since_ns: u64, patience_ns: u64) -> bool {
     now_ns().saturating_sub(since_ns) >= patience_ns
 }
+
+/// One round of a busy wait.
+#[inline]
+pub fn spin_loop() {
+    match sched::installed() {
+        Some(scheduler) => scheduler.switch_point(),
+        None => core::hint::spin_loop(),
+    }
+}
+
+/// A cell of each thread's own; `None` while the thread's locals are being destroyed.
+macro_rules! thread_own {
+    ($(#[$meta:meta])* fn $name:ident() -> $ty:ty = $init:expr) => {
+        $(#[$meta])* fn $name<R>(f: impl FnOnce(&$crate::prim::Cell<$ty>) -> R) -> Option<R> {
+            std::thread_local!(static VALUE: $crate::prim::Cell<$ty> = const { $crate::prim::Cell::new($init) });
+            VALUE.try_with(f).ok()
+        }
+    };
+}
+pub(crate) use thread_own;
 
 /// Gives the processor away.
 pub fn yield_now() {

@@ -330,6 +330,8 @@ struct Link {
     value: Ref<Object>,
     before: usize,
     after: usize,
+    /// What the cache's dict holds for the key: the place of this link, and a number that tells it from others there.
+    id: i64,
 }
 
 /// The order of a bounded cache: a doubly linked list in a slab; slot 0 is its head.
@@ -340,6 +342,7 @@ struct Lru {
     oldest: usize,
     newest: usize,
     len: usize,
+    inserted: i64,
 }
 
 const NIL: usize = usize::MAX;
@@ -388,21 +391,29 @@ impl Lru {
         self.append(at);
         Some(value)
     }
-    fn insert(&mut self, key: Ref<Object>, hash: isize, value: Ref<Object>) -> usize {
-        let link = Some(Link { key, hash, value, before: NIL, after: NIL });
-        let at = match self.free.pop() {
-            Some(at) => {
-                self.links[at] = link;
-                at
-            }
-            None => {
-                self.links.push(link);
-                self.links.len() - 1
-            }
-        };
+    /// The place of the link that the dict's entry `found` means, if it is there still.
+    fn place(&mut self, found: &Object) -> Option<usize> {
+        let id = found.downcast_exact::<Int>().and_then(Int::to_i64)?;
+        let at = (id & i64::from(u32::MAX)) as usize;
+        (self.link(at)?.id == id).then_some(at)
+    }
+    /// Adds a link, and returns its id.
+    fn insert(&mut self, key: Ref<Object>, hash: isize, value: Ref<Object>) -> i64 {
+        let at = self.free.pop().unwrap_or_else(|| {
+            self.links.push(None);
+            self.links.len() - 1
+        });
+        self.inserted = (self.inserted + 1) & i64::from(i32::MAX);
+        let id = self.inserted << 32 | at as i64;
+        self.links[at] = Some(Link { key, hash, value, before: NIL, after: NIL, id });
         self.append(at);
         self.len += 1;
-        at
+        id
+    }
+    /// Forgets all links, which it returns, and goes on numbering.
+    fn take(&mut self) -> Lru {
+        let inserted = self.inserted;
+        std::mem::replace(self, Lru { inserted, ..Lru::new() })
     }
     fn evict(&mut self) -> Option<Link> {
         let at = self.oldest;
@@ -535,10 +546,9 @@ impl LruCache {
     fn recall(&self, py: Attached<'_>, cache: &Dict, key: &Object, hash: isize) -> PyResult<Option<Ref<Object>>> {
         let _section = self.lock(py);
         let Some(found) = cache.get_known(py, key, hash)? else { return Ok(None) };
-        let at = found.as_object().downcast_exact::<Int>().and_then(Int::to_i64).unwrap_or(0) as usize;
         // If comparing keys blocked, another thread may have dropped the entry, and reused its place.
         let mut order = self.order.lock();
-        Ok(if order.link(at).is_some_and(|link| link.hash == hash) { order.touch(at) } else { None })
+        Ok(order.place(&found).and_then(|at| order.touch(at)))
     }
 
     /// Enters a result into a bounded cache, unless it is there by now. What had to go for it is the caller's to drop.
@@ -552,7 +562,9 @@ impl LruCache {
     ) -> PyResult<Option<Link>> {
         // Cache and order change together, unless comparing keys blocks.
         let _section = self.lock(py);
-        if cache.get_known(py, &key, hash)?.is_some() {
+        if let Some(found) = cache.get_known(py, &key, hash)?
+            && self.order.lock().place(&found).is_some()
+        {
             return Ok(None);
         }
         let evicted = {
@@ -562,8 +574,8 @@ impl LruCache {
         if let Some(old) = &evicted {
             cache.remove_known(py, &old.key, old.hash)?;
         }
-        let at = self.order.lock().insert(key.clone(), hash, value.to_ref());
-        cache.set_known(py, &key, hash, Int::from_i64(py, at as i64)?.as_object())?;
+        let id = self.order.lock().insert(key.clone(), hash, value.to_ref());
+        cache.set_known(py, &key, hash, Int::from_i64(py, id)?.as_object())?;
         Ok(evicted)
     }
 
@@ -576,8 +588,11 @@ impl LruCache {
 
     fn info(py: Attached<'_>, this: &LruCache) -> PyResult<Ref<Object>> {
         let maxsize = if this.maxsize.get() < 0 { none() } else { this.maxsize.get().into_object(py)? };
-        let len = part(py, &this.cache)?.len().into_object(py)?;
-        let (hits, misses) = (this.hits.get().into_object(py)?, this.misses.get().into_object(py)?);
+        let (len, hits, misses) = {
+            let _section = this.lock(py);
+            (part(py, &this.cache)?.len(), this.hits.get(), this.misses.get())
+        };
+        let (len, hits, misses) = (len.into_object(py)?, hits.into_object(py)?, misses.into_object(py)?);
         part(py, &this.cache_info)?.call_pos(py, &[&hits, &misses, &maxsize, &len])
     }
 
@@ -589,7 +604,7 @@ impl LruCache {
             this.misses.set(0);
             let old = cache.items_snapshot(py);
             cache.clear(py);
-            (std::mem::replace(&mut *this.order.lock(), Lru::new()), old)
+            (this.order.lock().take(), old)
         };
         drop(old);
         Ok(())

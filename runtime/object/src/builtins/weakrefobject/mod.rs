@@ -2,7 +2,8 @@
 //!
 //! A referenced object's list head lies at its type's `tp_weaklistoffset` or in its pre-header. The list is guarded
 //! by one of a fixed set of locks, chosen by the object's address; no Python code runs under it. Following a
-//! reference takes no lock: the referent is set to `None` before its memory can be used for anything else.
+//! reference takes no lock: the referent is set to `None` before its memory can be used for anything else. The protocol is
+//! that of [`krait_sync::weak`], where a model checks it.
 mod proxy;
 
 pub use proxy::{CallableProxy, Proxy, unwrap as unwrap_proxy};
@@ -171,9 +172,7 @@ impl WeakRef {
     fn unlink(&self, head: Option<&Head>) -> Option<Ref<Object>> {
         let (prev, next) = (self.0.wr_prev.get(), self.0.wr_next.get());
         let me = ptr::from_ref(&self.0).cast_mut();
-        if let Some(head) = head.filter(|head| head.get() == me) {
-            head.set(next);
-        }
+        self.0.wr_object.store(none_ptr(), Release);
         // SAFETY: [locked]: neighbours in the list are live objects of this layout.
         unsafe {
             if let Some(prev) = prev.as_ref() {
@@ -185,7 +184,10 @@ impl WeakRef {
         }
         self.0.wr_prev.set(ptr::null_mut());
         self.0.wr_next.set(ptr::null_mut());
-        self.0.wr_object.store(none_ptr(), Release);
+        // Last: who finds the list empty, without the lock, also finds the referent gone (`krait_sync::weak`).
+        if let Some(head) = head.filter(|head| head.get() == me) {
+            head.store(next, Release);
+        }
         // SAFETY: the field owned it.
         unsafe { Slot::<Object>::of(&self.0.wr_callback).take() }
     }
@@ -385,7 +387,8 @@ impl Cleared {
     /// Clears all references to an object.
     fn add(&mut self, object: &Object) {
         let Some(head) = list_head(object) else { return };
-        if head.get().is_null() {
+        // An empty list was left properly: see `unlink`.
+        if head.load(Acquire).is_null() {
             return;
         }
         let Cleared { due, callbacks, .. } = self;
