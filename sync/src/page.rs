@@ -76,6 +76,12 @@ impl RemoteFree {
         self.top.swap(ptr::null_mut(), ord!("page/take_relaxed", Acquire => Relaxed))
     }
 
+    /// The blocks, linked, which stay where they are: the owner may walk them, since nobody else takes any.
+    #[inline]
+    pub fn peek(&self) -> *mut u8 {
+        self.top.load(Acquire)
+    }
+
     /// Is it empty? A guess, but for the owner in a pause.
     #[inline]
     pub fn is_empty(&self) -> bool {

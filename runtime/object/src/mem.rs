@@ -103,7 +103,7 @@ impl Page {
     /// Blocks in use ([stopped-world] or the owner).
     fn used(&self) -> usize {
         let mut used = self.live.get();
-        let mut block = self.remote.load(Ordering::Acquire);
+        let mut block = self.remote.peek();
         while !block.is_null() {
             used -= 1;
             // SAFETY: a free block holds its link.
