@@ -45,6 +45,8 @@ pub struct GcState {
     pub pending: AtomicUsize,
     pub long_lived: AtomicUsize,
     pub young_collections: AtomicUsize,
+    /// Collections of the middle generation since the last full one.
+    pub middle_collections: AtomicUsize,
     young: GilCell<Vec<NonNull<PyObject>>>,
     pub stats: Mutex<[Stats; 3]>,
     /// `gc.freeze`: objects found then are left out of collections.
@@ -73,6 +75,7 @@ impl GcState {
             pending: AtomicUsize::new(0),
             long_lived: AtomicUsize::new(0),
             young_collections: AtomicUsize::new(0),
+            middle_collections: AtomicUsize::new(0),
             young: GilCell(RefCell::new(Vec::new())),
             stats: Mutex::default(),
             frozen: Mutex::default(),
@@ -264,6 +267,8 @@ pub unsafe fn finalize_from_dealloc(py: Attached<'_>, object: &Object) -> bool {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Generation {
     Young = 0,
+    /// As `Full`, but counted by itself.
+    Middle = 1,
     Full = 2,
 }
 
@@ -297,7 +302,10 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
         return Collected::default();
     }
     gc.count.store(0, Relaxed);
-    let generation = if FREE_THREADED { Generation::Full } else { generation };
+    let (asked, generation) = match generation {
+        Generation::Young if !FREE_THREADED => (generation, generation),
+        _ => (generation, Generation::Full),
+    };
     let (mut dying, mut garbage, mut weak) = (Vec::new(), Vec::new(), Cleared::default());
     let mut find = || {
         if FREE_THREADED {
@@ -316,17 +324,22 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     weak.finish(py);
     let result = dispose(py, garbage);
     let mut stats = gc.stats.lock().expect("no panic under this lock");
-    let entry = &mut stats[generation as usize];
+    let entry = &mut stats[asked as usize];
     entry.collections += 1;
     entry.collected += result.collected;
     entry.uncollectable += result.uncollectable;
     drop(stats);
-    match generation {
+    match asked {
         Generation::Young => {
             gc.young_collections.fetch_add(1, Relaxed);
         }
+        Generation::Middle => {
+            gc.young_collections.store(0, Relaxed);
+            gc.middle_collections.fetch_add(1, Relaxed);
+        }
         Generation::Full => {
             gc.young_collections.store(0, Relaxed);
+            gc.middle_collections.store(0, Relaxed);
         }
     }
     gc.collecting.store(false, Relaxed);
@@ -513,7 +526,7 @@ unsafe fn merge_counts(py: Attached<'_>) -> Vec<Ref<Object>> {
 fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
     let gc = &py.state().gc;
     let mut objects = match generation {
-        Generation::Full => {
+        Generation::Middle | Generation::Full => {
             gc.young.0.borrow_mut().clear();
             tracked_objects(py)
         }
@@ -540,7 +553,7 @@ fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
     let survivors = objects.len() - garbage.len();
     match generation {
         Generation::Young => drop(gc.pending.fetch_add(survivors, Relaxed)),
-        Generation::Full => {
+        Generation::Middle | Generation::Full => {
             gc.pending.store(0, Relaxed);
             gc.long_lived.store(survivors, Relaxed);
         }
@@ -634,7 +647,11 @@ unsafe extern "C" fn visit_collect(object: *mut PyObject, found: *mut c_void) ->
 /// What an object refers to directly (`gc.get_referents`).
 pub fn referents(object: &Object) -> Vec<Ref<Object>> {
     let mut found = Vec::new();
-    if is_collectable(object) {
+    let raw = object.ty().as_type();
+    // SAFETY: [slot-contract].
+    let has_referents =
+        object.ty().is_gc() && raw.tp_is_gc.get().is_none_or(|is_gc| unsafe { is_gc(object.as_ptr()) != 0 });
+    if has_referents {
         let mut referents = Referents(&mut found);
         traverse(NonNull::from(object).cast(), visit_collect, (&raw mut referents).cast());
     }

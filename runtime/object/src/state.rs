@@ -119,6 +119,9 @@ pub struct ThreadExt {
     pub sections: mode::SectionFrames,
     /// The objects whose `repr` is being computed, for recursive containers.
     pub repr_guard: RefCell<Vec<usize>>,
+    /// Thread-local data: the thread's dicts by the addresses of the locals that own them. Only the thread uses it, or
+    /// who has stopped the world.
+    pub locals: RefCell<HashMap<usize, NonNull<crate::Dict>>>,
     /// The frame that the evaluation loop left last ended with a `yield`.
     pub yielded: Cell<bool>,
     /// The interpreter frame whose event is being reported.
@@ -147,6 +150,7 @@ impl ThreadExt {
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),
+            locals: RefCell::default(),
             yielded: Cell::new(false),
             event_frame: Field::new(ptr::null_mut()),
             running_loop: Slot::NULL,

@@ -19,7 +19,8 @@ fn is_enabled(py: Attached<'_>, _: &Object) -> bool {
 fn collect(py: Attached<'_>, _: &Object, [generation]: [Option<&Object>; 1]) -> PyResult<usize> {
     let generation = match generation.map_or(Ok(2), |generation| generation.as_i32(py))? {
         0 => Generation::Young,
-        1 | 2 => Generation::Full,
+        1 => Generation::Middle,
+        2 => Generation::Full,
         _ => return Err(raise!(py, ValueError, "invalid generation")),
     };
     callbacks(py, "start", generation, gc::Collected::default())?;
@@ -53,10 +54,8 @@ fn callbacks(py: Attached<'_>, phase: &str, generation: Generation, found: gc::C
 fn get_count(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
     let state = &py.state().gc;
     let young = state.count.load(Relaxed).max(0) + py.ext().gc_allocations.get() as isize;
-    Tuple::from_vec(
-        py,
-        vec![young.into_object(py)?, state.young_collections.load(Relaxed).into_object(py)?, 0.into_object(py)?],
-    )
+    let (first, second) = (state.young_collections.load(Relaxed), state.middle_collections.load(Relaxed));
+    Tuple::from_vec(py, vec![young.into_object(py)?, first.into_object(py)?, second.into_object(py)?])
 }
 
 fn get_threshold(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {

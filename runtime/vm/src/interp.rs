@@ -591,6 +591,7 @@ pub fn end_thread(py: Attached<'_>) {
 /// Drops what a thread state owns.
 pub fn clear_thread(py: Attached<'_>) {
     crate::tracing::thread_ends(py);
+    crate::threadmodule::drop_locals(py);
     let public = py.tstate();
     let fields = [
         &public.dict,

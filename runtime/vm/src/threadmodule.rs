@@ -3,6 +3,7 @@ use crate::interp::{self, Interpreter, RUNTIME, current, thread_ident};
 use crate::{errors, signals, sysmodule};
 use krait_object::args::Args;
 use krait_object::layout::PyObject;
+use krait_object::native::{Part, State, Trace};
 use krait_object::structseq::StructSeq;
 use krait_object::{
     Attached, BaseException, Dict, Float, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple,
@@ -12,6 +13,7 @@ use krait_sync::block::{Acquired, Wait};
 use krait_sync::event::Event;
 use krait_sync::mutex::ByteMutex;
 use krait_sync::recursive::RecursiveMutex;
+use std::collections::HashMap;
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -86,6 +88,7 @@ fn acquire_args(py: Attached<'_>, args: Args<'_>) -> PyResult<Option<Duration>> 
 pub struct Lock {
     ob_base: PyObject,
     mutex: ManuallyDrop<ByteMutex>,
+    weaklist: Slot,
 }
 
 pytype! {
@@ -93,7 +96,12 @@ pytype! {
         base: Object,
         flags: [],
         doc: "lock()\n--\n\nA mutual exclusion lock that any thread may release.",
-        slots: { constructor = Lock::new_object, tp_repr = Lock::repr },
+        slots: {
+            constructor = Lock::new_object,
+            tp_repr = Lock::repr,
+            tp_dealloc = Lock::dealloc,
+            raw tp_weaklistoffset = std::mem::offset_of!(Lock, weaklist) as isize,
+        },
         methods: {
             raw "acquire" => Lock::acquire, "($self, /, blocking=True, timeout=-1)", "Waits for the lock and takes it; whether it was got.";
             raw "acquire_lock" => Lock::acquire, "($self, /, blocking=True, timeout=-1)", "The same as acquire().";
@@ -109,6 +117,11 @@ pytype! {
 }
 
 impl Lock {
+    unsafe fn dealloc(py: Attached<'_>, this: NonNull<Lock>) {
+        // SAFETY: the count is zero.
+        unsafe { mem::dealloc_with(py, this, |_| {}) };
+    }
+
     fn new(py: Attached<'_>) -> PyResult<Ref<Lock>> {
         // Zeroed memory is a free mutex.
         mem::new_instance(py, Self::type_object(), |_: &Lock| {})
@@ -366,15 +379,25 @@ impl ThreadHandle {
 
 /// `_thread._local`: an object whose attributes each thread has for itself.
 ///
-/// The dicts hang off the thread states, under a key object of the local; a thread's dict dies with the thread or with
-/// the local, whichever comes first.
+/// The local owns the dicts, so that the collector finds cycles through them; each thread state knows those of its thread
+/// by the local's address. A thread's dict dies with the thread or with the local, whichever comes first.
 #[repr(C)]
 pub struct Local {
     ob_base: PyObject,
-    key: Slot,
+    dicts: State<Dicts>,
     args: Slot<Tuple>,
     kwargs: Slot<Dict>,
     weaklist: Slot,
+}
+
+/// The dicts of a local, by the identifiers of thread states.
+#[derive(Default)]
+struct Dicts(HashMap<u64, Ref<Dict>>);
+
+impl Trace for Dicts {
+    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        self.0.values().try_for_each(|dict| dict.trace(visit))
+    }
 }
 
 pytype! {
@@ -426,23 +449,29 @@ impl Local {
         let object = ty.alloc(py, 0)?;
         // SAFETY: [layout]: `ty` derives from `_local`.
         let this: &Local = unsafe { (*object).cast_unchecked() };
-        drop(this.key.replace(Some(Object::type_object().as_object().call0(py)?)));
+        this.dicts.init(Dicts::default());
         drop(this.args.replace(Some(args.pos_tuple(py)?)));
         drop(this.kwargs.replace(args.kw_dict(py)?));
         // The creating thread's `__init__` is the one that the call of the type runs.
-        let dict = Dict::new(py)?;
-        current_thread_dict(py)?.set(py, &this.key.get().unwrap_or_else(none), dict.as_object())?;
+        drop(this.make_dict(py)?);
         Ok(object)
     }
 
-    fn dict_of(py: Attached<'_>, this: &Local) -> PyResult<Ref<Dict>> {
-        let Some(key) = this.key.get() else { return Err(raise!(py, SystemError, "thread-local data is gone")) };
-        let all = current_thread_dict(py)?;
-        if let Some(dict) = all.get(py, &key)? {
-            return dict.downcast().map_err(|_| py.bad_internal_call());
-        }
+    /// Makes the calling thread's dict.
+    fn make_dict(&self, py: Attached<'_>) -> PyResult<Ref<Dict>> {
         let dict = Dict::new(py)?;
-        all.set(py, &key, dict.as_object())?;
+        let old = self.dicts.lock().0.insert(py.tstate().id.get(), dict.clone());
+        py.ext().locals.borrow_mut().insert(self.as_ptr().expose_provenance(), NonNull::from(&*dict));
+        drop(old);
+        Ok(dict)
+    }
+
+    fn dict_of(py: Attached<'_>, this: &Local) -> PyResult<Ref<Dict>> {
+        if let Some(dict) = py.ext().locals.borrow().get(&this.as_ptr().addr()) {
+            // SAFETY: the local owns the dict, and takes it out of the table before it drops it.
+            return Ok(unsafe { dict.as_ref() }.to_ref());
+        }
+        let dict = this.make_dict(py)?;
         // This thread sees the local for the first time: it initialises its own attributes.
         let ty = this.as_object().ty();
         let object_init = Object::type_object().as_type().tp_init.get().map(|init| init as usize);
@@ -453,9 +482,9 @@ impl Local {
             // SAFETY: [slot-contract].
             if unsafe { init(this.as_ptr(), args.as_ptr(), raw_kwargs) } < 0 {
                 let pending = krait_object::Raised::assume().take(py);
-                if let Err(second) = all.remove(py, &key) {
-                    second.clear(py);
-                }
+                py.ext().locals.borrow_mut().remove(&this.as_ptr().addr());
+                let gone = this.dicts.lock().0.remove(&py.tstate().id.get());
+                drop(gone);
                 return Err(py.restore(pending));
             }
         }
@@ -474,46 +503,75 @@ impl Local {
     }
 
     fn setattro(py: Attached<'_>, this: &Local, name: &Object, value: Option<&Object>) -> PyResult<()> {
-        let Some(text) = name.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "attribute name must be string, not '{}'", name.ty().name()));
-        };
-        if text.eq_str("__dict__") {
+        if name.eq(py, id!(py, __dict__).as_object())? {
             let class = this.as_object().ty().name().into_owned();
             return Err(raise!(py, AttributeError, "'{class}' object attribute '__dict__' is read-only"));
         }
+        let Some(text) = name.downcast::<Str>() else {
+            return Err(raise!(py, TypeError, "attribute name must be string, not '{}'", name.ty().name()));
+        };
         let dict = Self::dict_of(py, this)?;
         local_set(py, this.as_object(), text, value, &dict)
     }
 
     fn traverse(this: &Local, visit: Visit<'_>) -> Result<(), c_int> {
-        visit.slot(&this.key)?;
+        this.dicts.visit(visit)?;
         visit.slot(&this.args)?;
         visit.slot(&this.kwargs)
     }
 
     fn clear(py: Attached<'_>, this: &Local) {
-        let Some(key) = this.key.take() else { return };
-        let interpreter = current(py);
-        let mut gone = Vec::new();
-        interpreter.stop_the_world(py, &mut || {
-            interpreter.visit_threads(&mut |thread| {
-                let dict = thread_dict(thread);
-                // SAFETY: [stopped-world] or the GIL.
-                if let Some(dict) = unsafe { dict.borrow() }
-                    && let Ok(Some(value)) = dict.remove(py, &key)
-                {
-                    gone.push(value);
-                }
+        let address = this.as_ptr().addr();
+        let only_own = {
+            let dicts = this.dicts.lock();
+            dicts.0.keys().all(|thread| *thread == py.tstate().id.get())
+        };
+        if only_own {
+            py.ext().locals.borrow_mut().remove(&address);
+        } else {
+            let interpreter = current(py);
+            interpreter.stop_the_world(py, &mut || {
+                interpreter.visit_threads(&mut |thread| {
+                    thread.locals.borrow_mut().remove(&address);
+                });
             });
-        });
+        }
+        let gone = std::mem::take(&mut *this.dicts.lock());
         drop(gone);
         drop(this.args.take());
         drop(this.kwargs.take());
     }
 
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<Local>) {
+        let drop_fields = |this: &Local| {
+            if this.dicts.is_set() {
+                Self::clear(py, this);
+                this.dicts.release();
+            }
+        };
         // SAFETY: the count is zero.
-        unsafe { mem::dealloc_with(py, this, |this| Self::clear(py, this)) };
+        unsafe { mem::dealloc_with(py, this, drop_fields) };
+    }
+}
+
+/// Drops the thread-local data of the calling thread, which ends.
+pub(crate) fn drop_locals(py: Attached<'_>) {
+    // What is dropped may make new data.
+    loop {
+        let locals = std::mem::take(&mut *py.ext().locals.borrow_mut());
+        if locals.is_empty() {
+            return;
+        }
+        let id = py.tstate().id.get();
+        let gone: Vec<Option<Ref<Dict>>> = locals
+            .keys()
+            .map(|address| {
+                // SAFETY: a local takes itself out of the table before it goes, for which it stops the world.
+                let local = unsafe { &*std::ptr::with_exposed_provenance::<Local>(*address) };
+                local.dicts.lock().0.remove(&id)
+            })
+            .collect();
+        drop(gone);
     }
 }
 
@@ -674,11 +732,25 @@ fn run_thread(
     match run() {
         Ok(result) => drop(result),
         Err(raised) if raised.matches(py, exc::SystemExit()) => raised.clear(py),
-        Err(_) => sysmodule::report_unraisable(py, Some("Exception ignored in thread started by"), Some(&call)),
+        Err(raised) => report(py, raised, &call),
     }
     drop((call, args, kwargs));
     current(py).running_threads.fetch_sub(1, Ordering::Relaxed);
     interp::end_thread(py);
+}
+
+/// Reports the exception that ended a thread.
+fn report(py: Attached<'_>, raised: krait_object::Raised, call: &Object) {
+    let exception = raised.take(py);
+    let text = match call.repr(py) {
+        Ok(repr) => repr.to_string_lossy().into_owned(),
+        Err(second) => {
+            second.clear(py);
+            String::from("a function")
+        }
+    };
+    let _raised = py.restore(exception);
+    sysmodule::report_unraisable(py, Some(&format!("Exception ignored in thread started by {text}")), None);
 }
 
 fn start_args<'a>(
@@ -853,7 +925,8 @@ fn set_name(py: Attached<'_>, _: &Object, [name]: [Option<&Object>; 1]) -> PyRes
     while !text.is_char_boundary(end) {
         end -= 1;
     }
-    if let Ok(name) = std::ffi::CString::new(&text[..end]) {
+    let text = text[..end].split('\0').next().unwrap_or_default();
+    if let Ok(name) = std::ffi::CString::new(text) {
         // SAFETY: the calling thread and a short, terminated name.
         unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
     }

@@ -73,6 +73,12 @@ pytype! {
     }
 }
 
+/// Whether comparing the two runs no Python code: strings and integers.
+fn runs_no_code(left: &Object, right: &Object) -> bool {
+    let plain = |object: &Object| object.downcast_exact::<Str>().is_some() || object.downcast_exact::<Int>().is_some();
+    plain(left) && plain(right)
+}
+
 impl Deque {
     fn construct(py: Attached<'_>, ty: &Type, _: Args<'_>) -> PyResult<Ref<Deque>> {
         let this = alloc::<Deque>(py, ty)?;
@@ -302,7 +308,8 @@ impl Deque {
         Ok(())
     }
 
-    /// Calls `test` for item after item; an error when the deque changes meanwhile.
+    /// Calls `hit` for each item of `from..to` that equals `value`, as the deque is now. An error when it changes while a
+    /// comparison runs code.
     fn scan(
         &self,
         py: Attached<'_>,
@@ -310,14 +317,24 @@ impl Deque {
         to: usize,
         value: &Object,
         changed: fn(Attached<'_>) -> Raised,
-        mut hit: impl FnMut(usize) -> bool,
+        mut hit: impl FnMut(usize, Ref<Object>) -> bool,
     ) -> PyResult<()> {
         let changes = self.changes.get();
-        for at in from..to {
-            let Some(item) = self.get(at) else { break };
-            let equal = item.is(value) || item.eq(py, value)?;
-            if equal && hit(at) {
-                return Ok(());
+        let items: Vec<Ref<Object>> = {
+            let items = self.items.lock();
+            items.iter().skip(from).take(to.saturating_sub(from)).cloned().collect()
+        };
+        for (at, item) in items.into_iter().enumerate() {
+            if item.is(value) || item.eq(py, value)? {
+                let plain = runs_no_code(&item, value);
+                if hit(from + at, item) {
+                    return Ok(());
+                }
+                if plain {
+                    continue;
+                }
+            } else if runs_no_code(&item, value) {
+                continue;
             }
             if self.changes.get() != changes {
                 return Err(changed(py));
@@ -329,7 +346,7 @@ impl Deque {
     fn contains(py: Attached<'_>, this: &Deque, value: &Object) -> PyResult<bool> {
         let mut found = false;
         let error = |py: Attached<'_>| raise!(py, RuntimeError, "deque mutated during iteration");
-        this.scan(py, 0, usize::MAX, value, error, |_| {
+        this.scan(py, 0, usize::MAX, value, error, |_, _| {
             found = true;
             true
         })?;
@@ -339,7 +356,7 @@ impl Deque {
     fn count(py: Attached<'_>, this: &Deque, value: &Object) -> PyResult<usize> {
         let mut count = 0;
         let error = |py: Attached<'_>| raise!(py, RuntimeError, "deque mutated during iteration");
-        this.scan(py, 0, usize::MAX, value, error, |_| {
+        this.scan(py, 0, usize::MAX, value, error, |_, _| {
             count += 1;
             false
         })?;
@@ -356,7 +373,7 @@ impl Deque {
         let (start, stop) = (bound(pos.get(1), 0)?, bound(pos.get(2), isize::MAX)?.min(len));
         let mut found = None;
         let error = |py: Attached<'_>| raise!(py, RuntimeError, "deque mutated during iteration");
-        this.scan(py, start, stop, pos[0], error, |at| {
+        this.scan(py, start, stop, pos[0], error, |at, _| {
             found = Some(at);
             true
         })?;
@@ -384,20 +401,28 @@ impl Deque {
     }
 
     fn remove(py: Attached<'_>, this: &Deque, value: &Object) -> PyResult<()> {
-        let mut found = None;
         let error = |py: Attached<'_>| raise!(py, IndexError, "deque mutated during remove().");
-        let changes = this.changes.get();
-        this.scan(py, 0, usize::MAX, value, error, |at| {
-            found = Some(at);
-            true
-        })?;
-        let Some(at) = found else { return Err(raise!(py, ValueError, "deque.remove(x): x not in deque")) };
-        if this.changes.get() != changes {
-            return Err(raise!(py, IndexError, "deque mutated during remove()."));
+        loop {
+            let mut found = None;
+            this.scan(py, 0, usize::MAX, value, error, |at, item| {
+                found = Some((at, item));
+                true
+            })?;
+            let Some((at, item)) = found else { return Err(raise!(py, ValueError, "deque.remove(x): x not in deque")) };
+            let removed = {
+                let mut items = this.items.lock();
+                if items.get(at).is_some_and(|now| now.is(&*item)) { items.remove(at) } else { None }
+            };
+            if let Some(removed) = removed {
+                this.changed();
+                drop(removed);
+                return Ok(());
+            }
+            // Another thread was faster, or the comparison changed the deque.
+            if !runs_no_code(&item, value) {
+                return Err(error(py));
+            }
         }
-        let _old = this.items.lock().remove(at);
-        this.changed();
-        Ok(())
     }
 
     fn reverse(_: Attached<'_>, this: &Deque) {

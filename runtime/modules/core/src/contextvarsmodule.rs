@@ -264,6 +264,7 @@ impl ContextVar {
         let Some(name) = required(py, name)?.downcast::<Str>() else {
             return Err(raise!(py, TypeError, "context variable name must be a str"));
         };
+        name.as_object().hash(py)?;
         let this = alloc::<ContextVar>(py, ty)?;
         drop(this.name.replace(Some(name.to_ref())));
         drop(this.default.replace(default.map(|default| default.to_ref())));

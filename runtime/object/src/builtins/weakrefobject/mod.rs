@@ -235,13 +235,7 @@ impl WeakRef {
         let ty = object.as_object().ty().full_name();
         let at = object.as_ptr();
         let name = match what {
-            "weakref" => match object.as_object().get_attr_opt(py, id!(py, __name__)) {
-                Ok(name) => name,
-                Err(raised) => {
-                    raised.clear(py);
-                    None
-                }
-            },
+            "weakref" => object.as_object().lookup_special(py, id!(py, __name__))?,
             _ => None,
         };
         match name.as_ref().and_then(|name| name.as_object().downcast::<Str>()) {
