@@ -671,6 +671,8 @@ capi_raw! {
             daemons: config.allow_daemon_threads != 0,
             any_extension: config.check_multi_interp_extensions == 0,
             own_gil: config.gil == PyInterpreterConfig_OWN_GIL,
+            main_allocator: config.use_main_obmalloc != 0,
+            whence: interp::Whence::Api,
         };
         match crate::pystate::new_interpreter(rules) {
             Ok(tstate) => { *out = tstate; OK }

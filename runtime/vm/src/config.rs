@@ -1,6 +1,6 @@
 //! What an interpreter is told when it is made: flags, paths, arguments (the runtime side of `PyConfig`).
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicI32, AtomicUsize};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// The configuration of one interpreter. Fields follow `PyConfig`'s members of the same names.
 pub struct Config {
@@ -113,6 +113,61 @@ impl Default for Config {
             recursion_limit: AtomicI32::new(crate::interp::DEFAULT_RECURSION_LIMIT),
             cpu_count: AtomicI32::new(-1),
             switch_interval: AtomicUsize::new(5000),
+        }
+    }
+}
+
+impl Clone for Config {
+    fn clone(&self) -> Self {
+        Config {
+            isolated: self.isolated,
+            use_environment: self.use_environment,
+            dev_mode: self.dev_mode,
+            install_signal_handlers: self.install_signal_handlers,
+            import_site: self.import_site,
+            bytes_warning: self.bytes_warning,
+            inspect: self.inspect,
+            interactive: self.interactive,
+            optimization_level: self.optimization_level,
+            parser_debug: self.parser_debug,
+            skip_first_line: self.skip_first_line,
+            write_bytecode: self.write_bytecode,
+            verbose: self.verbose,
+            quiet: self.quiet,
+            user_site_directory: self.user_site_directory,
+            buffered_stdio: self.buffered_stdio,
+            safe_path: self.safe_path,
+            utf8_mode: self.utf8_mode,
+            faulthandler: self.faulthandler,
+            tracemalloc: self.tracemalloc,
+            warn_default_encoding: self.warn_default_encoding,
+            code_debug_ranges: self.code_debug_ranges,
+            int_max_str_digits: self.int_max_str_digits,
+            thread_inherit_context: self.thread_inherit_context,
+            context_aware_warnings: self.context_aware_warnings,
+            hash_seed: self.hash_seed,
+            warn_options: self.warn_options.clone(),
+            x_options: self.x_options.clone(),
+            orig_argv: self.orig_argv.clone(),
+            argv: self.argv.clone(),
+            program_name: self.program_name.clone(),
+            home: self.home.clone(),
+            executable: self.executable.clone(),
+            base_executable: self.base_executable.clone(),
+            prefix: self.prefix.clone(),
+            base_prefix: self.base_prefix.clone(),
+            exec_prefix: self.exec_prefix.clone(),
+            base_exec_prefix: self.base_exec_prefix.clone(),
+            platlibdir: self.platlibdir.clone(),
+            module_search_paths: self.module_search_paths.clone(),
+            stdlib_dir: self.stdlib_dir.clone(),
+            pycache_prefix: self.pycache_prefix.clone(),
+            check_hash_pycs_mode: self.check_hash_pycs_mode.clone(),
+            stdio_encoding: self.stdio_encoding.clone(),
+            stdio_errors: self.stdio_errors.clone(),
+            recursion_limit: AtomicI32::new(self.recursion_limit.load(Ordering::Relaxed)),
+            cpu_count: AtomicI32::new(self.cpu_count.load(Ordering::Relaxed)),
+            switch_interval: AtomicUsize::new(self.switch_interval.load(Ordering::Relaxed)),
         }
     }
 }

@@ -65,12 +65,38 @@ pub struct Rules {
     pub any_extension: bool,
     /// The interpreter asked for a GIL of its own.
     pub own_gil: bool,
+    /// The interpreter asked to use the main interpreter's small-object allocator. It is shared by all in any case.
+    pub main_allocator: bool,
+    /// Who makes the interpreter.
+    pub whence: Whence,
+}
+
+/// Who made an interpreter: the numbers of `_interpreters.WHENCE_*`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whence {
+    /// The start of the runtime.
+    Runtime = 1,
+    /// `Py_NewInterpreter`.
+    LegacyApi = 2,
+    /// `Py_NewInterpreterFromConfig`.
+    Api = 3,
+    /// The module `_interpreters`.
+    Stdlib = 5,
 }
 
 impl Default for Rules {
     /// Everything, as the main interpreter and those of `Py_NewInterpreter` may.
     fn default() -> Self {
-        Rules { fork: true, exec: true, threads: true, daemons: true, any_extension: !FREE_THREADED, own_gil: false }
+        Rules {
+            fork: true,
+            exec: true,
+            threads: true,
+            daemons: true,
+            any_extension: !FREE_THREADED,
+            own_gil: false,
+            main_allocator: true,
+            whence: Whence::LegacyApi,
+        }
     }
 }
 
@@ -96,6 +122,12 @@ pub struct Interpreter {
     pub dict: Slot<Dict>,
     pub config: crate::config::Config,
     pub rules: Rules,
+    /// How many objects of `concurrent.interpreters` keep it alive; it ends with the last one if `owned` is set.
+    pub owners: AtomicI64,
+    /// Whether it ends when nobody owns it any more.
+    pub owned: AtomicBool,
+    /// The id of the thread state that runs `__main__`, or 0.
+    pub main_runner: AtomicU64,
     pub finalizing: AtomicBool,
     pub import: crate::import::ImportState,
     /// Threads that the end of the interpreter waits for.
@@ -151,6 +183,9 @@ impl Interpreter {
             dict: Slot::NULL,
             config,
             rules,
+            owners: AtomicI64::new(0),
+            owned: AtomicBool::new(false),
+            main_runner: AtomicU64::new(0),
             finalizing: AtomicBool::new(false),
             import: crate::import::ImportState::new(),
             joinable: crate::threadmodule::Joinable::default(),
@@ -227,6 +262,35 @@ impl Interpreter {
             .iter()
             .map(|one| unsafe { one.as_ref() })
             .collect()
+    }
+
+    /// Calls `look` with the interpreter of this id, which cannot be freed meanwhile; `None` when there is none or it ends.
+    /// `look` must not wait for anything.
+    pub fn look_up<R>(id: i64, look: impl FnOnce(&Interpreter) -> R) -> Option<R> {
+        let all = RUNTIME.interpreters.lock().expect("no panic under this lock");
+        // SAFETY: listed interpreters are live while the list is locked.
+        let mut all = all.iter().map(|one| unsafe { one.as_ref() });
+        all.find(|one| one.id == id && !one.finalizing.load(Ordering::Acquire)).map(look)
+    }
+
+    /// Reserves `__main__` of the interpreter of this id for the thread state `runner`, which keeps the interpreter alive
+    /// until [`Interpreter::end_main`]. `None` when there is no such interpreter, an error when somebody runs it.
+    pub fn begin_main(id: i64, runner: u64) -> Option<Result<&'static Interpreter, ()>> {
+        Interpreter::look_up(id, |found| {
+            let free = found.main_runner.compare_exchange(0, runner, Ordering::AcqRel, Ordering::Relaxed);
+            // SAFETY: whoever deletes an interpreter reserves it first.
+            free.map(|_| unsafe { &*ptr::from_ref(found) }).map_err(|_| ())
+        })
+    }
+
+    /// Gives up what [`Interpreter::begin_main`] reserved.
+    pub fn end_main(&self) {
+        self.main_runner.store(0, Ordering::Release);
+    }
+
+    /// Who made it.
+    pub fn whence(&self) -> Whence {
+        if self.is_main() { Whence::Runtime } else { self.rules.whence }
     }
 
     /// Whether it is the main interpreter.

@@ -111,6 +111,7 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
         install_signal_handlers(py)?;
     }
     import::import_module(py, "encodings")?;
+    install_zip_importer(py)?;
     open_streams(py)?;
     if interpreter.config.faulthandler && interpreter.is_main() {
         import::import_module(py, "faulthandler")?.call_method(py, id!(py, enable), &[])?;
@@ -128,6 +129,14 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
         import::import_module(py, "site")?;
     }
     Ok(())
+}
+
+/// Puts the importer of ZIP archives in front of the hooks.
+fn install_zip_importer(py: Attached<'_>) -> PyResult<()> {
+    let importer = import::import_module(py, "zipimport")?.get_attr(py, id!(py, zipimporter))?;
+    let Some(hooks) = sysmodule::get(py, "path_hooks") else { return Ok(()) };
+    let zero = Int::from_i64(py, 0)?;
+    hooks.call_method(py, id!(py, insert), &[zero.as_object(), &importer]).map(drop)
 }
 
 fn install_signal_handlers(py: Attached<'_>) -> PyResult<()> {

@@ -329,6 +329,8 @@ pub fn main(args: &[String]) -> i32 {
 
 /// Runs a program in the main interpreter and ends the runtime.
 pub fn run(py: Attached<'_>, program: &Program) -> i32 {
+    let interpreter = crate::interp::current(py);
+    interpreter.main_runner.store(py.tstate().id.get(), std::sync::atomic::Ordering::Relaxed);
     let result = run_program(py, program);
     let mut interrupted = false;
     let mut status = match result {
@@ -380,7 +382,14 @@ fn run_program(py: Attached<'_>, program: &Program) -> PyResult<()> {
         Program::Command(text) => {
             prepend_path(py, "")?;
             let source = format!("{}\n", dedent(text));
-            run_source(py, source.as_bytes(), "<string>")
+            let name = Str::new(py, "<string>")?;
+            let code = compile::compile_source(py, source.as_bytes(), &name, compile::Mode::Exec, &Default::default())?;
+            // Tracebacks show the lines of the command.
+            let linecache = import::import_module(py, "linecache")?;
+            let text = Str::from_fs_bytes(py, source.as_bytes())?;
+            let parts = [code.as_object(), text.as_object(), name.as_object()];
+            linecache.call_method(py, id!(py, _register_code), &parts)?;
+            run_code(py, &code)
         }
         Program::Module(name) => {
             prepend_path(

@@ -4,6 +4,7 @@ pub mod codecsmodule;
 pub mod collectionsmodule;
 pub mod contextvarsmodule;
 pub mod functoolsmodule;
+pub mod interpreters;
 pub mod itertoolsmodule;
 pub mod mathmodule;
 pub mod opcodemodule;
@@ -18,6 +19,7 @@ pub mod tokenizemodule;
 pub mod typesmodule;
 pub mod weakrefmodule;
 
+use interpreters::{channels, queues};
 use krait_vm::import::BuiltinModule;
 
 /// The modules of this crate.
@@ -33,6 +35,9 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_collections" collectionsmodule "Deques, dicts with defaults and ordered dicts.";
         "_contextvars" contextvarsmodule "Context variables.";
         "_functools" functoolsmodule "Tools that work on functions.";
+        "_interpchannels" channels "Channels between interpreters.";
+        "_interpqueues" queues "Queues between interpreters.";
+        "_interpreters" interpreters "Interpreters of this process.";
         "_opcode" opcodemodule "Facts about the instruction set.";
         "_operator" operatormodule "Operators as functions.";
         "_random" randommodule "The Mersenne Twister.";
