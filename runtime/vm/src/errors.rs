@@ -85,7 +85,7 @@ fn number(object: &Object) -> Option<usize> {
 }
 
 /// The line of a source file, without its indentation.
-fn source_line(file: &str, line: usize) -> Option<String> {
+pub fn source_line(file: &str, line: usize) -> Option<String> {
     let source = std::fs::read(file).ok()?;
     let text = source.split(|byte| *byte == b'\n').nth(line.checked_sub(1)?)?;
     let text = String::from_utf8_lossy(text).trim().to_owned();

@@ -130,6 +130,7 @@ pub struct Interpreter {
     pub main_runner: AtomicU64,
     pub finalizing: AtomicBool,
     pub import: crate::import::ImportState,
+    pub warnings: crate::warnings::State,
     /// Threads that the end of the interpreter waits for.
     pub joinable: crate::threadmodule::Joinable,
     /// Threads that `_thread` started and that still run.
@@ -188,6 +189,7 @@ impl Interpreter {
             main_runner: AtomicU64::new(0),
             finalizing: AtomicBool::new(false),
             import: crate::import::ImportState::new(),
+            warnings: crate::warnings::State::default(),
             joinable: crate::threadmodule::Joinable::default(),
             running_threads: AtomicUsize::new(0),
             dlopen_flags: std::sync::atomic::AtomicI32::new(libc::RTLD_NOW),
@@ -447,6 +449,7 @@ pub unsafe fn repair_child(py: Attached<'_>) {
             interpreter.gil.reset_after_fork(breaker);
         }
         interpreter.import.reset_after_fork();
+        interpreter.warnings.reset_after_fork();
     }
     // The states of the threads that are gone are not freed: their memory may hold objects that live on.
     interpreter.threads.lock().expect("no panic under this lock").retain(|thread| ptr::eq(thread.as_ptr(), this));

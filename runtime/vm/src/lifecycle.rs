@@ -329,6 +329,7 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     }
     drop(interpreter.asyncio.take());
     drop(interpreter.decimal.take());
+    interpreter.warnings.clear();
     for slot in [&interpreter.importlib, &interpreter.import_func, &interpreter.audit_hooks] {
         drop(slot.take());
     }
@@ -341,6 +342,11 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     for handler in &interpreter.signals.handlers {
         drop(handler.take());
     }
+    for slot in [&interpreter.before_forkers, &interpreter.after_forkers_parent, &interpreter.after_forkers_child] {
+        drop(slot.take());
+    }
+    let tasks = std::mem::take(&mut *interpreter.task_lists.lock().expect("no panic under this lock"));
+    drop(tasks);
     gc::collect(py, gc::Generation::Full);
     interp::end_thread(py);
 }

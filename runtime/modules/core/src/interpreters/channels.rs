@@ -4,11 +4,11 @@
 //! channel closes when nobody is associated with it any more.
 use super::data::{Fallback, Lent, Shared};
 use super::queues::{Unbound, at_end, number_arg, register_classes};
-use super::{DEFAULT_FALLBACK, error_of, id_arg, registered};
-use krait_object::native::{Arg, Fixed, Trace, add_type, alloc, new_exception, ready, required};
+use super::{DEFAULT_FALLBACK, add_error, error_of, id_arg, registered};
+use krait_object::native::{Arg, Fixed, Trace, add_type, alloc, ready, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
-    Attached, Float, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised, Ref, Str, StructSeq, Tuple, Type, exc,
+    Attached, Float, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised, Ref, Str, StructSeq, Tuple, exc,
     functions, hooks, id, none, not_implemented, pytype, raise,
 };
 use krait_sync::block::{Acquired, Wait};
@@ -388,7 +388,7 @@ fn list_interpreters(py: Attached<'_>, _: &Object, [channel, send]: [Arg<'_>; 2]
     let found = with(py, id, |channel| {
         let ends = if send { &channel.senders } else { &channel.receivers };
         let open = ends.iter().filter(|(_, open)| **open).map(|(interpreter, _)| *interpreter).collect::<Vec<_>>();
-        (!channel.closed).then_some(open)
+        (!channel.closed && !(send && channel.closing)).then_some(open)
     })?;
     let Some(found) = found else { return Err(closed(py, id)) };
     let ids: PyResult<Vec<Ref<Object>>> = found.into_iter().map(|id| id.into_object(py)).collect();
@@ -458,9 +458,8 @@ impl Sending {
 
     fn send(self, py: Attached<'_>, value: Shared) -> PyResult<()> {
         let (id, interpreter) = (self.channel, current(py).id);
-        let waiting = self
-            .blocking
-            .then(|| Arc::new(Waiting { done: Semaphore::new(0), received: AtomicBool::new(false) }));
+        let waiting =
+            self.blocking.then(|| Arc::new(Waiting { done: Semaphore::new(0), received: AtomicBool::new(false) }));
         let item = Item { value: Some(value), interpreter, unbound: self.unbound, waiting: waiting.clone() };
         let sent = with(py, id, |channel| match Sending::check(channel, interpreter) {
             Ok(()) => {
@@ -488,8 +487,7 @@ impl Sending {
         let end = self.timeout.map(|timeout| Instant::now() + timeout);
         let take_back = || {
             let taken = with(py, self.channel, |channel| {
-                let is_ours =
-                    |item: &Item| item.waiting.as_ref().is_some_and(|other| Arc::ptr_eq(other, waiting));
+                let is_ours = |item: &Item| item.waiting.as_ref().is_some_and(|other| Arc::ptr_eq(other, waiting));
                 channel.items.iter().position(is_ours).and_then(|at| channel.items.remove(at))
             });
             match taken {
@@ -595,15 +593,12 @@ fn close(py: Attached<'_>, _: &Object, [channel, send, recv, force]: [Arg<'_>; 4
             return Err("ChannelNotEmptyError");
         }
         channel.closing = true;
-        channel.senders.values_mut().for_each(|open| *open = false);
         Ok(VecDeque::new())
     })?;
     match result {
         Ok(_) => Ok(()),
         Err("ChannelClosedError") => Err(closed(py, id)),
-        Err(class) => {
-            Err(error(py, class, format!("channel {id} may not be closed if not empty (try force=True)")))
-        }
+        Err(class) => Err(error(py, class, format!("channel {id} may not be closed if not empty (try force=True)"))),
     }
 }
 
@@ -744,11 +739,9 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         sig "_channel_id" => channel_id, "($module, id, *, send=None, recv=None, force=False, _resolve=False)", "The id object of a channel or one end of it.";
         sig "_register_end_types" => register, "($module, send, recv)", "Tells which classes stand for the ends of channels.";
     })?;
-    let base = new_exception(py, MODULE, "ChannelError", exc::RuntimeError())?;
-    module.add(py, "ChannelError", &base)?;
-    let Ok(base) = base.downcast::<Type>() else { return Err(py.bad_internal_call()) };
+    let base = add_error(py, module, MODULE, "ChannelError", exc::RuntimeError())?;
     for name in ["ChannelNotFoundError", "ChannelClosedError", "ChannelEmptyError", "ChannelNotEmptyError"] {
-        module.add(py, name, &*new_exception(py, MODULE, name, &base)?)?;
+        add_error(py, module, MODULE, name, &base)?;
     }
     add_type::<ChannelId>(py, module, "ChannelID")?;
     module.add(py, "ChannelInfo", INFO.ty(py)?.as_object())?;

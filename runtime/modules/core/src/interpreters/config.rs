@@ -1,9 +1,7 @@
 //! What an interpreter may do, as Python code sees it: a namespace object with seven attributes.
 use krait_object::mode::FREE_THREADED;
 use krait_object::namespaceobject::Namespace;
-use krait_object::{
-    Attached, Dict, IntoObject, Layout, Object, PyResult, Ref, Str, raise,
-};
+use krait_object::{Attached, Dict, IntoObject, Layout, Object, PyResult, Ref, Str, raise};
 use krait_vm::interp::{Interpreter, Rules, Whence};
 
 /// The attributes of `PyInterpreterConfig`.

@@ -7,7 +7,7 @@ use super::queues::QueueRef;
 use super::{channels, error, queues, session};
 use krait_bytecode::opcode::Opcode;
 use krait_object::layout::{
-    CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS, PyBUF_FULL_RO, Py_buffer,
+    CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS, Py_buffer, PyBUF_FULL_RO,
 };
 use krait_object::native::{Fixed, alloc};
 use krait_object::protocols::buffer::Buffer;
@@ -395,4 +395,3 @@ pub fn check_script(py: Attached<'_>, code: &Code) -> PyResult<()> {
         false => Ok(()),
     }
 }
-

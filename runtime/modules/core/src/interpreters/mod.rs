@@ -12,8 +12,8 @@ use config::Config;
 use data::{BufferView, Fallback};
 use krait_object::native::{Arg, add_type, new_exception, required, type_name};
 use krait_object::{
-    Attached, BaseException, Code, Dict, Function, Int, IntoObject, Layout, List, Module, Object, PyResult,
-    Raised, Ref, Str, Tuple, Type, exc, functions, id, raise,
+    Attached, BaseException, Code, Dict, Function, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised,
+    Ref, Str, Tuple, Type, exc, functions, id, raise,
 };
 use krait_vm::interp::{self, Interpreter, Whence, current};
 use krait_vm::{compile, import, lifecycle};
@@ -22,12 +22,29 @@ use std::sync::atomic::Ordering;
 
 /// Raises an exception class of a module of this family.
 pub(crate) fn error_of(py: Attached<'_>, module: &str, class: &str, message: &str) -> Raised {
-    let class = import::import_module(py, module).and_then(|module| module.get_attr(py, &*Str::new(py, class)?));
-    match class.map(Ref::downcast::<Type>) {
-        Ok(Ok(class)) => py.raise(&class, message),
-        Ok(Err(_)) => py.bad_internal_call(),
+    match registered(py, &format!("{module}.{class}"), Some(module)) {
+        Ok(Some(class)) => py.raise(&class, message),
+        Ok(None) => py.bad_internal_call(),
         Err(raised) => raised,
     }
+}
+
+/// Makes an exception class, adds it to its module and remembers it for [`error_of`].
+///
+/// # Errors
+/// `MemoryError`.
+pub(crate) fn add_error(
+    py: Attached<'_>,
+    module: &Module,
+    public: &str,
+    name: &str,
+    base: &Type,
+) -> PyResult<Ref<Type>> {
+    let class = new_exception(py, public, name, base)?;
+    module.add(py, name, &class)?;
+    let own = module.as_object().get_attr(py, id!(py, __name__))?.str(py)?;
+    interpreter_dict(py)?.set_str(py, &format!("{own}.{name}"), &class)?;
+    class.downcast().map_err(|_| py.bad_internal_call())
 }
 
 /// Raises an exception class of `_interpreters`.
@@ -75,7 +92,9 @@ pub(crate) fn id_arg(py: Attached<'_>, object: &Object, what: &str) -> PyResult<
     }
     let number = object.index(py)?;
     match number.to_i64() {
-        Some(id) if id < 0 => Err(raise!(py, ValueError, "{what} ID must be a non-negative int, got {}", object.repr(py)?)),
+        Some(id) if id < 0 => {
+            Err(raise!(py, ValueError, "{what} ID must be a non-negative int, got {}", object.repr(py)?))
+        }
         Some(id) => Ok(id),
         None if what == "queue" => {
             let shown = object.repr(py)?;
@@ -416,11 +435,9 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         module.add(py, name, Int::from_i64(py, number)?.as_object())?;
     }
     let public = "concurrent.interpreters";
-    let base = new_exception(py, public, "InterpreterError", exc::Exception())?;
-    module.add(py, "InterpreterError", &base)?;
-    let Some(class) = base.downcast::<Type>().ok() else { return Err(py.bad_internal_call()) };
-    module.add(py, "InterpreterNotFoundError", &*new_exception(py, public, "InterpreterNotFoundError", &class)?)?;
-    module.add(py, "NotShareableError", &*new_exception(py, public, "NotShareableError", exc::TypeError())?)?;
+    let base = add_error(py, module, public, "InterpreterError", exc::Exception())?;
+    add_error(py, module, public, "InterpreterNotFoundError", &base)?;
+    add_error(py, module, public, "NotShareableError", exc::TypeError())?;
     add_type::<BufferView>(py, module, "CrossInterpreterBufferView")
 }
 

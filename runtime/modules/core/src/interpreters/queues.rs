@@ -3,11 +3,11 @@
 //! A queue lives while some `Queue` object of some interpreter is bound to it. When an interpreter ends, what it put
 //! into queues goes or leaves a mark, as each item says.
 use super::data::{Fallback, Shared};
-use super::{DEFAULT_FALLBACK, error_of, id_arg, registered};
-use krait_object::native::{Arg, new_exception, required};
+use super::{DEFAULT_FALLBACK, add_error, error_of, id_arg, registered};
+use krait_object::native::{Arg, required};
 use krait_object::{
-    Attached, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised, Ref, Tuple, Type, exc, functions,
-    id, none, raise,
+    Attached, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised, Ref, Tuple, Type, exc, functions, id,
+    none, raise,
 };
 use krait_vm::interp::current;
 use krait_vm::lifecycle::ExitCall;
@@ -285,7 +285,12 @@ fn get_count(py: Attached<'_>, _: &Object, [queue]: [Arg<'_>; 1]) -> PyResult<us
 }
 
 fn register(py: Attached<'_>, _: &Object, classes: [Arg<'_>; 3]) -> PyResult<()> {
-    register_classes(py, MODULE, classes, [("queuetype", "Queue"), ("emptyerror", "QueueEmpty"), ("fullerror", "QueueFull")])
+    register_classes(
+        py,
+        MODULE,
+        classes,
+        [("queuetype", "Queue"), ("emptyerror", "QueueEmpty"), ("fullerror", "QueueFull")],
+    )
 }
 
 /// Remembers classes that Python code made for the current interpreter.
@@ -355,10 +360,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         sig "_register_heap_types" => register, "($module, queuetype, emptyerror, fullerror)", "Tells which classes stand for queues and their states.";
     })?;
     let public = "concurrent.interpreters";
-    let base = new_exception(py, public, "QueueError", exc::RuntimeError())?;
-    module.add(py, "QueueError", &base)?;
-    let Ok(base) = base.downcast::<Type>() else { return Err(py.bad_internal_call()) };
-    module.add(py, "QueueNotFoundError", &*new_exception(py, public, "QueueNotFoundError", &base)?)?;
+    let base = add_error(py, module, public, "QueueError", exc::RuntimeError())?;
+    add_error(py, module, public, "QueueNotFoundError", &base)?;
     at_end(py, interpreter_ends);
     Ok(())
 }

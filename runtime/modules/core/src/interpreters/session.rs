@@ -5,8 +5,8 @@ use krait_bytecode::codeunit::emit;
 use krait_bytecode::opcode::Opcode;
 use krait_object::namespaceobject::Namespace;
 use krait_object::{
-    Attached, BaseException, Bytes, Code, Dict, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Tuple, exc,
-    id, none, raise,
+    Attached, BaseException, Bytes, Code, Dict, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Tuple, exc, id,
+    none, raise,
 };
 use krait_vm::interp::{self, Interpreter, current};
 use krait_vm::{bltinmodule, compile, eval, import, lifecycle, marshal};
@@ -91,16 +91,11 @@ impl Uncaught {
     /// Raises `NotShareableError(message)` caused by an `Exception` that shows this one.
     fn raise(self, py: Attached<'_>, message: &str) -> Raised {
         let text = self.display.unwrap_or(self.formatted);
-        let raised = error(py, "NotShareableError", message);
-        let cause = Str::new(py, &text).and_then(|text| {
-            krait_object::exceptions::make_exception(py, exc::Exception(), text.as_object())
-        });
+        let cause = Str::new(py, &text)
+            .and_then(|text| krait_object::exceptions::make_exception(py, exc::Exception(), text.as_object()));
         match cause {
-            Ok(cause) => caused_by(py, raised, cause),
-            Err(failed) => {
-                failed.clear(py);
-                raised
-            }
+            Ok(cause) => caused_by(py, error(py, "NotShareableError", message), cause),
+            Err(failed) => failed,
         }
     }
 }
@@ -194,9 +189,8 @@ fn set_names(py: Attached<'_>, names: &Names) -> PyResult<Ref<Dict>> {
 /// # Errors
 /// As [`run`].
 pub fn bind(py: Attached<'_>, id: i64, names: &Names) -> PyResult<()> {
-    let failed = as_main(py, id, |there| {
-        set_names(there, names).err().map(|raised| Uncaught::new(there, &raised.take(there)))
-    })?;
+    let failed =
+        as_main(py, id, |there| set_names(there, names).err().map(|raised| Uncaught::new(there, &raised.take(there))))?;
     match failed {
         None => Ok(()),
         Some(uncaught) => Err(uncaught.raise(py, "failed to bind names in __main__")),
@@ -276,9 +270,11 @@ fn call_there(
     };
     let args = rebuild(args, "args not shareable")?;
     let keywords = rebuild(keywords, "kwargs not shareable")?;
-    let positional = args.as_ref().and_then(|args| args.as_object().downcast::<Tuple>()).map_or(&[][..], Tuple::as_slice);
+    let positional =
+        args.as_ref().and_then(|args| args.as_object().downcast::<Tuple>()).map_or(&[][..], Tuple::as_slice);
     let keywords = keywords.as_ref().and_then(|keywords| keywords.as_object().downcast::<Dict>());
-    let result = call_in_main(py, &function, positional, keywords).map_err(|raised| Failure::Uncaught(describe(raised)))?;
+    let result =
+        call_in_main(py, &function, positional, keywords).map_err(|raised| Failure::Uncaught(describe(raised)))?;
     Shared::new(py, &result, Fallback::Full)
         .map_err(crossing("object does not support cross-interpreter data"))
         .map_err(failed)
