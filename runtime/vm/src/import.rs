@@ -295,6 +295,8 @@ pub fn install_importlib(py: Attached<'_>) -> PyResult<()> {
     let imp = Module::new(py, "_imp")?;
     fill_imp(py, &imp)?;
     let sys = modules(py)?.get_str(py, "sys").ok_or_else(|| py.bad_internal_call())?;
+    // `_warnings`, which the bootstrap imports, has a context variable.
+    load_builtin(py, "_contextvars")?;
     module.as_object().call_method(py, id!(py, _install), &[&sys, imp.as_object()])?;
     module.as_object().call_method(py, id!(py, _install_external_importers), &[])?;
     Ok(())

@@ -621,7 +621,7 @@ fn context_variable(py: Attached<'_>) -> PyResult<Ref<Object>> {
     if let Some(variable) = slot.get() {
         return Ok(variable);
     }
-    let class = import::import_module(py, "_contextvars")?.get_attr(py, id!(py, ContextVar))?;
+    let class = import::load_builtin(py, "_contextvars")?.as_object().get_attr(py, id!(py, ContextVar))?;
     let made = class.call_pos(py, &[id!(py, warnings_context).as_object()])?;
     drop(slot.replace(Some(made.clone())));
     Ok(made)
