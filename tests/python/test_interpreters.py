@@ -1,0 +1,137 @@
+"""Interpreters, queues and channels from Python code, and warnings without the Python half."""
+import _interpchannels
+import _interpreters
+import _warnings
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from concurrent import interpreters
+from concurrent.futures import InterpreterPoolExecutor
+
+from outcomes import check
+
+
+def calls():
+    interpreter = interpreters.create()
+    try:
+        interpreter.exec("x = 7")
+        interpreter.prepare_main(y=(1, "two", b"three", None, 4.5))
+        return [
+            interpreter.call(eval, "x"),
+            interpreter.call(eval, "y"),
+            interpreter.call(sorted, [3, 1, 2], reverse=True),
+            interpreter.call(lambda: __import__("sys").flags.isolated),
+            interpreter.is_running(),
+        ]
+    finally:
+        interpreter.close()
+
+
+def uncaught():
+    interpreter = interpreters.create()
+    try:
+        interpreter.exec("1 / 0")
+    except interpreters.ExecutionFailed as failed:
+        return failed.excinfo.type.__name__, failed.excinfo.formatted
+    finally:
+        interpreter.close()
+
+
+def not_shareable():
+    interpreter = interpreters.create()
+    try:
+        interpreter.prepare_main(a=[1])
+    finally:
+        interpreter.close()
+
+
+def closed():
+    interpreter = interpreters.create()
+    interpreter.close()
+    number = interpreter.id
+    try:
+        interpreter.exec("")
+    except interpreters.InterpreterNotFoundError as error:
+        return str(error) == f"unrecognized interpreter ID {number}"
+
+
+def queues():
+    interpreter = interpreters.create()
+    queue = interpreters.create_queue()
+    interpreter.prepare_main(queue=queue)
+    interpreter.exec("queue.put('from there'); queue.put([1, {'a': 2}])")
+    first = queue.get(), queue.get()
+    interpreter.exec("queue.put('lost')")
+    interpreter.close()
+    return first, queue.get() is interpreters._queues.UNBOUND, queue.empty()
+
+
+def channels():
+    channel = _interpchannels.create(3)
+    _interpchannels.send(channel, (1, "a"), blocking=False)
+    _interpchannels.send_buffer(channel, bytearray(b"memory"), blocking=False)
+    received = _interpchannels.recv(channel)
+    view, _ = _interpchannels.recv(channel)
+    info = _interpchannels.get_info(channel)
+    _interpchannels.release(channel)
+    return received, bytes(view), info.num_interp_both, _interpchannels.get_info(channel).closed
+
+
+def pool():
+    with InterpreterPoolExecutor(2) as executor:
+        return list(executor.map(pow, range(6), range(6)))
+
+
+def configurations():
+    number = _interpreters.create("isolated")
+    config = _interpreters.get_config(number)
+    _interpreters.destroy(number)
+    return config.allow_fork, config.gil, _interpreters.new_config("empty").gil
+
+
+def contradiction():
+    return _interpreters.create(_interpreters.new_config("empty"))
+
+
+def warnings_lock():
+    _warnings._filters_mutated_lock_held()
+
+
+def archive():
+    with tempfile.TemporaryDirectory() as folder:
+        path = os.path.join(folder, "program.zip")
+        with zipfile.ZipFile(path, "w") as file:
+            file.writestr("__main__.py", "import inner; print(inner.NAME, __name__)")
+            file.writestr("inner.py", "NAME = 'inner'")
+        return subprocess.run([sys.executable, path], capture_output=True, text=True).stdout
+
+
+def command_lines():
+    run = subprocess.run([sys.executable, "-c", "def f():\n    1 / 0\nf()"], capture_output=True, text=True)
+    return [line.strip() for line in run.stderr.splitlines()][-5:]
+
+
+FUNCTIONS = {function.__name__: function for function in [
+    calls, uncaught, not_shareable, closed, queues, channels, pool, configurations, contradiction, warnings_lock,
+    archive, command_lines,
+]}
+
+EXPECTED = [
+    ("calls", "[7, (1, 'two', b'three', None, 4.5), [3, 2, 1], 0, False]"),
+    ("uncaught", "('ZeroDivisionError', 'ZeroDivisionError: division by zero')"),
+    ("not_shareable", "NotShareableError: [1] does not support cross-interpreter data"),
+    ("closed", "True"),
+    ("queues", "(('from there', [1, {'a': 2}]), True, True)"),
+    ("channels", "(((1, 'a'), None), b'memory', 1, True)"),
+    ("pool", "[1, 1, 4, 27, 256, 3125]"),
+    ("configurations", "(False, 'own', 'default')"),
+    ("contradiction", "InterpreterError: interpreter creation failed"),
+    ("warnings_lock", "RuntimeError: warnings lock is not held"),
+    ("archive", "'inner __main__\\n'"),
+    ("command_lines", "['~^^', 'File \"<string>\", line 2, in f', '1 / 0', '~~^~~', 'ZeroDivisionError: division by zero']"),
+]
+
+if __name__ == "__main__":
+    check(FUNCTIONS, EXPECTED)
