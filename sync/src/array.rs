@@ -18,7 +18,9 @@
 //! * **AR4** Slots are written one at a time, as whole words: never by `memmove` (gh-129069).
 //!
 //! Orderings: block, slots and length are stored Release and loaded Acquire.
-//! Readers never block. Checked by the models `array` (M37), `array_grow` and `array_shrink` (M38).
+//! Readers never block.
+//! Readers run attached; writers attached, under the owner's lock.
+//! Checked by the models `array` (M37), `array_grow` and `array_shrink` (M38).
 
 use crate::prim::{AtomicPtr, AtomicUsize, Ordering::*, PreLoad, ord, planted};
 use crate::qsbr::Participant;

@@ -14,6 +14,8 @@
 //!
 //! The order *queue, then detach* matters: the detaching thread may release critical sections, and a thread that gets
 //! them may at once unlock what we wait for; we are already there to be woken.
+//!
+//! No orderings of its own. Checked with what waits through it, by the models `critical_section` (M11) and `stop_the_world` (M14).
 
 use crate::prim::{Deadline, Setting};
 use core::ptr;

@@ -48,7 +48,21 @@
 //! The bare zero it sees is not stale: a legal increment happens before the decrement that could make the count zero.
 //!
 //! Never blocks, but for a bucket's lock in the queue.
+//! Runs attached to the object's runtime (or in its pauses); the queue is for attached threads.
 //! Checked by the models `brc_*` (M18 to M24).
+//!
+//! ```
+//! use krait_sync::brc::{self, CountRef, Outcome};
+//! use std::sync::atomic::{AtomicIsize, AtomicU32, AtomicUsize};
+//!
+//! let (tid, local, shared) = (AtomicUsize::new(1), AtomicU32::new(1), AtomicIsize::new(0));
+//! let object = CountRef { tid: &tid, local: &local, shared: &shared };
+//! brc::incref(object, 1);
+//! brc::incref(object, 2);
+//! assert_eq!(brc::count(object), 3);
+//! assert_eq!(brc::decref(object, 2), Outcome::Alive);
+//! assert_eq!(brc::decref(object, 2), Outcome::Queue, "the owner's reference is not this thread's to subtract");
+//! ```
 
 use crate::breaker::{Breaker, EXPLICIT_MERGE};
 use crate::prim::{AtomicIsize, AtomicU32, AtomicUsize, Ordering::*, PreLoad, RacingStore, ord, planted};

@@ -11,7 +11,9 @@
 //!
 //! Orderings: setting is Release and clearing Acquire, so the handler sees what was written before the event was set.
 //! The loop's test is Relaxed.
-//! Never blocks; setting is async-signal-safe. Checked by the model `breaker` (M45).
+//! Never blocks; setting is async-signal-safe.
+//! May run attached, detached, and with or without the GIL.
+//! Checked by the models `breaker` and `breaker_publishes` (M45).
 
 use crate::prim::{AtomicUsize, Ordering::*, PreLoad, const_new, ord, planted};
 

@@ -11,7 +11,9 @@
 //! (It would take 2³² notifications between unlock and park for the counter to come back to its value.)
 //!
 //! Orderings: Relaxed throughout; the mutex orders the data, the bucket's lock the counter.
-//! May block: `wait`, and to lock the mutex again. Checked by the model `condvar`.
+//! May block: `wait`, and to lock the mutex again.
+//! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
+//! Checked by the model `condvar`.
 
 use crate::block::{Acquired, Wait};
 use crate::mutex::ByteMutex;

@@ -32,6 +32,7 @@
 //!
 //! Orderings: the head and the frames belong to the thread; the mutexes bring their own.
 //! May block: `begin`, and `end` and `resume_top` when they resume. Never while `suspend_all`.
+//! For attached threads, without the GIL: who holds that needs no sections.
 //! Checked by the models `critical_section` (M11), `critical_section2` (M12), `critical_section_pause` (M13).
 
 use crate::mutex::ByteMutex;

@@ -11,7 +11,24 @@
 //! Orderings: `set` is Release, the load that sees `SET` Acquire; the waiter's mark is Relaxed (the bucket's lock orders
 //! it against the wake).
 //!
-//! May block: `wait`. Checked by the model `event` (M6).
+//! May block: `wait`.
+//! May run attached (a wait then detaches, if its [`Wait`] says so), detached, and with or without the GIL.
+//! Checked by the models `event` and `event_two_waiters` (M6).
+//!
+//! ```
+//! use krait_sync::event::Event;
+//!
+//! let (ready, mut answer) = (Event::new(), 0);
+//! std::thread::scope(|s| {
+//!     let answer = &mut answer;
+//!     s.spawn(|| {
+//!         *answer = 42;
+//!         ready.set();
+//!     });
+//!     ready.wait();
+//! });
+//! assert_eq!(answer, 42);
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::parking_lot::{NO_TOKEN, Parked, lot};

@@ -28,7 +28,25 @@
 //! under the bucket's lock after an Acquire of the byte.
 //!
 //! May block: `acquire`. It never detaches; it is part of attaching.
+//! Runs detached, before the rest of attaching and after the rest of detaching; `switch` for its holder.
 //! Checked by the models `gil`, `gil_three` and `random_gil` (M41).
+//!
+//! ```
+//! use krait_sync::{breaker::Breaker, gil::GilRef};
+//!
+//! let (main, own, legacy) = (GilRef::new(), GilRef::new(), GilRef::new());
+//! let me = Breaker::new();
+//! // SAFETY: all live to the end; no thread has entered before `share`.
+//! unsafe {
+//!     legacy.share(&main);
+//!     let held = main.enter(&me);
+//!     let held = held.move_to(&legacy, &me);
+//!     assert!(main.gil().is_held_by(&me));
+//!     let held = held.move_to(&own, &me);
+//!     assert!(own.gil().is_held_by(&me) && !main.gil().is_held());
+//!     held.release(&me);
+//! }
+//! ```
 
 use crate::block::Wait;
 use crate::breaker::{Breaker, GIL_DROP_REQUEST};

@@ -30,6 +30,18 @@
 //!
 //! Never blocks: a thread that meets `BUSY` runs the general form. May run attached.
 //! Checked by the model `inline_cache` (M36).
+//!
+//! ```
+//! use krait_sync::inline_cache::InlineCache;
+//!
+//! let cache = InlineCache::<2>::new();
+//! assert!(cache.read().is_none());
+//! assert!(cache.specialise(1, [17, 4]));
+//! let (form, operands, seen) = cache.read().unwrap();
+//! assert_eq!((form, operands), (1, [17, 4]));
+//! assert!(cache.give_up(seen));
+//! assert!(!cache.give_up(seen));
+//! ```
 
 use crate::prim::{AtomicU32, AtomicUsize, Ordering::*, PreLoad, RacingStore, fence, ord, planted};
 

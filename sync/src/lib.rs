@@ -37,6 +37,8 @@
 //! In a workspace, Cargo turns a feature on for everything that one command builds. Run the check with a command of its
 //! own, as above, or give it a package of its own, as `loom-tests/checked` does.
 
+#![warn(missing_docs)]
+
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("krait-sync is for 64-bit machines");
 

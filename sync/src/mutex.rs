@@ -28,7 +28,24 @@
 //!
 //! May block: the `lock` functions, as their [`Wait`] says. A hand-over may give the lock to a thread that then waits to
 //! attach; see [`crate::stop_the_world`] for why that matters.
-//! Checked by the models `mutex` (M2), `mutex_fair` (M3), `mutex_timeout` (M4), `lot_collision` (M5).
+//! May run attached (a wait then detaches, unless the caller says otherwise), detached, and with or without the GIL.
+//! Checked by the models `mutex`, `mutex_three` (M2), `mutex_fair` (M3), `mutex_timeout`, `random_mutex` (M4) and
+//! `lot_collision` (M5).
+//!
+//! ```
+//! use krait_sync::{Wait, mutex::Mutex};
+//! use std::time::Duration;
+//!
+//! static COUNT: Mutex<u32> = Mutex::new(0);
+//! std::thread::scope(|s| {
+//!     for _ in 0..4 {
+//!         s.spawn(|| *COUNT.lock() += 1);
+//!     }
+//! });
+//! let held = COUNT.lock();
+//! assert_eq!(*held, 4);
+//! assert!(!COUNT.raw().lock_timed(Wait::DETACH.at_most(Duration::from_millis(1))).ok());
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::parking_lot::{Parked, lot};

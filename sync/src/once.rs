@@ -17,7 +17,18 @@
 //! Orderings: the last swap is Release; every load that may see `DONE` is Acquire, also on the fast path.
 //!
 //! May block: while another thread runs the initialiser. Calling it from its own initialiser deadlocks.
-//! Checked by the model `once_flag` (M7).
+//! May run attached (a wait then detaches), detached, and with or without the GIL; so does the initialiser.
+//! Checked by the models `once_flag` and `once_flag_failure` (M7).
+//!
+//! ```
+//! use krait_sync::once::OnceFlag;
+//!
+//! let (flag, mut runs) = (OnceFlag::new(), 0);
+//! for _ in 0..3 {
+//!     flag.call_once(|| runs += 1);
+//! }
+//! assert_eq!(runs, 1);
+//! ```
 
 use crate::block::Wait;
 use crate::parking_lot::{NO_TOKEN, lot};

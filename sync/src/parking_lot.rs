@@ -28,6 +28,8 @@
 //! lock.
 //!
 //! May block: `park` sleeps as its [`Wait`] says; the rest only spins on a bucket.
+//! May run attached (`park` then detaches, if it says so), detached, and with or without the GIL. Callbacks run under a
+//! bucket's lock: they must not park, attach or detach.
 //! Checked by the models `mutex` (M2, M3), `mutex_timeout` (M4), `lot_collision` (M5), `event` (M6).
 
 use crate::block::{Detached, Wait};

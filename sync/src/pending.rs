@@ -21,7 +21,9 @@
 //!
 //! Orderings: the turn is stored Release after the call is written, and loaded Acquire before it is read; the other way
 //! round for reuse.
-//! Never blocks. Checked by the model `pending` (M44).
+//! Never blocks.
+//! `push` may run anywhere, in a signal handler too; draining for attached threads.
+//! Checked by the models `pending`, `pending_announce`, `pending_drainers` and `pending_full` (M44).
 
 use crate::breaker::{Breaker, CALLS_TO_DO};
 use crate::prim::{AtomicBool, AtomicUsize, Ordering::*, PreLoad, RacingStore, UnsafeCell, ord, planted};

@@ -31,6 +31,24 @@
 //! May block: for the table's lock, in the state that the thread is in, for as long as a merge takes. Counting never blocks
 //! but to grow. Counting is for attached threads; merging for the holder of a pause.
 //! Checked by the models `per_thread_counts`, `per_thread_exit` and `per_thread_reuse` (M25).
+//!
+//! ```
+//! use krait_sync::per_thread::{CountTable, Counts};
+//!
+//! let (table, mine) = (CountTable::new(), Counts::new());
+//! let id = table.enter("a class");
+//! // SAFETY: this thread's own numbers, and no other thread counts.
+//! unsafe {
+//!     if !mine.add(id, 3) {
+//!         table.grow(&mine);
+//!         assert!(mine.add(id, 3));
+//!     }
+//!     let mut total = 0;
+//!     table.merge_all(|_, by| total += by);
+//!     assert_eq!(total, 3);
+//!     table.leave(&mine, |_, _| unreachable!("merged already"));
+//! }
+//! ```
 
 use crate::prim::{UnsafeCell, planted};
 use crate::raw_mutex::Lock;

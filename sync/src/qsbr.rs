@@ -31,7 +31,23 @@
 //! Sequences are compared by wrapping difference; `OFFLINE` is even and so never one of them.
 //!
 //! Never blocks. Freeing runs the blocks' functions, without any lock held; they may retire more.
+//! `retire`, `quiescent` and `process` run attached; `attach` and `detach` are parts of attaching and detaching; polling may run
+//! anywhere.
 //! Checked by the models `qsbr`, `qsbr_wrap`, `qsbr_grow`, `qsbr_exit` (M27 to M30).
+//!
+//! ```
+//! use krait_sync::qsbr::Domain;
+//!
+//! let domain = Domain::new();
+//! // SAFETY: the domain outlives them.
+//! let (reader, writer) = unsafe { (domain.register(), domain.register()) };
+//! reader.attach();
+//! let goal = domain.advance();
+//! assert!(!domain.poll(goal), "the reader may hold what was unlinked before");
+//! reader.quiescent();
+//! assert!(domain.poll(goal));
+//! # drop(writer);
+//! ```
 
 use crate::prim::{
     AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Cell, Ordering::*, PreLoad, RefCell, fence, ord, planted,

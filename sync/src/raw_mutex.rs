@@ -25,7 +25,8 @@
 //! instructions.
 //!
 //! May block without detaching: never hold it while running code of others.
-//! Checked by the loom model `raw_mutex` (M1).
+//! May run attached, detached, with or without the GIL, and in a pause if no stopped thread can hold it.
+//! Checked by the models `raw_mutex` and `raw_mutex_three` (M1).
 
 use crate::prim::{self, AtomicUsize, Deadline, Ordering::*, Parker, PreLoad, UnsafeCell, const_new, ord};
 use core::ops::{Deref, DerefMut};

@@ -11,7 +11,9 @@
 //!
 //! Thread ids may be reused, and may change in the child of a fork: [`RecursiveMutex::reset_after_fork`] (gh-126688).
 //!
-//! May block: the first lock. Checked by the model `recursive` (M8).
+//! May block: the first lock.
+//! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
+//! Checked by the model `recursive` (M8).
 
 use crate::block::{Acquired, Wait};
 use crate::mutex::ByteMutex;

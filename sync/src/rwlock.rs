@@ -13,7 +13,9 @@
 //!
 //! Not reentrant: a reader that reads again deadlocks if a writer waits.
 //! Waking everybody is simple and enough for its uses (many readers, a rare writer).
-//! May block: `read`, `write`. Checked by the model `rwlock` (M9).
+//! May block: `read`, `write`.
+//! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
+//! Checked by the models `rwlock`, `rwlock_two_readers` and `rwlock_two_writers` (M9).
 
 use crate::block::Wait;
 use crate::parking_lot::{NO_TOKEN, lot};

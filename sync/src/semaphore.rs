@@ -11,7 +11,19 @@
 //! permits, somebody is on the way who will take them or wake the thread.
 //!
 //! Orderings: taking is Acquire, releasing Release.
-//! May block: `acquire`. Checked by the model `semaphore`.
+//! May block: `acquire`.
+//! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
+//! Checked by the models `semaphore` and `semaphore_three`.
+//!
+//! ```
+//! use krait_sync::{Wait, semaphore::Semaphore};
+//!
+//! let permits = Semaphore::new(1);
+//! assert!(permits.acquire(Wait::DETACH).ok());
+//! assert!(!permits.try_acquire());
+//! permits.release(1);
+//! assert_eq!(permits.permits(), 1);
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::parking_lot::{NO_TOKEN, Parked, lot};

@@ -18,7 +18,26 @@
 //! The counter wraps after 2³¹ writes, which a reader would have to sleep through.
 //!
 //! May spin: readers and writers, while a writer is in; so a writer must not block, detach or drop references.
-//! Checked by the models `seqlock` (M10).
+//! May run attached, detached, and with or without the GIL; a writer must not give the GIL up (gh-119525).
+//! Checked by the models `seqlock`, `seqlock_two_writers` and `seqlock_abandon` (M10).
+//!
+//! ```
+//! use krait_sync::seqlock::SeqLock;
+//! use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+//!
+//! let (lock, pair) = (SeqLock::new(), [AtomicU32::new(1), AtomicU32::new(1)]);
+//! let guard = lock.write();
+//! pair.iter().for_each(|part| part.store(2, Relaxed));
+//! drop(guard);
+//! let seen = loop {
+//!     let sequence = lock.read_begin();
+//!     let seen = [pair[0].load(Relaxed), pair[1].load(Relaxed)];
+//!     if lock.validate(sequence) {
+//!         break seen;
+//!     }
+//! };
+//! assert_eq!(seen, [2, 2]);
+//! ```
 
 use crate::prim::{AtomicU32, Ordering::*, PreLoad, const_new, fence, ord, planted, yield_now};
 

@@ -12,7 +12,25 @@
 //! (`arc-swap` gives out references that outlive a quiescent state, for about forty times the price of a read, and its
 //! ordering has been repaired several times; use it where there is no participant at hand, not for objects.)
 //!
-//! Never blocks. Checked by the model `snapshot`.
+//! Never blocks.
+//! Readers and writers run attached.
+//! Checked by the model `snapshot`.
+//!
+//! ```
+//! use krait_sync::{qsbr::Domain, snapshot::Snapshot};
+//!
+//! let domain = Domain::new();
+//! // SAFETY: the domain outlives the participant.
+//! let me = unsafe { domain.register() };
+//! let table = Snapshot::new(vec![1, 2]);
+//! me.attach();
+//! // SAFETY: attached, and no quiescent state while the reference is used.
+//! assert_eq!(unsafe { table.read(&me) }[1], 2);
+//! table.replace(vec![3], &me);
+//! me.flush();
+//! assert_eq!(me.pending(), 0);
+//! me.detach();
+//! ```
 
 use crate::prim::{AtomicPtr, Ordering::*, ord, planted};
 use crate::qsbr::Participant;

@@ -32,7 +32,25 @@
 //! already suspended on its way back, and the lock would stay taken for the whole pause (gh-133130).
 //! That makes such locks rare, not impossible, so rule 5 stands.
 //!
-//! May block: `stop`. Checked by the models `stop_the_world` (M14), `two_scopes` (M15), `birth_and_death` (M16).
+//! May block: `stop`.
+//! For attached threads, which hold the GIL if there is one; what runs in the pause must not detach.
+//! Checked by the models `stop_the_world` (M14), `two_scopes` (M15), `birth_and_death`
+//! (M16), `stop_the_world_ticket` (M17) and `random_pauses`.
+//!
+//! ```
+//! use krait_sync::breaker::Breaker;
+//! use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
+//! use krait_sync::thread_state::{DETACHED, SUSPENDED, StateWord};
+//!
+//! let (scopes, world) = (PauseScopes::new(), StopTheWorld::new(Scope::Interpreter));
+//! let (me, other, breaker) = (StateWord::new(DETACHED), StateWord::new(DETACHED), Breaker::new());
+//! assert!(me.try_attach());
+//! let pause = world.stop(&scopes, &me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| visit(&other, &breaker));
+//! assert_eq!(other.state(), SUSPENDED);
+//! assert!(!other.try_attach());
+//! pause.start();
+//! assert!(other.try_attach());
+//! ```
 
 use crate::block::Wait;
 use crate::breaker::{Breaker, PLEASE_STOP};

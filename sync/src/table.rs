@@ -39,8 +39,29 @@
 //! must be seen as it was when it was stored. So are keys, for a runtime that looks at them to compare. The index is
 //! Relaxed: who meets a number before its entry finds key 0 or value 0 there, which is before the insertion.
 //!
-//! Readers never block. Checked by the models `table_insert`, `table_resize` (M39), `table_split`, `table_size` and
+//! Readers never block.
+//! Readers run attached; writers attached, under the table's lock.
+//! Checked by the models `table_insert`, `table_resize`, `table_watched` (M39), `table_split`, `table_size` and
 //! `table_replace` (M40).
+//!
+//! ```
+//! use krait_sync::{qsbr::Domain, table::{Lookup, SharedTable}};
+//!
+//! let domain = Domain::new();
+//! // SAFETY: the domain outlives it.
+//! let me = unsafe { domain.register() };
+//! me.attach();
+//! let table = SharedTable::new(4);
+//! // SAFETY: attached; nobody else has the table, so its lock is ours.
+//! unsafe {
+//!     table.insert(7, 70, &me);
+//!     assert_eq!(table.get(7, &me, Some, drop), Lookup::Locked);
+//!     assert_eq!(table.get_locked(7), Some(70));
+//!     assert_eq!(table.get(7, &me, Some, drop), Lookup::Found(70));
+//!     assert_eq!(table.get(8, &me, Some, drop), Lookup::Absent);
+//! }
+//! me.detach();
+//! ```
 
 use crate::prim::{AtomicBool, AtomicPtr, AtomicUsize, Ordering::*, PreLoad, ord, planted};
 use crate::qsbr::Participant;

@@ -45,7 +45,9 @@
 //!   before the thread is attached again.
 //!
 //! Orderings: leaving `ATTACHED` is Release and entering it Acquire; the requester's transitions are the mirror image.
-//! May block: `attach`, while a pause lasts. Checked by the models `stop_the_world` (M14 to M16).
+//! May block: `attach`, while a pause lasts.
+//! `attach` runs detached (with the GIL if there is one), `detach` and `safe_point` attached.
+//! Checked by the models `stop_the_world` (M14 to M17), `borrow` (M22) and `shut_down` (M47).
 
 use crate::block::Wait;
 use crate::parking_lot::{NO_TOKEN, lot};

@@ -21,7 +21,8 @@
 //!
 //! Orderings: as in [`seqlock`](crate::seqlock), and VE3, because securing follows the word before the entry is validated.
 //! Readers never block; writers exclude each other by the sequence lock, for a few stores.
-//! Checked by the models `version` (M34) and `version_modify` (M35).
+//! Readers run attached; writers attached, under the writer's lock.
+//! Checked by the models `version`, `version_reuse` (M34) and `version_modify` (M35).
 
 use crate::prim::{AtomicU32, AtomicUsize, Ordering::*, PreLoad, const_new, fence, ord, planted};
 use crate::seqlock::SeqLock;

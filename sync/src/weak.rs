@@ -28,6 +28,22 @@
 //!
 //! May block: for the lock, in the state that the thread is in, for a few stores. Nothing of others runs under it.
 //! May run attached. Checked by the models `weak_list`, `weak_list_new` and `weak_list_death` (M26).
+//!
+//! ```
+//! use krait_sync::{slot::Seen, weak::{WeakCell, WeakList, WeakLocks}};
+//!
+//! static LOCKS: WeakLocks = WeakLocks::new();
+//! let (list, cell) = (WeakList::new(), WeakCell::new());
+//! let referent = 0x1000;
+//! // SAFETY: the referent lives, and the cell goes after it was cleared.
+//! unsafe {
+//!     list.insert(&cell, referent, &LOCKS.lock(referent));
+//!     assert_eq!(cell.follow(Some, drop), Seen::Secured(referent));
+//!     let mut callbacks = 0;
+//!     list.clear(&LOCKS, referent, |_| callbacks += 1);
+//!     assert_eq!((callbacks, cell.follow(Some, drop)), (1, Seen::Empty));
+//! }
+//! ```
 
 use crate::prim::{AtomicPtr, AtomicUsize, Cell, Ordering::*, const_new, ord, planted};
 use crate::raw_mutex::{Guard, Lock};

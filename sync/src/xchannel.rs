@@ -28,6 +28,18 @@
 //!
 //! May block: `send_and_wait` and `recv`, as their [`Wait`] says; the rest only for the queue's lock.
 //! May run attached or detached. Checked by the models `xchannel`, `xchannel_close` and `random_channel` (M46).
+//!
+//! ```
+//! use krait_sync::{Wait, xchannel::{CrossChannel, End}, xqueue::{NotDone, Received, Unbind}};
+//!
+//! let channel = CrossChannel::new();
+//! std::thread::scope(|s| {
+//!     s.spawn(|| assert_eq!(channel.recv(2, Wait::DETACH), Ok(Received::Item(7))));
+//!     assert_eq!(channel.send_and_wait(1, Unbind::Drop, 7, Wait::DETACH), Ok(()));
+//! });
+//! channel.release(2, End::Recv);
+//! assert_eq!(channel.send(1, Unbind::Drop, 8), Err((NotDone::Closed, 8)));
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::event::Event;

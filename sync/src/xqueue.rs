@@ -16,7 +16,18 @@
 //! * **XQ3** After `unbind(i)` returns, nothing of interpreter `i` is in the queue.
 //!
 //! May block: `send` (when bounded) and `recv`, as their [`Wait`] says.
-//! Checked by the model `xqueue` (M46).
+//! May run attached (a wait then detaches, if its [`Wait`] says so) or detached.
+//! Checked by the models `xqueue` and `xqueue_unbind` (M46).
+//!
+//! ```
+//! use krait_sync::{Wait, xqueue::{CrossQueue, Received, Unbind}};
+//!
+//! let queue = CrossQueue::new(1);
+//! std::thread::scope(|s| {
+//!     s.spawn(|| queue.send(1, Unbind::Drop, "hello", Wait::DETACH));
+//!     assert_eq!(queue.recv(Wait::DETACH), Ok(Received::Item("hello")));
+//! });
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::condvar::Condvar;

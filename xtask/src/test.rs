@@ -100,7 +100,10 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
             steps.command(name, &mut command)
         }
         "tsan" => {
-            let mut command = sanitized(&["test", "--lib"]);
+            // `stress` is krait-sync's.
+            let mut command = sanitized(&["test", "--lib", "--test", "stress"]);
+            let suppressions = tree::root().join("sync/tsan.supp");
+            command.env("TSAN_OPTIONS", format!("suppressions={}", suppressions.display()));
             command.args(["-p", "krait-sync"]).args(CORE.iter().flat_map(|c| ["-p", c]));
             steps.command(name, &mut command)?;
             steps.step("tsan soak", tsan_soak)
