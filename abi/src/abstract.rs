@@ -1,6 +1,6 @@
 //! `abstract.h`: objects, numbers, sequences, mappings, iterators, buffers, calls.
 use crate::capi::*;
-use crate::object::or_clear;
+use crate::object::or_report;
 use krait_layout::*;
 use krait_object::args::Args;
 use krait_object::protocols::buffer;
@@ -172,12 +172,15 @@ capi_raw! {
     fn PyAIter_Check(o: *mut PyObject) -> c_int { c_int::from(Object::from_ptr(o).ty().async_methods().is_some_and(|table| table.am_anext.get().is_some())) }
     fn PyMapping_HasKey(o: *mut PyObject, key: *mut PyObject) -> c_int {
         let py = Attached::from_tls();
-        c_int::from(or_clear(py, Object::from_ptr(o).get_item_opt(py, Object::from_ptr(key))).flatten().is_some())
+        let found = <&Object>::from_c(py, o).and_then(|o| o.get_item_opt(py, <&Object>::from_c(py, key)?));
+        let better = "PyMapping_HasKeyWithError(), PyMapping_GetOptionalItem() or PyObject_GetItem()";
+        c_int::from(or_report(py, found, "PyMapping_HasKey", better).is_some())
     }
     fn PyMapping_HasKeyString(o: *mut PyObject, key: *const c_char) -> c_int {
         let py = Attached::from_tls();
         let found = Text::from_c(py, key).and_then(|key| Object::from_ptr(o).get_item_opt(py, key.obj(py)?.as_object()));
-        c_int::from(or_clear(py, found).flatten().is_some())
+        let better = "PyMapping_HasKeyStringWithError(), PyMapping_GetOptionalItemString() or PyMapping_GetItemString()";
+        c_int::from(or_report(py, found, "PyMapping_HasKeyString", better).is_some())
     }
     fn PyObject_CheckBuffer(o: *mut PyObject) -> c_int { c_int::from(buffer::Buffer::is_exporter(Object::from_ptr(o))) }
     fn PyBuffer_Release(view: *mut Py_buffer) {
@@ -200,6 +203,7 @@ capi_raw! {
 
 capi! {
     fn PyObject_GetBuffer(py, o: &Object, view: *mut Py_buffer, flags: c_int) -> () {
+        if view.is_null() { return Err(raise!(py, BufferError, "PyObject_GetBuffer: view==NULL argument is obsolete")); }
         (*view).obj = ptr::null_mut();
         buffer::get_buffer(py, o, &mut *view, flags)
     }

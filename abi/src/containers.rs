@@ -1,6 +1,6 @@
 //! `listobject.h`, `tupleobject.h`, `dictobject.h`, `setobject.h`, `sliceobject.h`, `iterobject.h`.
 use crate::capi::*;
-use crate::object::or_clear;
+use crate::object::or_report;
 use krait_layout::*;
 use krait_object::setobject::AnySet;
 use krait_object::{Attached, Dict, FrozenSet, Layout, List, Object, PyResult, Ref, Set, Slice, Tuple, raise};
@@ -29,7 +29,12 @@ capi! {
     }
     fn PyList_Size(py, list: &List) -> isize { Ok(list.len() as isize) }
     fn PyList_GetItem(py, list: &List, index: isize) -> Lent { list_index(py, list, index).map(Lent::of) }
-    fn PyList_GetItemRef(py, list: &List, index: isize) -> Ref<Object> { list_index(py, list, index) }
+    fn PyList_GetItemRef(py, list: &Object, index: isize) -> Ref<Object> {
+        match list.downcast::<List>() {
+            Some(list) => list_index(py, list, index),
+            None => Err(raise!(py, TypeError, "expected a list")),
+        }
+    }
     fn PyList_SetItem(py, list: Stolen, index: isize, item: Stolen) -> () {
         // The list is borrowed: C does not give it away.
         let Some(list) = list.map(std::mem::ManuallyDrop::new) else { return Err(py.bad_internal_call()) };
@@ -45,7 +50,11 @@ capi! {
         list.slice(py, low, high)
     }
     fn PyList_SetSlice(py, list: &List, low: isize, high: isize, items: Option<&Object>) -> () {
-        let items = match items { Some(items) => items.collect(py)?, None => Vec::new() };
+        let items = match items {
+            Some(items) if items.ty().as_type().tp_iter.get().is_none() && !items.is_sequence() => return Err(raise!(py, TypeError, "can only assign an iterable")),
+            Some(items) => items.collect(py)?,
+            None => Vec::new(),
+        };
         let (low, high) = clamp(list.len(), low, high);
         list.set_slice(py, low, high, items)
     }
@@ -270,7 +279,8 @@ capi_raw! {
         let py = Attached::from_tls();
         let Some(dict) = Object::from_ptr(dict).downcast::<Dict>() else { return ptr::null_mut() };
         let kept = py.take_raised();
-        let found = or_clear(py, dict.get(py, Object::from_ptr(key))).flatten();
+        let found = <&Object>::from_c(py, key).and_then(|key| dict.get(py, key));
+        let found = or_report(py, found, "PyDict_GetItem", "PyDict_GetItemRef() or PyDict_GetItemWithError()");
         if let Some(kept) = kept { let _ = py.restore(kept); }
         found.map_or(ptr::null_mut(), |found| found.as_ptr())
     }
@@ -278,7 +288,8 @@ capi_raw! {
         let py = Attached::from_tls();
         let Some(dict) = Object::from_ptr(dict).downcast::<Dict>() else { return ptr::null_mut() };
         let kept = py.take_raised();
-        let found = or_clear(py, Text::from_c(py, key).map(|key| dict.get_str(py, key.0))).flatten();
+        let found = Text::from_c(py, key).and_then(|key| dict.get(py, key.obj(py)?.as_object()));
+        let found = or_report(py, found, "PyDict_GetItemString", "PyDict_GetItemStringRef()");
         if let Some(kept) = kept { let _ = py.restore(kept); }
         found.map_or(ptr::null_mut(), |found| found.as_ptr())
     }

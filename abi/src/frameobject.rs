@@ -1,9 +1,10 @@
 //! `frameobject.h`, `pyframe.h`, `genobject.h`: frames and generators; profiling and tracing of `ceval.h`.
 use crate::capi::*;
 use krait_layout::*;
-use krait_object::{Attached, Code, Layout, Object, PyResult, Ref, Str, id, raise};
+use krait_object::{Attached, Code, Layout, Object, PyResult, Ref, Str, Type, id, raise};
 use krait_vm::frame::Frame;
 use krait_vm::frameobject::FrameObject;
+use krait_vm::generator::{AsyncGenerator, Coroutine, Generator};
 use krait_vm::tracing;
 use std::ffi::{c_char, c_int};
 use std::ptr;
@@ -39,6 +40,19 @@ pub static PyUnstable_ExecutableKinds: Kinds = Kinds([
     ptr::null(),
 ]);
 
+/// A generator that runs a frame object's frame.
+fn generator_of(
+    py: Attached<'_>,
+    frame: Stolen,
+    ty: &'static Type,
+    names: Option<(&Str, &Str)>,
+) -> PyResult<Ref<Object>> {
+    match frame.map(Ref::downcast::<FrameObject>) {
+        Some(Ok(frame)) => krait_vm::generator::from_frame_object(py, frame, ty, names),
+        _ => Err(py.bad_internal_call()),
+    }
+}
+
 capi! {
     fn PyFrame_GetVar(py, frame: &FrameObject, name: &Object) -> Ref<Object> {
         match name.downcast::<Str>() {
@@ -54,6 +68,16 @@ capi! {
     fn PyFrame_FastToLocalsWithError(py, frame: &Object) -> () { Ok(()) }
     fn PyUnstable_InterpreterFrame_GetCode(py, frame: *mut _PyInterpreterFrame) -> Ref<Code> { Ok((*frame.cast::<Frame>()).code().to_ref()) }
 
+    fn PyGen_New(py, frame: Stolen) -> Ref<Object> { generator_of(py, frame, Generator::type_object(), None) }
+    fn PyGen_NewWithQualName(py, frame: Stolen, name: &Str, qualname: &Str) -> Ref<Object> {
+        generator_of(py, frame, Generator::type_object(), Some((name, qualname)))
+    }
+    fn PyCoro_New(py, frame: Stolen, name: &Str, qualname: &Str) -> Ref<Object> {
+        generator_of(py, frame, Coroutine::type_object(), Some((name, qualname)))
+    }
+    fn PyAsyncGen_New(py, frame: Stolen, name: &Str, qualname: &Str) -> Ref<Object> {
+        generator_of(py, frame, AsyncGenerator::type_object(), Some((name, qualname)))
+    }
     fn PyEval_EvalFrame(py, frame: &FrameObject) -> Ref<Object> { evaluate(py, frame, false) }
     fn PyEval_EvalFrameEx(py, frame: &FrameObject, raise: c_int) -> Ref<Object> { evaluate(py, frame, raise != 0) }
     fn PyEval_GetLocals(py) -> Lent {

@@ -105,6 +105,7 @@ fn finish(
     path: &Object,
 ) -> PyResult<Ref<Object>> {
     let module = initialized(py, made, spec, name)?;
+    turn_gil_on_for(py, &module, name)?;
     let single = (*module).downcast::<Module>().is_none_or(crate::interpreters::is_single_phase);
     if single && py.state().extension_check.load(Ordering::Relaxed) != 0 {
         let text = format!("module {name} does not support loading in subinterpreters");
@@ -117,6 +118,23 @@ fn finish(
         vm::modules(py)?.set(py, name_object, &module)?;
     }
     Ok(module)
+}
+
+/// Turns the GIL on for a module that does not say that it runs without, and warns of it; `-X gil=0` forbids that.
+fn turn_gil_on_for(py: Attached<'_>, module: &Object, name: &str) -> PyResult<()> {
+    let needs = module.downcast::<Module>().is_some_and(|module| module.raw().md_gil.get().is_null());
+    if !krait_object::FREE_THREADED || !needs || krait_vm::interp::current(py).config.gil == Some(false) {
+        return Ok(());
+    }
+    if !krait_vm::interp::enable_gil(py) {
+        return Ok(());
+    }
+    let message = format!(
+        "The global interpreter lock (GIL) has been enabled to load module '{name}', which has not declared that it can \
+         run safely without the GIL. To override this behavior and keep the GIL disabled (at your own risk), run with \
+         PYTHON_GIL=0 or -Xgil=0."
+    );
+    krait_vm::warnings::warn(py, exc::RuntimeWarning(), &message, 1)
 }
 
 /// Lets `PyState_FindModule` find a single-phase module.

@@ -16,6 +16,11 @@ fn current() -> *mut PyThreadState {
 /// Signature of signal handlers.
 type Handler = libc::sighandler_t;
 
+thread_local! {
+    /// What `PyOS_BeforeFork` stopped, until the fork has happened.
+    static FORKING: std::cell::Cell<Option<interp::Forking>> = const { std::cell::Cell::new(None) };
+}
+
 capi_raw! {
     fn PyInterpreterState_New() -> *mut PyInterpreterState {
         let config = crate::pystate::default_config();
@@ -48,14 +53,21 @@ capi_raw! {
     fn PyEval_ReleaseLock() { if !current().is_null() { crate::pystate::PyEval_ReleaseThread(current()) } }
 
     fn PyOS_BeforeFork() {
-        if let Some(py) = Attached::try_from_tls() { krait_modules_os::fork::before(py) }
+        if let Some(py) = Attached::try_from_tls() {
+            krait_modules_os::fork::before(py);
+            FORKING.set(Some(interp::Forking::begin(py)));
+        }
     }
     fn PyOS_AfterFork_Parent() {
+        if let Some(forking) = FORKING.take() { forking.end_parent() }
         if let Some(py) = Attached::try_from_tls() { krait_modules_os::fork::after_in_parent(py) }
     }
     fn PyOS_AfterFork_Child() {
         let Some(py) = Attached::try_from_tls() else { krait_vm::fatal("PyOS_AfterFork_Child: the function must be called by the thread that forked") };
-        interp::repair_child(py);
+        match FORKING.take() {
+            Some(forking) => forking.end_child(py),
+            None => interp::repair_child(py),
+        }
         krait_modules_os::fork::after_in_child(py);
     }
     fn PyOS_AfterFork() { PyOS_AfterFork_Child() }

@@ -24,7 +24,7 @@ capi_raw! {
             Err(raised) => { raised.clear(py); 0 }
         }
     }
-    fn _Py_NewReference(o: *mut PyObject) { mode::init_head(o) }
+    fn _Py_NewReference(o: *mut PyObject) { mode::new_reference(o) }
     fn _Py_SetImmortal(o: *mut PyObject) { mode::make_immortal(Object::from_ptr(o)) }
     fn PyTraceMalloc_Track(_domain: u32, _p: usize, _size: usize) -> c_int { -2 }
     fn PyTraceMalloc_Untrack(_domain: u32, _p: usize) -> c_int { -2 }
@@ -92,7 +92,7 @@ capi! {
         exc::UnicodeDecodeError().as_object().call_pos(py, &args)
     }
     fn PyFrame_New(py, tstate: *mut PyThreadState, code: &krait_object::Code, globals: &Object, locals: Option<&Object>) -> Ref<krait_vm::frameobject::FrameObject> {
-        krait_vm::frameobject::FrameObject::for_code(py, code, globals)
+        krait_vm::frameobject::FrameObject::for_code(py, code, globals, locals)
     }
     fn PyContextVar_New(py, name: Text<'_>, default: Option<&Object>) -> Ref<Object> {
         let class = krait_vm::import::import_module(py, "_contextvars")?.get_attr(py, krait_object::id!(py, ContextVar))?;

@@ -22,6 +22,15 @@ pub(crate) fn or_clear<T>(py: Attached<'_>, result: PyResult<T>) -> Option<T> {
     }
 }
 
+/// Reports an error as unraisable: the functions that cannot report one, but should not be used for that reason.
+pub(crate) fn or_report<T>(py: Attached<'_>, result: PyResult<Option<T>>, function: &str, better: &str) -> Option<T> {
+    result.unwrap_or_else(|_raised| {
+        let message = format!("Exception ignored in {function}(); consider using {better}");
+        (krait_object::hooks::hooks().unraisable)(py, Some(&message), None);
+        None
+    })
+}
+
 /// `None` for a missing attribute.
 fn optional(py: Attached<'_>, object: &Object, name: &Object) -> PyResult<Option<Ref<Object>>> {
     object.get_attr_opt(py, krait_object::protocols::attributes::checked_name(py, name)?)
@@ -54,12 +63,15 @@ capi_raw! {
     fn Py_GetConstant(id: u32) -> *mut PyObject { constant(id) }
     fn PyObject_HasAttr(o: *mut PyObject, name: *mut PyObject) -> c_int {
         let py = Attached::from_tls();
-        c_int::from(or_clear(py, optional(py, obj(o), obj(name))).flatten().is_some())
+        let found = <&Object>::from_c(py, o).and_then(|o| optional(py, o, <&Object>::from_c(py, name)?));
+        let better = "PyObject_HasAttrWithError(), PyObject_GetOptionalAttr() or PyObject_GetAttr()";
+        c_int::from(or_report(py, found, "PyObject_HasAttr", better).is_some())
     }
     fn PyObject_HasAttrString(o: *mut PyObject, name: *const c_char) -> c_int {
         let py = Attached::from_tls();
-        let found = Text::from_c(py, name).and_then(|name| name.obj(py)).and_then(|name| obj(o).get_attr_opt(py, &name));
-        c_int::from(or_clear(py, found).flatten().is_some())
+        let found = <&Object>::from_c(py, o).and_then(|o| o.get_attr_opt(py, &*Text::from_c(py, name)?.obj(py)?));
+        let better = "PyObject_HasAttrStringWithError(), PyObject_GetOptionalAttrString() or PyObject_GetAttrString()";
+        c_int::from(or_report(py, found, "PyObject_HasAttrString", better).is_some())
     }
 }
 

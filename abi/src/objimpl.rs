@@ -24,7 +24,7 @@ unsafe fn init(object: *mut PyObject, ty: &Type) {
         if ty.is_heap() {
             mode::incref(ty.as_type_ptr().cast());
         }
-        mode::init_head(object);
+        mode::new_reference(object);
     }
 }
 

@@ -18,31 +18,7 @@ pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object
             crate::pyerrors::shown(py, class)
         );
     };
-    if let Some(value) = value
-        && let Some(exception) = value.downcast::<BaseException>()
-        && value.ty().is_subtype_of(ty)
-    {
-        return raise_exception(py, exception.to_ref());
-    }
-    let made = match value {
-        None => ty.as_object().call0(py),
-        Some(value) if value.is_none() => ty.as_object().call0(py),
-        Some(value) => match value.downcast::<Tuple>() {
-            Some(args) => ty.as_object().call_with(py, args, None),
-            None => ty.as_object().call_pos(py, &[value]),
-        },
-    };
-    match made.map(|made| made.downcast::<BaseException>()) {
-        Ok(Ok(exception)) => raise_exception(py, exception),
-        Ok(Err(other)) => raise!(
-            py,
-            TypeError,
-            "calling {} should have returned an instance of BaseException, not {}",
-            ty.name(),
-            other.ty().name()
-        ),
-        Err(raised) => raised,
-    }
+    krait_object::exceptions::raise_value(py, ty, value.unwrap_or(krait_object::none_borrowed()))
 }
 
 fn shown(py: Attached<'_>, object: &Object) -> String {

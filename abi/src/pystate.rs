@@ -242,7 +242,11 @@ capi_raw! {
     fn PyGILState_Ensure() -> c_int {
         let auto = own();
         if auto.is_null() {
-            let Some(main) = Interpreter::main() else { krait_vm::fatal("PyGILState_Ensure: Python is not initialized") };
+            let Some(main) = Interpreter::main() else {
+                // A thread that comes too late sleeps until the process ends.
+                if interp::RUNTIME.has_ended.load(Ordering::Acquire) { interp::hang() }
+                krait_vm::fatal("PyGILState_Ensure: Python is not initialized")
+            };
             if main.finalizing.load(Ordering::Acquire) { interp::hang() }
             let thread = main.new_thread();
             interp::bind(thread);

@@ -20,7 +20,10 @@ void *krait_va_ptr(va_list *v) { return va_arg(*v, void *); }
 
 extern PyObject *krait_build_value(const char *, va_list *);
 extern int krait_parse(PyObject *args, PyObject *kw, const char *format, char *const *names, int compat, va_list *v);
-extern int krait_unpack(PyObject *const *args, Py_ssize_t n, const char *name, Py_ssize_t min, Py_ssize_t max, va_list *v);
+extern int krait_parse_stack(PyObject *const *args, Py_ssize_t n, const char *format, va_list *v);
+extern int krait_parse_stack_keywords(PyObject *const *args, Py_ssize_t n, PyObject *names, void *parser, va_list *v);
+extern int krait_parse_tuple_keywords(PyObject *args, PyObject *kw, void *parser, va_list *v);
+extern int krait_unpack(PyObject *args, const char *name, Py_ssize_t min, Py_ssize_t max, va_list *v);
 extern PyObject *krait_format(const char *, va_list *);
 extern PyObject *krait_err_format(PyObject *type, const char *, va_list *);
 extern int krait_warn_format(PyObject *category, Py_ssize_t level, const char *, va_list *);
@@ -46,7 +49,10 @@ int krait_c_PyArg_ParseTuple(PyObject *a, const char *f, ...) { WITH(f, int, kra
 int krait_c_PyArg_VaParse(PyObject *a, const char *f, va_list l) { COPY(l, int, krait_parse(a, NULL, f, NULL, 0, &v.list)); }
 int krait_c_PyArg_ParseTupleAndKeywords(PyObject *a, PyObject *k, const char *f, char *const *n, ...) { WITH(n, int, krait_parse(a, k, f, n, 0, &v.list)); }
 int krait_c_PyArg_VaParseTupleAndKeywords(PyObject *a, PyObject *k, const char *f, char *const *n, va_list l) { COPY(l, int, krait_parse(a, k, f, n, 0, &v.list)); }
-int krait_c_PyArg_UnpackTuple(PyObject *a, const char *name, Py_ssize_t min, Py_ssize_t max, ...) { WITH(max, int, krait_unpack((PyObject *const *)a, -1, name, min, max, &v.list)); }
+int krait_c_PyArg_UnpackTuple(PyObject *a, const char *name, Py_ssize_t min, Py_ssize_t max, ...) { WITH(max, int, krait_unpack(a, name, min, max, &v.list)); }
+int krait_c__PyArg_ParseStack(PyObject *const *a, Py_ssize_t n, const char *f, ...) { WITH(f, int, krait_parse_stack(a, n, f, &v.list)); }
+int krait_c__PyArg_ParseStackAndKeywords(PyObject *const *a, Py_ssize_t n, PyObject *k, void *p, ...) { WITH(p, int, krait_parse_stack_keywords(a, n, k, p, &v.list)); }
+int krait_c__PyArg_ParseTupleAndKeywordsFast(PyObject *a, PyObject *k, void *p, ...) { WITH(p, int, krait_parse_tuple_keywords(a, k, p, &v.list)); }
 PyObject *krait_c_PyTuple_Pack(Py_ssize_t n, ...) { WITH(n, PyObject *, krait_tuple_pack(n, &v.list)); }
 PyObject *krait_c_PyUnicode_FromFormat(const char *f, ...) { WITH(f, PyObject *, krait_format(f, &v.list)); }
 PyObject *krait_c_PyUnicode_FromFormatV(const char *f, va_list l) { COPY(l, PyObject *, krait_format(f, &v.list)); }
@@ -61,6 +67,8 @@ PyObject *krait_c_PyObject_CallFunction(PyObject *o, const char *f, ...) { WITH(
 PyObject *krait_c_PyObject_CallMethod(PyObject *o, const char *n, const char *f, ...) { WITH(f, PyObject *, krait_call_format(o, n, f, &v.list)); }
 PyObject *krait_c_PyObject_CallFunctionObjArgs(PyObject *o, ...) { WITH(o, PyObject *, krait_call_objargs(o, NULL, &v.list)); }
 PyObject *krait_c_PyObject_CallMethodObjArgs(PyObject *o, PyObject *n, ...) { WITH(n, PyObject *, krait_call_objargs(o, n, &v.list)); }
+/* An identifier begins with its text. */
+PyObject *krait_c__PyObject_CallMethodId(PyObject *o, const char *const *n, const char *f, ...) { WITH(f, PyObject *, krait_call_format(o, *n, f, &v.list)); }
 int krait_c_PyUnicodeWriter_Format(void *w, const char *f, ...) { WITH(f, int, krait_writer_format(w, f, &v.list)); }
 
 int krait_c_PySys_Audit(const char *e, const char *f, ...) { WITH(f, int, krait_audit(e, f, &v.list)); }

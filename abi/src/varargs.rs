@@ -91,6 +91,10 @@ variadic! {
     PyArg_VaParse => krait_c_PyArg_VaParse;
     PyArg_ParseTupleAndKeywords => krait_c_PyArg_ParseTupleAndKeywords;
     PyArg_VaParseTupleAndKeywords => krait_c_PyArg_VaParseTupleAndKeywords;
+    _PyArg_ParseStack => krait_c__PyArg_ParseStack;
+    _PyArg_ParseStackAndKeywords => krait_c__PyArg_ParseStackAndKeywords;
+    _PyArg_ParseTupleAndKeywordsFast => krait_c__PyArg_ParseTupleAndKeywordsFast;
+    _PyObject_CallMethodId => krait_c__PyObject_CallMethodId;
     PyArg_UnpackTuple => krait_c_PyArg_UnpackTuple;
     PyTuple_Pack => krait_c_PyTuple_Pack;
     PyUnicode_FromFormat => krait_c_PyUnicode_FromFormat;

@@ -16,6 +16,20 @@ fn watched_type<'a>(py: Attached<'_>, ty: &'a Object) -> PyResult<&'a Type> {
     ty.downcast::<Type>().ok_or_else(|| raise!(py, ValueError, "Cannot watch non-type"))
 }
 
+capi_raw! {
+    fn PyRefTracer_SetTracer(tracer: Option<PyRefTracer>, data: *mut c_void) -> c_int {
+        let py = Attached::from_tls();
+        // Nobody makes objects while the two words change.
+        krait_vm::interp::current(py).stop_the_world(py, &mut || watch::RefTracer::set(tracer, data));
+        0
+    }
+    fn PyRefTracer_GetTracer(data: *mut *mut c_void) -> Option<PyRefTracer> {
+        let (function, value) = watch::RefTracer::get();
+        if !data.is_null() { *data = value }
+        function
+    }
+}
+
 capi! {
     fn PyDict_AddWatcher(py, callback: PyDict_WatchCallback) -> c_int {
         krait_object::dictobject::install_watchers(watch::dict_changed);

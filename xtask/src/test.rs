@@ -234,10 +234,12 @@ fn embed() -> Result<Outcome> {
         }
         let out = tree::target().join("embed").join(mode.name());
         std::fs::create_dir_all(&out)?;
-        for program in tree::files()?.iter().filter(|f| f.starts_with("tests/embed/") && f.ends_with(".c")) {
+        let is_program =
+            |f: &&String| ["tests/embed/", "tests/capi/"].iter().any(|d| f.starts_with(d)) && f.ends_with(".c");
+        for program in tree::files()?.iter().filter(is_program) {
             let exe = out.join(Path::new(program).file_stem().expect("a name"));
             let mut cc = Command::new("cc");
-            cc.args(["-O2", "-Wall", "-Wextra", "-Werror", program, "-o"]).arg(&exe);
+            cc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-DKRAIT", program, "-o"]).arg(&exe);
             cc.args(embed_flags(mode, &prefix)?).arg("-pthread").current_dir(tree::root());
             run::output(&mut cc)?;
             run::output(Command::new(&exe).arg("200000").env("LD_LIBRARY_PATH", &lib))?;

@@ -77,7 +77,7 @@ impl<'a> Args<'a> {
             match key.downcast::<Str>() {
                 None => return Err(raise!(py, TypeError, "keywords must be strings")),
                 Some(key) if known.iter().any(|name| key.eq_str(name)) => {}
-                Some(key) => return Err(unexpected_keyword(py, function, key, known)),
+                Some(key) => return Err(unexpected_keyword(py, &format!("{function}()"), key, known)),
             }
         }
         Ok(())
@@ -127,6 +127,11 @@ pub struct ArgsBuf<'a> {
 
 impl<'a> ArgsBuf<'a> {
     pub fn new(py: Attached<'_>, pos: &'a Tuple, kwargs: Option<&Dict>) -> Self {
+        Self::over(py, pos.as_slice(), kwargs)
+    }
+
+    /// As [`ArgsBuf::new`] over arguments in a slice.
+    pub fn over(py: Attached<'_>, pos: &'a [&'a Object], kwargs: Option<&Dict>) -> Self {
         let (mut names, mut values) = (Vec::new(), Vec::new());
         if let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) {
             for (name, value) in kwargs.items_snapshot(py) {
@@ -134,7 +139,7 @@ impl<'a> ArgsBuf<'a> {
                 values.push(value);
             }
         }
-        ArgsBuf { pos: pos.as_slice(), names, values }
+        ArgsBuf { pos, names, values }
     }
 
     pub fn args(&self) -> Args<'_> {
@@ -287,95 +292,135 @@ impl Signature {
 
     #[cold]
     fn bind_slow<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
-        let name = self.name;
         if self.positional_only == self.len {
-            args.no_keywords(py, name)?;
-            return check_positional(py, name, args.pos.len(), self.required, self.positional)
+            args.no_keywords(py, self.name)?;
+            return check_positional(py, self.name, args.pos.len(), self.required, self.positional)
                 .map(|()| bound.iter_mut().zip(args.pos).for_each(|(slot, arg)| *slot = Some(*arg)));
         }
-        if args.len() > self.len {
+        let function = format!("{}()", self.name);
+        let params = Params {
+            function: &function,
+            names: &self.params[..self.len],
+            positional_only: self.positional_only,
+            positional: self.positional,
+            required: self.required,
+            needs_keyword: &|at| self.required_kw & (1 << at) != 0,
+            variadic: false,
+        };
+        params.bind(py, args, bound)
+    }
+}
+
+/// A parameter list that a call is bound to.
+pub struct Params<'s> {
+    /// How messages name the function: `f()`, or `function` when nobody knows.
+    pub function: &'s str,
+    /// A name for each parameter; empty for one that has none.
+    pub names: &'s [&'s str],
+    /// Leading parameters that no keyword fills.
+    pub positional_only: usize,
+    /// Leading parameters that may be given by position.
+    pub positional: usize,
+    /// Leading parameters without a default.
+    pub required: usize,
+    /// Whether a keyword-only parameter, by its place, has no default.
+    pub needs_keyword: &'s dyn Fn(usize) -> bool,
+    /// Whether further positional arguments are allowed; they are not bound.
+    pub variadic: bool,
+}
+
+impl Params<'_> {
+    /// Sorts the arguments of a call into one slot per parameter; a missing optional one stays `None`.
+    ///
+    /// # Errors
+    /// `TypeError` in the reference's words for missing, surplus, unknown and doubly given arguments.
+    pub fn bind<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
+        let (name, len) = (self.function, self.names.len());
+        if args.len() > len && !self.variadic {
             let (keyword, plural) =
-                (if args.pos.is_empty() { "keyword " } else { "" }, if self.len == 1 { "" } else { "s" });
-            let (max, given) = (self.len, args.len());
-            return Err(raise!(
-                py,
-                TypeError,
-                "{name}() takes at most {max} {keyword}argument{plural} ({given} given)"
-            ));
+                (if args.pos.is_empty() { "keyword " } else { "" }, if len == 1 { "" } else { "s" });
+            let given = args.len();
+            return Err(raise!(py, TypeError, "{name} takes at most {len} {keyword}argument{plural} ({given} given)"));
         }
-        if args.pos.len() > self.positional {
+        if args.pos.len() > self.positional && !self.variadic {
             let bound_word = if self.required < self.positional { "at most" } else { "exactly" };
             let plural = if self.positional == 1 { "" } else { "s" };
             return Err(match self.positional {
-                0 => raise!(py, TypeError, "{name}() takes no positional arguments"),
+                0 => raise!(py, TypeError, "{name} takes no positional arguments"),
                 max => {
                     raise!(
                         py,
                         TypeError,
-                        "{name}() takes {bound_word} {max} positional argument{plural} ({} given)",
+                        "{name} takes {bound_word} {max} positional argument{plural} ({} given)",
                         args.pos.len()
                     )
                 }
             });
         }
-        for (slot, arg) in bound.iter_mut().zip(args.pos) {
+        for (slot, arg) in bound.iter_mut().zip(args.pos).take(self.positional) {
             *slot = Some(*arg);
         }
         // What is missing is reported before what is too much.
-        let mut unexpected = None;
+        let mut surplus = false;
         for (key, value) in args.names.iter().zip(args.values) {
-            let Some(key) = key.downcast::<Str>() else {
-                return Err(raise!(py, TypeError, "keywords must be strings"));
-            };
-            let found = (self.positional_only..self.len).find(|&at| key.eq_str(self.params[at]));
-            match found {
+            let known = key.downcast::<Str>().and_then(|key| self.place(key));
+            match known {
                 Some(at) if bound[at].is_none() => bound[at] = Some(*value),
-                Some(at) => {
-                    let given = self.params[at];
-                    return Err(raise!(
-                        py,
-                        TypeError,
-                        "argument for {name}() given by name ('{given}') and position ({})",
-                        at + 1
-                    ));
-                }
-                None if (0..self.positional_only).any(|at| key.eq_str(self.params[at])) => {
-                    return Err(raise!(
-                        py,
-                        TypeError,
-                        "{name}() got some positional-only arguments passed as keyword arguments: '{key}'"
-                    ));
-                }
-                None => unexpected = unexpected.or(Some(key)),
+                _ => surplus = true,
             }
         }
-        for (at, slot) in bound.iter().enumerate().take(self.len) {
-            let needed = at < self.required || self.required_kw & (1 << at) != 0;
+        for (at, slot) in bound.iter().enumerate().take(len) {
+            let needed = at < self.required || at >= self.positional && (self.needs_keyword)(at);
             if needed && slot.is_none() {
-                if at < self.positional_only {
-                    let bound_word = if self.required < self.positional { "at least" } else { "exactly" };
-                    let plural = if self.required == 1 { "" } else { "s" };
-                    return Err(raise!(
-                        py,
-                        TypeError,
-                        "{name}() takes {bound_word} {} positional argument{plural} ({} given)",
-                        self.required,
-                        args.pos.len()
-                    ));
-                }
-                return Err(raise!(
-                    py,
-                    TypeError,
-                    "{name}() missing required argument '{}' (pos {})",
-                    self.params[at],
-                    at + 1
-                ));
+                return Err(self.missing(py, at, args.pos.len()));
             }
         }
-        match unexpected {
-            Some(key) => Err(unexpected_keyword(py, name, key, &self.params[self.positional_only..self.len])),
-            None => Ok(()),
+        if surplus { Err(self.surplus(py, args)) } else { Ok(()) }
+    }
+
+    /// The parameter that a keyword names.
+    fn place(&self, key: &Str) -> Option<usize> {
+        (self.positional_only..self.names.len()).find(|&at| key.eq_str(self.names[at]))
+    }
+
+    /// The error for the first keyword that no parameter is left for.
+    fn surplus(&self, py: Attached<'_>, args: Args<'_>) -> crate::Raised {
+        let name = self.function;
+        for key in args.names {
+            let Some(key) = key.downcast::<Str>() else { return raise!(py, TypeError, "keywords must be strings") };
+            match self.place(key) {
+                Some(at) if at < args.pos.len() => {
+                    return raise!(
+                        py,
+                        TypeError,
+                        "argument for {name} given by name ('{key}') and position ({})",
+                        at + 1
+                    );
+                }
+                Some(_) => {}
+                None if !key.is_empty() && self.names[..self.positional_only].iter().any(|name| key.eq_str(name)) => {
+                    return raise!(
+                        py,
+                        TypeError,
+                        "{name} got some positional-only arguments passed as keyword arguments: '{key}'"
+                    );
+                }
+                None => return unexpected_keyword(py, name, key, &self.names[self.positional_only..]),
+            }
         }
+        py.bad_internal_call()
+    }
+
+    /// The error for a parameter that got no argument.
+    fn missing(&self, py: Attached<'_>, at: usize, given: usize) -> crate::Raised {
+        let name = self.function;
+        if at >= self.positional_only {
+            return raise!(py, TypeError, "{name} missing required argument '{}' (pos {})", self.names[at], at + 1);
+        }
+        let least = self.required.min(self.positional_only);
+        let (bound, plural) =
+            (if least < self.positional { "at least" } else { "exactly" }, if least == 1 { "" } else { "s" });
+        raise!(py, TypeError, "{name} takes {bound} {least} positional argument{plural} ({given} given)")
     }
 }
 
@@ -385,5 +430,5 @@ fn unexpected_keyword(py: Attached<'_>, function: &str, key: &Str, known: &[&str
         Some(meant) => format!(". Did you mean '{meant}'?"),
         None => String::new(),
     };
-    raise!(py, TypeError, "{function}() got an unexpected keyword argument '{key}'{hint}")
+    raise!(py, TypeError, "{function} got an unexpected keyword argument '{key}'{hint}")
 }

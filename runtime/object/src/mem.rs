@@ -173,6 +173,17 @@ impl Heap {
         })
     }
 
+    /// Takes every object off the collector's view. Nobody uses the heap.
+    pub(crate) fn hide_objects(&self) {
+        // SAFETY: nobody allocates meanwhile, and pages of a heap are live.
+        for page in unsafe { &*self.pages.get() }.iter().map(|page| unsafe { page.as_ref() }) {
+            page.for_each_slot(|raw| {
+                // SAFETY: the slot was handed out, so it is an object head, or a free block that looks like one.
+                mode::set_tracked(unsafe { crate::Object::from_ptr(raw) }, false);
+            });
+        }
+    }
+
     /// Takes a block of `class`; null when memory is exhausted.
     #[inline(always)]
     fn take(&self, pre: usize, class: usize) -> *mut u8 {
@@ -505,7 +516,7 @@ pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull
         if ty.is_heap() {
             crate::type_refs::incref(py, ty);
         }
-        mode::init_head(object);
+        mode::new_reference(object);
         if ty.is_gc() {
             gc::count_allocation(py);
         }
@@ -548,7 +559,7 @@ pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<N
     // SAFETY: a block for an object, which nobody else uses.
     unsafe {
         (*block).ob_type.set(ty.as_type_ptr());
-        mode::init_head(block);
+        mode::new_reference(block);
     }
     Ok(object)
 }

@@ -11,6 +11,9 @@ use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex};
 
+/// Heaps of ended interpreters.
+static RETIRED_HEAPS: Mutex<Vec<Box<Heap>>> = Mutex::new(Vec::new());
+
 /// A large memory region of an interpreter.
 pub struct Region(pub NonNull<u8>);
 // SAFETY: the pointer is only used by attached threads.
@@ -75,6 +78,15 @@ impl ObjectState {
         }
     }
 
+    /// Gives the heaps of an ended interpreter to those to come: what strings and classes of the process's lifetime
+    /// left in their pages stays, the rest is used again. What nobody freed is hidden from collectors.
+    pub fn retire_heaps(&self) {
+        let heaps = std::mem::take(&mut *self.heaps.lock().expect("no panic under this lock"));
+        while self.idle_heaps.adopt().is_some() {}
+        heaps.iter().for_each(|heap| heap.hide_objects());
+        RETIRED_HEAPS.lock().expect("no panic under this lock").extend(heaps);
+    }
+
     /// The object whose critical section is the interpreter's type lock. It has no type.
     pub(crate) fn type_lock(&self) -> &crate::Object {
         // SAFETY: `Object` is transparent; only its lock byte is used.
@@ -92,7 +104,7 @@ impl ObjectState {
         if let Some(idle) = self.idle_heaps.adopt() {
             return ptr::with_exposed_provenance_mut(idle);
         }
-        let mut heap = Heap::new();
+        let mut heap = RETIRED_HEAPS.lock().expect("no panic under this lock").pop().unwrap_or_else(Heap::new);
         let raw = ptr::from_mut(&mut *heap);
         heaps.push(heap);
         raw
@@ -191,7 +203,7 @@ impl ThreadExt {
             let Some(object) = next else { return };
             self.nested_deallocs.set(1);
             // SAFETY: the object's count was zero when it was put off, and nothing can reach it.
-            unsafe { mode::dealloc(object.as_ptr()) };
+            unsafe { mode::run_dealloc(object.as_ptr()) };
             self.nested_deallocs.set(0);
         }
     }

@@ -3,8 +3,9 @@
 //! Concurrency: the tables are read without a lock; ids are taken and given back one at a time.
 use crate::layout::*;
 use crate::{Attached, Layout, Object, PyResult, raise};
+use std::ffi::c_void;
 use std::sync::Mutex;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A table of eight callbacks.
 pub struct Watchers<F: Copy> {
@@ -92,6 +93,55 @@ pub struct Tables {
     pub contexts: Watchers<PyContext_WatchCallback>,
     /// What frees the data that tools attach to code objects, by index.
     pub code_extra: Mutex<Vec<Option<freefunc>>>,
+}
+
+/// Who is told of every object that is made or goes (`PyRefTracer_SetTracer`); the whole process has one.
+pub struct RefTracer {
+    function: AtomicPtr<c_void>,
+    data: AtomicPtr<c_void>,
+}
+
+static REF_TRACER: RefTracer =
+    RefTracer { function: AtomicPtr::new(std::ptr::null_mut()), data: AtomicPtr::new(std::ptr::null_mut()) };
+
+/// Events of a [`RefTracer`], with C's numbers.
+#[derive(Clone, Copy)]
+pub enum RefEvent {
+    Create = 0,
+    Destroy = 1,
+}
+
+impl RefTracer {
+    /// Sets the tracer, or none. No other thread may make objects meanwhile.
+    pub fn set(function: Option<PyRefTracer>, data: *mut c_void) {
+        REF_TRACER.function.store(std::ptr::null_mut(), Ordering::Release);
+        REF_TRACER.data.store(data, Ordering::Release);
+        let function = function.map_or(std::ptr::null_mut(), |function| function as *mut c_void);
+        REF_TRACER.function.store(function, Ordering::Release);
+    }
+
+    /// The tracer and its data.
+    pub fn get() -> (Option<PyRefTracer>, *mut c_void) {
+        let function = REF_TRACER.function.load(Ordering::Acquire);
+        // SAFETY: null is `None`, and anything else came from `set`.
+        let function = unsafe { std::mem::transmute::<*mut c_void, Option<PyRefTracer>>(function) };
+        (function, REF_TRACER.data.load(Ordering::Acquire))
+    }
+
+    /// Tells of an object whose type and count are set.
+    #[inline(always)]
+    pub fn tell(object: *mut PyObject, event: RefEvent) {
+        if !REF_TRACER.function.load(Ordering::Relaxed).is_null() {
+            RefTracer::slow_tell(object, event);
+        }
+    }
+
+    #[cold]
+    fn slow_tell(object: *mut PyObject, event: RefEvent) {
+        let (Some(function), data) = RefTracer::get() else { return };
+        // SAFETY: the host's function with its data and a live object.
+        unsafe { function(object, event as std::ffi::c_int, data) };
+    }
 }
 
 /// Events of functions, with C's numbers.

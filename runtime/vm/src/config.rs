@@ -29,6 +29,8 @@ pub struct Config {
     pub code_debug_ranges: bool,
     pub int_max_str_digits: usize,
     /// Threads inherit the context of the thread that starts them.
+    /// `-X gil`: whether the GIL is on in `nogil` mode; without it, an extension that needs it turns it on.
+    pub gil: Option<bool>,
     pub thread_inherit_context: bool,
     pub context_aware_warnings: bool,
     /// Seed of string hashes; `None` for a random one.
@@ -88,6 +90,7 @@ impl Default for Config {
             warn_default_encoding: false,
             code_debug_ranges: true,
             int_max_str_digits: krait_object::longobject::DEFAULT_MAX_STR_DIGITS,
+            gil: None,
             thread_inherit_context: krait_object::FREE_THREADED,
             context_aware_warnings: krait_object::FREE_THREADED,
             hash_seed: None,

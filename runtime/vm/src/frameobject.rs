@@ -205,11 +205,17 @@ impl FrameObject {
         Frame::is_on_stack(frame, py)
     }
 
-    /// A frame object of code that does not run: native functions put it into tracebacks.
+    /// A frame object of code that does not run: native functions put it into tracebacks. `namespace` is what holds
+    /// the local variables of code that is no function's.
     ///
     /// # Errors
     /// `MemoryError`.
-    pub fn for_code(py: Attached<'_>, code: &krait_object::Code, globals: &Object) -> PyResult<Ref<FrameObject>> {
+    pub fn for_code(
+        py: Attached<'_>,
+        code: &krait_object::Code,
+        globals: &Object,
+        namespace: Option<&Object>,
+    ) -> PyResult<Ref<FrameObject>> {
         let function = krait_object::Function::new(py, code, globals, None)?;
         let raw = code.raw();
         let locals = raw.co_nlocalsplus.get() as usize;
@@ -219,7 +225,8 @@ impl FrameObject {
             let made = Ref::<FrameObject>::from_raw(made.as_ptr());
             made.0.f_back.set(null_mut());
             let target = (&raw const made.0._f_frame_data).cast_mut().cast::<Frame>();
-            Frame::init(target, crate::stackref::StackRef::owned(function), code, null_mut(), null_mut(), locals);
+            let namespace = namespace.map_or(null_mut(), |namespace| namespace.to_ref().into_raw());
+            Frame::init(target, crate::stackref::StackRef::owned(function), code, namespace, null_mut(), locals);
             for at in 0..locals {
                 Frame::locals(target).add(at).write(crate::stackref::StackRef::NULL);
             }
@@ -430,7 +437,7 @@ impl FrameObject {
         [&self.0.f_trace, &self.0.f_extra_locals, &self.0.f_locals_cache, &self.0.f_overwritten_fast_locals]
     }
 
-    fn owns_frame(&self) -> bool {
+    pub(crate) fn owns_frame(&self) -> bool {
         !self.0.f_frame.get().is_null() && self.frame().owner() == FRAME_OWNED_BY_FRAME_OBJECT
     }
 

@@ -18,7 +18,7 @@ use krait_sync::thread_state::{Pauses, StateWord};
 use std::any::Any;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 /// Calls into Python nest this deep by default (`sys.getrecursionlimit()`).
 pub const DEFAULT_RECURSION_LIMIT: i32 = 1000;
@@ -36,6 +36,10 @@ pub struct Runtime {
     /// Identifier of the thread that initialised the runtime.
     pub main_thread: AtomicUsize,
     pub finalizing: AtomicBool,
+    /// Whether a main interpreter has ended: threads may come back to a runtime that is not there any more.
+    pub has_ended: AtomicBool,
+    /// The main interpreter that ended last.
+    retired: AtomicPtr<Interpreter>,
     main: AtomicPtr<Interpreter>,
 }
 
@@ -51,6 +55,8 @@ pub static RUNTIME: Runtime = Runtime {
     world: StopTheWorld::new(Scope::Process),
     main_thread: AtomicUsize::new(0),
     finalizing: AtomicBool::new(false),
+    has_ended: AtomicBool::new(false),
+    retired: AtomicPtr::new(ptr::null_mut()),
     main: AtomicPtr::new(ptr::null_mut()),
 };
 
@@ -109,6 +115,8 @@ pub struct Interpreter {
     threads: Mutex<Vec<NonNull<ThreadExt>>>,
     world: StopTheWorld,
     pub gil: Gil,
+    /// Whether threads take the GIL: always in `gil` mode, in `nogil` mode once something needed it.
+    pub gil_on: AtomicBool,
     pub pending: PendingCalls<Call>,
     pub signals: crate::signals::Signals,
     pub modules: Slot<Dict>,
@@ -173,6 +181,7 @@ impl Interpreter {
             threads: Mutex::default(),
             world: StopTheWorld::new(Scope::Interpreter),
             gil: Gil::new(),
+            gil_on: AtomicBool::new(!FREE_THREADED || config.gil == Some(true)),
             pending: PendingCalls::new(512),
             signals: crate::signals::Signals::new(),
             modules: Slot::NULL,
@@ -243,15 +252,25 @@ impl Interpreter {
             Ordering::AcqRel,
             Ordering::Relaxed,
         );
+        self.object.retire_heaps();
         // SAFETY: by the contract; `create` leaked it.
         drop(unsafe { Box::from_raw(ptr::from_ref(self).cast_mut()) });
     }
 
-    /// Makes room for another main interpreter after this one has ended. Threads of the old one may still sleep in it.
+    /// Makes room for another main interpreter after this one has ended. Threads may still sleep in it, or have just
+    /// looked it up, so it is freed when the next one has ended, if no thread is left in it then.
     pub fn retire_main(&self) {
+        RUNTIME.has_ended.store(true, Ordering::Release);
+        self.object.retire_heaps();
         RUNTIME.interpreters.lock().expect("no panic under this lock").retain(|other| !ptr::eq(other.as_ptr(), self));
         let this = ptr::from_ref(self).cast_mut();
         let _ = RUNTIME.main.compare_exchange(this, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
+        let before = RUNTIME.retired.swap(this, Ordering::AcqRel);
+        // SAFETY: `create` leaked it, and nobody frees it but this.
+        if unsafe { before.as_ref() }.is_some_and(|before| before.thread_count() == 0) {
+            // SAFETY: as above; its runtime has ended long ago.
+            drop(unsafe { Box::from_raw(before) });
+        }
     }
 
     /// Every interpreter, in order of creation.
@@ -306,6 +325,8 @@ impl Interpreter {
 
     /// A new thread state, detached and not bound to an operating-system thread yet.
     pub fn new_thread(&'static self) -> NonNull<ThreadExt> {
+        // Held while the thread's parts are made, so that a fork finds all of it or nothing.
+        let mut threads = self.threads.lock().expect("no panic under this lock");
         let thread = Box::leak(ThreadExt::new(&self.object));
         let public = &thread.public;
         public.interp.set(ptr::from_ref(self).cast_mut().cast::<PyInterpreterState>());
@@ -315,7 +336,6 @@ impl Interpreter {
         public.exc_info.set(&raw const public.exc_state as *mut _);
         public.gilstate_counter.set(1);
         public._status.set(public._status.get().with(ThreadStatus::INITIALIZED_SHIFT, true));
-        let mut threads = self.threads.lock().expect("no panic under this lock");
         let initial = self.world.initial_state() | RUNTIME.world.initial_state();
         public.state.set(initial as i32);
         breaker(public).set_version(if self.monitoring.is_active() { INSTRUMENTED } else { 0 });
@@ -401,30 +421,66 @@ impl Interpreter {
 /// Forks by `call` while the interpreter's other threads stand still, and repairs what they left in the child, where
 /// only the calling thread goes on. Returns what `call` returned.
 pub fn fork(py: Attached<'_>, call: &mut dyn FnMut() -> i32) -> i32 {
-    let interpreter = current(py);
-    let me = state_word(py.tstate());
-    let this = ptr::from_ref(py.ext());
-    let pause = (FREE_THREADED && !me.holds_pause()).then(|| {
-        interpreter.world.stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| {
-            interpreter.visit_others(this, visit)
-        })
-    });
-    // No other thread may be changing these lists at the moment of the fork.
-    let interpreters = RUNTIME.interpreters.lock().expect("no panic under this lock");
-    let threads = interpreter.threads.lock().expect("no panic under this lock");
+    let before = Forking::begin(py);
     let pid = call();
-    drop(threads);
-    drop(interpreters);
     if pid != 0 {
-        if let Some(pause) = pause {
-            pause.start();
-        }
+        before.end_parent();
         return pid;
     }
-    std::mem::forget(pause);
     // SAFETY: the child has this thread only.
-    unsafe { repair_child(py) };
+    unsafe { before.end_child(py) };
     0
+}
+
+/// Other threads stand still for a fork: those of the interpreter are stopped, and nobody is changing the lists of
+/// interpreters and threads.
+pub struct Forking {
+    /// The thread that stopped the others, if it had to.
+    paused: Option<&'static ThreadExt>,
+    threads: Vec<MutexGuard<'static, Vec<NonNull<ThreadExt>>>>,
+    interpreters: MutexGuard<'static, Vec<NonNull<Interpreter>>>,
+}
+
+impl Forking {
+    /// Stops the others until one of the ends.
+    pub fn begin(py: Attached<'_>) -> Forking {
+        // SAFETY: the interpreter of an attached thread lives until that has ended, which is after the fork.
+        let interpreter: &'static Interpreter = unsafe { &*ptr::from_ref(current(py)) };
+        // SAFETY: as above.
+        let me: &'static ThreadExt = unsafe { &*ptr::from_ref(py.ext()) };
+        let word = state_word(&me.public);
+        let paused = (FREE_THREADED && !word.holds_pause()).then(|| {
+            let others = |visit: &mut dyn FnMut(&StateWord, &Breaker)| interpreter.visit_others(me, visit);
+            interpreter.world.stop_raw(&RUNTIME.scopes, word, &others);
+            me
+        });
+        let interpreters = RUNTIME.interpreters.lock().expect("no panic under this lock");
+        // SAFETY: listed interpreters are live while the list is locked.
+        let listed = interpreters.iter().map(|one| unsafe { one.as_ref() });
+        let threads = listed.map(|one| one.threads.lock().expect("no panic under this lock")).collect();
+        Forking { paused, threads, interpreters }
+    }
+
+    /// After the fork, in the parent.
+    pub fn end_parent(self) {
+        drop((self.threads, self.interpreters));
+        if let Some(me) = self.paused {
+            let interpreter = of_thread(me);
+            let others = |visit: &mut dyn FnMut(&StateWord, &Breaker)| interpreter.visit_others(me, visit);
+            // SAFETY: `begin` stopped them, on this thread.
+            unsafe { interpreter.world.start_raw(&RUNTIME.scopes, state_word(&me.public), &others) };
+        }
+    }
+
+    /// After the fork, in the child.
+    ///
+    /// # Safety
+    /// The process was just forked, by the calling thread.
+    pub unsafe fn end_child(self, py: Attached<'_>) {
+        drop((self.threads, self.interpreters));
+        // SAFETY: by the contract.
+        unsafe { repair_child(py) };
+    }
 }
 
 /// Makes the runtime whole again in the child of a fork, where only the calling thread goes on.
@@ -445,7 +501,7 @@ pub unsafe fn repair_child(py: Attached<'_>) {
         mode::reset_after_fork(&interpreter.object);
         interpreter.object.idle_heaps.reset_after_fork();
         interpreter.object.type_refs.reset_after_fork(&py.ext().type_refs);
-        if !FREE_THREADED {
+        if py.tstate().holds_gil.get() != 0 {
             interpreter.gil.reset_after_fork(breaker);
         }
         interpreter.import.reset_after_fork();
@@ -537,36 +593,74 @@ pub unsafe fn attach<'py>(thread: NonNull<ThreadExt>) -> Attached<'py> {
     let ext = unsafe { thread.as_ref() };
     let public = &ext.public;
     let interpreter = of_thread(ext);
-    if interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter) {
-        hang();
-    }
-    if !FREE_THREADED {
-        // SAFETY: the breaker lives as long as the thread state.
-        unsafe { interpreter.gil.acquire(breaker(public)) };
-        if interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter) {
-            // SAFETY: just acquired.
-            unsafe { interpreter.gil.release(breaker(public)) };
+    let is_late = || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter);
+    loop {
+        if is_late() {
             hang();
         }
-    }
-    Attached::set_current_raw(thread.as_ptr().cast::<PyThreadState>());
-    if state_word(public).attach().is_err() {
-        Attached::set_current_raw(ptr::null_mut());
-        if !FREE_THREADED {
-            // SAFETY: acquired above.
-            unsafe { interpreter.gil.release(breaker(public)) };
+        take_gil(interpreter, public);
+        if is_late() {
+            leave_gil(interpreter, public);
+            hang();
         }
-        hang();
+        Attached::set_current_raw(thread.as_ptr().cast::<PyThreadState>());
+        let attached = state_word(public).attach().is_ok();
+        if attached && (public.holds_gil.get() != 0 || !interpreter.gil_on.load(Ordering::Acquire)) {
+            break;
+        }
+        // The runtime ends, or the GIL was turned on while the thread waited for the end of a pause.
+        Attached::set_current_raw(ptr::null_mut());
+        if attached {
+            state_word(public).detach(interpreter.pauses());
+        }
+        leave_gil(interpreter, public);
+        if !attached {
+            hang();
+        }
     }
     if FREE_THREADED {
         ext.qsbr.attach();
     }
     public._status.set(public._status.get().with(ThreadStatus::ACTIVE_SHIFT, true));
-    public.holds_gil.set(1);
     // SAFETY: attached above.
     let py = unsafe { Attached::from_tls() };
     mode::resume_sections(py);
     py
+}
+
+/// Takes the GIL if it is on.
+fn take_gil(interpreter: &Interpreter, public: &PyThreadState) {
+    if interpreter.gil_on.load(Ordering::Acquire) {
+        // SAFETY: the breaker lives as long as the thread state.
+        unsafe { interpreter.gil.acquire(breaker(public)) };
+        public.holds_gil.set(1);
+    }
+}
+
+/// Releases the GIL if the thread holds it.
+fn leave_gil(interpreter: &Interpreter, public: &PyThreadState) {
+    if public.holds_gil.get() != 0 {
+        public.holds_gil.set(0);
+        // SAFETY: held with this breaker.
+        unsafe { interpreter.gil.release(breaker(public)) };
+    }
+}
+
+/// Turns the interpreter's GIL on for good; whether it was off. The calling thread holds it afterwards.
+pub fn enable_gil(py: Attached<'_>) -> bool {
+    let interpreter = current(py);
+    let mut turned = false;
+    interpreter.stop_the_world(py, &mut || {
+        if !interpreter.gil_on.load(Ordering::Acquire) {
+            // Nobody else takes it before it is on.
+            // SAFETY: the breaker lives as long as the thread state.
+            unsafe { interpreter.gil.acquire(breaker(py.tstate())) };
+            py.tstate().holds_gil.set(1);
+            interpreter.gil_on.store(true, Ordering::Release);
+            turned = true;
+        }
+    });
+    turned
 }
 
 /// Whether the calling thread is the one that ends the interpreter.
@@ -581,16 +675,12 @@ pub fn detach(py: Attached<'_>) -> NonNull<ThreadExt> {
     let public = py.tstate();
     let interpreter = current(py);
     public._status.set(public._status.get().with(ThreadStatus::ACTIVE_SHIFT, false));
-    public.holds_gil.set(0);
     if FREE_THREADED {
         py.ext().qsbr.detach();
     }
     Attached::set_current_raw(ptr::null_mut());
     state_word(public).detach(interpreter.pauses());
-    if !FREE_THREADED {
-        // SAFETY: an attached thread holds it with this breaker.
-        unsafe { interpreter.gil.release(breaker(public)) };
-    }
+    leave_gil(interpreter, public);
     thread
 }
 
@@ -694,8 +784,10 @@ pub unsafe fn delete_thread(thread: NonNull<ThreadExt>) {
     }
     // SAFETY: by the contract.
     let interpreter = of_thread(unsafe { thread.as_ref() });
-    interpreter.threads.lock().expect("no panic under this lock").retain(|other| *other != thread);
-    // SAFETY: it runs no frame any more.
+    // Held while its parts go, for the sake of a fork.
+    let mut threads = interpreter.threads.lock().expect("no panic under this lock");
+    threads.retain(|other| *other != thread);
+    // SAFETY: by the contract.
     crate::frame::free_data_stack(unsafe { &thread.as_ref().public });
     // SAFETY: `new_thread` leaked it.
     drop(unsafe { Box::from_raw(thread.as_ptr()) });
@@ -730,7 +822,7 @@ pub fn serve_breaker(py: Attached<'_>) -> PyResult<()> {
         gc::run_scheduled(py);
     }
     if events.is_set(GIL_DROP_REQUEST) {
-        if FREE_THREADED {
+        if py.tstate().holds_gil.get() == 0 {
             events.clear(GIL_DROP_REQUEST);
         } else {
             switch_gil(py, interpreter);
@@ -762,6 +854,9 @@ fn switch_gil(py: Attached<'_>, interpreter: &Interpreter) {
     let public = py.tstate();
     let thread = ptr::from_ref(public).cast_mut();
     mode::suspend_sections(py);
+    if FREE_THREADED {
+        py.ext().qsbr.detach();
+    }
     Attached::set_current_raw(ptr::null_mut());
     state_word(public).detach(interpreter.pauses());
     // SAFETY: an attached thread holds it with this breaker.
@@ -769,9 +864,11 @@ fn switch_gil(py: Attached<'_>, interpreter: &Interpreter) {
     Attached::set_current_raw(thread);
     if state_word(public).attach().is_err() || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter)
     {
-        // SAFETY: acquired again above.
-        unsafe { interpreter.gil.release(breaker(public)) };
+        leave_gil(interpreter, public);
         hang();
+    }
+    if FREE_THREADED {
+        py.ext().qsbr.attach();
     }
     mode::resume_sections(py);
 }

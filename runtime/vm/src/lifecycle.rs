@@ -18,6 +18,7 @@ pub enum ExitCall {
 }
 
 static TYPES: Once = Once::new();
+static HASH_KEY: Once = Once::new();
 
 /// Starts the main interpreter and attaches the calling thread to it. `sys`, `builtins`, import and the streams work
 /// afterwards; `site` has run if the configuration wants it.
@@ -27,7 +28,8 @@ static TYPES: Once = Once::new();
 pub fn start(config: Config) -> Result<Attached<'static>, String> {
     RUNTIME.main_thread.store(interp::thread_ident(), Ordering::Relaxed);
     RUNTIME.finalizing.store(false, Ordering::Relaxed);
-    seed_hash(config.hash_seed);
+    // Strings that outlive an interpreter keep their hash, so the first key stays.
+    HASH_KEY.call_once(|| seed_hash(config.hash_seed));
     interp::install_block_hooks();
     install_hooks();
     let interpreter = Interpreter::create(config);
@@ -296,7 +298,7 @@ pub fn finish(py: Attached<'_>) -> i32 {
     flush_streams(py);
     // The thread's part goes last: the interpreter is reached through it.
     drop_interpreter(py, interpreter);
-    // SAFETY: an ended main interpreter is never freed.
+    // SAFETY: an ended main interpreter lives until the next one has ended.
     unsafe { (*address).retire_main() };
     signals::set_main_thread(None);
     if flushed { 0 } else { 120 }
@@ -330,7 +332,14 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     drop(interpreter.asyncio.take());
     drop(interpreter.decimal.take());
     interpreter.warnings.clear();
-    for slot in [&interpreter.importlib, &interpreter.import_func, &interpreter.audit_hooks] {
+    for slot in [
+        &interpreter.importlib,
+        &interpreter.import_func,
+        &interpreter.audit_hooks,
+        &interpreter.before_forkers,
+        &interpreter.after_forkers_parent,
+        &interpreter.after_forkers_child,
+    ] {
         drop(slot.take());
     }
     for slot in [&interpreter.modules, &interpreter.sys_dict, &interpreter.builtins, &interpreter.dict] {

@@ -263,7 +263,7 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
             "0" if !FREE_THREADED => {
                 return Err("config_read_gil: Disabling the GIL is not supported by this build".to_owned());
             }
-            "0" | "1" => {}
+            "0" | "1" => config.gil = Some(gil == "1"),
             _ => return Err("config_read_gil: PYTHON_GIL / -X gil must be \"0\" or \"1\"".to_owned()),
         }
     }

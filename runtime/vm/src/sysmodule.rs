@@ -803,8 +803,8 @@ fn is_finalizing(py: Attached<'_>, _: &Object) -> bool {
     current(py).finalizing.load(Relaxed) || RUNTIME.finalizing.load(Relaxed)
 }
 
-fn is_gil_enabled(_: Attached<'_>, _: &Object) -> bool {
-    !FREE_THREADED
+fn is_gil_enabled(py: Attached<'_>, _: &Object) -> bool {
+    current(py).gil_on.load(Relaxed)
 }
 
 fn get_cpu_count_config(py: Attached<'_>, _: &Object) -> i32 {

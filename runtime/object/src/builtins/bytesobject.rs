@@ -192,7 +192,7 @@ impl Bytes {
         // SAFETY: [layout]: memory of an exact object that nobody else uses, large enough for header, bytes and NUL.
         unsafe {
             object.as_ref().ob_type.set(Self::type_object().as_type_ptr());
-            crate::mode::init_head(object.as_ptr());
+            crate::mode::new_reference(object.as_ptr());
             let new = Ref::<Bytes>::from_raw(object.as_ptr());
             new.0.ob_base.ob_size.set(bytes.len() as isize);
             new.0.ob_shash.set(-1);

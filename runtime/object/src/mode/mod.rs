@@ -16,6 +16,18 @@ pub use nogil::*;
 
 use crate::handle::Attached;
 use crate::layout::PyObject;
+use crate::watch::{RefEvent, RefTracer};
+
+/// Gives a fresh object, whose type is set, the count one.
+///
+/// # Safety
+/// `object` is memory for an object that nobody else uses.
+#[inline(always)]
+pub unsafe fn new_reference(object: *mut PyObject) {
+    // SAFETY: by the contract.
+    unsafe { init_head(object) };
+    RefTracer::tell(object, RefEvent::Create);
+}
 
 /// The count dropped to zero: runs the type's `tp_dealloc`.
 ///
@@ -23,6 +35,16 @@ use crate::layout::PyObject;
 /// `object` is live but no reference to it is left.
 #[cold]
 pub unsafe fn dealloc(object: *mut PyObject) {
+    RefTracer::tell(object, RefEvent::Destroy);
+    // SAFETY: by the contract.
+    unsafe { run_dealloc(object) };
+}
+
+/// Runs the type's `tp_dealloc`.
+///
+/// # Safety
+/// As [`dealloc`].
+pub(crate) unsafe fn run_dealloc(object: *mut PyObject) {
     // SAFETY: the type outlives its instances; `tp_dealloc` is set by `Type::ready`.
     unsafe {
         let ty = (*object).ob_type.get();

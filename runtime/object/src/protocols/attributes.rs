@@ -60,7 +60,15 @@ fn suppress(py: Attached<'_>, result: PyResult<Ref<Object>>) -> PyResult<Option<
 pub fn generic_get_attr_opt(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<Option<Ref<Object>>> {
     match generic_lookup(py, object, name)? {
         Found::Value(value) => Ok(Some(value)),
-        Found::Bind(descr, get) => suppress(py, bind(py, &descr, object, get)),
+        Found::Bind(descr, get) => {
+            // SAFETY: [slot-contract].
+            match unsafe { Ref::from_raw_opt(get(descr.as_ptr(), object.as_ptr(), object.ty().as_ptr())) } {
+                Some(value) => Ok(Some(value)),
+                // Extensions say so that there is nothing, and where a missing attribute is an error it is one.
+                None if py.pending().is_none() => Ok(None),
+                None => suppress(py, Err(crate::Raised::assume())),
+            }
+        }
         Found::Nothing => Ok(None),
     }
 }

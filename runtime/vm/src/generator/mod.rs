@@ -15,11 +15,12 @@ pub use resume::{Outcome, awaitable, close, finalize, resume, send_any, throw};
 pub use types::{AsyncGenerator, Coroutine, CoroutineWrapper, Generator};
 
 use crate::frame::{FRAME_HEAD, Frame};
-use crate::frameobject;
+use crate::frameobject::{self, FrameObject};
 use crate::stackref::StackRef;
 use krait_bytecode::flags::{CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR};
+use krait_bytecode::{Instructions, Opcode};
 use krait_object::layout::*;
-use krait_object::{Attached, Layout, Object, PyResult, Ref, exc, mem, none};
+use krait_object::{Attached, Layout, Object, PyResult, Ref, Slot, Str, Type, exc, mem, none};
 use std::mem::offset_of;
 use std::ptr::null_mut;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -34,13 +35,49 @@ pub fn of_frame<'a>(frame: &Frame) -> &'a Generator {
 
 /// Moves a frame into a new generator of the kind that its code says. The frame's memory is the caller's to pop.
 pub fn from_frame(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
-    let code = frame.code();
-    let raw = code.raw();
-    let ty = match raw.co_flags.get() as u32 & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) {
+    let ty = match frame.code().raw().co_flags.get() as u32 & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) {
         CO_COROUTINE => Coroutine::type_object(),
         CO_ASYNC_GENERATOR => AsyncGenerator::type_object(),
         _ => Generator::type_object(),
     };
+    Ok(moved_frame(py, frame, ty)?.upcast())
+}
+
+/// A generator of type `ty` that runs the frame of a frame object, which has not run yet (`PyGen_NewWithQualName`).
+/// Without names it has those of the code.
+///
+/// # Errors
+/// `SystemError` when the frame runs, has run, or is not one of a generator function.
+pub fn from_frame_object(
+    py: Attached<'_>,
+    object: Ref<FrameObject>,
+    ty: &'static Type,
+    names: Option<(&Str, &Str)>,
+) -> PyResult<Ref<Object>> {
+    let frame = object.frame();
+    let start = Instructions::new(frame.code().code()).find(|i| i.op.base() == Opcode::RETURN_GENERATOR);
+    let (Some(start), true) = (start, object.owns_frame()) else { return Err(py.bad_internal_call()) };
+    frame.set_lasti(start.offset as isize);
+    // The new frame owns the object, as a running frame does.
+    frame.0.frame_obj.set(object.as_ptr().cast());
+    let made = moved_frame(py, frame, ty);
+    frame.0.frame_obj.set(null_mut());
+    let made = made?;
+    let _moved = object.into_raw();
+    if let Some((name, qualname)) = names {
+        let this = made.raw();
+        // SAFETY: the fields own their strings.
+        unsafe {
+            drop(Slot::<Str>::of(&this.gi_name).replace(Some(name.to_ref())));
+            drop(Slot::<Str>::of(&this.gi_qualname).replace(Some(qualname.to_ref())));
+        }
+    }
+    Ok(made.upcast())
+}
+
+/// Moves a frame into a new generator of type `ty`.
+fn moved_frame(py: Attached<'_>, frame: &Frame, ty: &'static Type) -> PyResult<Ref<Generator>> {
+    let raw = frame.code().raw();
     let words = (raw.co_nlocalsplus.get() + raw.co_stacksize.get()) as usize;
     let made = mem::alloc_instance(py, ty, words)?;
     // SAFETY: fresh zeroed memory of this layout.
@@ -77,7 +114,7 @@ pub fn from_frame(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
         set_origin(py, &made)?;
     }
     krait_object::gc::track(made.as_object());
-    Ok(made.upcast())
+    Ok(made)
 }
 
 /// Records where a coroutine was created, if the thread tracks that.

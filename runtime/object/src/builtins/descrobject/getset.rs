@@ -2,7 +2,7 @@
 use super::{Descr, c_text, doc_or_none, new_descr};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::*;
-use crate::protocols::call::{check_status, steal_result};
+use crate::protocols::call::check_status;
 use crate::typedef::member;
 use crate::{Object, PyResult, Type, pytype, raise};
 use std::mem::offset_of;
@@ -78,8 +78,8 @@ impl GetSetDescr {
                 this.owner().name()
             ));
         };
-        // SAFETY: [slot-contract].
-        unsafe { steal_result(py, get(instance.as_ptr(), def.closure)) }
+        // SAFETY: [slot-contract]. NULL without an error goes on as it is: who asked for the attribute judges it.
+        unsafe { Ref::from_raw_opt(get(instance.as_ptr(), def.closure)) }.ok_or_else(crate::Raised::assume)
     }
 
     fn set(py: Attached<'_>, this: &GetSetDescr, instance: &Object, value: Option<&Object>) -> PyResult<()> {

@@ -107,7 +107,7 @@ pub fn type_setattro(py: Attached<'_>, ty: &Type, name: &Object, value: Option<&
 
 /// Changes an entry of a class dict and everything that depends on it. `false`: nothing to delete.
 pub(super) fn store(py: Attached<'_>, ty: &Type, name: &Str, value: Option<&Object>) -> PyResult<bool> {
-    let Some(dict) = ty.dict() else { return Err(py.bad_internal_call()) };
+    let dict = ty.ensure_dict(py)?;
     // The displaced value stays alive until no cache can name it any more.
     let displaced;
     {

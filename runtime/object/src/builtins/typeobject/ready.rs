@@ -114,6 +114,11 @@ impl Type {
             let Some(base) = base.downcast::<Type>() else { return Err(py.bad_internal_call()) };
             base.ready(py)?;
         }
+        self.ensure_dict(py).map(drop)
+    }
+
+    /// The class dict, made when there is none: extensions may store attributes before `PyType_Ready`.
+    pub(super) fn ensure_dict(&self, py: Attached<'_>) -> PyResult<&Dict> {
         if self.0.tp_dict.get().is_null() {
             let dict = Dict::new(py)?;
             if !self.is_heap() {
@@ -121,7 +126,7 @@ impl Type {
             }
             self.0.tp_dict.set(dict.into_raw());
         }
-        Ok(())
+        self.dict().ok_or_else(|| py.bad_internal_call())
     }
 
     /// Stores a dict entry that a static type owns for good.
