@@ -146,6 +146,7 @@ impl Clone for Config {
             warn_default_encoding: self.warn_default_encoding,
             code_debug_ranges: self.code_debug_ranges,
             int_max_str_digits: self.int_max_str_digits,
+            gil: self.gil,
             thread_inherit_context: self.thread_inherit_context,
             context_aware_warnings: self.context_aware_warnings,
             hash_seed: self.hash_seed,
