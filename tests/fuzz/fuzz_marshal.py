@@ -26,5 +26,7 @@ def attempt(rng, data):
 
 if __name__ == '__main__':
     warnings.simplefilter('ignore')
-    allowed = (ValueError, EOFError, TypeError, OverflowError, RecursionError, MemoryError, SyntaxError)
+    allowed = (ValueError, EOFError, TypeError, OverflowError, RecursionError, MemoryError, SyntaxError,
+               # What makes no code object is an internal error there.
+               SystemError)
     fuzzing.loop('marshal', seeds(), attempt, allowed)

@@ -38,9 +38,7 @@ pub(crate) fn parse(
         let scan = crate::syntax::scan(source, mode);
         if let Some((at, error)) = crate::syntax::report(source, &scan, &parsed, source.text.len() > 200_000) {
             let error = incomplete(source, flags, Some(at), error);
-            if error.kind != crate::ErrorKind::IncompleteInput {
-                escape_warnings(source, &parsed, at, warnings);
-            }
+            escape_warnings(source, &parsed, at, warnings);
             return Err(error);
         }
         for (loc, msg) in crate::syntax::number_warnings(source, &parsed) {
@@ -104,7 +102,16 @@ fn func_type(source: &Source, flags: Flags, warnings: &mut Vec<Warning>) -> Res<
     }
     let (mut depth, mut close) = (0usize, None);
     let (mut head, mut starts) = (text.clone().into_bytes(), false);
+    // The number of stars of the last starred type: `*` comes once, then `**` once, then nothing.
+    let mut stars = 0;
     for (at, byte) in text.bytes().enumerate().skip(open) {
+        if depth == 1 && starts && !matches!(byte, b' ' | b'\n' | b')') && text.as_bytes()[at - 1] != b'*' {
+            let here = text[at..].bytes().take_while(|b| *b == b'*').count();
+            if stars > 0 && here <= stars {
+                return Err(invalid(at));
+            }
+            stars = here;
+        }
         match byte {
             b'(' | b'[' | b'{' => depth += 1,
             b')' | b']' | b'}' => {
@@ -198,7 +205,12 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
     let tokenizer = error.msg.starts_with("unexpected EOF")
         || error.msg.starts_with("unterminated triple-quoted")
         || (unfinished && !text.ends_with('\n'));
-    let parser = at.is_some_and(|at| at >= last_line)
+    // The tokenizer has seen the end of the text if the last token that was read lies there.
+    let reaches_end = |at: usize| {
+        let rest = text.get(at..).unwrap_or_default();
+        text.ends_with('\n') || rest.chars().all(|c| c.is_alphanumeric() || c == '_') || rest.len() == 1
+    };
+    let parser = at.is_some_and(|at| at >= last_line && reaches_end(at))
         && !unfinished
         && !error.msg.starts_with("unindent")
         && !error.msg.starts_with("unexpected character after")

@@ -74,6 +74,15 @@ pub(crate) fn find(source: &Source, parsed: &Parsed<Mod>) -> Res<TypeComments> {
         }
         finder.tokens.push(Token { kind: token.kind(), range, comment });
     }
+    for window in finder.tokens.windows(4) {
+        let kinds = [window[0].kind, window[1].kind, window[2].kind];
+        if window[3].comment.is_some()
+            && matches!(kinds, [TokenKind::Lpar | TokenKind::Comma, TokenKind::Star, TokenKind::Comma])
+        {
+            let (start, end) = (window[1].range.start().to_u32(), window[1].range.end().to_u32());
+            return Err(RawError::syntax(source.location(start, end), "bare * has associated type comment"));
+        }
+    }
     finder.used = vec![false; finder.tokens.len()];
     match parsed.syntax() {
         Mod::Module(module) => module.body.iter().for_each(|s| finder.visit_stmt(s)),

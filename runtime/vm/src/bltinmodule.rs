@@ -748,8 +748,8 @@ impl Numbers<'_> {
         while let Some(item) = self.next(py)? {
             let value = if let Some(float) = (*item).downcast_exact::<krait_object::Float>() {
                 float.value()
-            } else if let Some(value) = (*item).downcast_exact::<Int>().and_then(|int| int.to_i64()) {
-                value as f64
+            } else if let Some(value) = (*item).downcast_exact::<Int>() {
+                value.to_f64(py)?
             } else {
                 self.ahead = Some(item);
                 break;
@@ -769,8 +769,8 @@ impl Numbers<'_> {
                 imag.add(value.1);
             } else if let Some(float) = (*item).downcast_exact::<krait_object::Float>() {
                 real.add(float.value());
-            } else if let Some(value) = (*item).downcast_exact::<Int>().and_then(|int| int.to_i64()) {
-                real.add(value as f64);
+            } else if let Some(value) = (*item).downcast_exact::<Int>() {
+                real.add(value.to_f64(py)?);
             } else {
                 self.ahead = Some(item);
                 break;

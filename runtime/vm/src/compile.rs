@@ -209,7 +209,8 @@ enum SourceText<'a> {
 fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: Mode) -> PyResult<SourceText<'a>> {
     if let Some(text) = source.downcast::<Str>() {
         // A text is what it is: a coding cookie in it means nothing.
-        return Ok(SourceText::Text(trim_eval(text.to_utf8(py)?, mode)));
+        let text = text.to_utf8(py)?;
+        return Ok(SourceText::Text(if function == "eval" { trim_eval(text, mode) } else { text }));
     }
     let bytes = if let Some(bytes) = source.downcast::<Bytes>() {
         bytes.as_slice().to_vec()

@@ -76,7 +76,9 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
     }
     let trivia = |k: TokenKind| matches!(k, TokenKind::Comment | TokenKind::NonLogicalNewline);
     let tokens = parsed.tokens().iter().map(|t| (t.kind(), t.range())).filter(|t| !trivia(t.0)).collect();
-    let open = scan.open.map(|at| TextRange::at(TextSize::new(at as u32), TextSize::new(1)));
+    // Where the tokenizer stops, it does not come to miss a bracket.
+    let open =
+        scan.open.filter(|_| scan.fault.is_none()).map(|at| TextRange::at(TextSize::new(at as u32), TextSize::new(1)));
     let reporter = Reporter { source, tokens, exprs: collect.0, open };
     let at = error.range().start();
     if let Some(fault) = scan.fault.as_ref().filter(|fault| fault.wins || reporter.hint_before(at, fault.at).is_none())
@@ -983,6 +985,9 @@ impl<'a> Reporter<'a> {
             }
             "Only one '/' separator allowed" => self.at(range, "/ may appear only once"),
             "Expected one or more exception types" => self.at(range, "expected one or more exception types"),
+            "Positional patterns cannot follow keyword patterns" if self.open.is_some() => {
+                self.never_closed(range.start(), true).unwrap_or_else(|| self.invalid(range))
+            }
             "Positional patterns cannot follow keyword patterns" => {
                 self.at(range, "positional patterns follow keyword patterns")
             }

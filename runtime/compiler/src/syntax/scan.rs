@@ -118,11 +118,7 @@ impl Scanner<'_> {
 
     /// An error at a character, without a range.
     fn fault<T>(&self, token: usize, place: usize, msg: impl Into<String>) -> Result<T, Fault> {
-        Err(Fault {
-            at: token,
-            wins: self.formats.is_empty(),
-            error: RawError::syntax(self.location(place, place), msg),
-        })
+        Err(Fault { at: token, wins: self.formats.is_empty(), error: bare(self.location(place, place), msg) })
     }
 
     /// An error before the character that the tokenizer would read next; at the start of a line that is no column.
@@ -215,6 +211,9 @@ impl Scanner<'_> {
             return fault(ErrorKind::Indentation, column - 1, -2, "unexpected indent");
         }
         let grows = self.indents.last().is_some_and(|top| wide > top.0);
+        if grows && self.mode == Mode::Eval {
+            return fault(ErrorKind::Indentation, column - 1, -2, "unexpected indent");
+        }
         while self.indents.len() > 1 && self.indents.last().is_some_and(|top| top.0 > wide) {
             self.indents.pop();
         }
