@@ -22,7 +22,9 @@ struct Outcomes {
     ended: bool,
 }
 
-/// `cargo xtask cpython --set NAME [--mode M] [--reference EXE] [--python EXE] [--only MODULE]...`
+/// `cargo xtask cpython --set NAME [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--only MODULE]...`
+///
+/// FOLDER holds the package `test` where the reference's own library does not.
 ///
 /// # Errors
 /// When what fails is not what is expected to fail.
@@ -32,10 +34,11 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
     let only = take_values(&mut args, "--only")?;
     let named = take_values(&mut args, "--python")?.pop();
     let modes = if args.iter().any(|a| a == "--mode") { take_modes(&mut args)? } else { vec![Mode::Nogil] };
-    crate::no_more(&args)?;
     let work = tree::target().join("cpython");
     std::fs::create_dir_all(&work)?;
-    let library = library(&reference, &work)?;
+    let tests = take_values(&mut args, "--tests")?.pop();
+    crate::no_more(&args)?;
+    let library = library(&reference, tests, &work)?;
     let mut wrong = 0;
     for mode in modes {
         let exe = match &named {
@@ -115,15 +118,18 @@ fn expectations(set: &str, mode: Mode) -> Result<(Vec<String>, Vec<Cause>)> {
 }
 
 /// A folder that holds the reference's test package and nothing else.
-fn library(reference: &str, work: &Path) -> Result<PathBuf> {
+fn library(reference: &str, tests: Option<String>, work: &Path) -> Result<PathBuf> {
     let code = "import test; print(test.__path__[0])";
-    let tests = run::output(Command::new(reference).args(["-c", code]))?;
+    let tests = match tests {
+        Some(folder) => std::path::absolute(Path::new(&folder).join("test"))?,
+        None => PathBuf::from(run::output(Command::new(reference).args(["-c", code]))?.trim()),
+    };
     let library = work.join("library");
     std::fs::create_dir_all(&library)?;
     let link = library.join("test");
     let _ = std::fs::remove_file(&link);
     #[cfg(unix)]
-    std::os::unix::fs::symlink(tests.trim(), &link)?;
+    std::os::unix::fs::symlink(tests, &link)?;
     Ok(library)
 }
 

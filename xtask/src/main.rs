@@ -35,7 +35,7 @@ usage: cargo xtask <command>
   bench [ARGS]                             the benchmarks
   bytecode-diff [--reference EXE] [--least PERCENT] [PATH...]
                                            the bundled library, compiled by Krait and by the reference
-  cpython --set NAME [--mode M] [--reference EXE] [--python EXE] [--only MODULE]...
+  cpython --set NAME [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--only MODULE]...
                                            CPython's own tests against tests/cpython/expect
   fuzz [--seconds N] [--seed N] [--python EXE] [PROGRAM...]
                                            mutated input for the programs of tests/fuzz
