@@ -143,7 +143,7 @@ fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
         offset: (warning.loc.column + 1).max(0) as usize,
         text: None,
         end_lineno: warning.loc.end_line.max(0) as usize,
-        end_offset: (warning.loc.end_column + 1).max(0) as usize,
+        end_offset: i64::from(warning.loc.end_column + 1).max(0),
     };
     Err(raise_syntax_error(py, exc::SyntaxError(), &warning.error_message(), &details))
 }
@@ -194,7 +194,7 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         offset: number(error.offset, 0),
         text: text.as_deref(),
         end_lineno: number(error.end_lineno, lineno),
-        end_offset: number(error.end_offset, 0),
+        end_offset: i64::from(error.end_offset.unwrap_or(0)),
     };
     raise_syntax_error(py, class, &error.msg, &details)
 }

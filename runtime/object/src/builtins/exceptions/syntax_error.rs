@@ -88,7 +88,8 @@ pub struct SyntaxDetails<'a> {
     pub offset: usize,
     pub text: Option<&'a str>,
     pub end_lineno: usize,
-    pub end_offset: usize,
+    /// Below 1 where the end is not known.
+    pub end_offset: i64,
 }
 
 /// Raises `ty(message, (filename, lineno, offset, text, end_lineno, end_offset))`.
@@ -101,7 +102,8 @@ pub fn raise_syntax_error(py: Attached<'_>, ty: &Type, message: &str, details: &
             None => none.clone(),
         };
         let [lineno, offset] = [number(details.lineno)?, number(details.offset)?];
-        let [end_lineno, end_offset] = [number(details.end_lineno)?, number(details.end_offset)?];
+        let end_lineno = number(details.end_lineno)?;
+        let end_offset = Int::from_i64(py, details.end_offset)?.upcast();
         let filename = details.filename.unwrap_or(&none);
         let info = Tuple::from_slice(py, &[filename, &lineno, &offset, &text, &end_lineno, &end_offset])?;
         let message = Str::new(py, message)?;
