@@ -132,8 +132,8 @@ impl<T: Copy> CountTable<T> {
             inner.threads.push(counts);
         }
         let room = inner.things.len().next_power_of_two().max(ROOM);
-        // SAFETY: [PT2]
         counts.0.with_mut(|counts| {
+            // SAFETY: [PT2]
             let counts = unsafe { &mut *counts };
             if planted("per_thread/grow_forgets") {
                 counts.clear();
