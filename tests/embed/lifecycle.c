@@ -18,7 +18,7 @@
 #define MAKERS 2
 #define CALLERS 4
 #define TRIALS 20
-#define FORKS 30
+#define FORKS 20
 #define GROWTH 1024 /* KiB */
 
 #define CHECK(what) \
@@ -144,6 +144,7 @@ static void *caller(void *unused) {
         PyErr_Clear();
         PyGILState_Release(state);
         atomic_fetch_add(&calls, 1);
+        usleep(50);
     }
     return NULL;
 }
@@ -182,7 +183,7 @@ static int forks(void) {
         pid_t child = fork();
         if (child == 0) {
             PyOS_AfterFork_Child();
-            alarm(20);
+            alarm(100);
             CHECK(PyRun_SimpleString("import json\nassert json.loads('[1]') == [1]\n"
                                      "t = threading.Thread(target=lambda: None); t.start(); t.join()\n"
                                      "assert threading.active_count() == 1, threading.enumerate()") == 0);
@@ -228,17 +229,17 @@ int main(int argc, char **argv) {
     const char *only = argc > 2 ? argv[2] : "";
     int bad = 0;
     if (*only == 0 || strcmp(only, "rounds") == 0)
-        bad += !part("starts and ends", rounds, NULL, 0, 120);
+        bad += !part("starts and ends", rounds, NULL, 0, 300);
     if (*only == 0 || strcmp(only, "interpreters") == 0)
         bad += !part("interpreters", interpreters, NULL, 0, 300);
     if (*only == 0 || strcmp(only, "threads") == 0) {
         int fine = 0;
         for (int i = 0; i < TRIALS; i++)
-            fine += part("late threads", NULL, late_threads, i, 30);
+            fine += part("late threads", NULL, late_threads, i, 60);
         printf("lifecycle: %d of %d ends with %d threads calling in went well\n", fine, TRIALS, CALLERS);
         bad += fine < TRIALS;
     }
     if (*only == 0 || strcmp(only, "fork") == 0)
-        bad += !part("fork", forks, NULL, 0, 120);
+        bad += !part("fork", forks, NULL, 0, 300);
     return bad != 0;
 }
