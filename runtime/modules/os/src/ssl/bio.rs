@@ -22,7 +22,7 @@ const BIO_FLAGS_SHOULD_RETRY: c_int = 8;
 
 /// A handle of the library that goes with its object.
 macro_rules! handle {
-    ($(#[$meta:meta])* $Name:ident, $free:ident) => {
+    ($(#[$meta:meta])* $Name:ident, $free:expr) => {
         $(#[$meta])*
         pub struct $Name(Field<Ptr>);
         impl $Name {
@@ -42,7 +42,7 @@ macro_rules! handle {
                 self.0.set(ptr::null_mut());
                 if !raw.is_null() {
                     // SAFETY: the handle owns a reference; its object dies.
-                    unsafe { (api().$free)(raw) };
+                    unsafe { ($free)(raw) };
                 }
             }
         }
@@ -52,11 +52,11 @@ pub(super) use handle;
 
 handle! {
     /// An owned buffer.
-    BioHandle, BIO_free
+    BioHandle, api().BIO_free
 }
 handle! {
     /// An owned session.
-    SessionHandle, SSL_SESSION_free
+    SessionHandle, api().SSL_SESSION_free
 }
 
 native! {

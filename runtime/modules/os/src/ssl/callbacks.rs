@@ -138,7 +138,7 @@ pub unsafe extern "C" fn server_name(ssl: Ptr, alert: *mut c_int, user: Ptr) -> 
                 }
             }
         };
-        let shown = own.face(py);
+        let Some(shown) = own.face(py) else { return fail(ALERT_INTERNAL_ERROR) };
         let what = "in ssl servername callback while calling set SNI callback";
         match callback.call_pos(py, &[&shown, &name, context.as_object()]) {
             Err(raised) => {
@@ -234,7 +234,7 @@ pub unsafe extern "C" fn message(
             let direction = if written != 0 { "write" } else { "read" }.into_object(py)?;
             let numbers = [version.into_object(py)?, content.into_object(py)?, kind.into_object(py)?];
             let data = Bytes::new(py, bytes)?;
-            let face = own.face(py);
+            let face = own.face(py).unwrap_or_else(none);
             let arguments = [&*face, &*direction, &*numbers[0], &*numbers[1], &*numbers[2], data.as_object()];
             callback.call_pos(py, &arguments).map(drop)
         };

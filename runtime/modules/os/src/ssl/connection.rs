@@ -5,7 +5,7 @@
 //! while another one writes.
 use super::bio::{MemoryBio, Session, handle};
 use super::cert::{self, Certificate};
-use super::context::{SslContext, VERIFY_PEER};
+use super::context::{SslContext, VERIFY_PEER, no_deletion};
 use super::errors::{self, Code, Failure, WANT_READ, WANT_WRITE, ZERO_RETURN, raise_last, raise_text};
 use super::openssl::{Ptr, api, items, text};
 use crate::socket::Socket;
@@ -36,7 +36,21 @@ const RECEIVED_SHUTDOWN: c_int = 2;
 
 handle! {
     /// The library's connection.
-    SslHandle, SSL_free
+    SslHandle, free_connection
+}
+
+const SENT_SHUTDOWN: c_int = 1;
+
+/// Frees a connection. The library would forbid to resume the session of one that was not shut down.
+///
+/// # Safety
+/// Nobody else uses it.
+unsafe fn free_connection(ssl: Ptr) {
+    // SAFETY: by the contract.
+    unsafe {
+        (api().SSL_set_shutdown)(ssl, SENT_SHUTDOWN | (api().SSL_get_shutdown)(ssl));
+        (api().SSL_free)(ssl);
+    }
 }
 
 /// The mutex of the library's connection.
@@ -206,7 +220,11 @@ impl Connection {
         // SAFETY: a live connection.
         unsafe {
             match server {
-                true => (api().SSL_set_accept_state)(ssl),
+                true => {
+                    // Clients check it too, and what they resume by a shared key has none.
+                    (api().SSL_set_session_id_context)(ssl, c"Python".as_ptr().cast(), 6);
+                    (api().SSL_set_accept_state)(ssl);
+                }
                 false => (api().SSL_set_connect_state)(ssl),
             }
         }
@@ -258,11 +276,13 @@ impl Connection {
     }
 
     /// What callbacks are shown as the connection: the object around it, or else itself.
-    pub fn face(&self, _: Attached<'_>) -> Ref<Object> {
+    ///
+    /// `None` when that object is gone.
+    pub fn face(&self, _: Attached<'_>) -> Option<Ref<Object>> {
         let alive = |slot: &Slot<WeakRef>| slot.get().and_then(|weak| weak.get());
         match self.owner.is_null() {
-            false => alive(&self.owner).unwrap_or_else(none),
-            true => alive(&self.socket).unwrap_or_else(|| self.as_object().to_ref()),
+            false => alive(&self.owner),
+            true => Some(alive(&self.socket).unwrap_or_else(|| self.as_object().to_ref())),
         }
     }
 
@@ -470,18 +490,19 @@ impl Connection {
         // SAFETY: as above; the certificate is ours.
         unsafe {
             let listed = Certificate::list(py, (api().SSL_get_peer_cert_chain)(this.ssl.get()))?;
-            // A server's chain lacks the client's own certificate.
-            if this.server.get()
-                && let Some(list) = (*listed).downcast::<List>()
-            {
-                let x509 = (api().SSL_get1_peer_certificate)(this.ssl.get());
-                if !x509.is_null() {
-                    let first = Certificate::new(py, x509);
-                    (api().X509_free)(x509);
-                    list.insert(py, 0, first?.upcast())?;
-                }
+            if !this.server.get() {
+                return Ok(listed);
             }
-            Ok(listed)
+            // A server's chain lacks the client's own certificate; that of a resumed session lacks all others.
+            let x509 = (api().SSL_get1_peer_certificate)(this.ssl.get());
+            if x509.is_null() {
+                return Ok(listed);
+            }
+            let first = Certificate::new(py, x509);
+            (api().X509_free)(x509);
+            let list = listed.downcast::<List>().or_else(|_| List::new(py))?;
+            list.insert(py, 0, first?.upcast())?;
+            Ok(list.upcast())
         }
     }
 
@@ -588,7 +609,8 @@ impl Connection {
     }
 
     fn set_context(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let Some(context) = value.and_then(|value| value.downcast::<SslContext>()) else {
+        let value = no_deletion(py, value, "_SSLSocket", "context")?;
+        let Some(context) = value.downcast::<SslContext>() else {
             return Err(raise!(py, TypeError, "The value must be a SSLContext"));
         };
         // Called from a callback, inside the library: the connection is locked by this very thread.
@@ -601,8 +623,8 @@ impl Connection {
     }
 
     fn set_owner(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let weak = value.map(|owner| WeakRef::new(py, owner, None)).transpose()?;
-        drop(this.owner.replace(weak));
+        let owner = no_deletion(py, value, "_SSLSocket", "owner")?;
+        drop(this.owner.replace(Some(WeakRef::new(py, owner, None)?)));
         Ok(())
     }
 
@@ -617,7 +639,8 @@ impl Connection {
     }
 
     fn set_session(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let Some(session) = value.and_then(|value| value.downcast::<Session>()) else {
+        let value = no_deletion(py, value, "_SSLSocket", "session")?;
+        let Some(session) = value.downcast::<Session>() else {
             return Err(raise!(py, TypeError, "Value is not a SSLSession."));
         };
         let same = match (session.context(), this.context.get()) {

@@ -2,7 +2,7 @@
 use super::bio::{MemoryBio, Session, handle};
 use super::callbacks;
 use super::connection::{Connection, Origin};
-use super::errors::{self, Code, LIB_ASN1, LIB_PEM, PEM_NO_START_LINE, raise_last, raise_text};
+use super::errors::{self, Code, LIB_PEM, PEM_NO_START_LINE, raise_last, raise_text};
 use super::openssl::{Ptr, api, items, text};
 use super::{cert, options};
 use crate::socket::Socket;
@@ -53,7 +53,7 @@ const VERSIONS: std::ops::RangeInclusive<c_int> = 768..=772;
 
 handle! {
     /// The library's context.
-    ContextHandle, SSL_CTX_free
+    ContextHandle, api().SSL_CTX_free
 }
 
 /// What callbacks use beside Python objects.
@@ -127,8 +127,13 @@ pytype! {
     }
 }
 
-fn no_deletion<'a>(py: Attached<'_>, value: Opt<'a>) -> PyResult<&'a Object> {
-    value.ok_or_else(|| raise!(py, AttributeError, "cannot delete attribute"))
+/// The new value of an attribute of `class`, which cannot be deleted.
+pub fn no_deletion<'a>(py: Attached<'_>, value: Opt<'a>, class: &str, name: &str) -> PyResult<&'a Object> {
+    value.ok_or_else(|| raise!(py, AttributeError, "attribute '{name}' of '_ssl.{class}' objects cannot be deleted"))
+}
+
+fn value_of<'a>(py: Attached<'_>, value: Opt<'a>, name: &str) -> PyResult<&'a Object> {
+    no_deletion(py, value, "_SSLContext", name)
 }
 
 /// The result of a call that says 1 for success.
@@ -219,7 +224,6 @@ impl SslContext {
             (api().SSL_CTX_set_options)(raw, options::DEFAULTS);
             check(py, (api().SSL_CTX_set_cipher_list)(raw, options::DEFAULT_CIPHERS.as_ptr()))?;
             (api().SSL_CTX_ctrl)(raw, CTRL_MODE, MODES, ptr::null_mut());
-            (api().SSL_CTX_set_session_id_context)(raw, c"Python".as_ptr().cast(), 6);
             let param = (api().SSL_CTX_get0_param)(raw);
             (api().X509_VERIFY_PARAM_set_flags)(param, options::VERIFY_X509_TRUSTED_FIRST);
             (api().X509_VERIFY_PARAM_set_hostflags)(param, this.host_flags.get());
@@ -479,7 +483,7 @@ impl SslContext {
         let Ok(len) = c_int::try_from(data.len()) else {
             return Err(raise!(py, OverflowError, "Certificate data is too long."));
         };
-        let mut loaded = 0;
+        let (mut loaded, mut whole) = (0, true);
         // SAFETY: live objects; what is made is freed.
         unsafe {
             let bio = (api().BIO_new_mem_buf)(data.as_ptr().cast(), len);
@@ -487,12 +491,14 @@ impl SslContext {
                 return Err(raise_last(py));
             }
             let store = (api().SSL_CTX_get_cert_store)(self.raw());
-            loop {
+            // Bytes end with the last certificate; text may go on.
+            while pem || (api().BIO_ctrl_pending)(bio) > 0 {
                 let x509 = match pem {
                     true => (api().PEM_read_bio_X509)(bio, ptr::null_mut(), None, ptr::null_mut()),
                     false => (api().d2i_X509_bio)(bio, ptr::null_mut()),
                 };
                 if x509.is_null() {
+                    whole = pem;
                     break;
                 }
                 let added = (api().X509_STORE_add_cert)(store, x509);
@@ -509,12 +515,8 @@ impl SslContext {
             let what = if pem { "no start line" } else { "not enough data" };
             return Err(raise_text(py, &format!("{what}: cadata does not contain a certificate")));
         }
-        let at_end = Code::last().is_none_or(|code| match pem {
-            true => code.part() == LIB_PEM && code.reason() == PEM_NO_START_LINE,
-            // Header too long, or not enough data.
-            false => code.part() == LIB_ASN1 && matches!(code.reason(), 123 | 142),
-        });
-        if !at_end {
+        let at_end = Code::last().is_none_or(|code| code.part() == LIB_PEM && code.reason() == PEM_NO_START_LINE);
+        if !(whole && at_end) {
             return Err(raise_last(py));
         }
         errors::clear();
@@ -677,7 +679,7 @@ impl SslContext {
     }
 
     fn set_check_hostname(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let on = no_deletion(py, value)?.is_true(py)?;
+        let on = value_of(py, value, "check_hostname")?.is_true(py)?;
         // SAFETY: a live context.
         if on && unsafe { (api().SSL_CTX_get_verify_mode)(this.raw()) } == 0 {
             this.apply_verify_mode(py, 2)?;
@@ -687,7 +689,7 @@ impl SslContext {
     }
 
     fn set_host_flags(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let flags = no_deletion(py, value)?.as_u64_mask(py)? as c_uint;
+        let flags = value_of(py, value, "_host_flags")?.as_u64_mask(py)? as c_uint;
         this.host_flags.set(flags);
         // SAFETY: live objects.
         unsafe { (api().X509_VERIFY_PARAM_set_hostflags)((api().SSL_CTX_get0_param)(this.raw()), flags) };
@@ -707,7 +709,7 @@ impl SslContext {
     }
 
     fn set_limit(&self, py: Attached<'_>, value: Opt<'_>, max: bool) -> PyResult<()> {
-        let version = int_arg(py, no_deletion(py, value)?)?;
+        let version = int_arg(py, value_of(py, value, if max { "maximum_version" } else { "minimum_version" })?)?;
         if !matches!(self.protocol.get(), PROTOCOL_TLS | PROTOCOL_TLS_CLIENT | PROTOCOL_TLS_SERVER) {
             return Err(raise!(
                 py,
@@ -750,12 +752,14 @@ impl SslContext {
     }
 
     fn set_keylog(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
+        let value = value_of(py, value, "keylog_filename")?;
+        let path = given(Some(value)).map(|name| fs_bytes(py, name)).transpose()?;
         // SAFETY: a live context.
         unsafe { (api().SSL_CTX_set_keylog_callback)(this.raw(), None) };
         drop(this.keylog_name.take());
         this.extra.lock().keylog = None;
-        let Some(name) = given(value) else { return Ok(()) };
-        let path = fs_bytes(py, name)?;
+        let Some(path) = path else { return Ok(()) };
+        let name = value;
         let path: &std::ffi::OsStr = std::os::unix::ffi::OsStrExt::from_bytes(path.to_bytes());
         let file = File::options().append(true).create(true).open(path);
         let mut file =
@@ -772,7 +776,7 @@ impl SslContext {
     }
 
     fn set_msg_callback(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let callback = given(value);
+        let callback = given(Some(value_of(py, value, "_msg_callback")?));
         if callback.is_some_and(|callback| !callback.is_callable()) {
             return Err(raise!(py, TypeError, "not a callable object"));
         }
@@ -784,10 +788,11 @@ impl SslContext {
     }
 
     fn set_sni_callback(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
+        let value = value_of(py, value, "sni_callback")?;
         if this.protocol.get() == PROTOCOL_TLS_CLIENT {
             return Err(raise!(py, ValueError, "sni_callback cannot be set on TLS_CLIENT context"));
         }
-        let callback = given(value);
+        let callback = given(Some(value));
         if callback.is_some_and(|callback| !callback.is_callable()) {
             return Err(raise!(py, TypeError, "not a callable object"));
         }
@@ -810,7 +815,7 @@ impl SslContext {
     }
 
     fn set_num_tickets(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let number = no_deletion(py, value)?.as_i64(py)?;
+        let number = value_of(py, value, "num_tickets")?.as_i64(py)?;
         let Ok(number) = usize::try_from(number) else {
             return Err(raise!(py, ValueError, "value must be non-negative"));
         };
@@ -830,7 +835,7 @@ impl SslContext {
     }
 
     fn set_options(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let number = no_deletion(py, value)?.index(py)?;
+        let number = value_of(py, value, "options")?.index(py)?;
         if number.is_negative() {
             return Err(raise!(py, ValueError, "Cannot convert negative int"));
         }
@@ -867,7 +872,7 @@ impl SslContext {
     }
 
     fn set_verify_flags(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let value = no_deletion(py, value)?;
+        let value = value_of(py, value, "verify_flags")?;
         if value.downcast::<Int>().is_none() && !value.has_index() {
             return Err(raise!(py, TypeError, "argument must be int, not {}", value.ty().name()));
         }
@@ -911,7 +916,7 @@ impl SslContext {
     }
 
     fn set_verify_mode(py: Attached<'_>, this: &Self, value: Opt<'_>) -> PyResult<()> {
-        let mode = int_arg(py, no_deletion(py, value)?)?;
+        let mode = int_arg(py, value_of(py, value, "verify_mode")?)?;
         if mode == 0 && this.check_hostname.get() {
             return Err(raise!(py, ValueError, "Cannot set verify_mode to CERT_NONE when check_hostname is enabled."));
         }

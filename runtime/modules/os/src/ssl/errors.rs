@@ -24,7 +24,6 @@ const INVALID_ERROR_CODE: c_int = 10;
 
 pub const LIB_SYS: u32 = 2;
 pub const LIB_PEM: u32 = 9;
-pub const LIB_ASN1: u32 = 13;
 pub const LIB_SSL: u32 = 20;
 pub const PEM_NO_START_LINE: u32 = 108;
 const SSL_CERTIFICATE_VERIFY_FAILED: u32 = 134;
@@ -284,6 +283,7 @@ pub fn add_classes(py: Attached<'_>, module: &Module) -> PyResult<()> {
     let method = MethodDescr::new(py, base_type, (&raw const STR_METHOD.0[0]).cast_mut())?;
     base.set_attr(py, id!(py, __str__), Some(method.as_object()))?;
     base.set_attr(py, id!(py, __doc__), Some(&*"An error occurred in the SSL implementation.".into_object(py)?))?;
+    base_type.freeze(py)?;
     module.add(py, "SSLError", &base)?;
     for (name, doc) in [
         ("SSLZeroReturnError", "SSL/TLS session closed cleanly."),

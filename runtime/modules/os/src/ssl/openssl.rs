@@ -149,7 +149,7 @@ api! {
     fn SSL_CTX_set_verify(Ptr, c_int, VerifyCallback);
     fn SSL_CTX_get_verify_mode(Ptr) -> c_int;
     fn SSL_CTX_get0_param(Ptr) -> Ptr;
-    fn SSL_CTX_set_session_id_context(Ptr, *const c_uchar, c_uint) -> c_int;
+    fn SSL_set_session_id_context(Ptr, *const c_uchar, c_uint) -> c_int;
     fn SSL_CTX_set_num_tickets(Ptr, usize) -> c_int;
     fn SSL_CTX_get_num_tickets(Ptr) -> usize;
     fn SSL_CTX_get_security_level(Ptr) -> c_int;
@@ -175,6 +175,7 @@ api! {
     fn SSL_pending(Ptr) -> c_int;
     fn SSL_shutdown(Ptr) -> c_int;
     fn SSL_get_shutdown(Ptr) -> c_int;
+    fn SSL_set_shutdown(Ptr, c_int);
     fn SSL_set_read_ahead(Ptr, c_int);
     fn SSL_get_error(Ptr, c_int) -> c_int;
     fn SSL_get_SSL_CTX(Ptr) -> Ptr;

@@ -503,13 +503,8 @@ impl MemoryView {
                 "memoryview: destination format must be a native single character format prefixed with an optional '@'"
             ));
         };
-        let Some(source) = format::native_code(this.format()) else {
-            return Err(raise!(
-                py,
-                ValueError,
-                "memoryview: source format must be a native single character format prefixed with an optional '@'"
-            ));
-        };
+        // What is no native format can be seen as bytes all the same.
+        let source = format::native_code(this.format()).unwrap_or(0);
         let is_byte = |code| matches!(code, b'b' | b'B' | b'c');
         let code = format::native_code(format.as_bytes()).unwrap_or(0);
         if !is_byte(source) && !is_byte(code) {
