@@ -5,7 +5,7 @@
 //!
 //! # Protocol
 //!
-//! The table points to [`Keys`]: an *index* by hash, and *entries* in the order of insertion, with a count of the entries
+//! The table points to *keys*: an *index* by hash, and *entries* in the order of insertion, with a count of the entries
 //! there are and of those that may still be added.
 //! A **combined** table has keys of its own, with the values in the entries. A **split** one shares its keys, which
 //! only grow, with others (the instances of a class), and has its values in a block of its own, by the number of the entry.

@@ -5,7 +5,7 @@
 //! A [`WeakCell`] names its referent, or nothing any more (0). A [`WeakList`] in the referent links its cells; list and
 //! links are changed under one of a fixed set of locks, which the referent's address chooses ([`WeakLocks`]).
 //!
-//! * **follow** a cell: no lock; as [`slot`](crate::slot) says.
+//! * **follow** a cell: no lock; as [`slot`] says.
 //! * **insert** a cell, by a thread that has a reference to the referent: under the lock.
 //! * **detach** a cell (it dies itself, or is cleared): under the lock, if it still is in a list, take it out.
 //! * **clear**, by the thread that found the referent's count at zero: take out all cells. When the list is empty it does
