@@ -1,6 +1,7 @@
 //! `float`. Immutable.
 use crate::args::Args;
 use crate::builtins::numfmt;
+use crate::builtins::unicodeobject::StrData;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyFloatObject;
 use crate::protocols::buffer::Buffer;
@@ -168,7 +169,10 @@ impl Float {
             return x.as_f64_by_method(py);
         }
         let parsed = if let Some(text) = x.downcast::<Str>() {
-            float::parse(&float::to_ascii_number(text.code_points()))
+            match text.data() {
+                StrData::Ascii(bytes) => float::parse(bytes),
+                _ => float::parse(&float::to_ascii_number(text.code_points())),
+            }
         } else if let Some(bytes) = x.downcast::<Bytes>() {
             float::parse(bytes.as_slice())
         } else if let Some(bytes) = x.downcast::<ByteArray>() {

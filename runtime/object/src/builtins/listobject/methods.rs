@@ -233,7 +233,7 @@ impl List {
     }
 
     pub(super) fn copy(py: Attached<'_>, this: &List) -> PyResult<Ref<List>> {
-        List::from_vec(py, this.to_vec(py))
+        List::joined(py, &[(this, 0, usize::MAX)])
     }
 
     pub(super) fn sizeof(_py: Attached<'_>, this: &List) -> PyResult<usize> {
@@ -246,9 +246,7 @@ impl List {
             let name = other.ty().name();
             return Err(raise!(py, TypeError, "can only concatenate list (not \"{name}\") to list"));
         };
-        let mut items = this.to_vec(py);
-        items.extend(other.to_vec(py));
-        List::from_vec(py, items)
+        List::joined(py, &[(this, 0, usize::MAX), (other, 0, usize::MAX)])
     }
 
     pub(super) fn repeat(py: Attached<'_>, this: &List, count: isize) -> PyResult<Ref<List>> {
@@ -259,9 +257,11 @@ impl List {
         };
         let list = List::with_capacity(py, len)?;
         let array = list.items();
-        for at in 0..len {
-            // SAFETY: the array has room for `len` items.
-            unsafe { (*array.add(at)).set(items[at % items.len()].clone().into_raw()) };
+        for (from, item) in items.iter().enumerate() {
+            for at in (from..len).step_by(items.len()) {
+                // SAFETY: the array has room for `len` items.
+                unsafe { (*array.add(at)).set(item.clone().into_raw()) };
+            }
         }
         list.raw().ob_base.ob_size.set(len as isize);
         crate::gc::track(list.as_object());

@@ -113,6 +113,39 @@ impl List {
         Ok(list)
     }
 
+    /// A list of the items of `parts`, each a list and the bounds of a range, cut to its length at one moment.
+    pub(crate) fn joined(py: Attached<'_>, parts: &[(&List, usize, usize)]) -> PyResult<Ref<List>> {
+        loop {
+            let room = parts.iter().map(|(list, start, end)| (*end).min(list.len()).saturating_sub(*start)).sum();
+            let joined = List::with_capacity(py, room)?;
+            if parts.iter().all(|(list, start, end)| joined.take_range(room, &list.lock(py), *start, *end)) {
+                gc::track(joined.as_object());
+                return Ok(joined);
+            }
+        }
+    }
+
+    /// Appends a range of another list's items to a fresh list with room for `room`; `false` when they are more.
+    fn take_range(&self, room: usize, other: &Locked<List>, start: usize, end: usize) -> bool {
+        let end = end.min(other.len());
+        let (cells, at) = (&other.cells()[start.min(end)..end], self.len());
+        if cells.len() > room - at {
+            return false;
+        }
+        for (index, cell) in cells.iter().enumerate() {
+            let item = cell.get();
+            // SAFETY: [locked]: the other list owns its items; a list that C is filling has null ones. There is room.
+            unsafe {
+                if !item.is_null() {
+                    mode::incref(item);
+                }
+                (*self.items().add(at + index)).set(item);
+            }
+        }
+        self.0.ob_base.ob_size.set((at + cells.len()) as isize);
+        true
+    }
+
     /// An empty, untracked list with room for `capacity` items.
     pub(crate) fn with_capacity(py: Attached<'_>, capacity: usize) -> PyResult<Ref<List>> {
         let raw = mem::alloc_instance(py, List::type_object(), 0)?;

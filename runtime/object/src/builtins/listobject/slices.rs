@@ -37,6 +37,10 @@ impl List {
             return Err(raise!(py, TypeError, "list indices must be integers or slices, not {name}"));
         };
         let (start, stop, step) = slice.unpack(py)?;
+        if step == 1 {
+            let (start, _, count) = Slice::adjust(this.len(), start, stop, step);
+            return Ok(this.slice(py, start as usize, start as usize + count)?.upcast());
+        }
         let items: Vec<_> = {
             let locked = this.lock(py);
             let (start, _, count) = Slice::adjust(locked.len(), start, stop, step);
@@ -51,16 +55,7 @@ impl List {
 
     /// The items from `start` to before `end`, clamped, as a new list.
     pub fn slice(&self, py: Attached<'_>, start: usize, end: usize) -> PyResult<Ref<List>> {
-        let items = {
-            let locked = self.lock(py);
-            let end = end.min(locked.len());
-            // SAFETY: [locked]: the list owns its items.
-            locked.cells()[start.min(end)..end]
-                .iter()
-                .filter_map(|cell| unsafe { Ref::from_borrowed_opt(cell.get()) })
-                .collect()
-        };
-        List::from_vec(py, items)
+        List::joined(py, &[(self, start, end)])
     }
 
     /// `self[key] = value`, or `del self[key]` without a value.

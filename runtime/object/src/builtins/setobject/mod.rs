@@ -9,7 +9,7 @@ mod table;
 pub use iter::SetIter;
 pub use table::AnySet;
 
-use crate::args::Args;
+use crate::args::{Args, as_borrowed};
 use crate::builtins::container::{ReprGuard, TextBuilder, generic_alias, no_keywords_unless_subtype};
 use crate::builtins::dictobject::key_error;
 use crate::handle::{Attached, Layout, Ref, Visit};
@@ -425,12 +425,24 @@ impl AnySet {
             }
             return Ok(());
         }
+        if let Some(list) = iterable.downcast_exact::<List>() {
+            return self.add_all(py, as_borrowed(&list.to_vec(py)));
+        }
+        if let Some(tuple) = iterable.downcast_exact::<Tuple>() {
+            return self.add_all(py, tuple.as_slice());
+        }
         let iter = iterable.iter(py)?;
         while let Some(item) = iter.iter_next(py)? {
             let hash = hash_item(py, &item)?;
             self.lock(py).add(py, &item, hash)?;
         }
         Ok(())
+    }
+
+    /// Adds items under one lock.
+    fn add_all(&self, py: Attached<'_>, items: &[&Object]) -> PyResult<()> {
+        let this = self.lock(py);
+        items.iter().try_for_each(|item| this.add(py, item, hash_item(py, item)?).map(drop))
     }
 
     fn repr(&self, py: Attached<'_>) -> PyResult<Ref<Str>> {

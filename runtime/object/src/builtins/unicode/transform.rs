@@ -247,9 +247,13 @@ impl Str {
         }
         parts.push((at, self.len()));
         // Without the pattern's characters the text may fit a narrower kind.
-        let max = parts.iter().fold(new.max_char_exact(), |max, &(start, end)| {
-            with_units!(self, |text| max | base::max_char(&text[start..end]))
-        });
+        let max = if self.is_ascii() {
+            new.max_char_exact() | u32::from(len > 0)
+        } else {
+            parts.iter().fold(new.max_char_exact(), |max, &(start, end)| {
+                with_units!(self, |text| max | base::max_char(&text[start..end]))
+            })
+        };
         let out = Str::alloc(py, len, max)?;
         if len == 0 {
             return Ok(out);
