@@ -134,9 +134,9 @@ struct Plan<'a> {
     members: &'a [PyMemberDef],
     bases: Ref<Tuple>,
     doc: Option<&'a CStr>,
-    weaklist: isize,
-    dict: isize,
-    vectorcall: isize,
+    weaklist: Option<isize>,
+    dict: Option<isize>,
+    vectorcall: Option<isize>,
     token: *mut c_void,
 }
 
@@ -188,9 +188,9 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
         members: &[],
         bases: Tuple::empty(py),
         doc: None,
-        weaklist: 0,
-        dict: 0,
-        vectorcall: 0,
+        weaklist: None,
+        dict: None,
+        vectorcall: None,
         token: ptr::null_mut(),
     };
     let (mut base_slot, mut bases_slot): (Option<&Object>, Option<&Object>) = (None, None);
@@ -218,7 +218,7 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
             "__vectorcalloffset__" => &mut plan.vectorcall,
             _ => continue,
         };
-        *place = member.offset;
+        *place = Some(member.offset);
     }
     plan.bases = match (bases, bases_slot, base_slot) {
         (Some(bases), ..) => explicit_bases(py, bases)?,
@@ -352,14 +352,14 @@ unsafe fn fill(
             plan.members.iter().any(|member| c_text(member.name) == name && member.flags & Py_RELATIVE_OFFSET != 0);
         if is_relative { offset + data_offset } else { offset }
     };
-    if plan.weaklist != 0 {
-        raw.tp_weaklistoffset.set(relative("__weaklistoffset__", plan.weaklist));
+    if let Some(offset) = plan.weaklist {
+        raw.tp_weaklistoffset.set(relative("__weaklistoffset__", offset));
     }
-    if plan.dict != 0 {
-        raw.tp_dictoffset.set(relative("__dictoffset__", plan.dict));
+    if let Some(offset) = plan.dict {
+        raw.tp_dictoffset.set(relative("__dictoffset__", offset));
     }
-    if plan.vectorcall != 0 {
-        raw.tp_vectorcall_offset.set(relative("__vectorcalloffset__", plan.vectorcall));
+    if let Some(offset) = plan.vectorcall {
+        raw.tp_vectorcall_offset.set(relative("__vectorcalloffset__", offset));
     }
     if heap.ht_token.get() == Py_TP_USE_SPEC.cast_mut() && has_token_slot(spec) {
         heap.ht_token.set(ptr::from_ref(spec).cast_mut().cast());
