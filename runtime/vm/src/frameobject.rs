@@ -60,8 +60,8 @@ krait_object::pytype! {
 impl Frame {
     /// The frame object, made on first use.
     pub fn object(&self, py: Attached<'_>) -> PyResult<Ref<FrameObject>> {
-        // SAFETY: the frame owns its frame object.
-        if let Some(present) = unsafe { Ref::from_borrowed_opt(self.0.frame_obj.get().cast()) } {
+        // SAFETY: the frame owns its frame object, which another thread may have made.
+        if let Some(present) = unsafe { Ref::from_borrowed_opt(self.0.frame_obj.load(Acquire).cast()) } {
             return Ok(present);
         }
         // Making it must not disturb an exception that is being unwound.
@@ -154,7 +154,7 @@ pub unsafe fn discard_frame(py: Attached<'_>, frame: *mut Frame) {
 #[cold]
 pub(crate) fn release_object(py: Attached<'_>, frame: &Frame) -> bool {
     // SAFETY: the frame owns its object.
-    let object = unsafe { Ref::<FrameObject>::from_raw(frame.0.frame_obj.get().cast()) };
+    let object = unsafe { Ref::<FrameObject>::from_raw(frame.0.frame_obj.load(Acquire).cast()) };
     frame.0.frame_obj.set(null_mut());
     if mode::is_uniquely_referenced(object.as_object()) {
         return true;

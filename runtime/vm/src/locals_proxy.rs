@@ -12,6 +12,7 @@ use krait_object::{Attached, Cell, Dict, Layout, List, Object, PyResult, Ref, Sl
 use krait_object::{Bool, id, mem, none, not_implemented, raise};
 use std::ffi::c_int;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Acquire;
 
 /// The proxy.
 #[repr(transparent)]
@@ -113,7 +114,7 @@ pub fn snapshot(py: Attached<'_>, frame: &Frame) -> PyResult<Ref<Object>> {
         dict.set(py, name.as_object(), &value)?;
     }
     // SAFETY: the frame owns its frame object.
-    if let Some(object) = unsafe { frame.0.frame_obj.get().cast::<FrameObject>().as_ref() }
+    if let Some(object) = unsafe { frame.0.frame_obj.load(Acquire).cast::<FrameObject>().as_ref() }
         && let Some(extra) = extra_slot(object).get()
     {
         dict.merge(py, extra.as_object(), true)?;
