@@ -56,7 +56,7 @@ pub fn power(a: &Dec, b: &Dec, ctx: &Ctx, status: &mut Status) -> Dec {
         return Dec::invalid(status, cond::NO_MEMORY);
     }
     match whole.then(|| whole_exponent(b)).flatten() {
-        Some(count) => power_whole(a, count, b.negative, ctx, status),
+        Some(count) => power_whole(a, count, b.negative, ctx, status, negative),
         None => power_real(&base, b, ctx, status).with_sign(negative),
     }
 }
@@ -126,7 +126,7 @@ fn out_of_range(base: &Dec, b: &Dec, negative: bool, ctx: &Ctx, status: &mut Sta
 }
 
 /// A power with a whole exponent that fits in a word.
-fn power_whole(a: &Dec, count: u64, inverse: bool, ctx: &Ctx, status: &mut Status) -> Dec {
+fn power_whole(a: &Dec, count: u64, inverse: bool, ctx: &Ctx, status: &mut Status, negative: bool) -> Dec {
     let extra = Dec::from_u64(count).digits() + 4;
     let work = Ctx {
         prec: (ctx.prec + extra).min(super::number::MAX_PREC),
@@ -151,6 +151,11 @@ fn power_whole(a: &Dec, count: u64, inverse: bool, ctx: &Ctx, status: &mut Statu
         }
     }
     *status |= met;
+    if result.is_infinite() {
+        // The way there overflowed; the rounding mode says what stands for the result.
+        return Dec::new(negative, limbs::from_u64(1), 4_000_000_000_000_000_000).finish(ctx, status);
+    }
+    let mut result = result.with_sign(negative);
     if met & cond::INEXACT != 0 && result.is_finite() {
         // What was cut must not look like an exact half.
         if result.digits() > ctx.prec && limbs::digit(&result.coeff, 0) % 5 == 0 {
