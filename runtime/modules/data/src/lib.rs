@@ -13,6 +13,7 @@ pub mod heapq;
 pub mod json;
 pub mod pickle;
 pub mod queue;
+pub mod sqlite;
 pub mod statistics;
 pub mod unicodedata;
 
@@ -56,11 +57,13 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_hmac", "Keyed hashes.", hashes::hmac::exec),
         module("_csv", "Tables as text.", csv::exec),
         module("_bz2", "Compression as by bzip2.", compress::bz2::exec),
+        module("_zstd", "Compression as by zstd.", compress::zstd::exec),
         module("_lzma", "Compression as by xz.", compress::lzma::exec),
         module("_json", "The fast paths of json.", json::exec),
         module("_datetime", "Dates and times.", datetime::exec),
         module("_decimal", "Decimal floating-point arithmetic.", decimal::exec),
         module("_pickle", "Objects as streams of instructions.", pickle::exec),
+        module("_sqlite3", "The SQLite database.", sqlite::exec),
         module("_statistics", "The inverse of the normal distribution.", statistics::exec),
         module("pyexpat", "An XML parser with the interface of Expat.", expat::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),

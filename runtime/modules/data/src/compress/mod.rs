@@ -1,10 +1,11 @@
-//! Compression: `zlib`, `_bz2`, `_lzma`.
+//! Compression: `zlib`, `_bz2`, `_lzma`, `_zstd`.
 //!
 //! The coders are foreign code behind a lock; a thread works on them detached, so that others go on meanwhile.
 pub mod bz2;
 pub mod lzma;
 pub mod stream;
 pub mod zlib;
+pub mod zstd;
 
 use krait_object::{Attached, Object, PyResult, Ref, raise};
 

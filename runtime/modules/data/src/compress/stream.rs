@@ -76,6 +76,8 @@ pub trait Decoder: Coder {
     fn step(&mut self, input: &[u8], output: &mut [u8]) -> Result<Step, Self::Error>;
     /// Whether output may remain inside when the output was full and no input was left.
     const HOLDS_BACK: bool = false;
+    /// Whether the end of the stream can be found without room for output.
+    const NEEDS_NO_SPACE: bool = false;
     /// Whether an error makes the decoder unusable.
     const FRAGILE: bool = false;
     /// What `EOFError` says after the end of the stream.
@@ -146,7 +148,12 @@ impl<D: Decoder> Decompressor<D> {
         let mut out = Output::new(limit);
         let mut at = 0;
         let full = loop {
-            let Some(space) = out.space() else {
+            let mut nothing = [];
+            let space = match out.space() {
+                None if D::NEEDS_NO_SPACE && limit == Some(0) && at == 0 => Some(&mut nothing[..]),
+                space => space,
+            };
+            let Some(space) = space else {
                 if limit.is_some_and(|limit| out.len() >= limit) {
                     break true;
                 }
@@ -162,7 +169,7 @@ impl<D: Decoder> Decompressor<D> {
                         break false;
                     }
                     if step.read == 0 && step.written == 0 {
-                        break false;
+                        break limit.is_some_and(|limit| out.len() >= limit);
                     }
                 }
                 Err(error) => {
