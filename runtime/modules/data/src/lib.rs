@@ -7,6 +7,7 @@ pub mod compress;
 pub mod csv;
 pub mod datetime;
 pub mod decimal;
+pub mod elementtree;
 pub mod expat;
 pub mod hashes;
 pub mod heapq;
@@ -66,6 +67,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_sqlite3", "The SQLite database.", sqlite::exec),
         module("_statistics", "The inverse of the normal distribution.", statistics::exec),
         module("pyexpat", "An XML parser with the interface of Expat.", expat::exec),
+        module("_elementtree", "Trees of XML elements.", elementtree::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }
