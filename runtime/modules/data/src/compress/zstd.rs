@@ -134,7 +134,7 @@ fn option_int(py: Attached<'_>, value: &Object) -> PyResult<i32> {
     value.index(py)?.to_i64().and_then(|value| i32::try_from(value).ok()).ok_or_else(too_large)
 }
 
-/// The options as numbers. `other` names the class whose members must not be keys.
+/// The options as numbers.
 fn options(py: Attached<'_>, value: &Object, function: &str, compression: bool) -> PyResult<Vec<(i32, i32)>> {
     let Some(options) = value.downcast::<Dict>() else {
         let kind = type_name(value);

@@ -243,12 +243,11 @@ impl Context {
         }
     }
 
-    fn repr(py: Attached<'_>, this: &Context) -> PyResult<String> {
+    fn repr(_: Attached<'_>, this: &Context) -> PyResult<String> {
         let names = |bits: u32| -> String {
             let names = BY_BIT.iter().filter(|at| bits & SIGNALS[**at].bits != 0).map(|at| SIGNALS[*at].name);
             names.collect::<Vec<_>>().join(", ")
         };
-        let _ = py;
         Ok(format!(
             "Context(prec={}, rounding={}, Emin={}, Emax={}, capitals={}, clamp={}, flags=[{}], traps=[{}])",
             this.prec.get(),

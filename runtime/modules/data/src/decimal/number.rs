@@ -205,9 +205,8 @@ impl Decimal {
         Ok(pair(py, &*current(py)?, &a, &b)?.upcast())
     }
 
-    fn copied(py: Attached<'_>, this: &Decimal) -> PyResult<Ref<Decimal>> {
-        let _ = py;
-        Ok(this.to_ref())
+    fn copied(_: Attached<'_>, this: &Decimal) -> Ref<Decimal> {
+        this.to_ref()
     }
 
     fn from_number(py: Attached<'_>, ty: &Type, number: &Object) -> PyResult<Ref<Object>> {

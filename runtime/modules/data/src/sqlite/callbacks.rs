@@ -359,8 +359,8 @@ unsafe extern "C" fn ask_authorizer(
 }
 
 unsafe extern "C" fn ask_progress(connection: *mut c_void) -> c_int {
-    // SAFETY: the connection lives while its database is used.
     let stop = outside(|py| {
+        // SAFETY: the connection lives while its database is used.
         let connection = unsafe { &*connection.cast::<Connection>() };
         let Some(callable) = connection.progress() else { return false };
         callable.call0(py).and_then(|answer| answer.is_true(py)).unwrap_or_else(|_| {
