@@ -108,6 +108,8 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     drop(interpreter.sys_dict.replace(Some(sys.dict().to_ref())));
     sys.add(py, "modules", modules.as_object())?;
     modules.set_str(py, "sys", sys.as_object())?;
+    // Until the streams are open.
+    sys.add(py, "stderr", crate::stdprinter::StdPrinter::new(py, 2)?.as_object())?;
     import::install_importlib(py)?;
     if interpreter.config.install_signal_handlers && interpreter.is_main() {
         install_signal_handlers(py)?;
@@ -245,7 +247,7 @@ pub fn flush_streams(py: Attached<'_>) -> bool {
             if name == "stdout" {
                 fine = false;
                 let _ = raised;
-                sysmodule::report_unraisable(py, None, Some(&stream));
+                sysmodule::report_unraisable(py, Some("Exception ignored while flushing sys.stdout"), None);
             } else {
                 raised.clear(py);
             }

@@ -62,12 +62,43 @@ file   : run a file
     )
 }
 
+const HELP_ENV: &str = "\
+Environment variables that change behavior (-E ignores them):
+PYTHONSTARTUP   : file executed on interactive startup (no default)
+PYTHONPATH      : directories put in front of the module search path, separated by ':'
+PYTHONHOME      : the prefix of the standard library
+PYTHONDEBUG, PYTHONDONTWRITEBYTECODE (-B), PYTHONINSPECT (-i), PYTHONNOUSERSITE (-s), PYTHONOPTIMIZE (-O),
+PYTHONSAFEPATH (-P), PYTHONUNBUFFERED (-u), PYTHONVERBOSE (-v), PYTHONWARNINGS (-W): as the options
+PYTHONHASHSEED  : seed of string hashes, or 'random'
+PYTHONIOENCODING: encoding[:errors] of the standard streams
+PYTHONBREAKPOINT: what breakpoint() calls
+PYTHONFAULTHANDLER, PYTHONUTF8, PYTHONDEVMODE, PYTHONPYCACHEPREFIX, PYTHONWARNDEFAULTENCODING,
+PYTHONINTMAXSTRDIGITS, PYTHONNODEBUGRANGES, PYTHON_CPU_COUNT, PYTHON_GIL: as the options of -X
+PYTHON_BASIC_REPL: use the plain interactive interpreter
+";
+
+const HELP_X: &str = "\
+Implementation options:
+-X context_aware_warnings=[0|1]: keep warning filters in context variables
+-X cpu_count=N|default: the number that os.cpu_count() gives; also PYTHON_CPU_COUNT
+-X dev : development mode, with more checks; also PYTHONDEVMODE
+-X faulthandler: show tracebacks on fatal errors; also PYTHONFAULTHANDLER
+-X gil=[0|1]: turn the GIL off or on; also PYTHON_GIL
+-X int_max_str_digits=N: limit for conversions between int and str; also PYTHONINTMAXSTRDIGITS
+-X no_debug_ranges: leave column positions out of code objects; also PYTHONNODEBUGRANGES
+-X pycache_prefix=DIR: where .pyc files go; also PYTHONPYCACHEPREFIX
+-X thread_inherit_context=[0|1]: threads start with a copy of their maker's context
+-X utf8[=0|1]: UTF-8 mode; also PYTHONUTF8
+-X warn_default_encoding: warn about files opened without an encoding; also PYTHONWARNDEFAULTENCODING
+";
+
 /// Parses arguments (with the program's name first) and the environment.
 pub fn parse(args: &[String]) -> Parsed {
     let name = args.first().cloned().unwrap_or_else(platform::program_name);
     let mut config = Config { argv: Vec::new(), orig_argv: args.to_vec(), ..Config::default() };
     let mut program = None;
     let mut show_version = 0;
+    let mut random_hashes = false;
     let mut at = 1;
     while program.is_none() && at < args.len() {
         let arg = &args[at];
@@ -79,7 +110,10 @@ pub fn parse(args: &[String]) -> Parsed {
                 break;
             }
             "--" => break,
-            "--help" | "--help-all" | "--help-env" | "--help-xoptions" => return Parsed::Print(help(&name)),
+            "--help" => return Parsed::Print(help(&name)),
+            "--help-env" => return Parsed::Print(HELP_ENV.to_owned()),
+            "--help-xoptions" => return Parsed::Print(HELP_X.to_owned()),
+            "--help-all" => return Parsed::Print(format!("{}\n{HELP_ENV}\n{HELP_X}", help(&name))),
             "--version" => {
                 show_version += 1;
                 continue;
@@ -97,7 +131,7 @@ pub fn parse(args: &[String]) -> Parsed {
         }
         if arg.starts_with("--") {
             return Parsed::Fail(
-                format!("unknown option {arg}\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n"),
+                format!("Unknown option: {arg}\nusage: {name} {USAGE}\nTry `{name} -h' for more information.\n"),
                 2,
             );
         }
@@ -126,7 +160,8 @@ pub fn parse(args: &[String]) -> Parsed {
                 'O' => config.optimization_level += 1,
                 'P' => config.safe_path = true,
                 'q' => config.quiet = true,
-                'R' | 't' => {}
+                'R' => random_hashes = true,
+                't' => {}
                 's' => config.user_site_directory = false,
                 'S' => config.import_site = false,
                 'u' => config.buffered_stdio = false,
@@ -195,6 +230,9 @@ pub fn parse(args: &[String]) -> Parsed {
     if let Err(message) = read_environment(&mut config) {
         return Parsed::Fail(format!("Fatal Python error: {message}\nPython runtime state: preinitialized\n"), 1);
     }
+    if random_hashes {
+        config.hash_seed = None;
+    }
     paths::fill(&mut config, &name);
     Parsed::Run(Box::new(config), program)
 }
@@ -214,6 +252,7 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
         config.write_bytecode = false;
     }
     config.inspect |= variable("PYTHONINSPECT").is_some();
+    config.parser_debug |= variable("PYTHONDEBUG").is_some();
     config.safe_path |= variable("PYTHONSAFEPATH").is_some();
     if variable("PYTHONNOUSERSITE").is_some() {
         config.user_site_directory = false;
@@ -228,7 +267,10 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
         Some(Some(value)) if value == "0" => false,
         Some(None) => true,
         Some(Some(value)) if value == "1" => true,
-        Some(Some(_)) => return Err("invalid -X utf8 option value".to_owned()),
+        Some(Some(_)) if config.x_options.contains_key("utf8") => {
+            return Err("invalid -X utf8 option value".to_owned());
+        }
+        Some(Some(_)) => return Err("invalid PYTHONUTF8 environment variable value".to_owned()),
         None => crate::platform::has_plain_locale(),
     };
     config.faulthandler =
@@ -236,12 +278,18 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
     config.warn_default_encoding =
         option(config, "warn_default_encoding").is_some() || variable("PYTHONWARNDEFAULTENCODING").is_some();
     config.code_debug_ranges = option(config, "no_debug_ranges").is_none() && variable("PYTHONNODEBUGRANGES").is_none();
-    config.pycache_prefix = option(config, "pycache_prefix").flatten().or_else(|| variable("PYTHONPYCACHEPREFIX"));
+    config.pycache_prefix = match option(config, "pycache_prefix") {
+        Some(prefix) => prefix.filter(|prefix| !prefix.is_empty()),
+        None => variable("PYTHONPYCACHEPREFIX"),
+    };
     if let Some(seed) = variable("PYTHONHASHSEED").filter(|seed| seed != "random") {
         let message = "config_init_hash_seed: PYTHONHASHSEED must be \"random\" or an integer in range [0; 4294967295]";
         config.hash_seed = Some(seed.parse().map_err(|_| message.to_owned())?);
     }
-    if let Some(limit) = option(config, "int_max_str_digits").flatten().or_else(|| variable("PYTHONINTMAXSTRDIGITS")) {
+    if let Some(limit) = option(config, "int_max_str_digits")
+        .map(Option::unwrap_or_default)
+        .or_else(|| variable("PYTHONINTMAXSTRDIGITS"))
+    {
         let message = "config_init_int_max_str_digits: invalid limit; must be >= 640 or 0 for unlimited.";
         config.int_max_str_digits =
             limit.parse().ok().filter(|limit| *limit == 0 || *limit >= 640).ok_or_else(|| message.to_owned())?;
@@ -284,15 +332,21 @@ fn read_environment(config: &mut Config) -> Result<(), String> {
     if let Some(encoding) = variable("PYTHONIOENCODING").filter(|encoding| !encoding.is_empty() && encoding != ":") {
         let (encoding, errors) = encoding.split_once(':').unwrap_or((&encoding, ""));
         if !encoding.is_empty() {
-            config.stdio_encoding = encoding.to_owned();
+            let is_utf8 = matches!(encoding.to_lowercase().as_str(), "utf-8" | "utf_8" | "utf8");
+            config.stdio_encoding = if is_utf8 { "utf-8".to_owned() } else { encoding.to_owned() };
         }
         if !errors.is_empty() {
             config.stdio_errors = errors.to_owned();
         }
-    } else if matches!(
-        std::env::var("LC_ALL").or_else(|_| std::env::var("LC_CTYPE")).or_else(|_| std::env::var("LANG")).as_deref(),
-        Err(_) | Ok("C" | "POSIX" | "")
-    ) {
+    } else if config.utf8_mode
+        || matches!(
+            std::env::var("LC_ALL")
+                .or_else(|_| std::env::var("LC_CTYPE"))
+                .or_else(|_| std::env::var("LANG"))
+                .as_deref(),
+            Err(_) | Ok("C" | "POSIX" | "")
+        )
+    {
         config.stdio_errors = "surrogateescape".to_owned();
     }
     Ok(())

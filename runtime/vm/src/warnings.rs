@@ -315,7 +315,8 @@ impl Warning<'_> {
         let (nothing, line) = (none(), Int::from_i64(py, self.line)?);
         let source = self.source.unwrap_or(&nothing);
         let (name, line) = (self.filename.as_object(), line.as_object());
-        let message = class.call_pos(py, &[&self.message, &self.category, name, line, &nothing, &nothing, source])?;
+        let text = self.source_line.as_deref().into_object(py)?;
+        let message = class.call_pos(py, &[&self.message, &self.category, name, line, &nothing, &text, source])?;
         show.call_pos(py, &[&message]).map(drop)
     }
 
@@ -529,31 +530,35 @@ fn warn_function(py: Attached<'_>, _: &Object, args: [Opt<'_>; 5]) -> PyResult<(
 }
 
 /// The loader of a module's globals: `__loader__` and the spec's must agree while both are there.
-fn loader(py: Attached<'_>, globals: &Dict) -> PyResult<Ref<Object>> {
+fn loader(py: Attached<'_>, globals: &Dict) -> PyResult<Option<Ref<Object>>> {
     let loader = globals.get(py, id!(py, __loader__).as_object())?;
-    let spec = globals.get(py, id!(py, __spec__).as_object())?.filter(|spec| !spec.is_none());
+    let has_spec = globals.get(py, id!(py, __spec__).as_object())?;
+    let is_missing = has_spec.is_none();
+    let spec = has_spec.filter(|spec| !spec.is_none());
     let deprecated = |text: &str| warn(py, exc::DeprecationWarning(), text, 1);
     let of_spec = match &spec {
         Some(spec) => spec.get_attr_opt(py, id!(py, loader))?,
         None => None,
     };
+    let has_attribute = spec.is_none() || of_spec.is_some();
     let given = loader.filter(|loader| !loader.is_none());
     match (given, of_spec.filter(|of_spec| !of_spec.is_none())) {
-        (None, None) => Err(match spec {
-            None => raise!(py, ValueError, "Module globals is missing a __spec__.loader"),
-            Some(_) => raise!(py, AttributeError, "Module globals is missing a __spec__.loader"),
+        (None, None) if is_missing => Ok(None),
+        (None, None) => Err(match has_attribute {
+            false => raise!(py, AttributeError, "Module globals is missing a __spec__.loader"),
+            true => raise!(py, ValueError, "Module globals is missing a __spec__.loader"),
         }),
-        (None, Some(of_spec)) => Ok(of_spec),
+        (None, Some(of_spec)) => Ok(Some(of_spec)),
         (Some(loader), None) => {
             deprecated("Module globals is missing a __spec__.loader")?;
-            Ok(loader)
+            Ok(Some(loader))
         }
         (Some(loader), Some(of_spec)) => {
             let same = loader.rich_compare(py, &of_spec, krait_object::typedef::CompareOp::Eq)?.is_true(py)?;
             if !same {
                 deprecated("Module globals; __loader__ != __spec__.loader")?;
             }
-            Ok(loader)
+            Ok(Some(loader))
         }
     }
 }
@@ -563,7 +568,12 @@ fn line_of_loader(py: Attached<'_>, globals: &Dict, line: i64) -> PyResult<Optio
     let Some(name) = globals.get(py, id!(py, __name__).as_object())?.filter(|name| !name.is_none()) else {
         return Ok(None);
     };
-    let Some(get_source) = loader(py, globals)?.get_attr_opt(py, id!(py, get_source))? else { return Ok(None) };
+    // The module that runs is not known to its loader by this name.
+    if (*name).downcast::<Str>().is_some_and(|name| name.eq_str("__main__")) {
+        return Ok(None);
+    }
+    let Some(loader) = loader(py, globals)? else { return Ok(None) };
+    let Some(get_source) = loader.get_attr_opt(py, id!(py, get_source))? else { return Ok(None) };
     let source = get_source.call_pos(py, &[&name])?;
     let Some(source) = source.as_object().downcast::<Str>() else { return Ok(None) };
     let line = usize::try_from(line).ok().and_then(|line| line.checked_sub(1));

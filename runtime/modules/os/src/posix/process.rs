@@ -373,7 +373,11 @@ fn times(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
     }
 }
 
-fn cpu_count(_: Attached<'_>, _: &Object) -> Option<i64> {
+fn cpu_count(py: Attached<'_>, _: &Object) -> Option<i64> {
+    let configured = krait_vm::interp::current(py).config.cpu_count.load(std::sync::atomic::Ordering::Relaxed);
+    if configured > 0 {
+        return Some(configured.into());
+    }
     // SAFETY: no memory is involved.
     let count = unsafe { libc::sysconf(libc::_SC_NPROCESSORS_ONLN) };
     (count > 0).then_some(count)
