@@ -280,8 +280,8 @@ impl<T: Layout> Slot<T> {
     #[inline(always)]
     pub fn word(&self) -> Option<(*mut PyObject, bool)> {
         let value = self.0.load(std::sync::atomic::Ordering::Acquire);
-        // SAFETY: [quiescent]: the value's head outlives this read.
         if !value.is_null()
+            // SAFETY: [quiescent]: the value's head outlives this read.
             && unsafe { mode::needs_no_count(value) }
             && (!mode::FREE_THREADED || self.0.load(std::sync::atomic::Ordering::Acquire) == value)
         {

@@ -11,7 +11,8 @@ use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex};
 
-/// Heaps of ended interpreters.
+/// Heaps of ended interpreters, boxed because their pages point to them.
+#[allow(clippy::vec_box)]
 static RETIRED_HEAPS: Mutex<Vec<Box<Heap>>> = Mutex::new(Vec::new());
 
 /// A large memory region of an interpreter.

@@ -288,7 +288,7 @@ pub fn install_importlib(py: Attached<'_>) -> PyResult<()> {
     let module = Module::new(py, "_frozen_importlib")?;
     let builtins = interpreter.builtins.get().ok_or_else(|| py.bad_internal_call())?;
     module.add(py, "__builtins__", builtins.as_object())?;
-    module.add(py, "__origname__", &*Str::new(py, "importlib._bootstrap")?.upcast())?;
+    module.add(py, "__origname__", &Str::new(py, "importlib._bootstrap")?.upcast())?;
     modules(py)?.set(py, name.as_object(), module.as_object())?;
     crate::eval::eval_code(py, &code, module.dict().as_object(), None, None)?;
     drop(interpreter.importlib.replace(Some(module.clone().upcast())));

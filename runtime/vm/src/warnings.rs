@@ -220,10 +220,10 @@ fn already_warned(py: Attached<'_>, registry: &Dict, key: &Object, set: bool) ->
         .and_then(|known| known.as_object().downcast::<Int>())
         .is_some_and(|known| known.to_i64() == Some(version));
     if is_current {
-        if let Some(found) = registry.get(py, key)? {
-            if found.is_true(py)? {
-                return Ok(true);
-            }
+        if let Some(found) = registry.get(py, key)?
+            && found.is_true(py)?
+        {
+            return Ok(true);
         }
     } else {
         registry.clear(py);

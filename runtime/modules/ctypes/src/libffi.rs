@@ -115,6 +115,8 @@ static LIBRARY: OnceLock<Result<Library, String>> = OnceLock::new();
 /// Names of the library, newest first. The functions used here are the same in all of them.
 const NAMES: [&CStr; 3] = [c"libffi.so.8", c"libffi.so.7", c"libffi.so.6"];
 
+// The fields say what the addresses become.
+#[allow(clippy::missing_transmute_annotations)]
 fn find() -> Result<Library, String> {
     let flags: c_int = libc::RTLD_NOW | libc::RTLD_LOCAL;
     // SAFETY: C strings.

@@ -388,7 +388,8 @@ fn list_interpreters(py: Attached<'_>, _: &Object, [channel, send]: [Arg<'_>; 2]
     let found = with(py, id, |channel| {
         let ends = if send { &channel.senders } else { &channel.receivers };
         let open = ends.iter().filter(|(_, open)| **open).map(|(interpreter, _)| *interpreter).collect::<Vec<_>>();
-        (!channel.closed && !(send && channel.closing)).then_some(open)
+        let shut = channel.closed || send && channel.closing;
+        (!shut).then_some(open)
     })?;
     let Some(found) = found else { return Err(closed(py, id)) };
     let ids: PyResult<Vec<Ref<Object>>> = found.into_iter().map(|id| id.into_object(py)).collect();

@@ -122,7 +122,7 @@ fn stay<R>(py: Attached<'_>, target: &'static Interpreter, body: impl FnOnce(Att
 /// Runs `body` in the interpreter `id` without running its `__main__`, if it still exists and nobody runs it.
 pub fn visit(py: Attached<'_>, id: i64, body: &mut dyn FnMut(Attached<'_>)) {
     if let Some(Ok(target)) = Interpreter::begin_main(id, py.tstate().id.get()) {
-        stay(py, target, |there| body(there));
+        stay(py, target, &mut *body);
         target.end_main();
         return;
     }
@@ -130,7 +130,7 @@ pub fn visit(py: Attached<'_>, id: i64, body: &mut dyn FnMut(Attached<'_>)) {
     let busy = Interpreter::look_up(id, |found| NonNull::from(found));
     if let Some(target) = busy {
         // SAFETY: as above.
-        stay(py, unsafe { target.as_ref() }, |there| body(there));
+        stay(py, unsafe { target.as_ref() }, body);
     }
 }
 
@@ -219,9 +219,9 @@ pub fn run(py: Attached<'_>, id: i64, code: &Code, names: &Names) -> PyResult<Op
 /// How a call in another interpreter went wrong.
 enum Failure {
     /// The function, the arguments or the result cannot cross.
-    Crossing(&'static str, Uncaught),
+    Crossing(&'static str, Box<Uncaught>),
     /// The function raised.
-    Uncaught(Uncaught),
+    Uncaught(Box<Uncaught>),
 }
 
 /// Calls a function in an interpreter with the arguments given; its result, or what it did not catch.
@@ -240,7 +240,7 @@ pub fn call(
     }
     let function = Shared::new(py, callable, Fallback::Full)?;
     let share = |object: Option<&Object>| object.map(|object| Shared::new(py, object, Fallback::Full)).transpose();
-    let args = share(args.filter(|args| args.len() > 0).map(Layout::as_object))?;
+    let args = share(args.filter(|args| !args.is_empty()).map(Layout::as_object))?;
     let keywords = share(keywords.filter(|keywords| !keywords.is_empty()).map(Layout::as_object))?;
     let result = as_main(py, id, |there| {
         let result = call_there(there, &function, args.as_ref(), keywords.as_ref());
@@ -249,7 +249,7 @@ pub fn call(
     })?;
     match result {
         Ok(result) => result.rebuild(py).map(Ok),
-        Err(Failure::Uncaught(uncaught)) => Ok(Err(uncaught)),
+        Err(Failure::Uncaught(uncaught)) => Ok(Err(*uncaught)),
         Err(Failure::Crossing(what, uncaught)) => Err(uncaught.raise(py, what)),
     }
 }
@@ -260,7 +260,7 @@ fn call_there(
     args: Option<&Shared>,
     keywords: Option<&Shared>,
 ) -> Result<Shared, Failure> {
-    let describe = |raised: Raised| Uncaught::new(py, &raised.take(py));
+    let describe = |raised: Raised| Box::new(Uncaught::new(py, &raised.take(py)));
     let crossing = |what: &'static str| move |raised: Raised| (what, raised);
     let failed = |(what, raised)| Failure::Crossing(what, describe(raised));
     let function = function.rebuild(py).map_err(crossing("func not shareable")).map_err(failed)?;

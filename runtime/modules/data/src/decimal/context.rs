@@ -565,7 +565,7 @@ pytype! {
             o "is_zero" => ask!(|x, _| x.is_zero()), "($self, x, /)", "Whether x is a zero.";
             o "is_canonical" => |py: Attached<'_>, this: &Context, x: &Object| Context::canonical(py, this, x).map(|_| true), "($self, x, /)", "True.";
             o "canonical" => Context::canonical, "($self, x, /)", "x.";
-            o "number_class" => ask!(|x, ctx| compare::number_class(x, ctx)), "($self, x, /)", "The name of the class of x.";
+            o "number_class" => ask!(compare::number_class), "($self, x, /)", "The name of the class of x.";
             o "to_sci_string" => |py: Attached<'_>, this: &Context, x: &Object| this.text(py, x, false), "($self, x, /)", "x in scientific notation.";
             o "to_eng_string" => |py: Attached<'_>, this: &Context, x: &Object| this.text(py, x, true), "($self, x, /)", "x in engineering notation.";
             sig "create_decimal" => convert::create, "($self, num=\"0\", /)", "A number, rounded to the context.";

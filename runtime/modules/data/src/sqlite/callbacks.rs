@@ -410,7 +410,7 @@ fn bind<'a, const N: usize>(
     args: Args<'a>,
 ) -> PyResult<[Arg<'a>; N]> {
     let given = |name: &&str| args.names.iter().any(|key| key.downcast::<Str>().is_some_and(|key| key.eq_str(name)));
-    if names.iter().any(|name| given(&name)) {
+    if names.iter().any(given) {
         let quoted: Vec<String> = names.iter().map(|name| format!("'{name}'")).collect();
         let plural = if names.len() == 1 { "" } else { "s" };
         let list = match quoted.split_last() {

@@ -89,7 +89,7 @@ pub fn serialize(py: Attached<'_>, this: &Connection, [name]: [Arg<'_>; 1]) -> P
     let mut size = 0;
     // SAFETY: an open database. An image in one piece is lent; any other is made for the caller.
     let (image, lent) = inside(py, || unsafe {
-        let image = ffi::sqlite3_serialize(db.0, name.as_ptr(), &mut size, ffi::SQLITE_SERIALIZE_NOCOPY as u32);
+        let image = ffi::sqlite3_serialize(db.0, name.as_ptr(), &mut size, ffi::SQLITE_SERIALIZE_NOCOPY);
         match image.is_null() {
             true => (ffi::sqlite3_serialize(db.0, name.as_ptr(), &mut size, 0), false),
             false => (image, true),
@@ -124,7 +124,7 @@ pub fn deserialize(py: Attached<'_>, this: &Connection, [data, name]: [Arg<'_>; 
     // SAFETY: the copy has room for the bytes, and the database takes it over.
     let code = unsafe {
         ptr::copy_nonoverlapping(bytes.as_ptr(), copy, bytes.len());
-        inside(py, || ffi::sqlite3_deserialize(db.0, name.as_ptr(), copy, size, size, flags as u32))
+        inside(py, || ffi::sqlite3_deserialize(db.0, name.as_ptr(), copy, size, size, flags))
     };
     match code {
         ffi::SQLITE_OK => Ok(()),

@@ -183,11 +183,11 @@ pytype! {
             tp_richcompare = Session::compare,
         },
         getset: {
-            "has_ticket" => |_: Attached<'_>, this: &Session| this.ask(|s| has_ticket(s)), "Does the session contain a ticket?";
+            "has_ticket" => |_: Attached<'_>, this: &Session| this.ask(has_ticket), "Does the session contain a ticket?";
             "id" => Session::id, "Session ID.";
-            "ticket_lifetime_hint" => |_: Attached<'_>, this: &Session| this.ask(|s| lifetime_hint(s)), "Ticket life time hint.";
-            "time" => |_: Attached<'_>, this: &Session| this.ask(|s| creation_time(s)), "Session creation time (seconds since epoch).";
-            "timeout" => |_: Attached<'_>, this: &Session| this.ask(|s| lifetime(s)), "Session timeout (delta in seconds).";
+            "ticket_lifetime_hint" => |_: Attached<'_>, this: &Session| this.ask(lifetime_hint), "Ticket life time hint.";
+            "time" => |_: Attached<'_>, this: &Session| this.ask(creation_time), "Session creation time (seconds since epoch).";
+            "timeout" => |_: Attached<'_>, this: &Session| this.ask(lifetime), "Session timeout (delta in seconds).";
         },
     }
 }

@@ -371,9 +371,9 @@ impl Connection {
             let events = match failure.kind {
                 WANT_READ if patient => libc::POLLIN,
                 WANT_WRITE if patient => libc::POLLOUT,
-                // SAFETY: a live connection.
                 ZERO_RETURN
                     if kind == Kind::Read
+                        // SAFETY: a live connection.
                         && unsafe { (api().SSL_get_shutdown)(self.ssl.get()) } == RECEIVED_SHUTDOWN =>
                 {
                     return Ok(Outcome::End);

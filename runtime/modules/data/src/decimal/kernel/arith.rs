@@ -141,7 +141,7 @@ pub fn minus(a: &Dec, ctx: &Ctx, status: &mut Status) -> Dec {
     if let Some(nan) = Dec::propagate(&[a], ctx, status) {
         return nan;
     }
-    let negative = !a.negative && !(a.is_zero() && ctx.rounding != Rounding::Floor);
+    let negative = !(a.negative || a.is_zero() && ctx.rounding != Rounding::Floor);
     a.clone().with_sign(negative).finish(ctx, status)
 }
 

@@ -199,9 +199,8 @@ pub fn remainder_near(a: &Dec, b: &Dec, ctx: &Ctx, status: &mut Status) -> Dec {
         return Dec::invalid(status, cond::DIVISION_IMPOSSIBLE);
     };
     let exp = rest.exp;
-    let Some((divisor, _)) =
-        (b.adjusted() - rest.adjusted() <= 2 || b.exp <= exp).then(|| b.rescaled(exp, Rounding::Down)).unwrap_or(None)
-    else {
+    let near = b.adjusted() - rest.adjusted() <= 2 || b.exp <= exp;
+    let Some((divisor, _)) = near.then(|| b.rescaled(exp, Rounding::Down)).flatten() else {
         // The dividend is far below the divisor.
         return rest.finish(ctx, status);
     };

@@ -582,7 +582,7 @@ pub fn trailing_zeros(a: &[u64]) -> usize {
 /// 10^count - 1.
 pub fn nines(count: usize) -> Limbs {
     let mut out = Limbs::from_elem(BASE - 1, count / WIDTH);
-    if count % WIDTH != 0 {
+    if !count.is_multiple_of(WIDTH) {
         out.push(POW10[count % WIDTH] - 1);
     }
     out

@@ -158,7 +158,7 @@ fn power_whole(a: &Dec, count: u64, inverse: bool, ctx: &Ctx, status: &mut Statu
     let mut result = result.with_sign(negative);
     if met & cond::INEXACT != 0 && result.is_finite() {
         // What was cut must not look like an exact half.
-        if result.digits() > ctx.prec && limbs::digit(&result.coeff, 0) % 5 == 0 {
+        if result.digits() > ctx.prec && limbs::digit(&result.coeff, 0).is_multiple_of(5) {
             limbs::increment(&mut result.coeff);
         }
     }
