@@ -42,6 +42,14 @@ class Pair:
 
 
 class SettingsTest(unittest.TestCase):
+    def test_name_check_needs_a_name(self):
+        context = ssl.create_default_context()
+        for host in (None, ""):
+            with self.assertRaisesRegex(ValueError, "check_hostname requires server_hostname"):
+                context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_hostname=host)
+        with self.assertRaisesRegex(ValueError, "only be specified in client mode"):
+            context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True, server_hostname="example.org")
+
     def test_contexts(self):
         client = ssl.create_default_context()
         self.assertTrue(client.check_hostname)

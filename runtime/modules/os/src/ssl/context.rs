@@ -318,7 +318,24 @@ impl SslContext {
         let server = need(py, server)?.is_true(py)?;
         let host = Self::hostname_arg(py, host)?;
         let session = Self::session_arg(py, session)?;
+        this.check_sides(py, server, host.as_ref().is_some_and(|host| !host.is_empty()), session.is_some())?;
         Connection::new(py, this, Origin::Socket(socket), server, host, given(owner), session)
+    }
+
+    /// A server names no host and resumes no session; who checks the peer's name must know it.
+    ///
+    /// `ssl.py` asks for this too, in some versions for sockets only.
+    fn check_sides(&self, py: Attached<'_>, server: bool, has_host: bool, has_session: bool) -> PyResult<()> {
+        if server && has_host {
+            return Err(raise!(py, ValueError, "server_hostname can only be specified in client mode"));
+        }
+        if server && has_session {
+            return Err(raise!(py, ValueError, "session can only be specified in client mode"));
+        }
+        if self.check_hostname.get() && !has_host {
+            return Err(raise!(py, ValueError, "check_hostname requires server_hostname"));
+        }
+        Ok(())
     }
 
     fn wrap_bio(py: Attached<'_>, this: &Self, args: Args<'_>) -> PyResult<Ref<Connection>> {
@@ -341,6 +358,7 @@ impl SslContext {
         let server = need(py, server)?.is_true(py)?;
         let host = Self::hostname_arg(py, host)?;
         let session = Self::session_arg(py, session)?;
+        this.check_sides(py, server, host.as_ref().is_some_and(|host| !host.is_empty()), session.is_some())?;
         Connection::new(py, this, Origin::Buffers(&incoming, &outgoing), server, host, given(owner), session)
     }
 
