@@ -136,6 +136,31 @@ class Shared(unittest.TestCase):
         thread.join()
         self.assertEqual(frame.f_locals["secret"], 42)
 
+    def test_slice_is_of_one_moment(self):
+        window, done = list(range(1000)), threading.Event()
+
+        def slide():
+            while not done.is_set():
+                window.append(window[-1] + 1)
+                window.pop(0)
+
+        thread = threading.Thread(target=slide)
+        thread.start()
+        wrong = []
+        for _ in range(20_000):
+            last = window[-3:]
+            if len(last) != 3 or last[2] - last[0] != 2:
+                wrong.append(last)
+        done.set()
+        thread.join()
+        self.assertEqual(wrong, [])
+
+    def test_steps_beyond_the_end(self):
+        items = list(range(10))
+        self.assertEqual(items[3 :: sys.maxsize], [3])
+        self.assertEqual(items[3 :: -sys.maxsize], [3])
+        self.assertEqual(items[8:2:-2], [8, 6, 4])
+
     def test_weak_reference_to_lock(self):
         lock = threading.Lock()
         ref = weakref.ref(lock)

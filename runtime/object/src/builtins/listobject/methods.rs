@@ -233,7 +233,7 @@ impl List {
     }
 
     pub(super) fn copy(py: Attached<'_>, this: &List) -> PyResult<Ref<List>> {
-        List::joined(py, &[(this, 0, usize::MAX)])
+        List::joined(py, &[this], |len| (0, 1, len))
     }
 
     pub(super) fn sizeof(_py: Attached<'_>, this: &List) -> PyResult<usize> {
@@ -246,7 +246,7 @@ impl List {
             let name = other.ty().name();
             return Err(raise!(py, TypeError, "can only concatenate list (not \"{name}\") to list"));
         };
-        List::joined(py, &[(this, 0, usize::MAX), (other, 0, usize::MAX)])
+        List::joined(py, &[this, other], |len| (0, 1, len))
     }
 
     pub(super) fn repeat(py: Attached<'_>, this: &List, count: isize) -> PyResult<Ref<List>> {

@@ -113,27 +113,32 @@ impl List {
         Ok(list)
     }
 
-    /// A list of the items of `parts`, each a list and the bounds of a range, cut to its length at one moment.
-    pub(crate) fn joined(py: Attached<'_>, parts: &[(&List, usize, usize)]) -> PyResult<Ref<List>> {
+    /// A list of items of `parts`, one after the other, each part as it is at one moment. From the length of a part,
+    /// `pick` says which items: the first one's place, the step to the next, and how many.
+    pub(crate) fn joined(
+        py: Attached<'_>,
+        parts: &[&List],
+        pick: impl Fn(usize) -> (isize, isize, usize),
+    ) -> PyResult<Ref<List>> {
         loop {
-            let room = parts.iter().map(|(list, start, end)| (*end).min(list.len()).saturating_sub(*start)).sum();
-            let joined = List::with_capacity(py, room)?;
-            if parts.iter().all(|(list, start, end)| joined.take_range(room, &list.lock(py), *start, *end)) {
+            // Made before the locks are taken; too small if a list grows meanwhile.
+            let joined = List::with_capacity(py, parts.iter().map(|list| pick(list.len()).2).sum())?;
+            if parts.iter().all(|list| joined.take_items(&list.lock(py), &pick)) {
                 gc::track(joined.as_object());
                 return Ok(joined);
             }
         }
     }
 
-    /// Appends a range of another list's items to a fresh list with room for `room`; `false` when they are more.
-    fn take_range(&self, room: usize, other: &Locked<List>, start: usize, end: usize) -> bool {
-        let end = end.min(other.len());
-        let (cells, at) = (&other.cells()[start.min(end)..end], self.len());
-        if cells.len() > room - at {
+    /// Appends the items that `pick` names to a fresh list; `false` when there is no room for them.
+    fn take_items(&self, other: &Locked<List>, pick: impl Fn(usize) -> (isize, isize, usize)) -> bool {
+        let (from, step, count) = pick(other.len());
+        let (cells, at) = (other.cells(), self.len());
+        if count > self.0.allocated.get() as usize - at {
             return false;
         }
-        for (index, cell) in cells.iter().enumerate() {
-            let item = cell.get();
+        for index in 0..count {
+            let item = cells[(from + index as isize * step) as usize].get();
             // SAFETY: [locked]: the other list owns its items; a list that C is filling has null ones. There is room.
             unsafe {
                 if !item.is_null() {
@@ -142,7 +147,7 @@ impl List {
                 (*self.items().add(at + index)).set(item);
             }
         }
-        self.0.ob_base.ob_size.set((at + cells.len()) as isize);
+        self.0.ob_base.ob_size.set((at + count) as isize);
         true
     }
 

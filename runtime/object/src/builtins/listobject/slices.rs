@@ -37,25 +37,20 @@ impl List {
             return Err(raise!(py, TypeError, "list indices must be integers or slices, not {name}"));
         };
         let (start, stop, step) = slice.unpack(py)?;
-        if step == 1 {
-            let (start, _, count) = Slice::adjust(this.len(), start, stop, step);
-            return Ok(this.slice(py, start as usize, start as usize + count)?.upcast());
-        }
-        let items: Vec<_> = {
-            let locked = this.lock(py);
-            let (start, _, count) = Slice::adjust(locked.len(), start, stop, step);
-            let cells = locked.cells();
-            (0..count as isize)
-                // SAFETY: [locked]: the list owns its items.
-                .filter_map(|at| unsafe { Ref::from_borrowed_opt(cells[(start + at * step) as usize].get()) })
-                .collect()
+        let pick = |len| {
+            let (start, _, count) = Slice::adjust(len, start, stop, step);
+            (start, step, count)
         };
-        Ok(List::from_vec(py, items)?.upcast())
+        Ok(List::joined(py, &[this], pick)?.upcast())
     }
 
     /// The items from `start` to before `end`, clamped, as a new list.
     pub fn slice(&self, py: Attached<'_>, start: usize, end: usize) -> PyResult<Ref<List>> {
-        List::joined(py, &[(self, start, end)])
+        List::joined(py, &[self], |len| {
+            let end = end.min(len);
+            let start = start.min(end);
+            (start as isize, 1, end - start)
+        })
     }
 
     /// `self[key] = value`, or `del self[key]` without a value.
