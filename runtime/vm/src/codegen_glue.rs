@@ -62,11 +62,26 @@ impl<'a> Merged<'a> {
             return Ok(known.clone());
         }
         let object = match value {
+            Constant::None => none(),
+            Constant::True => Bool::of(true).as_object().to_ref(),
+            Constant::False => Bool::of(false).as_object().to_ref(),
+            Constant::Ellipsis => ellipsis(),
+            Constant::Int(value) => Int::from_bigint(py, value)?.upcast(),
+            Constant::Float(value) => Float::new(py, *value)?.upcast(),
+            Constant::Complex(real, imag) => Complex::new(py, *real, *imag)?.upcast(),
+            Constant::Str(value) => constant_text(py, value)?,
+            Constant::Bytes(value) => Bytes::new(py, value)?.upcast(),
             Constant::FrozenSet(items) => {
                 let items = items.iter().map(|item| self.constant(py, item)).collect::<PyResult<Vec<_>>>()?;
                 FrozenSet::from_items(py, krait_object::args::as_borrowed(&items))?.upcast()
             }
-            other => constant_for(py, other, self.share)?,
+            Constant::Slice(parts) => {
+                let [start, stop, step] = &**parts;
+                let (start, stop, step) =
+                    (self.constant(py, start)?, self.constant(py, stop)?, self.constant(py, step)?);
+                Slice::new(py, Some(&start), Some(&stop), Some(&step))?.upcast()
+            }
+            Constant::Code(_) | Constant::Tuple(_) => unreachable!("made above"),
         };
         self.constants.insert(value, object.clone());
         Ok(object)
@@ -139,37 +154,7 @@ impl<'a> Merged<'a> {
 
 /// A constant as an object.
 pub fn constant(py: Attached<'_>, value: &Constant) -> PyResult<Ref<Object>> {
-    constant_for(py, value, false)
-}
-
-fn constant_for(py: Attached<'_>, value: &Constant, share: bool) -> PyResult<Ref<Object>> {
-    Ok(match value {
-        Constant::None => none(),
-        Constant::True => Bool::of(true).as_object().to_ref(),
-        Constant::False => Bool::of(false).as_object().to_ref(),
-        Constant::Ellipsis => ellipsis(),
-        Constant::Int(value) => Int::from_bigint(py, value)?.upcast(),
-        Constant::Float(value) => Float::new(py, *value)?.upcast(),
-        Constant::Complex(real, imag) => Complex::new(py, *real, *imag)?.upcast(),
-        Constant::Str(value) => constant_text(py, value)?,
-        Constant::Bytes(value) => Bytes::new(py, value)?.upcast(),
-        Constant::Tuple(items) => constants(py, items, share)?.upcast(),
-        Constant::FrozenSet(items) => {
-            let items = items.iter().map(|item| constant(py, item)).collect::<PyResult<Vec<_>>>()?;
-            FrozenSet::from_items(py, krait_object::args::as_borrowed(&items))?.upcast()
-        }
-        Constant::Slice(parts) => {
-            let [start, stop, step] = &**parts;
-            let (start, stop, step) = (constant(py, start)?, constant(py, stop)?, constant(py, step)?);
-            Slice::new(py, Some(&start), Some(&stop), Some(&step))?.upcast()
-        }
-        Constant::Code(code) => code_object(py, code, share)?.upcast(),
-    })
-}
-
-fn constants(py: Attached<'_>, items: &[Constant], share: bool) -> PyResult<Ref<Tuple>> {
-    let items = items.iter().map(|item| constant_for(py, item, share)).collect::<PyResult<Vec<_>>>()?;
-    Tuple::from_vec(py, items)
+    Merged::default().constant(py, value)
 }
 
 /// A compiled code object as an object; those inside share what is equal. With `share`, its constants are shared by all
