@@ -444,6 +444,15 @@ fn done(py: Attached<'_>, result: c_int, message: &str) -> PyResult<()> {
     }
 }
 
+/// Takes a function or aggregate of a name away; the library's result code.
+///
+/// # Safety
+/// `db` is an open database.
+unsafe fn remove_function(db: *mut ffi::sqlite3, name: &CStr, count: c_int, flags: c_int) -> c_int {
+    // SAFETY: by the contract.
+    unsafe { ffi::sqlite3_create_function_v2(db, name.as_ptr(), count, flags, ptr::null_mut(), None, None, None, None) }
+}
+
 /// `Connection.create_function()`.
 pub fn create_function(py: Attached<'_>, this: &Connection, args: Args<'_>) -> PyResult<()> {
     const SIG: Signature = Signature::parse("create_function", "($self, /, name, narg, func, *, deterministic=False)");
@@ -460,17 +469,7 @@ pub fn create_function(py: Attached<'_>, this: &Connection, args: Args<'_>) -> P
     // SAFETY: an open database; the library gives the callable back through `forget`.
     let result = unsafe {
         match callable.is_none() {
-            true => ffi::sqlite3_create_function_v2(
-                db.0,
-                name.as_ptr(),
-                count,
-                flags,
-                ptr::null_mut(),
-                None,
-                None,
-                None,
-                None,
-            ),
+            true => remove_function(db.0, &name, count, flags),
             false => ffi::sqlite3_create_function_v2(
                 db.0,
                 name.as_ptr(),
@@ -500,17 +499,7 @@ pub fn create_aggregate(py: Attached<'_>, this: &Connection, args: Args<'_>) -> 
     // SAFETY: as for functions.
     let result = unsafe {
         match class.is_none() {
-            true => ffi::sqlite3_create_function_v2(
-                db.0,
-                name.as_ptr(),
-                count,
-                flags,
-                ptr::null_mut(),
-                None,
-                None,
-                None,
-                None,
-            ),
+            true => remove_function(db.0, &name, count, flags),
             false => ffi::sqlite3_create_function_v2(
                 db.0,
                 name.as_ptr(),
@@ -537,17 +526,7 @@ pub fn create_window(py: Attached<'_>, this: &Connection, [name, count, class]: 
     // SAFETY: as for functions.
     let result = unsafe {
         match class.is_none() {
-            true => ffi::sqlite3_create_function_v2(
-                db.0,
-                name.as_ptr(),
-                count,
-                flags,
-                ptr::null_mut(),
-                None,
-                None,
-                None,
-                None,
-            ),
+            true => remove_function(db.0, &name, count, flags),
             false => ffi::sqlite3_create_window_function(
                 db.0,
                 name.as_ptr(),
