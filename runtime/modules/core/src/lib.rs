@@ -6,6 +6,7 @@ pub mod contextvarsmodule;
 pub mod functoolsmodule;
 pub mod interpreters;
 pub mod itertoolsmodule;
+pub mod lsprofmodule;
 pub mod mathmodule;
 pub mod opcodemodule;
 pub mod operatormodule;
@@ -38,6 +39,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_interpchannels" channels "Channels between interpreters.";
         "_interpqueues" queues "Queues between interpreters.";
         "_interpreters" interpreters "Interpreters of this process.";
+        "_lsprof" lsprofmodule "The profiler behind cProfile.";
         "_opcode" opcodemodule "Facts about the instruction set.";
         "_operator" operatormodule "Operators as functions.";
         "_random" randommodule "The Mersenne Twister.";
