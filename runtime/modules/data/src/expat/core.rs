@@ -81,8 +81,12 @@ pub struct Core {
     pub has_external_subset: bool,
     pub standalone: bool,
     pub seen_doctype: bool,
+    /// Whether the host was asked for a subset that the document does not name.
+    pub foreign_subset: bool,
     pub input: usize,
     pub expanded: usize,
+    /// The length of the text in which no token was complete.
+    pub waiting: usize,
 }
 
 impl Trace for Core {
@@ -107,6 +111,11 @@ impl Core {
         }
     }
 }
+
+/// White space of XML.
+const XML_SPACE: [char; 4] = [' ', '\t', '\r', '\n'];
+/// The most bytes of converted text that one event has.
+const PIECE: usize = 1024;
 
 /// One call of `Parse`.
 pub struct Run<'a, 'py> {
@@ -247,6 +256,12 @@ impl<'a, 'py> Run<'a, 'py> {
         }
         self.core.input += data.len();
         self.core.raw.extend_from_slice(data);
+        if matches!(self.core.encoding, Encoding::Undecided)
+            && let Some(name) = self.this.wanted_encoding()
+            && known(&name).is_none()
+        {
+            self.core.encoding = self.encoding_named(&name)?;
+        }
         if matches!(self.core.encoding, Encoding::Undecided) && (last || self.core.raw.len() >= 4) {
             if let Some((encoding, mark)) = detect(&self.core.raw) {
                 self.core.encoding = encoding;
@@ -274,7 +289,7 @@ impl<'a, 'py> Run<'a, 'py> {
         }
         self.flush_text()?;
         self.core.finished = true;
-        if !self.core.buf.is_empty() {
+        if !self.core.buf.is_empty() || !self.core.raw.is_empty() {
             return Err(Stop::Xml(UNCLOSED_TOKEN, 0));
         }
         match self.core.phase {
@@ -333,11 +348,16 @@ impl<'a, 'py> Run<'a, 'py> {
         if self.core.buf.is_empty() {
             return Ok(());
         }
+        // A long token that comes in small pieces is not looked at again for each of them.
+        if self.this.defers() && !last && self.core.buf.len() < 2 * self.core.waiting {
+            return Ok(());
+        }
         let mut buf = std::mem::take(&mut self.core.buf);
         let (used, result) = match self.some_tokens(&buf, last) {
             Ok((used, _)) => (used, Ok(())),
             Err((used, stop)) => (used, Err(stop)),
         };
+        self.core.waiting = if used == 0 { buf.len() } else { 0 };
         buf.drain(..used);
         self.core.buf = buf;
         result
@@ -368,7 +388,7 @@ impl<'a, 'py> Run<'a, 'py> {
         if text[0] != b'<' {
             let space = space_len(text);
             if space == 0 {
-                return Err(Stop::Xml(if self.core.phase == Phase::Epilog { JUNK } else { SYNTAX }, 0));
+                return self.misplaced(text, last);
             }
             self.core.phase = if fresh { Phase::Prolog } else { self.core.phase };
             self.default(&text[..space])?;
@@ -395,12 +415,15 @@ impl<'a, 'py> Run<'a, 'py> {
             dtd::doctype(self, &text[..end + 1])?;
             return Ok(Some(end + 1));
         }
-        if self.core.phase == Phase::Epilog {
+        if self.core.phase == Phase::Epilog && text.len() > 1 {
             return Err(Stop::Xml(JUNK, 0));
         }
         match text.get(1) {
             None => Ok(None),
             Some(&byte) if starts_name(byte) => {
+                if tag_end(text).is_some() && !self.core.seen_doctype {
+                    dtd::foreign_subset(self)?;
+                }
                 self.core.phase = Phase::Content;
                 let step = self.content(text, last)?;
                 if step.is_none() {
@@ -410,6 +433,22 @@ impl<'a, 'py> Run<'a, 'py> {
             }
             Some(_) => Err(Stop::Xml(INVALID_TOKEN, 1)),
         }
+    }
+
+    /// Text before or after the root element. What would be a token of a declaration is out of place there; anything
+    /// else is no token at all.
+    fn misplaced(&mut self, text: &[u8], last: bool) -> Step<Option<usize>> {
+        let epilog = self.core.phase == Phase::Epilog;
+        let name = text.iter().take_while(|&&byte| in_name(byte)).count();
+        match text.get(name) {
+            None if !last && !epilog => return Ok(None),
+            None => {}
+            Some(b'>' | b')' | b',' | b'|' | b'[' | b'%' | b'+' | b'*' | b'?') if name > 0 => {}
+            Some(&byte) if name > 0 && is_space(byte) => {}
+            Some(b'"' | b'\'' | b'%' | b',' | b'[' | b']' | b'(' | b')' | b'|' | b'>' | b'#') if name == 0 => {}
+            Some(_) => return Err(Stop::Xml(INVALID_TOKEN, name)),
+        }
+        Err(Stop::Xml(if epilog { JUNK } else { SYNTAX }, 0))
     }
 
     /// Comments and processing instructions. The outer `None`: something else.
@@ -457,21 +496,21 @@ impl<'a, 'py> Run<'a, 'py> {
     fn xml_declaration(&mut self, token: &[u8]) -> Step<()> {
         let text = lossy(&token[5..token.len() - 2]);
         let (mut version, mut encoding, mut standalone) = (None, None, -1);
-        let mut rest = text.trim_start();
+        let mut rest = text.trim_start_matches(XML_SPACE);
         while !rest.is_empty() {
             let bad = || Stop::Xml(XML_DECL, 5 + text.len() - rest.len());
             let Some((name, tail)) = rest.split_once('=') else { return Err(bad()) };
-            let tail = tail.trim_start();
+            let tail = tail.trim_start_matches(XML_SPACE);
             let quote = tail.chars().next().filter(|c| matches!(c, '"' | '\'')).ok_or_else(bad)?;
             let Some((value, tail)) = tail[1..].split_once(quote) else { return Err(bad()) };
-            match name.trim_end() {
+            match name.trim_end_matches(XML_SPACE) {
                 "version" => version = Some(value.to_owned()),
                 "encoding" => encoding = Some(value.to_owned()),
                 "standalone" if value == "yes" => standalone = 1,
                 "standalone" if value == "no" => standalone = 0,
                 _ => return Err(bad()),
             }
-            rest = tail.trim_start();
+            rest = tail.trim_start_matches(XML_SPACE);
         }
         if version.is_none() && !self.core.external {
             return Err(Stop::Xml(XML_DECL, 5));
@@ -527,6 +566,13 @@ impl<'a, 'py> Run<'a, 'py> {
                     }
                     if end == 0 {
                         return Ok(None);
+                    }
+                }
+                // What is converted arrives in pieces of a fixed size.
+                if !matches!(self.core.encoding, Encoding::Utf8) && self.nested == 0 && end > PIECE {
+                    end = PIECE;
+                    while text[end] & 0xC0 == 0x80 {
+                        end -= 1;
                     }
                 }
                 self.characters(lossy(&text[..end]))?;
@@ -611,7 +657,9 @@ impl<'a, 'py> Run<'a, 'py> {
     /// Counts text that entities made, and refuses too much.
     fn count_expansion(&mut self, len: usize) -> Step<()> {
         self.core.expanded += len;
-        if self.core.expanded > 8 * 1024 * 1024 && self.core.expanded / 100 > self.core.input.max(1) {
+        let (input, output) = (self.core.input.max(1), self.core.input + self.core.expanded);
+        let (threshold, factor) = self.this.limits();
+        if output as u64 >= threshold && output as f64 / input as f64 > factor {
             return Err(Stop::Xml(AMPLIFICATION, 0));
         }
         Ok(())

@@ -74,7 +74,7 @@ pub fn detect(raw: &[u8]) -> Option<(Encoding, usize)> {
         [0xEF, 0xBB, 0xBF, ..] => (Encoding::Utf8, 3),
         [0xFE, 0xFF, ..] => (Encoding::Utf16 { big: true }, 2),
         [0xFF, 0xFE, ..] => (Encoding::Utf16 { big: false }, 2),
-        [0, b'<', ..] => (Encoding::Utf16 { big: true }, 0),
+        [0, ..] => (Encoding::Utf16 { big: true }, 0),
         [b'<', 0, ..] => (Encoding::Utf16 { big: false }, 0),
         _ => return None,
     })

@@ -77,6 +77,10 @@ pub fn doctype(run: &mut Run<'_, '_>, token: &[u8]) -> Step<()> {
     };
     let (system, public) = external.clone().unwrap_or((None, None));
     run.core.has_external_subset = system.is_some();
+    // Who reads the external subset learns about it after that.
+    if system.is_some() && !run.this.reads_parameters() {
+        not_standalone(run)?;
+    }
     if run.has(Handler::StartDoctype) {
         let (name, system, public) = (run.name(name)?, run.optional(system)?, run.optional(public.as_deref())?);
         let has_subset = i32::from(subset.is_some()).into_object(run.py)?;
@@ -84,14 +88,6 @@ pub fn doctype(run: &mut Run<'_, '_>, token: &[u8]) -> Step<()> {
         run.behind(&token[..head], |run| run.call(Handler::StartDoctype, &[&name, &system, &public, &has_subset]))?;
     } else {
         run.default(token)?;
-    }
-    if system.is_some() && !run.core.standalone && run.has(Handler::NotStandalone) {
-        let py = run.py;
-        if let Some(answer) = run.call(Handler::NotStandalone, &[])?
-            && !answer.is_true(py)?
-        {
-            return Err(Stop::Xml(22, 0));
-        }
     }
     if let Some(subset) = subset {
         declarations(run, subset)?;
@@ -101,9 +97,38 @@ pub fn doctype(run: &mut Run<'_, '_>, token: &[u8]) -> Step<()> {
     {
         run.this.lend_subset(true);
         run.external_reference(None, Some(system), public.as_deref(), b"")?;
+        not_standalone(run)?;
+    } else if system.is_none() {
+        foreign_subset(run)?;
     }
     if run.has(Handler::EndDoctype) {
         run.behind(&token[..token.len() - 1], |run| run.call(Handler::EndDoctype, &[]))?;
+    }
+    Ok(())
+}
+
+/// Asks whether a document may depend on declarations elsewhere.
+fn not_standalone(run: &mut Run<'_, '_>) -> Step<()> {
+    if run.core.standalone {
+        return Ok(());
+    }
+    match run.call(Handler::NotStandalone, &[])? {
+        Some(answer) if answer.as_i64(run.py)? == 0 => Err(Stop::Xml(NOT_STANDALONE, 0)),
+        _ => Ok(()),
+    }
+}
+
+/// The external subset that the host gives to a document without one.
+pub fn foreign_subset(run: &mut Run<'_, '_>) -> Step<()> {
+    if !run.this.takes_foreign_subset() || run.core.foreign_subset {
+        return Ok(());
+    }
+    run.core.foreign_subset = true;
+    run.core.has_external_subset = true;
+    if run.this.parses_parameters(run.core.standalone) && run.has(Handler::ExternalEntity) {
+        run.this.lend_subset(true);
+        run.external_reference(None, None, None, b"")?;
+        not_standalone(run)?;
     }
     Ok(())
 }

@@ -8,7 +8,7 @@ mod names;
 mod scan;
 
 use self::core::{Core, Run, Stop};
-use self::names::{ERRORS, HANDLERS};
+use self::names::{ERRORS, HANDLERS, INVALID_ARGUMENT};
 use krait_object::layout::Field;
 use krait_object::native::{Arg, State, add_type, alloc, new_exception, required, type_name};
 use krait_object::protocols::buffer::stable_bytes;
@@ -32,6 +32,10 @@ krait_object::native! {
         parameters: Field<c_int>,
         subset_next: Field<bool>,
         deferral: Field<bool>,
+        foreign: Field<bool>,
+        root: Field<bool>,
+        threshold: Field<u64>,
+        factor: Field<f64>,
         buffer_text: Field<bool>,
         namespace_prefixes: Field<bool>,
         ordered_attributes: Field<bool>,
@@ -44,6 +48,11 @@ krait_object::native! {
         error_code: Field<usize>,
     }
 }
+
+/// From this much output on, the factor matters.
+const THRESHOLD: u64 = 8 * 1024 * 1024;
+/// How many bytes may be made of each byte of input.
+const FACTOR: f64 = 100.0;
 
 pytype! {
     pub static XML_PARSER: "pyexpat.xmlparser" for XmlParser {
@@ -58,7 +67,9 @@ pytype! {
             noargs "GetInputContext" => XmlParser::input_context, "($self, /)", "The input from the present event on, as bytes, or None.";
             sig "ExternalEntityParserCreate" => XmlParser::child, "($self, context, encoding=<unrepresentable>, /)", "Create a parser for parsing an external entity based on the information passed to the ExternalEntityRefHandler.";
             o "SetParamEntityParsing" => |py: Attached<'_>, this: &XmlParser, flag: &Object| -> PyResult<c_int> { this.parameters.set(flag.as_i32(py)?); Ok(1) }, "($self, flag, /)", "Controls parsing of parameter entities (including the external DTD subset).";
-            sig "UseForeignDTD" => |_: Attached<'_>, _: &XmlParser, _: [Arg<'_>; 1]| none(), "($self, flag=True, /)", "Allows the application to provide an artificial external subset if one is not specified as part of the document instance.";
+            sig "UseForeignDTD" => XmlParser::use_foreign, "($self, flag=True, /)", "Allows the application to provide an artificial external subset if one is not specified as part of the document instance.";
+            o "SetBillionLaughsAttackProtectionActivationThreshold" => XmlParser::set_threshold, "($self, threshold, /)", "Sets from how many bytes of output on the protection against expanding entities acts.\n\nThe default is 8 MiB.";
+            o "SetBillionLaughsAttackProtectionMaximumAmplification" => XmlParser::set_factor, "($self, max_factor, /)", "Sets how many bytes of output may be made of each byte of input.\n\nThe default is 100.";
             noargs "GetReparseDeferralEnabled" => |_: Attached<'_>, this: &XmlParser| this.deferral.get(), "($self, /)", "Retrieve reparse deferral enabled status.";
             o "SetReparseDeferralEnabled" => |py: Attached<'_>, this: &XmlParser, flag: &Object| -> PyResult<()> { this.deferral.set(flag.is_true(py)?); Ok(()) }, "($self, enabled, /)", "Enable/Disable reparse deferral; enabled by default.";
         },
@@ -119,6 +130,9 @@ impl XmlParser {
         this.line.set(1);
         this.byte.set(-1);
         this.deferral.set(true);
+        this.root.set(true);
+        this.threshold.set(THRESHOLD);
+        this.factor.set(FACTOR);
         Ok(this)
     }
 
@@ -172,6 +186,51 @@ impl XmlParser {
         self.column.set(column);
         self.byte.set(byte as isize);
     }
+    /// Whether external parameter entities may be read at all.
+    pub fn reads_parameters(&self) -> bool {
+        self.parameters.get() != 0
+    }
+    pub fn takes_foreign_subset(&self) -> bool {
+        self.foreign.get()
+    }
+    pub fn defers(&self) -> bool {
+        self.deferral.get()
+    }
+    /// The encoding that the host named.
+    pub fn wanted_encoding(&self) -> Option<String> {
+        self.encoding.get().map(|name| name.to_string_lossy().into_owned())
+    }
+    /// From how much output on how great an amplification is refused.
+    pub fn limits(&self) -> (u64, f64) {
+        (self.threshold.get(), self.factor.get())
+    }
+
+    fn use_foreign(py: Attached<'_>, this: &XmlParser, [flag]: [Arg<'_>; 1]) -> PyResult<()> {
+        this.foreign.set(flag.map_or(Ok(true), |flag| flag.is_true(py))?);
+        Ok(())
+    }
+
+    fn set_threshold(py: Attached<'_>, this: &XmlParser, threshold: &Object) -> PyResult<()> {
+        let threshold = crate::unsigned(py, threshold, "unsigned long long")?;
+        if !this.root.get() {
+            return Err(this.error_with(py, INVALID_ARGUMENT, "parser must be a root parser"));
+        }
+        this.threshold.set(threshold);
+        Ok(())
+    }
+
+    fn set_factor(py: Attached<'_>, this: &XmlParser, factor: &Object) -> PyResult<()> {
+        let factor = factor.as_f64(py)?;
+        if !this.root.get() {
+            return Err(this.error_with(py, INVALID_ARGUMENT, "parser must be a root parser"));
+        }
+        if factor.is_nan() || factor < 1.0 {
+            return Err(this.error_with(py, INVALID_ARGUMENT, "'max_factor' must be at least 1.0"));
+        }
+        this.factor.set(factor);
+        Ok(())
+    }
+
     pub fn parses_parameters(&self, standalone: bool) -> bool {
         match self.parameters.get() {
             0 => false,
@@ -217,22 +276,24 @@ impl XmlParser {
         match data.downcast::<Str>() {
             Some(text) => {
                 let bytes = text.to_utf8(py)?.as_bytes().to_vec();
-                this.core.lock().encoding = decode::Encoding::Utf8;
-                this.feed(py, &bytes, last)
+                if !this.running.get() {
+                    this.core.lock().encoding = decode::Encoding::Utf8;
+                }
+                this.feed(py, "Parse", &bytes, last)
             }
-            None => this.feed(py, &stable_bytes(py, data)?, last),
+            None => this.feed(py, "Parse", &stable_bytes(py, data)?, last),
         }
     }
 
-    fn feed(&self, py: Attached<'_>, data: &[u8], last: bool) -> PyResult<c_int> {
+    fn feed(&self, py: Attached<'_>, method: &str, data: &[u8], last: bool) -> PyResult<c_int> {
         if self.running.get() {
-            return Err(self.error(py, 23, 0));
+            return Err(raise!(py, RuntimeError, "cannot call {method}() from within a handler"));
         }
         self.running.set(true);
         let core = std::mem::take(&mut *self.core.lock());
         let mut run = Run::new(py, self, core);
         let result = run.feed(data, last);
-        let result = match result {
+        let result = match result.and_then(|()| run.flush_text()) {
             Ok(()) => Ok(()),
             Err(Stop::Python(raised)) => Err(raised),
             Err(Stop::Xml(code, at)) => {
@@ -243,7 +304,7 @@ impl XmlParser {
                 run.core.finished = true;
                 match flushed {
                     Err(Stop::Python(raised)) => Err(raised),
-                    _ => Err(self.error(py, code, 0)),
+                    _ => Err(self.error(py, code)),
                 }
             }
         };
@@ -256,13 +317,19 @@ impl XmlParser {
     }
 
     /// Raises `ExpatError` for a code, at the present position.
-    fn error(&self, py: Attached<'_>, code: usize, _: usize) -> Raised {
+    fn error(&self, py: Attached<'_>, code: usize) -> Raised {
+        let text = ERRORS.get(code).map_or("", |error| error.1);
+        let (line, column) = (self.line.get(), self.column.get());
+        self.error_with(py, code, &format!("{text}: line {line}, column {column}"))
+    }
+
+    /// Raises `ExpatError` for a code with a message.
+    fn error_with(&self, py: Attached<'_>, code: usize, message: &str) -> Raised {
         self.error_code.set(code);
         let (line, column) = (self.line.get(), self.column.get());
-        let text = ERRORS.get(code).map_or("", |error| error.1);
         let build = || -> PyResult<Raised> {
             let class = (hooks::hooks().import)(py, "pyexpat")?.get_attr(py, id!(py, ExpatError))?;
-            let message = format!("{text}: line {line}, column {column}").into_object(py)?;
+            let message = message.into_object(py)?;
             let error = class.call_pos(py, &[&message])?;
             error.set_attr(py, id!(py, code), Some(&*code.into_object(py)?))?;
             error.set_attr(py, id!(py, offset), Some(&*column.into_object(py)?))?;
@@ -276,6 +343,9 @@ impl XmlParser {
     }
 
     fn parse_file(py: Attached<'_>, this: &XmlParser, file: &Object) -> PyResult<c_int> {
+        if this.running.get() {
+            return Err(raise!(py, RuntimeError, "cannot call ParseFile() from within a handler"));
+        }
         let read = file.get_attr_opt(py, id!(py, read))?;
         let Some(read) = read else {
             return Err(raise!(py, TypeError, "argument must have 'read' attribute"));
@@ -291,7 +361,7 @@ impl XmlParser {
             }
             let bytes = stable_bytes(py, &data)?.into_owned();
             let last = bytes.is_empty();
-            let result = this.feed(py, &bytes, last)?;
+            let result = this.feed(py, "ParseFile", &bytes, last)?;
             if last {
                 return Ok(result);
             }
@@ -313,7 +383,7 @@ impl XmlParser {
                 core.subset = lent.subset || context.is_none();
                 core
             }
-            None => Core { line: 1, external: true, phase: self::core::Phase::Content, ..Core::default() },
+            None => this.core.lock().child(!context.is_none()),
         };
         if let Some(encoding) = encoding.and_then(|encoding| encoding.downcast::<Str>()) {
             let name = encoding.to_string_lossy().into_owned();
@@ -328,6 +398,10 @@ impl XmlParser {
         drop(child.base.replace(this.base.get()));
         drop(child.separator.replace(this.separator.get()));
         child.parameters.set(this.parameters.get());
+        child.deferral.set(this.deferral.get());
+        child.root.set(false);
+        child.threshold.set(this.threshold.get());
+        child.factor.set(this.factor.get());
         child.buffer_size.set(this.buffer_size.get());
         child.buffer_text.set(this.buffer_text.get());
         child.namespace_prefixes.set(this.namespace_prefixes.get());
@@ -337,18 +411,14 @@ impl XmlParser {
     }
 }
 
-/// The characters of an encoding of single bytes, by its codec. `None` when there is no such codec.
+/// The characters of an encoding of single bytes, by its codec. `None` for one that differs from ASCII where markup is.
+///
+/// # Errors
+/// `LookupError` for an unknown encoding, `ValueError` for one of several bytes, what the codec raises.
 fn codec_table(py: Attached<'_>, name: &str) -> PyResult<Option<Box<[char; 256]>>> {
     let all: Vec<u8> = (0..=255).collect();
     let bytes = Bytes::new(py, &all)?.upcast();
-    let text = match bytes.call_method(py, id!(py, decode), &[&*name.into_object(py)?, id!(py, replace).as_object()]) {
-        Ok(text) => text,
-        Err(raised) if raised.matches(py, exc::LookupError()) => {
-            raised.clear(py);
-            return Ok(None);
-        }
-        Err(raised) => return Err(raised),
-    };
+    let text = bytes.call_method(py, id!(py, decode), &[&*name.into_object(py)?, id!(py, replace).as_object()])?;
     let points = text.as_object().downcast::<Str>().map(Str::to_code_points).unwrap_or_default();
     if points.len() != 256 {
         return Err(raise!(py, ValueError, "multi-byte encodings are not supported"));
@@ -359,7 +429,10 @@ fn codec_table(py: Attached<'_>, name: &str) -> PyResult<Option<Box<[char; 256]>
             *slot = char::from_u32(point).unwrap_or('\u{FFFF}');
         }
     }
-    Ok(Some(Box::new(table)))
+    // Characters without a meaning in markup may be others.
+    let free = |byte: u8| b"$@\\^`{}~\x7f".contains(&byte) || byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r');
+    let same = (0..128u8).all(|byte| free(byte) || table[usize::from(byte)] == char::from(byte));
+    Ok(same.then(|| Box::new(table)))
 }
 
 fn parser_create(
@@ -384,13 +457,7 @@ fn parser_create(
     let mut core = Core { line: 1, ..Core::default() };
     if let Some(encoding) = &encoding {
         let name = encoding.to_string_lossy().into_owned();
-        core.encoding = match decode::known(&name) {
-            Some(encoding) => encoding,
-            None => match codec_table(py, &name)? {
-                Some(table) => decode::Encoding::Table(table),
-                None => decode::Encoding::Undecided,
-            },
-        };
+        core.encoding = decode::known(&name).unwrap_or_default();
     }
     let this = XmlParser::make(py, core)?;
     drop(this.separator.replace(separator));
@@ -443,9 +510,16 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add(py, "version_info", Tuple::from_vec(py, version)?.as_object())?;
     module.add(py, "native_encoding", &*"UTF-8".into_object(py)?)?;
     let mut features = Vec::new();
-    for (name, value) in
-        [("sizeof(XML_Char)", 1), ("sizeof(XML_LChar)", 1), ("XML_DTD", 0), ("XML_NS", 0), ("XML_GE", 0)]
-    {
+    let known: [(&str, u64); 7] = [
+        ("sizeof(XML_Char)", 1),
+        ("sizeof(XML_LChar)", 1),
+        ("XML_DTD", 0),
+        ("XML_NS", 0),
+        ("XML_BLAP_MAX_AMP", FACTOR as u64),
+        ("XML_BLAP_ACT_THRES", THRESHOLD),
+        ("XML_GE", 0),
+    ];
+    for (name, value) in known {
         features.push(Tuple::pair(py, name.into_object(py)?, value.into_object(py)?)?.upcast());
     }
     module.add(py, "features", List::from_vec(py, features)?.as_object())?;
