@@ -195,10 +195,15 @@ impl Deque {
         if std::ptr::eq(ty, Deque::type_object()) {
             return Ok(Deque::like(py, this, this.snapshot())?.upcast());
         }
-        match this.max() {
+        let copy = match this.max() {
             None => ty.as_object().call_pos(py, &[this.as_object()]),
             Some(max) => ty.as_object().call_pos(py, &[this.as_object(), &*max.into_object(py)?]),
+        }?;
+        if copy.as_object().downcast::<Deque>().is_none() {
+            let (made, asked) = (copy.ty().name().into_owned(), ty.name());
+            return Err(raise!(py, TypeError, "{asked}() must return a deque, not {made}"));
         }
+        Ok(copy)
     }
 
     fn repr(py: Attached<'_>, this: &Deque) -> PyResult<Ref<Str>> {

@@ -27,7 +27,8 @@ pytype! {
         doc: "The abstract base of all streams.",
         slots: {
             tp_dealloc = IOBase::dealloc, tp_traverse = IOBase::traverse, tp_clear = IOBase::clear,
-            tp_finalize = IOBase::finalize, tp_iter = IOBase::iter, tp_iternext = IOBase::next, tp_new = new_base,
+            tp_finalize = IOBase::finalize, tp_iter = IOBase::iter, tp_iternext = IOBase::next,
+            raw tp_new = Some(krait_object::object::slot_object_new),
             raw tp_dictoffset = DICT_OFFSET, raw tp_weaklistoffset = WEAKLIST_OFFSET,
         },
         methods: {
@@ -64,10 +65,6 @@ pub fn get_dict(py: Attached<'_>, this: &IOBase) -> PyResult<Ref<Dict>> {
 
 fn no(_: Attached<'_>, _: &IOBase) -> bool {
     false
-}
-
-fn new_base(py: Attached<'_>, ty: &krait_object::Type, _: Args<'_>) -> PyResult<Ref<Object>> {
-    ty.alloc(py, 0)
 }
 
 /// `io.UnsupportedOperation`, raised.

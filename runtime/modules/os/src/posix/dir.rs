@@ -448,9 +448,15 @@ fn normpath(py: Attached<'_>, _: &Object, [path]: [Option<&Object>; 1]) -> PyRes
 
 fn splitroot(py: Attached<'_>, _: &Object, [path]: [Option<&Object>; 1]) -> PyResult<Ref<Tuple>> {
     let path = fspath(py, need(py, path)?)?;
+    if let Some(text) = (*path).downcast::<Str>() {
+        // Text is not encoded: any character may follow the root.
+        let start: Vec<u8> = text.code_points().take(3).map(|point| u8::try_from(point).unwrap_or(0xff)).collect();
+        let (root, len) = (root_len(&start), text.len());
+        let parts = [text.substring(py, 0, 0)?, text.substring(py, 0, root)?, text.substring(py, root, len)?];
+        return tuple(py, parts.into_iter().map(Ref::upcast).collect());
+    }
     let (bytes, is_bytes, _) = pure_path(py, &path)?;
     let root = root_len(&bytes);
-    let root = if bytes.starts_with(b"///") { 1 } else { root };
     tuple(
         py,
         vec![

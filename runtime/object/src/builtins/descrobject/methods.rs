@@ -99,9 +99,6 @@ pytype! {
             tp_call = ClassMethodDescr::call_args,
             tp_descr_get = ClassMethodDescr::bind,
         },
-        methods: {
-            noargs "__reduce__" => ClassMethodDescr::reduce, "($self, /)", "";
-        },
         getset: {
             "__doc__" => ClassMethodDescr::get_doc, "";
             "__qualname__" => ClassMethodDescr::get_qualname, "";
