@@ -20,9 +20,13 @@ pub(crate) fn package_context() -> Option<String> {
     PACKAGE.with_borrow(Clone::clone)
 }
 
-/// Makes extension modules loadable. Repeating it is harmless.
+/// Makes extension modules loadable, and says where lines are allocated. Repeating it is harmless.
 pub(crate) fn install() {
     vm::set_extension_loader(vm::ExtensionLoader { create, exec, builtin_names, create_builtin, frozen });
+    krait_vm::line_input::install_memory(krait_vm::line_input::RawMemory {
+        alloc: crate::pymem::PyMem_RawMalloc,
+        free: crate::pymem::PyMem_RawFree,
+    });
 }
 
 /// The library's symbols become visible to the extensions that are loaded from now on, however the host loaded it.

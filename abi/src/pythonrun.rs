@@ -209,69 +209,18 @@ capi_raw! {
 /// What `PyRun_InteractiveOne` returns at the end of the input.
 const END_OF_FILE: c_int = 11;
 
-type Hook = unsafe extern "C" fn() -> c_int;
-type ReadLine = unsafe extern "C" fn(*mut libc::FILE, *mut libc::FILE, *const c_char) -> *mut c_char;
-
-/// Called while the interpreter waits for a line.
-#[unsafe(no_mangle)]
-pub static PyOS_InputHook: Field<Option<Hook>> = Field::new(None);
-/// Reads lines from a terminal instead of the plain reader.
-#[unsafe(no_mangle)]
-pub static PyOS_ReadlineFunctionPointer: Field<Option<ReadLine>> = Field::new(None);
-
 /// A line with its end, in memory of `PyMem_Malloc`; empty at the end of the input, NULL after an interrupt.
 unsafe fn read_line(input: *mut libc::FILE, output: *mut libc::FILE, prompt: *const c_char) -> *mut c_char {
-    // SAFETY: open streams and a C string.
+    // SAFETY: open streams; null or a C string; fresh memory with room for the line and its end.
     unsafe {
-        let terminal = libc::isatty(libc::fileno(input)) != 0 && libc::isatty(libc::fileno(output)) != 0;
-        if let Some(reader) = PyOS_ReadlineFunctionPointer.get().filter(|_| terminal) {
-            let line = without_thread(|| reader(input, output, prompt));
-            if line.is_null() {
-                return line;
-            }
-            // The reader's memory is of the raw domain.
-            let copy = crate::objimpl::copy_text(&CStr::from_ptr(line).to_string_lossy());
-            crate::pymem::PyMem_RawFree(line.cast());
-            return copy;
-        }
-        if !prompt.is_null() {
-            eprint!("{}", CStr::from_ptr(prompt).to_string_lossy());
-        }
-        libc::fflush(output);
-        if let Some(hook) = PyOS_InputHook.get() {
-            hook();
-        }
-        let mut line: Vec<u8> = Vec::new();
-        let interrupted = without_thread(|| {
-            loop {
-                match libc::fgetc(input) {
-                    libc::EOF if *libc::__errno_location() == libc::EINTR && libc::feof(input) == 0 => return true,
-                    libc::EOF => return false,
-                    byte => line.push(byte as u8),
-                }
-                if line.last() == Some(&b'\n') {
-                    return false;
-                }
-            }
-        });
-        if interrupted {
-            libc::clearerr(input);
-            return ptr::null_mut();
-        }
+        let prompt = if prompt.is_null() { c"" } else { CStr::from_ptr(prompt) };
+        let Some(line) = krait_vm::line_input::read_line(input, output, prompt) else { return ptr::null_mut() };
         let block = crate::pymem::PyMem_Malloc(line.len() + 1).cast::<u8>();
         if !block.is_null() {
             ptr::copy_nonoverlapping(line.as_ptr(), block, line.len());
             *block.add(line.len()) = 0;
         }
         block.cast()
-    }
-}
-
-/// Runs something that waits, without the attached thread state if there is one.
-fn without_thread<R>(body: impl FnOnce() -> R) -> R {
-    match Attached::try_from_tls() {
-        Some(py) => krait_vm::interp::without(py, body),
-        None => body(),
     }
 }
 

@@ -452,7 +452,13 @@ fn input(py: Attached<'_>, _: &Object, [prompt]: [Option<&Object>; 1]) -> PyResu
             raised.clear(py);
         }
     };
+    crate::sysmodule::audit_event(py, "builtins.input", &[prompt.unwrap_or(&krait_object::none())])?;
     flush(&stderr);
+    flush(&stdout);
+    if let Some(line) = crate::line_input::input(py, &stdin, &stdout, prompt)? {
+        crate::sysmodule::audit_event(py, "builtins.input/result", &[line.as_object()])?;
+        return Ok(line.upcast());
+    }
     if let Some(prompt) = prompt {
         let text = prompt.str(py)?;
         stdout.call_method(py, id!(py, write), &[text.as_object()])?;

@@ -12,8 +12,9 @@ use krait_object::{
     Attached, Bytes, Dict, Int, IntoObject, Layout, MemoryView, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type,
     Visit, exc, id, mem, none, pytype, raise,
 };
+use krait_vm::library::symbol;
 use krait_vm::sysmodule::audit_event as audit;
-use std::ffi::{CStr, CString, c_char, c_int, c_void};
+use std::ffi::{CString, c_int, c_void};
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
 
@@ -452,34 +453,6 @@ pub fn library_handle(py: Attached<'_>, library: &Object, message: &str) -> PyRe
     }
     let handle = library.get_attr(py, id!(py, _handle))?;
     Ok(codes::address(py, &handle)? as *mut c_void)
-}
-
-/// The linker's last complaint.
-pub fn linker_error() -> String {
-    // SAFETY: the text is valid until the thread's next call.
-    unsafe {
-        let text = libc::dlerror();
-        if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
-    }
-}
-
-/// The address of a symbol, or the linker's complaint.
-///
-/// `what` says what was looked for, should the linker say nothing.
-pub fn symbol(handle: *mut c_void, name: &CStr, what: &str) -> Result<*mut c_void, String> {
-    // SAFETY: the handle is the caller's responsibility, as with C's function.
-    unsafe {
-        libc::dlerror();
-        let address = libc::dlsym(handle, name.as_ptr());
-        if !address.is_null() {
-            return Ok(address);
-        }
-        let text: *const c_char = libc::dlerror();
-        match text.is_null() {
-            true => Err(format!("{what} '{}' not found", name.to_string_lossy())),
-            false => Err(CStr::from_ptr(text).to_string_lossy().into_owned()),
-        }
-    }
 }
 
 /// A name of C.

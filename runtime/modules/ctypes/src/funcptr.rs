@@ -1,7 +1,7 @@
 //! `CFuncPtr`: C functions as Python callables.
 use crate::call::{MAX_ARGUMENTS, Target, call_function, raise_argument_error};
 use crate::callback::Thunk;
-use crate::cdata::{CData, c_name, cdata_head, library_handle, symbol};
+use crate::cdata::{CData, c_name, cdata_head, library_handle};
 use crate::codes;
 use crate::info::{Desc, FunctionType, Kind, Prototype, class_namespace, desc_of, info_of, init_info};
 use krait_object::args::Args;
@@ -10,6 +10,7 @@ use krait_object::native::Part;
 use krait_object::{
     Attached, Bytes, Int, Layout, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, exc, id, mem, pytype, raise,
 };
+use krait_vm::library::symbol;
 use krait_vm::sysmodule::audit_event as audit;
 use std::ffi::{CString, c_int};
 use std::ptr::NonNull;

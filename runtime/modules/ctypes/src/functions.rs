@@ -5,7 +5,7 @@ use crate::call::{
     errno_copy, set_errno_copy,
 };
 use crate::callback::Thunk;
-use crate::cdata::{CData, as_cdata, c_name, linker_error, symbol};
+use crate::cdata::{CData, as_cdata, c_name};
 use crate::cfield::CField;
 use crate::codes;
 use crate::funcptr::CFuncPtr;
@@ -20,6 +20,7 @@ use krait_object::{
     Attached, Bytes, Dict, Int, IntoObject, Layout, List, MemoryView, Module, Object, PyResult, Ref, Str, Tuple, Type,
     exc, functions, id, raise,
 };
+use krait_vm::library::{complaint, symbol};
 use krait_vm::sysmodule::audit_event as audit;
 use std::ffi::{CStr, CString, c_int, c_void};
 
@@ -127,7 +128,7 @@ fn dlopen(py: Attached<'_>, _: &Object, [name, mode]: [Opt<'_>; 2]) -> PyResult<
     // SAFETY: a C string or null.
     let handle = unsafe { libc::dlopen(pointer, mode) };
     if handle.is_null() {
-        return Err(py.raise(exc::OSError(), linker_error()));
+        return Err(py.raise(exc::OSError(), complaint()));
     }
     Ok(handle as usize as u64)
 }
@@ -148,7 +149,7 @@ fn dlclose(py: Attached<'_>, _: &Object, [handle]: [Opt<'_>; 1]) -> PyResult<()>
     // SAFETY: the handle is the caller's responsibility, as with C's function.
     match unsafe { libc::dlclose(handle) } {
         0 => Ok(()),
-        _ => Err(py.raise(exc::OSError(), linker_error())),
+        _ => Err(py.raise(exc::OSError(), complaint())),
     }
 }
 

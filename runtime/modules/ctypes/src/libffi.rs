@@ -1,9 +1,7 @@
 //! libffi, opened when the module is first imported: its structs, and the functions that calls and callbacks need.
 use crate::float80;
-use std::ffi::{CStr, c_int, c_uint, c_void};
-use std::mem::transmute;
+use std::ffi::{c_uint, c_void};
 use std::ptr;
-use std::sync::OnceLock;
 
 /// `ffi_type`.
 #[repr(C)]
@@ -101,40 +99,15 @@ type Types = *mut *mut ffi_type;
 /// What a closure calls: description, room for the result, addresses of the arguments, the closure's own pointer.
 pub type Handler = unsafe extern "C" fn(*mut ffi_cif, *mut c_void, *mut *mut c_void, *mut c_void);
 
-struct Library {
-    prep_cif: unsafe extern "C" fn(*mut ffi_cif, c_uint, c_uint, *mut ffi_type, Types) -> c_uint,
-    prep_cif_var: unsafe extern "C" fn(*mut ffi_cif, c_uint, c_uint, c_uint, *mut ffi_type, Types) -> c_uint,
-    call: unsafe extern "C" fn(*mut ffi_cif, Option<unsafe extern "C" fn()>, *mut c_void, *mut *mut c_void),
-    closure_alloc: unsafe extern "C" fn(usize, *mut *mut c_void) -> *mut c_void,
-    closure_free: unsafe extern "C" fn(*mut c_void),
-    prep_closure: unsafe extern "C" fn(*mut c_void, *mut ffi_cif, Handler, *mut c_void, *mut c_void) -> c_uint,
-}
-
-static LIBRARY: OnceLock<Result<Library, String>> = OnceLock::new();
-
-/// Names of the library, newest first. The functions used here are the same in all of them.
-const NAMES: [&CStr; 3] = [c"libffi.so.8", c"libffi.so.7", c"libffi.so.6"];
-
-// The fields say what the addresses become.
-#[allow(clippy::missing_transmute_annotations)]
-fn find() -> Result<Library, String> {
-    let flags: c_int = libc::RTLD_NOW | libc::RTLD_LOCAL;
-    // SAFETY: C strings.
-    let Some(handle) = NAMES.iter().map(|name| unsafe { libc::dlopen(name.as_ptr(), flags) }).find(|h| !h.is_null())
-    else {
-        return Err(crate::cdata::linker_error());
-    };
-    let address = |name: &CStr| crate::cdata::symbol(handle, name, "symbol");
-    // SAFETY: the signatures are those of the library's manual; addresses found are not null.
-    unsafe {
-        Ok(Library {
-            prep_cif: transmute::<*mut c_void, _>(address(c"ffi_prep_cif")?),
-            prep_cif_var: transmute::<*mut c_void, _>(address(c"ffi_prep_cif_var")?),
-            call: transmute::<*mut c_void, _>(address(c"ffi_call")?),
-            closure_alloc: transmute::<*mut c_void, _>(address(c"ffi_closure_alloc")?),
-            closure_free: transmute::<*mut c_void, _>(address(c"ffi_closure_free")?),
-            prep_closure: transmute::<*mut c_void, _>(address(c"ffi_prep_closure_loc")?),
-        })
+krait_vm::library! {
+    /// The functions of the library. They are the same in all its versions.
+    struct Library in [[c"libffi.so.8", c"libffi.so.7", c"libffi.so.6"]] {
+        fn ffi_prep_cif(*mut ffi_cif, c_uint, c_uint, *mut ffi_type, Types) -> c_uint;
+        fn ffi_prep_cif_var(*mut ffi_cif, c_uint, c_uint, c_uint, *mut ffi_type, Types) -> c_uint;
+        fn ffi_call(*mut ffi_cif, Option<unsafe extern "C" fn()>, *mut c_void, *mut *mut c_void);
+        fn ffi_closure_alloc(usize, *mut *mut c_void) -> *mut c_void;
+        fn ffi_closure_free(*mut c_void);
+        fn ffi_prep_closure_loc(*mut c_void, *mut ffi_cif, Handler, *mut c_void, *mut c_void) -> c_uint;
     }
 }
 
@@ -143,14 +116,7 @@ fn find() -> Result<Library, String> {
 /// # Errors
 /// The linker's complaint.
 pub fn open() -> Result<(), &'static str> {
-    LIBRARY.get_or_init(find).as_ref().map(|_| ()).map_err(String::as_str)
-}
-
-fn library() -> &'static Library {
-    match LIBRARY.get_or_init(find) {
-        Ok(library) => library,
-        Err(_) => unreachable!("the module is not there without the library"),
-    }
+    Library::open().map(|_| ())
 }
 
 /// Describes a call. `fixed` counts the arguments before the variable ones, if there are such.
@@ -163,12 +129,12 @@ pub unsafe fn prepare(
     rtype: *mut ffi_type,
     kinds: &mut [*mut ffi_type],
 ) -> c_uint {
-    let (library, count, kinds) = (library(), kinds.len() as c_uint, kinds.as_mut_ptr());
+    let (library, count, kinds) = (Library::get(), kinds.len() as c_uint, kinds.as_mut_ptr());
     // SAFETY: by the contract.
     unsafe {
         match fixed {
-            Some(fixed) => (library.prep_cif_var)(cif, DEFAULT_ABI, fixed as c_uint, count, rtype, kinds),
-            None => (library.prep_cif)(cif, DEFAULT_ABI, count, rtype, kinds),
+            Some(fixed) => (library.ffi_prep_cif_var)(cif, DEFAULT_ABI, fixed as c_uint, count, rtype, kinds),
+            None => (library.ffi_prep_cif)(cif, DEFAULT_ABI, count, rtype, kinds),
         }
     }
 }
@@ -184,7 +150,7 @@ pub unsafe fn call(
     places: *mut *mut c_void,
 ) {
     // SAFETY: by the contract.
-    unsafe { (library().call)(cif, function, result, places) }
+    unsafe { (Library::get().ffi_call)(cif, function, result, places) }
 }
 
 /// A C function made at run time.
@@ -198,7 +164,7 @@ impl Closure {
     pub fn alloc() -> Option<(Closure, usize)> {
         let mut entry = ptr::null_mut();
         // SAFETY: no precondition.
-        let block = unsafe { (library().closure_alloc)(CLOSURE_SIZE, &mut entry) };
+        let block = unsafe { (Library::get().ffi_closure_alloc)(CLOSURE_SIZE, &mut entry) };
         (!block.is_null()).then_some((Closure(block), entry as usize))
     }
 
@@ -208,13 +174,13 @@ impl Closure {
     /// `cif` and `user` live as long as the closure.
     pub unsafe fn prepare(&self, cif: *mut ffi_cif, handler: Handler, user: *mut c_void, entry: usize) -> c_uint {
         // SAFETY: by the contract.
-        unsafe { (library().prep_closure)(self.0, cif, handler, user, entry as *mut c_void) }
+        unsafe { (Library::get().ffi_prep_closure_loc)(self.0, cif, handler, user, entry as *mut c_void) }
     }
 }
 
 impl Drop for Closure {
     fn drop(&mut self) {
         // SAFETY: ours.
-        unsafe { (library().closure_free)(self.0) };
+        unsafe { (Library::get().ffi_closure_free)(self.0) };
     }
 }

@@ -18,7 +18,7 @@ pub mod sqlite;
 pub mod statistics;
 pub mod unicodedata;
 
-use krait_object::{Attached, Layout, Object, PyResult, Ref, Str, Type, hooks::hooks, id};
+use krait_object::{Attached, Int, Layout, Object, PyResult, Ref, Str, Type, hooks::hooks, id, raise};
 use krait_vm::import::BuiltinModule;
 
 /// A builtin function or class by name.
@@ -39,6 +39,18 @@ pub(crate) fn register_abc(py: Attached<'_>, name: &str, class: &Type) -> PyResu
     base.call_method(py, id!(py, register), &[class.as_object()]).map(drop)
 }
 
+/// A number as an unsigned word of C; `c_type` names it in messages.
+///
+/// # Errors
+/// `TypeError`; `ValueError` for negative numbers; `OverflowError`.
+pub(crate) fn unsigned(py: Attached<'_>, value: &Object, c_type: &str) -> PyResult<u64> {
+    let value: Ref<Int> = value.index(py)?;
+    if value.is_negative() {
+        return Err(raise!(py, ValueError, "Cannot convert negative int"));
+    }
+    value.to_u64().ok_or_else(|| raise!(py, OverflowError, "Python int too large for C {c_type}"))
+}
+
 /// The modules of this crate.
 pub fn modules() -> Vec<BuiltinModule> {
     let module = |name, doc, exec| BuiltinModule { name, doc, exec };
@@ -56,6 +68,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_sha3", "The hash functions of SHA-3.", hashes::sha3::exec),
         module("_blake2", "The hash functions BLAKE2b and BLAKE2s.", hashes::blake2::exec),
         module("_hmac", "Keyed hashes.", hashes::hmac::exec),
+        module("_hashlib", "Hash functions of OpenSSL.", hashes::openssl::exec),
         module("_csv", "Tables as text.", csv::exec),
         module("_bz2", "Compression as by bzip2.", compress::bz2::exec),
         module("_zstd", "Compression as by zstd.", compress::zstd::exec),

@@ -1,6 +1,7 @@
 //! Native modules of the standard library that are close to the operating system.
 mod asyncio;
 mod atexit;
+mod dbm;
 mod errno;
 mod faulthandler;
 mod fcntl;
@@ -16,6 +17,7 @@ mod posix;
 mod posixshmem;
 mod posixsubprocess;
 mod pwd;
+mod readline;
 mod resource;
 mod select;
 mod signal;
@@ -65,6 +67,8 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("syslog", syslog, "The system's log."),
         module!("termios", termios, "Settings of terminals."),
         module!("_uuid", uuid, "Identifiers made of time and address."),
+        module!("_dbm", dbm, "Files of keys and values."),
+        module!("readline", readline, "Line editing, history and completion."),
         module!("resource", resource, "Limits and use of system resources."),
     ]
 }

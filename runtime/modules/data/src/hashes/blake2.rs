@@ -193,14 +193,8 @@ struct Limits {
 }
 
 fn unsigned(py: Attached<'_>, value: &Object, bits: u32, name: &str) -> PyResult<u64> {
-    let int: Ref<Int> = value.index(py)?;
-    if int.is_negative() {
-        return Err(raise!(py, ValueError, "Cannot convert negative int"));
-    }
-    let Some(value) = int.to_u64() else {
-        let c_type = if name == "leaf_size" { "unsigned long" } else { "unsigned long long" };
-        return Err(raise!(py, OverflowError, "Python int too large for C {c_type}"));
-    };
+    let c_type = if name == "leaf_size" { "unsigned long" } else { "unsigned long long" };
+    let value = crate::unsigned(py, value, c_type)?;
     if bits < 64 && value >> bits != 0 {
         return Err(raise!(py, OverflowError, "{name} is too large"));
     }

@@ -1,10 +1,8 @@
 //! `_hmac`: keyed hashes (RFC 2104).
 use super::blake2::{Blake2bHash, Blake2sHash, Params};
-use super::{digest_input, hex, in_background};
+use super::{digest_input, hex, in_background, raise_of};
 use krait_object::native::{Arg, Fixed, State, Trace, add_type, alloc, new_exception, required};
-use krait_object::{
-    Attached, Bytes, Layout, Module, Object, PyResult, Raised, Ref, Str, Type, exc, functions, hooks, id, pytype, raise,
-};
+use krait_object::{Attached, Bytes, Layout, Module, Object, PyResult, Ref, Str, exc, functions, id, pytype, raise};
 use md5::Digest;
 
 /// A hash under way.
@@ -147,16 +145,6 @@ pytype! {
     }
 }
 
-/// Raises `UnknownHashError`.
-fn unknown(py: Attached<'_>, message: &str) -> Raised {
-    let class = (hooks::hooks().import)(py, "_hmac").and_then(|module| module.get_attr(py, id!(py, UnknownHashError)));
-    match class.map(Ref::downcast::<Type>) {
-        Ok(Ok(class)) => py.raise(&class, message),
-        Ok(Err(_)) => py.bad_internal_call(),
-        Err(raised) => raised,
-    }
-}
-
 /// The function that a name stands for.
 fn kind_of(py: Attached<'_>, digest: &Object) -> PyResult<&'static Kind> {
     let found = digest
@@ -166,7 +154,8 @@ fn kind_of(py: Attached<'_>, digest: &Object) -> PyResult<&'static Kind> {
         Some(kind) => Ok(kind),
         None => {
             let shown = digest.repr(py)?;
-            Err(unknown(py, &format!("unsupported hash type: {}", shown.to_string_lossy())))
+            let message = format!("unsupported hash type: {}", shown.to_string_lossy());
+            Err(raise_of(py, "_hmac", id!(py, UnknownHashError), &message))
         }
     }
 }

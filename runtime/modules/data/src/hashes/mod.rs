@@ -1,12 +1,15 @@
-//! `_md5`, `_sha1`, `_sha2`, `_sha3`, `_blake2`, `_hmac`: hash functions.
+//! `_md5`, `_sha1`, `_sha2`, `_sha3`, `_blake2`, `_hmac`, `_hashlib`: hash functions.
 pub mod blake2;
 pub mod hmac;
+pub mod openssl;
 pub mod sha3;
 
 use krait_object::args::{Args, Signature};
 use krait_object::native::{Arg, State, Trace, add_type, alloc};
 use krait_object::protocols::buffer::{Buffer, BytesArg};
-use krait_object::{Attached, Bytes, Layout, Module, Object, PyResult, Ref, Str, functions, pytype, raise};
+use krait_object::{
+    Attached, Bytes, Int, Layout, Module, Object, PyResult, Raised, Ref, Str, Type, functions, hooks, pytype, raise,
+};
 use md5::Digest;
 
 struct Hasher<H>(H);
@@ -41,6 +44,21 @@ fn usual_data<'a>(py: Attached<'_>, data: Arg<'a>, string: Arg<'a>) -> PyResult<
             "'data' and 'string' are mutually exclusive and support for 'string' keyword parameter is slated for removal in a future version."
         )),
         (data, string) => Ok(data.or(string)),
+    }
+}
+
+/// A number as a C `unsigned long`.
+fn unsigned_long(py: Attached<'_>, value: &Object) -> PyResult<u64> {
+    crate::unsigned(py, value, "unsigned long")
+}
+
+/// Raises the exception class of a name in a module.
+fn raise_of(py: Attached<'_>, module: &str, name: &Str, message: &str) -> Raised {
+    let class = (hooks::hooks().import)(py, module).and_then(|module| module.get_attr(py, name));
+    match class.map(Ref::downcast::<Type>) {
+        Ok(Ok(class)) => py.raise(&class, message),
+        Ok(Err(_)) => py.bad_internal_call(),
+        Err(raised) => raised,
     }
 }
 
@@ -122,7 +140,7 @@ hashes! {
 
 /// `_GIL_MINSIZE`.
 fn threshold(py: Attached<'_>, module: &Module) -> PyResult<()> {
-    module.add(py, "_GIL_MINSIZE", krait_object::Int::from_i64(py, MUCH as i64)?.as_object())
+    module.add(py, "_GIL_MINSIZE", Int::from_i64(py, MUCH as i64)?.as_object())
 }
 
 /// Fills `_md5`.

@@ -1,8 +1,8 @@
 //! `_sha3`: SHA-3 and SHAKE.
-use super::{digest_input, hex, in_background, usual_data};
+use super::{digest_input, hex, in_background, unsigned_long, usual_data};
 use krait_object::args::{Args, Signature};
 use krait_object::native::{Arg, State, Trace, add_type, alloc, required};
-use krait_object::{Attached, Bytes, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Type, pytype, raise};
+use krait_object::{Attached, Bytes, IntoObject, Layout, Module, Object, PyResult, Ref, Type, pytype, raise};
 use sha3::Digest;
 use sha3::digest::{ExtendableOutput, Update, XofReader};
 
@@ -99,14 +99,9 @@ macro_rules! shake {
 
 /// The length of an extendable digest.
 fn length_arg(py: Attached<'_>, length: Arg<'_>) -> PyResult<usize> {
-    let length: Ref<Int> = required(py, length)?.index(py)?;
-    if length.is_negative() {
-        return Err(raise!(py, ValueError, "Cannot convert negative int"));
-    }
-    match length.to_u64() {
-        None => Err(raise!(py, OverflowError, "Python int too large for C unsigned long")),
-        Some(length) if length >= 1 << 29 => Err(raise!(py, ValueError, "length is too large")),
-        Some(length) => Ok(length as usize),
+    match unsigned_long(py, required(py, length)?)? {
+        length if length >= 1 << 29 => Err(raise!(py, ValueError, "length is too large")),
+        length => Ok(length as usize),
     }
 }
 

@@ -1,0 +1,193 @@
+//! `HASH` and `HASHXOF`: hashes under way.
+use super::super::{digest_input, hex, in_background, usual_data};
+use super::{Crypto, Function, MAX_SIZE, Ptr, class_of, failed, name_of, sizes_of};
+use krait_object::native::{Arg, State, Trace, alloc, required, type_name};
+use krait_object::{Attached, Bytes, Layout, Object, PyResult, Ref, Str, Type, pytype, raise};
+use std::ffi::c_int;
+use std::ptr;
+
+/// The library's state of a hash.
+pub struct Context(Ptr);
+
+// SAFETY: one thread at a time uses it, under the lock of its object.
+unsafe impl Send for Context {}
+impl Trace for Context {}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        // SAFETY: ours.
+        unsafe { (Crypto::get().EVP_MD_CTX_free)(self.0) };
+    }
+}
+
+impl Context {
+    fn empty() -> Option<Context> {
+        // SAFETY: no precondition.
+        let raw = unsafe { (Crypto::get().EVP_MD_CTX_new)() };
+        (!raw.is_null()).then_some(Context(raw))
+    }
+
+    fn new(function: &Function) -> Option<Context> {
+        let this = Self::empty()?;
+        // SAFETY: a live state and function.
+        (unsafe { (Crypto::get().EVP_DigestInit_ex)(this.0, function.raw, ptr::null_mut()) } == 1).then_some(this)
+    }
+
+    fn duplicate(&self) -> Option<Context> {
+        let this = Self::empty()?;
+        // SAFETY: live states.
+        (unsafe { (Crypto::get().EVP_MD_CTX_copy)(this.0, self.0) } == 1).then_some(this)
+    }
+
+    fn update(&mut self, data: &[u8]) -> bool {
+        // SAFETY: a live state; as many bytes as stated.
+        unsafe { (Crypto::get().EVP_DigestUpdate)(self.0, data.as_ptr(), data.len()) == 1 }
+    }
+
+    fn finish(self) -> Option<Vec<u8>> {
+        let (mut out, mut size) = (vec![0; MAX_SIZE], 0);
+        // SAFETY: a live state; room for the longest digest.
+        let done = unsafe { (Crypto::get().EVP_DigestFinal_ex)(self.0, out.as_mut_ptr(), &mut size) };
+        out.truncate(size as usize);
+        (done == 1).then_some(out)
+    }
+
+    /// The function that it computes, borrowed.
+    fn function(&self) -> Ptr {
+        // SAFETY: a live state.
+        unsafe { (Crypto::get().EVP_MD_CTX_get0_md)(self.0) }
+    }
+}
+
+krait_object::native! {
+    /// `_hashlib.HASH`.
+    pub struct Hash { state: State<Context> }
+}
+pytype! {
+    pub static HASH: "_hashlib.HASH" for Hash {
+        base: Object, flags: [BASETYPE, DISALLOW_INSTANTIATION],
+        doc: "A hash under way.\n\nname, digest_size and block_size say what is computed; update() adds data,\ndigest() and hexdigest() give the hash of the data so far, copy() makes a copy.",
+        slots: { tp_dealloc = Hash::dealloc, tp_repr = Hash::repr },
+        methods: {
+            o "update" => Hash::update, "($self, obj, /)", "Adds data.";
+            noargs "digest" => |py: Attached<'_>, this: &Hash| this.finish(py).and_then(|digest| Bytes::new(py, &digest)), "($self, /)", "The hash of the data so far, as bytes.";
+            noargs "hexdigest" => |py: Attached<'_>, this: &Hash| this.finish(py).map(|digest| hex(&digest)), "($self, /)", "The hash of the data so far, in hexadecimal digits.";
+            noargs "copy" => Hash::copy, "($self, /)", "A copy that goes on from the same data.";
+        },
+        getset: {
+            "digest_size" => |_: Attached<'_>, this: &Hash| this.sizes().0, "The length of the hash in bytes.";
+            "block_size" => |_: Attached<'_>, this: &Hash| this.sizes().1, "How many bytes are hashed at a time.";
+            "name" => |_: Attached<'_>, this: &Hash| this.name(), "The name of the hash function.";
+        },
+    }
+}
+
+impl Hash {
+    fn wrap(py: Attached<'_>, ty: &Type, context: Context) -> PyResult<Ref<Hash>> {
+        let this = alloc::<Hash>(py, ty)?;
+        this.state.init(context);
+        Ok(this)
+    }
+
+    fn start(py: Attached<'_>, name: &Str, data: Arg<'_>, security: Arg<'_>) -> PyResult<Ref<Hash>> {
+        let security = security.map_or(Ok(true), |security| security.is_true(py))?;
+        let data = data.map(|data| digest_input(py, data)).transpose()?;
+        let function = Function::fetch(py, name, security)?;
+        let mut context = Context::new(&function).ok_or_else(|| failed(py))?;
+        if let Some(data) = data {
+            let mut done = true;
+            in_background(data.as_slice(), |data| done = context.update(data));
+            if !done {
+                return Err(failed(py));
+            }
+        }
+        Self::wrap(py, class_of(&function), context)
+    }
+
+    fn name(&self) -> String {
+        let state = self.state.lock();
+        // SAFETY: the state keeps its function.
+        unsafe { name_of(state.function()) }
+    }
+
+    fn sizes(&self) -> (c_int, c_int) {
+        let state = self.state.lock();
+        // SAFETY: the state keeps its function.
+        unsafe { sizes_of(state.function()) }
+    }
+
+    fn repr(_: Attached<'_>, this: &Hash) -> String {
+        format!("<{} {} object @ {:?}>", this.name(), this.as_object().ty().full_name(), this.as_ptr())
+    }
+
+    fn update(py: Attached<'_>, this: &Hash, data: &Object) -> PyResult<()> {
+        let data = digest_input(py, data)?;
+        let mut done = true;
+        in_background(data.as_slice(), |data| done = this.state.lock().update(data));
+        if done { Ok(()) } else { Err(failed(py)) }
+    }
+
+    fn duplicate(&self, py: Attached<'_>) -> PyResult<Context> {
+        let copy = self.state.lock().duplicate();
+        copy.ok_or_else(|| failed(py))
+    }
+
+    fn finish(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
+        self.duplicate(py)?.finish().ok_or_else(|| failed(py))
+    }
+
+    fn copy(py: Attached<'_>, this: &Hash) -> PyResult<Ref<Hash>> {
+        Self::wrap(py, this.as_object().ty(), this.duplicate(py)?)
+    }
+}
+
+/// `_hashlib.HASHXOF`: a hash of any length.
+#[repr(transparent)]
+pub struct ExtendableHash(Hash);
+
+pytype! {
+    pub static HASHXOF: "_hashlib.HASHXOF" for ExtendableHash {
+        base: Hash, flags: [BASETYPE, DISALLOW_INSTANTIATION],
+        doc: "A hash of any length under way.\n\nname and block_size say what is computed; update() adds data,\ndigest(length) and hexdigest(length) give a hash of the data so far, copy() makes a copy.",
+        methods: {
+            sig "digest" => |py: Attached<'_>, this: &ExtendableHash, [length]: [Arg<'_>; 1]| this.read(py, length, false).and_then(|bytes| Bytes::new(py, &bytes)), "($self, /, length)", "That many bytes of the hash of the data so far.";
+            sig "hexdigest" => |py: Attached<'_>, this: &ExtendableHash, [length]: [Arg<'_>; 1]| this.read(py, length, true).map(|bytes| hex(&bytes)), "($self, /, length)", "That many bytes of the hash of the data so far, in hexadecimal digits.";
+        },
+        getset: {
+            "digest_size" => |_: Attached<'_>, _: &ExtendableHash| 0, "The length of the hash in bytes: none.";
+        },
+    }
+}
+
+impl ExtendableHash {
+    fn read(&self, py: Attached<'_>, length: Arg<'_>, hexadecimal: bool) -> PyResult<Vec<u8>> {
+        let length = match usize::try_from(required(py, length)?.as_isize(py)?) {
+            Ok(length) => length,
+            Err(_) if hexadecimal => return Err(py.no_memory()),
+            Err(_) => return Err(raise!(py, SystemError, "Negative size passed to PyBytes_FromStringAndSize")),
+        };
+        let mut out = Vec::new();
+        out.try_reserve_exact(length).map_err(|_| py.no_memory())?;
+        out.resize(length, 0);
+        let context = self.0.duplicate(py)?;
+        // SAFETY: a live state; as many bytes as stated.
+        if length > 0 && unsafe { (Crypto::get().EVP_DigestFinalXOF)(context.0, out.as_mut_ptr(), length) } != 1 {
+            return Err(failed(py));
+        }
+        Ok(out)
+    }
+}
+
+/// `new(name, data=b'', *, usedforsecurity=True, string=None)`.
+pub fn new(py: Attached<'_>, _: &Object, [name, data, security, string]: [Arg<'_>; 4]) -> PyResult<Ref<Hash>> {
+    let name = required(py, name)?;
+    let Some(name) = name.downcast::<Str>() else {
+        return Err(raise!(py, TypeError, "new() argument 'name' must be str, not {}", type_name(name)));
+    };
+    Hash::start(py, name, usual_data(py, data, string)?, security)
+}
+
+/// A constructor of one function.
+pub fn named(py: Attached<'_>, name: &Str, [data, security, string]: [Arg<'_>; 3]) -> PyResult<Ref<Hash>> {
+    Hash::start(py, name, usual_data(py, data, string)?, security)
+}
