@@ -114,15 +114,6 @@ fn compare_digest(py: Attached<'_>, _: &Object, args: Two<'_>) -> PyResult<bool>
         }
         return Ok(same(left.data().as_bytes(), right.data().as_bytes()));
     }
-    let exporter = krait_object::protocols::buffer::Buffer::is_exporter;
-    if !exporter(left) || !exporter(right) {
-        let (left, right) = (left.ty().name(), right.ty().name());
-        return Err(raise!(
-            py,
-            TypeError,
-            "unsupported operand types(s) or combination of types: '{left}' and '{right}'"
-        ));
-    }
     Ok(same(BytesArg::new(py, left)?.as_slice(), BytesArg::new(py, right)?.as_slice()))
 }
 

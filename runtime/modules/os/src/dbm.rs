@@ -373,7 +373,8 @@ fn open(py: Attached<'_>, _: &Object, [path, flags, mode]: [Opt<'_>; 3]) -> PyRe
 
 /// Fills the module.
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
-    if let (Err(text), Err(_)) = (Berkeley::open().map(drop), Gnu::open().map(drop)) {
+    let opened = Berkeley::open().map(|_| ()).or_else(|text| Gnu::open().map(|_| ()).map_err(|_| text));
+    if let Err(text) = opened {
         return Err(py.raise(exc::ImportError(), text));
     }
     module.add_functions(

@@ -14,7 +14,7 @@ use krait_object::native::{Arg, State, add_type, alloc, new_exception, required,
 use krait_object::protocols::buffer::stable_bytes;
 use krait_object::{
     Attached, Bytes, Dict, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple,
-    Type, exc, functions, hooks, id, none, pytype, raise,
+    Type, exc, functions, hooks, id, pytype, raise,
 };
 use std::ffi::c_int;
 

@@ -37,7 +37,7 @@ const MUCH: usize = 2048;
 
 /// The data that a constructor was given under either of its names.
 fn usual_data<'a>(py: Attached<'_>, data: Arg<'a>, string: Arg<'a>) -> PyResult<Arg<'a>> {
-    match (data, string.filter(|string| !string.is_none())) {
+    match (data, string) {
         (Some(_), Some(_)) => Err(raise!(
             py,
             TypeError,

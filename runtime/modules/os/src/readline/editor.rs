@@ -213,18 +213,13 @@ unsafe extern "C" fn read_line(input: *mut FILE, output: *mut FILE, prompt: *con
         while STATE.load(Relaxed) == WAITING {
             if wait(libc::fileno(input)) {
                 (library.rl_callback_read_char)();
-                // Handlers of signals run between characters too.
-                if !with_attached(|py| py.pending().is_some()) {
-                    continue;
-                }
             } else if with_attached(|py| signals::check(py).is_ok()) {
+                // The window may have changed its size.
                 (library.rl_resize_terminal)();
-                continue;
-            }
-            if STATE.load(Relaxed) == WAITING {
+            } else {
                 abandon();
+                return ptr::null_mut();
             }
-            return ptr::null_mut();
         }
         if STATE.load(Relaxed) == END {
             return to_c(b"");
