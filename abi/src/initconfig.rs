@@ -7,7 +7,8 @@ use krait_vm::config::Config;
 use krait_vm::program::{self, Parsed, Program};
 use krait_vm::{interp, lifecycle, paths, platform};
 use std::cell::RefCell;
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_int};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::ptr;
 use std::sync::Mutex;
 
@@ -27,26 +28,55 @@ fn exit(status: c_int) -> PyStatus {
     PyStatus { _type: 2, func: ptr::null(), err_msg: ptr::null(), exitcode: status }
 }
 
-/// A wide string as text.
-pub(crate) unsafe fn text(wide: *const i32) -> Option<String> {
+/// A wide string as text of the system: lone surrogates are the bytes that they were decoded from.
+pub(crate) unsafe fn text(wide: *const i32) -> Option<OsString> {
     if wide.is_null() {
         return None;
     }
     // SAFETY: ends with a zero.
-    unsafe {
+    let units = unsafe {
         let len = (0..).take_while(|at| *wide.add(*at) != 0).count();
-        Some(
-            std::slice::from_raw_parts(wide, len)
-                .iter()
-                .map(|unit| char::from_u32(*unit as u32).unwrap_or('\u{fffd}'))
-                .collect(),
-        )
+        std::slice::from_raw_parts(wide, len)
+    };
+    let mut bytes = Vec::with_capacity(units.len());
+    for unit in units {
+        match *unit as u32 {
+            byte @ 0xDC80..=0xDCFF => bytes.push((byte - 0xDC00) as u8),
+            point => {
+                let point = char::from_u32(point).unwrap_or('\u{fffd}');
+                bytes.extend_from_slice(point.encode_utf8(&mut [0; 4]).as_bytes());
+            }
+        }
     }
+    Some(OsString::from_vec(bytes))
+}
+
+/// A wide string as plain text: for names and words that are Unicode.
+pub(crate) unsafe fn plain(wide: *const i32) -> Option<String> {
+    // SAFETY: by the contract.
+    unsafe { text(wide) }.map(|text| text.to_string_lossy().into_owned())
+}
+
+/// Text of the system from C.
+pub(crate) unsafe fn bytes<'a>(text: *const c_char) -> &'a OsStr {
+    // SAFETY: a C string.
+    OsStr::from_bytes(unsafe { CStr::from_ptr(text) }.to_bytes())
+}
+
+/// The code points of text of the system, with lone surrogates for bytes that are not UTF-8, and a zero.
+pub(crate) fn units(text: &OsStr) -> Vec<i32> {
+    let mut units = Vec::with_capacity(text.len() + 1);
+    for chunk in text.as_bytes().utf8_chunks() {
+        units.extend(chunk.valid().chars().map(|c| c as i32));
+        units.extend(chunk.invalid().iter().map(|byte| 0xDC00 + i32::from(*byte)));
+    }
+    units.push(0);
+    units
 }
 
 /// A copy of text as a wide string of `PyMem_RawMalloc`.
-pub(crate) fn wide(text: &str) -> *mut i32 {
-    let units: Vec<i32> = text.chars().map(|c| c as i32).chain([0]).collect();
+pub(crate) fn wide(text: impl AsRef<OsStr>) -> *mut i32 {
+    let units = units(text.as_ref());
     // SAFETY: allocates and fills.
     unsafe {
         let out = crate::pymem::PyMem_RawMalloc(units.len() * 4).cast::<i32>();
@@ -65,7 +95,7 @@ pub(crate) unsafe fn set(place: *mut *mut i32, value: *mut i32) {
     }
 }
 
-pub(crate) unsafe fn list(list: &PyWideStringList) -> Vec<String> {
+pub(crate) unsafe fn list(list: &PyWideStringList) -> Vec<OsString> {
     // SAFETY: as many items as stated.
     (0..list.length.max(0) as usize).filter_map(|at| unsafe { text(*list.items.add(at)) }).collect()
 }
@@ -166,7 +196,7 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
     unsafe {
         let argv = list(&c.argv);
         let (mut config, mut program) = (Config::default(), None);
-        config.argv = if argv.is_empty() { vec![String::new()] } else { argv.clone() };
+        config.argv = if argv.is_empty() { vec![OsString::new()] } else { argv.clone() };
         if c.parse_argv == 1 && !argv.is_empty() {
             match program::parse(&argv) {
                 Parsed::Run(parsed, what) => (config, program) = (*parsed, Some(what)),
@@ -221,8 +251,13 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         if c.int_max_str_digits >= 0 {
             config.int_max_str_digits = c.int_max_str_digits as usize;
         }
-        let fill = |field: &mut String, raw: *mut i32| {
+        let fill = |field: &mut OsString, raw: *mut i32| {
             if let Some(value) = text(raw) {
+                *field = value;
+            }
+        };
+        let fill_word = |field: &mut String, raw: *mut i32| {
+            if let Some(value) = plain(raw) {
                 *field = value;
             }
         };
@@ -232,19 +267,15 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         fill(&mut config.base_prefix, c.base_prefix);
         fill(&mut config.exec_prefix, c.exec_prefix);
         fill(&mut config.base_exec_prefix, c.base_exec_prefix);
-        fill(&mut config.platlibdir, c.platlibdir);
-        fill(&mut config.stdio_encoding, c.stdio_encoding);
-        fill(&mut config.stdio_errors, c.stdio_errors);
-        fill(&mut config.check_hash_pycs_mode, c.check_hash_pycs_mode);
+        fill_word(&mut config.platlibdir, c.platlibdir);
+        fill_word(&mut config.stdio_encoding, c.stdio_encoding);
+        fill_word(&mut config.stdio_errors, c.stdio_errors);
+        fill_word(&mut config.check_hash_pycs_mode, c.check_hash_pycs_mode);
         config.stdlib_dir = text(c.stdlib_dir).or(config.stdlib_dir);
         config.pycache_prefix = text(c.pycache_prefix).or(config.pycache_prefix);
         config.warn_options.extend(list(&c.warnoptions));
         for option in list(&c.xoptions) {
-            let (key, value) = match option.split_once('=') {
-                Some((key, value)) => (key.to_owned(), Some(value.to_owned())),
-                None => (option, None),
-            };
-            config.x_options.insert(key, value);
+            config.add_x_option(&option);
         }
         let orig = list(&c.orig_argv);
         if !orig.is_empty() {
@@ -262,7 +293,7 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         let name = text(c.program_name)
             .or_else(|| crate::sysmodule::early(|early| early.program_name.clone()))
             .unwrap_or_else(|| {
-                argv.first().filter(|name| !name.is_empty()).cloned().unwrap_or_else(platform::program_name)
+                argv.first().filter(|name| !name.is_empty()).cloned().unwrap_or_else(|| platform::program_name().into())
             });
         config.program_name.clone_from(&name);
         paths::fill(&mut config, &name);
@@ -299,7 +330,7 @@ fn implied(config: &PyConfig) -> PyPreConfig {
 }
 
 /// Locale, UTF-8 mode and memory allocators; once in a process.
-unsafe fn preinitialize(config: *const PyPreConfig, args: &[String]) -> PyStatus {
+unsafe fn preinitialize(config: *const PyPreConfig, args: &[OsString]) -> PyStatus {
     // SAFETY: the caller's configuration.
     let Some(given) = (unsafe { config.as_ref() }) else {
         // SAFETY: a constant text.
@@ -377,7 +408,7 @@ unsafe fn preinitialize(config: *const PyPreConfig, args: &[String]) -> PyStatus
 /// The command line of the process, for `Py_GetArgcArgv`.
 static ARGUMENTS: Mutex<(c_int, usize)> = Mutex::new((0, 0));
 
-fn keep_arguments(args: &[String]) {
+fn keep_arguments(args: &[OsString]) {
     let mut items: Vec<*mut i32> = args.iter().map(|arg| wide(arg)).collect();
     items.push(ptr::null_mut());
     if let Ok(mut kept) = ARGUMENTS.lock() {
@@ -430,7 +461,7 @@ unsafe fn fill_program(c: &mut PyConfig, resolved: &Config, program: Option<Prog
             Some(Program::Script(script)) if c.run_filename.is_null() => set(&raw mut c.run_filename, wide(&script)),
             _ => {}
         }
-        let replace = |list: &mut PyWideStringList, items: &[String]| {
+        let replace = |list: &mut PyWideStringList, items: &[OsString]| {
             clear_list(list);
             for item in items {
                 push(list, usize::MAX, wide(item));
@@ -442,7 +473,7 @@ unsafe fn fill_program(c: &mut PyConfig, resolved: &Config, program: Option<Prog
             c.parse_argv = 2;
         }
         if c.argv.length == 0 {
-            replace(&mut c.argv, &[String::new()]);
+            replace(&mut c.argv, &[OsString::new()]);
         }
         if c.orig_argv.length == 0 {
             replace(&mut c.orig_argv, &resolved.orig_argv);
@@ -463,7 +494,7 @@ fn run_main() -> c_int {
     program::run(py, &program)
 }
 
-unsafe fn whole_program(args: &[String]) -> c_int {
+unsafe fn whole_program(args: &[OsString]) -> c_int {
     match program::parse(args) {
         Parsed::Print(text) => {
             print!("{text}");
@@ -501,11 +532,11 @@ capi_raw! {
         libc::exit(1)
     }
     fn PyWideStringList_Append(list: *mut PyWideStringList, item: *const i32) -> PyStatus {
-        push(&mut *list, usize::MAX, wide(&text(item).unwrap_or_default()))
+        push(&mut *list, usize::MAX, wide(text(item).unwrap_or_default()))
     }
     fn PyWideStringList_Insert(list: *mut PyWideStringList, at: isize, item: *const i32) -> PyStatus {
         if at < 0 { return PyStatus_Error(c"PyWideStringList_Insert index must be >= 0".as_ptr()) }
-        push(&mut *list, at as usize, wide(&text(item).unwrap_or_default()))
+        push(&mut *list, at as usize, wide(text(item).unwrap_or_default()))
     }
     fn PyPreConfig_InitPythonConfig(config: *mut PyPreConfig) {
         *config = PyPreConfig { _config_init: 2, parse_argv: 1, isolated: -1, use_environment: -1, configure_locale: 1, coerce_c_locale: -1, coerce_c_locale_warn: -1, utf8_mode: -1, dev_mode: -1, allocator: 0 };
@@ -515,11 +546,11 @@ capi_raw! {
     }
     fn Py_PreInitialize(config: *const PyPreConfig) -> PyStatus { preinitialize(config, &[]) }
     fn Py_PreInitializeFromBytesArgs(config: *const PyPreConfig, argc: isize, argv: *mut *mut c_char) -> PyStatus {
-        let args: Vec<String> = (0..argc.max(0) as usize).map(|at| CStr::from_ptr(*argv.add(at)).to_string_lossy().into_owned()).collect();
+        let args: Vec<OsString> = (0..argc.max(0) as usize).map(|at| bytes(*argv.add(at)).to_owned()).collect();
         preinitialize(config, &args)
     }
     fn Py_PreInitializeFromArgs(config: *const PyPreConfig, argc: isize, argv: *mut *mut i32) -> PyStatus {
-        let args: Vec<String> = (0..argc.max(0) as usize).filter_map(|at| text(*argv.add(at))).collect();
+        let args: Vec<OsString> = (0..argc.max(0) as usize).filter_map(|at| text(*argv.add(at))).collect();
         preinitialize(config, &args)
     }
     // With `_init_main` unset the main interpreter is complete all the same: nothing is left to do.
@@ -559,17 +590,17 @@ capi_raw! {
         config.module_search_paths_set = 0;
     }
     fn PyConfig_SetString(_config: *mut PyConfig, place: *mut *mut i32, value: *const i32) -> PyStatus {
-        set(place, text(value).map_or(ptr::null_mut(), |value| wide(&value)));
+        set(place, text(value).map_or(ptr::null_mut(), wide));
         OK
     }
     fn PyConfig_SetBytesString(_config: *mut PyConfig, place: *mut *mut i32, value: *const c_char) -> PyStatus {
-        let value = if value.is_null() { ptr::null_mut() } else { wide(&CStr::from_ptr(value).to_string_lossy()) };
+        let value = if value.is_null() { ptr::null_mut() } else { wide(bytes(value)) };
         set(place, value);
         OK
     }
     fn PyConfig_SetWideStringList(_config: *mut PyConfig, out: *mut PyWideStringList, length: isize, items: *mut *mut i32) -> PyStatus {
         clear_list(&mut *out);
-        for at in 0..length.max(0) as usize { push(&mut *out, usize::MAX, wide(&text(*items.add(at)).unwrap_or_default())); }
+        for at in 0..length.max(0) as usize { push(&mut *out, usize::MAX, wide(text(*items.add(at)).unwrap_or_default())); }
         OK
     }
     fn PyConfig_SetArgv(config: *mut PyConfig, argc: isize, argv: *mut *mut i32) -> PyStatus {
@@ -577,7 +608,7 @@ capi_raw! {
     }
     fn PyConfig_SetBytesArgv(config: *mut PyConfig, argc: isize, argv: *mut *mut c_char) -> PyStatus {
         clear_list(&mut (*config).argv);
-        for at in 0..argc.max(0) as usize { push(&mut (*config).argv, usize::MAX, wide(&CStr::from_ptr(*argv.add(at)).to_string_lossy())); }
+        for at in 0..argc.max(0) as usize { push(&mut (*config).argv, usize::MAX, wide(bytes(*argv.add(at)))); }
         OK
     }
     fn PyConfig_Read(config: *mut PyConfig) -> PyStatus {
@@ -586,19 +617,19 @@ capi_raw! {
         fill_numbers(config, &resolved);
         fill_program(config, &resolved, program);
         for (place, value) in [
-            (&raw mut config.executable, &resolved.executable),
+            (&raw mut config.executable, resolved.executable.as_os_str()),
             (&raw mut config.base_executable, &resolved.base_executable),
             (&raw mut config.prefix, &resolved.prefix),
             (&raw mut config.base_prefix, &resolved.base_prefix),
             (&raw mut config.exec_prefix, &resolved.exec_prefix),
             (&raw mut config.base_exec_prefix, &resolved.base_exec_prefix),
-            (&raw mut config.platlibdir, &resolved.platlibdir),
+            (&raw mut config.platlibdir, resolved.platlibdir.as_ref()),
             (&raw mut config.program_name, &resolved.program_name),
-            (&raw mut config.stdio_encoding, &resolved.stdio_encoding),
-            (&raw mut config.stdio_errors, &resolved.stdio_errors),
-            (&raw mut config.check_hash_pycs_mode, &resolved.check_hash_pycs_mode),
-            (&raw mut config.filesystem_encoding, &"utf-8".to_owned()),
-            (&raw mut config.filesystem_errors, &"surrogateescape".to_owned()),
+            (&raw mut config.stdio_encoding, resolved.stdio_encoding.as_ref()),
+            (&raw mut config.stdio_errors, resolved.stdio_errors.as_ref()),
+            (&raw mut config.check_hash_pycs_mode, resolved.check_hash_pycs_mode.as_ref()),
+            (&raw mut config.filesystem_encoding, resolved.fs_encoding().as_ref()),
+            (&raw mut config.filesystem_errors, "surrogateescape".as_ref()),
         ] {
             if (*place).is_null() { set(place, wide(value)) }
         }
@@ -627,23 +658,23 @@ capi_raw! {
     }
     fn Py_RunMain() -> c_int { run_main() }
     fn Py_BytesMain(argc: c_int, argv: *mut *mut c_char) -> c_int {
-        let args: Vec<String> = (0..argc.max(0) as usize).map(|at| CStr::from_ptr(*argv.add(at)).to_string_lossy().into_owned()).collect();
+        let args: Vec<OsString> = (0..argc.max(0) as usize).map(|at| bytes(*argv.add(at)).to_owned()).collect();
         whole_program(&args)
     }
     fn Py_Main(argc: c_int, argv: *mut *mut i32) -> c_int {
-        let args: Vec<String> = (0..argc.max(0) as usize).filter_map(|at| text(*argv.add(at))).collect();
+        let args: Vec<OsString> = (0..argc.max(0) as usize).filter_map(|at| text(*argv.add(at))).collect();
         whole_program(&args)
     }
     fn Py_DecodeLocale(value: *const c_char, size: *mut usize) -> *mut i32 {
-        let value = CStr::from_ptr(value).to_string_lossy();
-        if !size.is_null() { *size = value.chars().count() }
-        wide(&value)
+        let value = bytes(value);
+        if !size.is_null() { *size = units(value).len() - 1 }
+        wide(value)
     }
     fn Py_EncodeLocale(value: *const i32, position: *mut usize) -> *mut c_char {
         if !position.is_null() { *position = usize::MAX }
         let value = text(value).unwrap_or_default();
         let out = crate::pymem::PyMem_RawMalloc(value.len() + 1).cast::<u8>();
-        ptr::copy_nonoverlapping(value.as_ptr(), out, value.len());
+        ptr::copy_nonoverlapping(value.as_bytes().as_ptr(), out, value.len());
         *out.add(value.len()) = 0;
         out.cast()
     }

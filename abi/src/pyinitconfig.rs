@@ -3,9 +3,10 @@
 use crate::capi::*;
 use crate::initconfig as c;
 use krait_layout::*;
-use krait_object::{Attached, Dict, FrozenSet, Int, Layout, List, Object, PyResult, Ref, Str, Tuple, id, none, raise};
+use krait_object::{Attached, Dict, FrozenSet, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, Tuple, id, none, raise};
 use krait_vm::{interp, sysmodule};
-use std::ffi::{CStr, CString, c_char, c_int, c_ulong};
+use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_ulong};
+use std::os::unix::ffi::OsStrExt;
 use std::mem::offset_of;
 use std::ptr;
 
@@ -164,8 +165,8 @@ unsafe fn named(this: &mut InitConfig, name: *const c_char) -> Option<Place> {
     }
 }
 
-unsafe fn c_text(text: &str) -> *mut c_char {
-    CString::new(text).map_or(ptr::null_mut(), |text| {
+unsafe fn c_text(text: impl AsRef<OsStr>) -> *mut c_char {
+    CString::new(text.as_ref().as_bytes()).map_or(ptr::null_mut(), |text| {
         // SAFETY: a fresh copy that the caller frees with `free`.
         unsafe { libc::strdup(text.as_ptr()) }
     })
@@ -270,7 +271,7 @@ capi_raw! {
         let this = &mut *config;
         let Some(place) = named(this, name) else { return -1 };
         let Wide(at) = place else { return fail(this, c"config option type is not string") };
-        let value = if value.is_null() { ptr::null_mut() } else { c::wide(&CStr::from_ptr(value).to_string_lossy()) };
+        let value = if value.is_null() { ptr::null_mut() } else { c::wide(c::bytes(value)) };
         c::set(this.at::<*mut i32>(at), value);
         0
     }
@@ -280,7 +281,7 @@ capi_raw! {
         let Texts(at) = place else { return fail(this, c"config option type is not string list") };
         let list = this.at::<PyWideStringList>(at);
         c::clear_list(&mut *list);
-        for at in 0..length { c::push(&mut *list, usize::MAX, c::wide(&CStr::from_ptr(*items.add(at)).to_string_lossy())); }
+        for at in 0..length { c::push(&mut *list, usize::MAX, c::wide(c::bytes(*items.add(at)))); }
         if at == field!(module_search_paths) { this.config.module_search_paths_set = 1 }
         0
     }
@@ -333,24 +334,27 @@ fn get(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
             "code_debug_ranges" => flag(config.code_debug_ranges),
             "cpu_count" => number(config.cpu_count.load(std::sync::atomic::Ordering::Relaxed).into()),
             "faulthandler" => flag(config.faulthandler),
-            "filesystem_encoding" => text("utf-8"),
+            "filesystem_encoding" => text(config.fs_encoding()),
             "filesystem_errors" => text("surrogateescape"),
             "hash_seed" => number(config.hash_seed.unwrap_or(0).into()),
             "use_hash_seed" => flag(config.hash_seed.is_some()),
             "home" => match crate::sysmodule::early(|early| early.home.clone()) {
-                Some(home) => text(&home),
+                Some(home) => home.as_os_str().into_object(py),
                 None => Ok(none()),
             },
             "install_signal_handlers" => flag(config.install_signal_handlers),
-            "program_name" => text(
-                &crate::sysmodule::early(|early| early.program_name.clone())
-                    .unwrap_or_else(krait_vm::platform::program_name),
-            ),
+            "program_name" => crate::sysmodule::early(|early| early.program_name.clone())
+                .unwrap_or_else(|| krait_vm::platform::program_name().into())
+                .as_os_str()
+                .into_object(py),
             "skip_source_first_line" => flag(config.skip_first_line),
             "stdio_encoding" => text(&config.stdio_encoding),
             "stdio_errors" => text(&config.stdio_errors),
             "tracemalloc" => number(config.tracemalloc.into()),
-            "use_frozen_modules" | "pathconfig_warnings" | "configure_locale" => flag(true),
+            "use_frozen_modules" => flag(config.use_frozen_modules),
+            "import_time" => number(config.import_time.into()),
+            "malloc_stats" => flag(config.malloc_stats),
+            "pathconfig_warnings" | "configure_locale" => flag(true),
             "dump_refs_file" | "run_command" | "run_filename" | "run_module" => Ok(none()),
             "allocator" | "perf_profiling" => number(0),
             _ => flag(false),

@@ -31,7 +31,7 @@ fn own() -> *mut PyThreadState {
 /// What a program without arguments would be configured with.
 pub(crate) fn default_config() -> Config {
     let mut config = Config::default();
-    krait_vm::paths::fill(&mut config, &platform::program_name());
+    krait_vm::paths::fill(&mut config, platform::program_name().as_ref());
     config
 }
 

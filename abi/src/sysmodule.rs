@@ -7,7 +7,9 @@ use krait_object::{Attached, Dict, Layout, List, Object, PyResult, Ref, Str, Tup
 use krait_vm::config::Config;
 use krait_vm::{interp, sysmodule};
 use std::collections::BTreeMap;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, OsStr, OsString, c_char, c_int, c_void};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::ptr;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicI32, Ordering};
@@ -15,11 +17,11 @@ use std::sync::atomic::{AtomicI32, Ordering};
 /// What a host sets before it initialises the runtime with `Py_Initialize`.
 #[derive(Default)]
 pub(crate) struct Early {
-    pub program_name: Option<String>,
-    pub home: Option<String>,
-    pub path: Option<String>,
-    pub warn_options: Vec<String>,
-    pub x_options: Vec<String>,
+    pub program_name: Option<OsString>,
+    pub home: Option<OsString>,
+    pub path: Option<OsString>,
+    pub warn_options: Vec<OsString>,
+    pub x_options: Vec<OsString>,
 }
 
 pub(crate) static EARLY: Mutex<Early> =
@@ -89,18 +91,11 @@ pub(crate) fn read_flags(config: &mut Config) {
     }
     early(|early| {
         config.warn_options.extend(early.warn_options.iter().cloned());
-        early.x_options.iter().for_each(|option| add_x_option(&mut config.x_options, option));
+        early.x_options.iter().for_each(|option| config.add_x_option(option));
         if let Some(path) = &early.path {
-            config.module_search_paths = path.split(':').map(String::from).collect();
+            config.module_search_paths = std::env::split_paths(path).map(PathBuf::into_os_string).collect();
         }
     });
-}
-
-pub(crate) fn add_x_option(options: &mut BTreeMap<String, Option<String>>, option: &str) {
-    match option.split_once('=') {
-        Some((key, value)) => options.insert(key.to_owned(), Some(value.to_owned())),
-        None => options.insert(option.to_owned(), None),
-    };
 }
 
 /// Shows the configuration that was used in the global flags.
@@ -123,17 +118,16 @@ pub(crate) fn write_flags(config: &Config) {
 }
 
 /// The same wide string for the same text, for ever.
-fn lasting(text: &str) -> *mut i32 {
-    static TEXTS: Mutex<BTreeMap<String, usize>> = Mutex::new(BTreeMap::new());
+fn lasting(text: &OsStr) -> *mut i32 {
+    static TEXTS: Mutex<BTreeMap<OsString, usize>> = Mutex::new(BTreeMap::new());
     let mut texts = TEXTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let place = texts.entry(text.to_owned()).or_insert_with(|| {
-        let units: Vec<i32> = text.chars().map(|c| c as i32).chain([0]).collect();
-        Vec::leak(units).as_mut_ptr().expose_provenance()
+        Vec::leak(crate::initconfig::units(text)).as_mut_ptr().expose_provenance()
     });
     ptr::with_exposed_provenance_mut(*place)
 }
 
-fn of_config(read: impl FnOnce(&Config) -> String) -> *mut i32 {
+fn of_config(read: impl FnOnce(&Config) -> OsString) -> *mut i32 {
     match interp::Interpreter::main() {
         Some(main) if crate::pystate::is_initialized() => lasting(&read(&main.config)),
         _ => ptr::null_mut(),
@@ -146,31 +140,32 @@ fn path_of(py: Attached<'_>) -> PyResult<Ref<List>> {
 }
 
 /// The folder of the script in `argv[0]`, which `sys.path` begins with.
-fn script_folder(first: Option<&str>) -> String {
-    match first {
-        None | Some("-c") | Some("") => String::new(),
-        Some("-m") => std::env::current_dir().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default(),
+fn script_folder(first: Option<&OsStr>) -> OsString {
+    match first.map(OsStr::as_bytes) {
+        None | Some(b"-c") | Some(b"") => OsString::new(),
+        Some(b"-m") => std::env::current_dir().map(PathBuf::into_os_string).unwrap_or_default(),
         Some(script) => {
+            let script = Path::new(OsStr::from_bytes(script));
             let real = std::fs::canonicalize(script).unwrap_or_else(|_| script.into());
-            real.parent().map(|dir| dir.to_string_lossy().into_owned()).unwrap_or_default()
+            real.parent().map(|dir| dir.as_os_str().to_owned()).unwrap_or_default()
         }
     }
 }
 
 unsafe fn set_argv(py: Attached<'_>, argc: c_int, argv: *mut *mut i32, update_path: bool) -> PyResult<()> {
     // SAFETY: as many wide strings as stated.
-    let args: Vec<String> =
+    let args: Vec<OsString> =
         unsafe { (0..argc.max(0) as usize).filter_map(|at| crate::initconfig::text(*argv.add(at))).collect() };
-    let first = args.first().map(String::as_str);
+    let first = args.first().map(OsString::as_os_str);
     let folder = script_folder(first);
     let items = match args.is_empty() {
         true => vec![Str::new(py, "")?],
-        false => args.iter().map(|arg| Str::new(py, arg)).collect::<PyResult<Vec<_>>>()?,
+        false => args.iter().map(|arg| Str::from_fs_bytes(py, arg.as_bytes())).collect::<PyResult<Vec<_>>>()?,
     };
     let items = items.into_iter().map(Ref::upcast).collect();
     sysmodule::set(py, "argv", List::from_vec(py, items)?.as_object())?;
     if update_path {
-        path_of(py)?.insert(py, 0, Str::new(py, &folder)?.upcast())?;
+        path_of(py)?.insert(py, 0, Str::from_fs_bytes(py, folder.as_bytes())?.upcast())?;
     }
     Ok(())
 }
@@ -200,7 +195,7 @@ capi_raw! {
     fn Py_SetPath(path: *const i32) { let path = crate::initconfig::text(path); early(|early| early.path = path); }
     fn Py_GetProgramName() -> *mut i32 {
         if !crate::pystate::is_initialized() { return ptr::null_mut() }
-        lasting(&early(|early| early.program_name.clone()).unwrap_or_else(krait_vm::platform::program_name))
+        lasting(&early(|early| early.program_name.clone()).unwrap_or_else(|| krait_vm::platform::program_name().into()))
     }
     fn Py_GetPythonHome() -> *mut i32 {
         if !crate::pystate::is_initialized() { return ptr::null_mut() }
@@ -209,7 +204,7 @@ capi_raw! {
     fn Py_GetProgramFullPath() -> *mut i32 { of_config(|config| config.executable.clone()) }
     fn Py_GetPrefix() -> *mut i32 { of_config(|config| config.prefix.clone()) }
     fn Py_GetExecPrefix() -> *mut i32 { of_config(|config| config.exec_prefix.clone()) }
-    fn Py_GetPath() -> *mut i32 { of_config(|config| config.module_search_paths.join(":")) }
+    fn Py_GetPath() -> *mut i32 { of_config(|config| config.module_search_paths.join(OsStr::new(":"))) }
 
     fn PySys_SetArgvEx(argc: c_int, argv: *mut *mut i32, update_path: c_int) {
         let py = Attached::from_tls();
@@ -222,7 +217,7 @@ capi_raw! {
     }
     fn PySys_SetPath(path: *const i32) {
         let py = Attached::from_tls();
-        let text = crate::initconfig::text(path).unwrap_or_default();
+        let text = crate::initconfig::plain(path).unwrap_or_default();
         let set = || {
             let parts = text.split(':').map(|part| Ok(Str::new(py, part)?.upcast())).collect::<PyResult<Vec<_>>>()?;
             sysmodule::set(py, "path", List::from_vec(py, parts)?.as_object())
@@ -232,7 +227,7 @@ capi_raw! {
     fn PySys_AddWarnOption(option: *const i32) {
         let Some(option) = crate::initconfig::text(option) else { return };
         match Attached::try_from_tls() {
-            Some(py) => { or_clear(py, warn_options(py).and_then(|list| list.push(py, Str::new(py, &option)?.upcast()))); }
+            Some(py) => { or_clear(py, warn_options(py).and_then(|list| list.push(py, Str::from_fs_bytes(py, option.as_bytes())?.upcast()))); }
             None => early(|early| early.warn_options.push(option)),
         }
     }
@@ -255,6 +250,7 @@ capi_raw! {
     fn PySys_AddXOption(option: *const i32) {
         let Some(option) = crate::initconfig::text(option) else { return };
         let Some(py) = Attached::try_from_tls() else { return early(|early| early.x_options.push(option)) };
+        let option = option.to_string_lossy();
         let (key, value) = option.split_once('=').map_or((&*option, None), |(key, value)| (key, Some(value)));
         let set = || {
             let dict = x_options(py)?;

@@ -77,6 +77,12 @@ impl IntoObject for &str {
         Ok(Str::new(py, self)?.upcast())
     }
 }
+/// Text from the system: as file names, what cannot be decoded becomes lone surrogates.
+impl IntoObject for &std::ffi::OsStr {
+    fn into_object(self, py: Attached<'_>) -> PyResult<Ref<Object>> {
+        Ok(Str::from_fs_bytes(py, std::os::unix::ffi::OsStrExt::as_bytes(self))?.upcast())
+    }
+}
 impl IntoObject for String {
     fn into_object(self, py: Attached<'_>) -> PyResult<Ref<Object>> {
         self.as_str().into_object(py)

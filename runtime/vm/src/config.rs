@@ -1,5 +1,6 @@
 //! What an interpreter is told when it is made: flags, paths, arguments (the runtime side of `PyConfig`).
-use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// The configuration of one interpreter. Fields follow `PyConfig`'s members of the same names.
@@ -28,40 +29,73 @@ pub struct Config {
     pub warn_default_encoding: bool,
     pub code_debug_ranges: bool,
     pub int_max_str_digits: usize,
-    /// Threads inherit the context of the thread that starts them.
     /// `-X gil`: whether the GIL is on in `nogil` mode; without it, an extension that needs it turns it on.
     pub gil: Option<bool>,
+    /// Threads inherit the context of the thread that starts them.
     pub thread_inherit_context: bool,
     pub context_aware_warnings: bool,
+    /// `-X importtime`: 0 for off, 1 for the time of each import, 2 for imports of loaded modules too.
+    pub import_time: i32,
+    /// Modules that the library has as files are taken from the frozen copy (`-X frozen_modules`).
+    pub use_frozen_modules: bool,
+    /// The memory allocators' numbers are shown at the end (`PYTHONMALLOCSTATS`).
+    pub malloc_stats: bool,
     /// Seed of string hashes; `None` for a random one.
     pub hash_seed: Option<u32>,
-    pub warn_options: Vec<String>,
-    pub x_options: BTreeMap<String, Option<String>>,
-    pub orig_argv: Vec<String>,
-    pub argv: Vec<String>,
+    pub warn_options: Vec<OsString>,
+    /// `-X` options in their order; a later one of the same name counts.
+    pub x_options: Vec<(OsString, Option<OsString>)>,
+    pub orig_argv: Vec<OsString>,
+    pub argv: Vec<OsString>,
     /// What the program was called as; empty for `python`.
-    pub program_name: String,
+    pub program_name: OsString,
     /// Where the library is, as `PYTHONHOME` says it.
-    pub home: Option<String>,
-    pub executable: String,
-    pub base_executable: String,
-    pub prefix: String,
-    pub base_prefix: String,
-    pub exec_prefix: String,
-    pub base_exec_prefix: String,
+    pub home: Option<OsString>,
+    pub executable: OsString,
+    pub base_executable: OsString,
+    pub prefix: OsString,
+    pub base_prefix: OsString,
+    pub exec_prefix: OsString,
+    pub base_exec_prefix: OsString,
     pub platlibdir: String,
     /// `sys.path` before `site` adds to it.
-    pub module_search_paths: Vec<String>,
+    pub module_search_paths: Vec<OsString>,
     /// The directory of the standard library; `None` when only the embedded copy is there.
-    pub stdlib_dir: Option<String>,
-    pub pycache_prefix: Option<String>,
+    pub stdlib_dir: Option<OsString>,
+    pub pycache_prefix: Option<OsString>,
     pub check_hash_pycs_mode: String,
+    /// The standard streams' encoding, as the locale or the environment gives it.
     pub stdio_encoding: String,
     pub stdio_errors: String,
+    /// File names are ASCII with `surrogateescape`: in the C locale without UTF-8 mode. Else they are UTF-8.
+    pub ascii_file_names: bool,
     pub recursion_limit: AtomicI32,
     pub cpu_count: AtomicI32,
     /// `sys.setswitchinterval`, in microseconds.
     pub switch_interval: AtomicUsize,
+}
+
+impl Config {
+    /// The encoding of file names (`sys.getfilesystemencoding()`).
+    pub fn fs_encoding(&self) -> &'static str {
+        if self.ascii_file_names { "ascii" } else { "utf-8" }
+    }
+
+    /// The value of a `-X` option: `None` when it was not given, `Some(None)` when it has no value.
+    pub fn x_option(&self, name: &str) -> Option<Option<&OsStr>> {
+        let found = self.x_options.iter().rev().find(|(key, _)| key == name);
+        found.map(|(_, value)| value.as_deref())
+    }
+
+    /// Adds a `-X` option, with its value behind an equals sign.
+    pub fn add_x_option(&mut self, option: &OsStr) {
+        let bytes = option.as_bytes();
+        let part = |bytes: &[u8]| OsStr::from_bytes(bytes).to_owned();
+        self.x_options.push(match bytes.iter().position(|byte| *byte == b'=') {
+            Some(at) => (part(&bytes[..at]), Some(part(&bytes[at + 1..]))),
+            None => (option.to_owned(), None),
+        });
+    }
 }
 
 impl Default for Config {
@@ -93,19 +127,22 @@ impl Default for Config {
             gil: None,
             thread_inherit_context: krait_object::FREE_THREADED,
             context_aware_warnings: krait_object::FREE_THREADED,
+            import_time: 0,
+            use_frozen_modules: true,
+            malloc_stats: false,
             hash_seed: None,
             warn_options: Vec::new(),
-            x_options: BTreeMap::new(),
+            x_options: Vec::new(),
             orig_argv: Vec::new(),
-            argv: vec![String::new()],
-            program_name: String::new(),
+            argv: vec![OsString::new()],
+            program_name: OsString::new(),
             home: None,
-            executable: String::new(),
-            base_executable: String::new(),
-            prefix: String::new(),
-            base_prefix: String::new(),
-            exec_prefix: String::new(),
-            base_exec_prefix: String::new(),
+            executable: OsString::new(),
+            base_executable: OsString::new(),
+            prefix: OsString::new(),
+            base_prefix: OsString::new(),
+            exec_prefix: OsString::new(),
+            base_exec_prefix: OsString::new(),
             platlibdir: "lib".to_owned(),
             module_search_paths: Vec::new(),
             stdlib_dir: None,
@@ -113,6 +150,7 @@ impl Default for Config {
             check_hash_pycs_mode: "default".to_owned(),
             stdio_encoding: "utf-8".to_owned(),
             stdio_errors: "strict".to_owned(),
+            ascii_file_names: false,
             recursion_limit: AtomicI32::new(crate::interp::DEFAULT_RECURSION_LIMIT),
             cpu_count: AtomicI32::new(-1),
             switch_interval: AtomicUsize::new(5000),
@@ -149,6 +187,9 @@ impl Clone for Config {
             gil: self.gil,
             thread_inherit_context: self.thread_inherit_context,
             context_aware_warnings: self.context_aware_warnings,
+            import_time: self.import_time,
+            use_frozen_modules: self.use_frozen_modules,
+            malloc_stats: self.malloc_stats,
             hash_seed: self.hash_seed,
             warn_options: self.warn_options.clone(),
             x_options: self.x_options.clone(),
@@ -169,6 +210,7 @@ impl Clone for Config {
             check_hash_pycs_mode: self.check_hash_pycs_mode.clone(),
             stdio_encoding: self.stdio_encoding.clone(),
             stdio_errors: self.stdio_errors.clone(),
+            ascii_file_names: self.ascii_file_names,
             recursion_limit: AtomicI32::new(self.recursion_limit.load(Ordering::Relaxed)),
             cpu_count: AtomicI32::new(self.cpu_count.load(Ordering::Relaxed)),
             switch_interval: AtomicUsize::new(self.switch_interval.load(Ordering::Relaxed)),

@@ -193,6 +193,11 @@ pub fn report_pending(py: Attached<'_>) -> i32 {
     if let Some(exit) = exception.as_object().downcast::<krait_object::exceptions::SystemExit>() {
         return exit_status(py, &exit.code());
     }
+    show(py, &exception)
+}
+
+/// Shows an exception by `sys.excepthook` and keeps it in `sys.last_exc` and its relatives; the exit status it stands for.
+pub fn show(py: Attached<'_>, exception: &BaseException) -> i32 {
     let hook = sysmodule::get(py, "excepthook").filter(|hook| !hook.is_none());
     for (name, value) in
         [("last_exc", Some(exception.as_object().to_ref())), ("last_value", Some(exception.as_object().to_ref()))]
@@ -213,7 +218,7 @@ pub fn report_pending(py: Attached<'_>) -> i32 {
     match hook {
         None => {
             write_stderr(py, "sys.excepthook is missing\n");
-            display(py, &exception);
+            display(py, exception);
         }
         Some(hook) => {
             if let Err(raised) = hook.call_pos(py, &[ty.as_object(), exception.as_object(), &traceback]) {
@@ -224,7 +229,7 @@ pub fn report_pending(py: Attached<'_>) -> i32 {
                 write_stderr(py, "Error in sys.excepthook:\n");
                 display(py, &second);
                 write_stderr(py, "\nOriginal exception was:\n");
-                display(py, &exception);
+                display(py, exception);
             }
         }
     }

@@ -5,8 +5,9 @@
 //! embedded copy counts as frozen, so that the library works as a single file.
 use crate::compile::{CompileFlags, Mode, compile_source};
 use crate::interp::{current, thread_ident};
+use crate::import_time::Clock;
 use krait_object::{
-    Attached, Bytes, Code, Dict, Layout, Module, Object, PyResult, Ref, Str, Tuple, functions, id, none, raise,
+    Attached, Bytes, Code, Dict, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id, none, raise,
 };
 use krait_sync::recursive::RecursiveMutex;
 use std::borrow::Cow;
@@ -56,6 +57,8 @@ pub struct ImportState {
     frozen_override: AtomicI32,
     /// Above or below 0 when tests turn the check of extensions on or off.
     extensions_override: AtomicI32,
+    /// How long imports take (`-X importtime`).
+    clock: Clock,
 }
 
 impl ImportState {
@@ -66,7 +69,18 @@ impl ImportState {
             finalizer: AtomicUsize::new(0),
             frozen_override: AtomicI32::new(0),
             extensions_override: AtomicI32::new(0),
+            clock: Clock::new(),
         }
+    }
+
+    /// Waits for the import lock before a fork, so that the child finds no module half imported.
+    pub fn lock_for_fork(&self) {
+        self.lock.lock(thread_ident());
+    }
+
+    /// Gives the import lock back after a fork, on either side.
+    pub fn unlock_after_fork(&self) {
+        self.lock.try_unlock(thread_ident());
     }
 
     /// Frees the import lock, unless the forking thread held it.
@@ -91,7 +105,18 @@ pub fn modules(py: Attached<'_>) -> PyResult<Ref<Dict>> {
 /// What the import raises.
 pub fn import_module(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
     let name = Str::new(py, name)?;
-    find_or_load(py, &name)
+    find_or_load(py, &name).map_err(|raised| trimmed(py, raised))
+}
+
+/// A failed import's exception without the import machinery in its traceback, unless `-v` wants to see it.
+fn trimmed(py: Attached<'_>, raised: Raised) -> Raised {
+    if current(py).config.verbose > 0 {
+        return raised;
+    }
+    let all = raised.matches(py, krait_object::exc::ImportError());
+    let exception = raised.take(py);
+    crate::traceback::trim_imports(&exception, all);
+    py.restore(exception)
 }
 
 /// The module `name` from `sys.modules`, or imported.
@@ -102,12 +127,27 @@ fn find_or_load(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
         if is_initializing(py, &module)? {
             let importlib = importlib(py)?;
             importlib.call_method(py, id!(py, _lock_unlock_module), &[name.as_object()])?;
+            // The import that was waited for may have failed.
+            match modules(py)?.get(py, name.as_object())? {
+                Some(again) if again.is(&module) => {}
+                _ => return load(py, name),
+            }
+        }
+        if current(py).config.import_time > 1 {
+            current(py).import.clock.cached(name);
         }
         return Ok(module);
     }
-    let import = current(py).import_func.get().unwrap_or_else(none);
-    let found = importlib(py)?.call_method(py, id!(py, _find_and_load), &[name.as_object(), &import])?;
-    Ok(found)
+    load(py, name)
+}
+
+/// Lets importlib find and load a module.
+fn load(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
+    let interpreter = current(py);
+    let import = interpreter.import_func.get().unwrap_or_else(none);
+    let importlib = importlib(py)?;
+    let find = || importlib.call_method(py, id!(py, _find_and_load), &[name.as_object(), &import]);
+    if interpreter.config.import_time == 0 { find() } else { interpreter.import.clock.time(name, find) }
 }
 
 /// Whether another thread (or an outer import) is still executing the module.
@@ -131,6 +171,16 @@ fn importlib(py: Attached<'_>) -> PyResult<Ref<Object>> {
 /// # Errors
 /// `ImportError` and what modules raise while they are executed.
 pub fn import_name(
+    py: Attached<'_>,
+    name: &Object,
+    globals: Option<&Object>,
+    fromlist: Option<&Object>,
+    level: isize,
+) -> PyResult<Ref<Object>> {
+    import_level(py, name, globals, fromlist, level).map_err(|raised| trimmed(py, raised))
+}
+
+fn import_level(
     py: Attached<'_>,
     name: &Object,
     globals: Option<&Object>,
@@ -202,8 +252,8 @@ fn resolve(py: Attached<'_>, name: &Str, globals: Option<&Object>, level: isize)
 
 /// A frozen module.
 struct Frozen {
-    /// Where its source lies in the library.
-    origin: Cow<'static, str>,
+    /// The module of the library that it is; `None` for one that the library does not have.
+    origin: Option<Cow<'static, str>>,
     package: bool,
     content: Content,
 }
@@ -219,26 +269,46 @@ enum Content {
 fn uses_frozen(py: Attached<'_>) -> bool {
     let interpreter = current(py);
     match interpreter.import.frozen_override.load(Relaxed) {
-        0 => interpreter.config.x_options.get("frozen_modules").is_none_or(|value| value.as_deref() != Some("off")),
+        0 => interpreter.config.use_frozen_modules,
         forced => forced > 0,
     }
 }
 
+/// Frozen modules under a second name: the name, whose code it has, whether it is a package, and what it says it is.
+const ALIASES: [(&str, &str, bool, Option<&str>); 6] = [
+    ("__hello_alias__", "__hello__", false, Some("__hello__")),
+    ("__hello_only__", "__hello__", false, None),
+    ("__phello_alias__", "__hello__", true, Some("__hello__")),
+    ("__phello_alias__.spam", "__hello__", false, Some("__hello__")),
+    ("__phello__.__init__", "__phello__", false, Some("<__phello__")),
+    ("__phello__.ham.__init__", "__phello__.ham", false, Some("<__phello__.ham")),
+];
+
 fn frozen(py: Attached<'_>, name: &Str) -> Option<Frozen> {
     let name = name.as_str()?;
     if let Some(found) = krait_lib::frozen(name).filter(|found| found.always || uses_frozen(py)) {
-        let (origin, content) = (Cow::Borrowed(found.origin), Content::Code(found.code));
+        let (origin, content) = (Some(Cow::Borrowed(found.origin)), Content::Code(found.code));
         return Some(Frozen { origin, package: found.package, content });
     }
-    if let Some((code, package)) = EXTENSIONS.get().and_then(|host| (host.frozen)(name)) {
-        return Some(Frozen { origin: Cow::Owned(name.to_owned()), package, content: Content::Code(code) });
+    if let Some((_, target, package, origin)) = ALIASES.iter().find(|alias| alias.0 == name)
+        && uses_frozen(py)
+        && let Some(found) = krait_lib::frozen(target)
+    {
+        let (origin, content) = (origin.map(Cow::Borrowed), Content::Code(found.code));
+        return Some(Frozen { origin, package: *package, content });
     }
-    if current(py).config.stdlib_dir.is_some() || name.contains('/') || name.is_empty() {
+    if let Some((code, package)) = EXTENSIONS.get().and_then(|host| (host.frozen)(name)) {
+        return Some(Frozen { origin: Some(Cow::Owned(name.to_owned())), package, content: Content::Code(code) });
+    }
+    let config = &current(py).config;
+    // Who names a home and wants no frozen modules means the files there.
+    let wants_files = config.stdlib_dir.is_some() || config.home.is_some() && !uses_frozen(py);
+    if wants_files || name.contains('/') || name.is_empty() {
         return None;
     }
     let stem = name.replace('.', "/");
     let file = |path: String, package| {
-        let origin = Cow::Owned(name.to_owned());
+        let origin = Some(Cow::Owned(name.to_owned()));
         krait_lib::contains(&path).then_some(Frozen { origin, package, content: Content::Source(path) })
     };
     file(format!("{stem}/__init__.py"), true).or_else(|| file(format!("{stem}.py"), false))
@@ -258,7 +328,7 @@ pub fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
         krait_object::exceptions::raise_import_error(
             py,
             krait_object::exc::ImportError(),
-            format_args!("No such frozen object named {name}"),
+            format_args!("No such frozen object named '{name}'"),
             Some(name.as_object()),
             None,
             None,
@@ -271,7 +341,7 @@ pub fn frozen_code(py: Attached<'_>, name: &Str) -> PyResult<Ref<Code>> {
             .map_err(|_| raise!(py, TypeError, "frozen object {name} is not a code object")),
         Content::Source(path) => {
             let source = krait_lib::get(&path).ok_or_else(missing)?;
-            let filename = Str::new(py, &format!("<frozen {}>", frozen.origin))?;
+            let filename = Str::new(py, &format!("<frozen {name}>"))?;
             compile_source(py, &source, &filename, Mode::Exec, &CompileFlags { stays: true, ..Default::default() })
         }
     }
@@ -357,20 +427,46 @@ fn is_frozen_package(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<bo
     }
 }
 
-fn find_frozen(py: Attached<'_>, _: &Object, [name, _withdata]: [Option<&Object>; 2]) -> PyResult<Option<Ref<Tuple>>> {
+fn find_frozen(py: Attached<'_>, _: &Object, [name, withdata]: [Option<&Object>; 2]) -> PyResult<Option<Ref<Tuple>>> {
     let name = want_str(py, "find_frozen", name.ok_or_else(|| py.bad_internal_call())?)?;
     let Some(frozen) = frozen(py, name) else { return Ok(None) };
     let package = krait_object::Bool::of(frozen.package);
-    let origin = Str::new(py, &frozen.origin)?;
-    Tuple::from_slice(py, &[&none(), package.as_object(), origin.as_object()]).map(Some)
+    let origin = frozen.origin.as_deref().into_object(py)?;
+    let withdata = withdata.map_or(Ok(false), |flag| flag.is_true(py))?;
+    let data = match frozen.content {
+        Content::Code(data) if withdata => {
+            krait_object::MemoryView::new(py, Bytes::new(py, data)?.as_object())?.upcast()
+        }
+        _ => none(),
+    };
+    Tuple::from_slice(py, &[&data, package.as_object(), &origin]).map(Some)
 }
 
-fn get_frozen_object(py: Attached<'_>, _: &Object, [name, _data]: [Option<&Object>; 2]) -> PyResult<Ref<Code>> {
-    frozen_code(py, want_str(py, "get_frozen_object", name.ok_or_else(|| py.bad_internal_call())?)?)
+fn get_frozen_object(py: Attached<'_>, _: &Object, [name, data]: [Option<&Object>; 2]) -> PyResult<Ref<Code>> {
+    let name = want_str(py, "get_frozen_object", name.ok_or_else(|| py.bad_internal_call())?)?;
+    let Some(data) = data.filter(|data| !data.is_none()) else { return frozen_code(py, name) };
+    let data = data.bytes(py)?;
+    match crate::marshal::loads(py, data.as_slice(), false) {
+        Ok((code, _)) => code
+            .downcast::<Code>()
+            .map_err(|_| raise!(py, TypeError, "frozen object '{name}' is not a code object")),
+        Err(raised) => {
+            raised.clear(py);
+            Err(krait_object::exceptions::raise_import_error(
+                py,
+                krait_object::exc::ImportError(),
+                format_args!("Frozen object named '{name}' is invalid"),
+                Some(name.as_object()),
+                None,
+                None,
+            ))
+        }
+    }
 }
 
 fn frozen_module_names(py: Attached<'_>, _: &Object) -> PyResult<Ref<krait_object::List>> {
     let mut names = krait_lib::all_frozen().map(|frozen| frozen.name.to_owned()).collect::<Vec<_>>();
+    names.extend(ALIASES.map(|alias| alias.0.to_owned()));
     if current(py).config.stdlib_dir.is_none() {
         let files = krait_lib::paths().filter_map(|path| path.strip_suffix(".py"));
         let modules = files.map(|stem| stem.strip_suffix("/__init__").unwrap_or(stem).replace('/', "."));
@@ -471,15 +567,17 @@ pub fn set_extension_loader(loader: ExtensionLoader) {
     let _ = EXTENSIONS.set(loader);
 }
 
-/// Gives code, and the code among its constants, another file name.
-#[allow(clippy::only_used_in_recursion)]
-fn fix_filename(py: Attached<'_>, code: &Code, path: &Str) {
+/// Gives code another file name, and the code among its constants that came from the same file.
+fn fix_filename(code: &Code, from: &Str, path: &Str) {
+    if !code.filename().eq(from) {
+        return;
+    }
     // SAFETY: the field owns a string. Readers see the old or the new one.
     let slot = unsafe { krait_object::Slot::<Object>::of(&code.raw().co_filename) };
     drop(slot.replace(Some(path.as_object().to_ref())));
     for constant in code.consts().as_slice() {
         if let Some(inner) = constant.downcast::<Code>() {
-            fix_filename(py, inner, path);
+            fix_filename(inner, from, path);
         }
     }
 }
@@ -489,7 +587,10 @@ fn fix_co_filename(py: Attached<'_>, _: &Object, [code, path]: [Option<&Object>;
     let Some(code) = code.downcast::<Code>() else {
         return Err(raise!(py, TypeError, "_fix_co_filename() argument 1 must be code, not {}", code.ty().name()));
     };
-    fix_filename(py, code, want_str(py, "_fix_co_filename", path)?);
+    let (from, path) = (code.filename().to_ref(), want_str(py, "_fix_co_filename", path)?);
+    if !from.eq(path) {
+        fix_filename(code, &from, path);
+    }
     Ok(())
 }
 

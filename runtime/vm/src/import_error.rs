@@ -1,6 +1,7 @@
 //! The error of `from module import name` when the module has no such name.
 use krait_object::exceptions::raise_import_error;
-use krait_object::{Attached, Layout, List, Object, PyResult, Raised, Ref, Str, exc, id};
+use krait_object::moduleobject::{is_shadowing, is_stdlib_name};
+use krait_object::{Attached, Layout, Object, PyResult, Raised, Ref, Str, exc, id};
 
 /// A module attribute that is a string.
 fn text_attr(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<Option<Ref<Str>>> {
@@ -29,19 +30,26 @@ pub fn cannot_import(py: Attached<'_>, module: &Object, package: Option<&Object>
     }
     let place = origin.as_ref().map_or_else(|| "unknown location".to_owned(), |o| o.to_string_lossy().into_owned());
     let name_text = name.to_string_lossy();
-    let message = if initializing {
-        if origin.is_some() && shadows_stdlib(py, &shown, &place) {
-            format!(
-                "cannot import name '{name_text}' from '{shown}' (consider renaming '{place}' since it has the same \
-                 name as the standard library module named '{shown}' and prevents importing that standard library \
-                 module)"
-            )
-        } else {
-            format!(
-                "cannot import name '{name_text}' from partially initialized module '{shown}' (most likely due to a \
-                 circular import) ({place})"
-            )
-        }
+    let shadowing = origin.as_ref().is_some_and(|origin| is_shadowing(py, origin));
+    let hides_library = match package {
+        Some(package) if shadowing => is_stdlib_name(py, package)?,
+        _ => false,
+    };
+    let message = if hides_library {
+        format!(
+            "cannot import name '{name_text}' from '{shown}' (consider renaming '{place}' since it has the same name \
+             as the standard library module named '{shown}' and prevents importing that standard library module)"
+        )
+    } else if initializing && shadowing {
+        format!(
+            "cannot import name '{name_text}' from '{shown}' (consider renaming '{place}' if it has the same name as a \
+             library you intended to import)"
+        )
+    } else if initializing {
+        format!(
+            "cannot import name '{name_text}' from partially initialized module '{shown}' (most likely due to a \
+             circular import) ({place})"
+        )
     } else {
         format!("cannot import name '{name_text}' from '{shown}' ({place})")
     };
@@ -54,23 +62,4 @@ pub fn cannot_import(py: Attached<'_>, module: &Object, package: Option<&Object>
         Some(name.as_object()),
     );
     Ok(raised)
-}
-
-/// Whether a script beside the main program hides a standard module.
-fn shadows_stdlib(py: Attached<'_>, module: &str, file: &str) -> bool {
-    let Some(names) = crate::sysmodule::get(py, "stdlib_module_names") else { return false };
-    let Ok(module) = Str::new(py, module) else { return false };
-    let standard = names.contains(py, module.as_object()).unwrap_or_else(|raised| {
-        raised.clear(py);
-        false
-    });
-    if !standard {
-        return false;
-    }
-    let path = crate::sysmodule::get(py, "path");
-    let first = path.as_ref().and_then(|path| path.as_object().downcast::<List>()).and_then(|path| path.get(py, 0));
-    let first = first.as_ref().and_then(|first| first.as_object().downcast::<Str>());
-    let Some(first) = first.map(|first| first.to_string_lossy().into_owned()) else { return false };
-    let parent = std::path::Path::new(file).parent().map(|parent| parent.to_string_lossy().into_owned());
-    parent.is_some_and(|parent| parent == first)
 }

@@ -435,6 +435,7 @@ pub fn fork(py: Attached<'_>, call: &mut dyn FnMut() -> i32) -> i32 {
 /// Other threads stand still for a fork: those of the interpreter are stopped, and nobody is changing the lists of
 /// interpreters and threads.
 pub struct Forking {
+    interpreter: &'static Interpreter,
     /// The thread that stopped the others, if it had to.
     paused: Option<&'static ThreadExt>,
     threads: Vec<MutexGuard<'static, Vec<NonNull<ThreadExt>>>>,
@@ -448,6 +449,7 @@ impl Forking {
         let interpreter: &'static Interpreter = unsafe { &*ptr::from_ref(current(py)) };
         // SAFETY: as above.
         let me: &'static ThreadExt = unsafe { &*ptr::from_ref(py.ext()) };
+        interpreter.import.lock_for_fork();
         let word = state_word(&me.public);
         let paused = (FREE_THREADED && !word.holds_pause()).then(|| {
             let others = |visit: &mut dyn FnMut(&StateWord, &Breaker)| interpreter.visit_others(me, visit);
@@ -458,7 +460,7 @@ impl Forking {
         // SAFETY: listed interpreters are live while the list is locked.
         let listed = interpreters.iter().map(|one| unsafe { one.as_ref() });
         let threads = listed.map(|one| one.threads.lock().expect("no panic under this lock")).collect();
-        Forking { paused, threads, interpreters }
+        Forking { interpreter, paused, threads, interpreters }
     }
 
     /// After the fork, in the parent.
@@ -470,6 +472,7 @@ impl Forking {
             // SAFETY: `begin` stopped them, on this thread.
             unsafe { interpreter.world.start_raw(&RUNTIME.scopes, state_word(&me.public), &others) };
         }
+        self.interpreter.import.unlock_after_fork();
     }
 
     /// After the fork, in the child.
@@ -480,6 +483,7 @@ impl Forking {
         drop((self.threads, self.interpreters));
         // SAFETY: by the contract.
         unsafe { repair_child(py) };
+        self.interpreter.import.unlock_after_fork();
     }
 }
 

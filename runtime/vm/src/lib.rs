@@ -20,6 +20,7 @@ pub mod generator;
 pub mod groups;
 pub mod import;
 mod import_error;
+mod import_time;
 pub mod interp;
 pub mod library;
 pub mod lifecycle;

@@ -5,7 +5,7 @@ use crate::{bltinmodule, import, signals, sysmodule};
 use krait_object::args::Args;
 use krait_object::hooks::{self, Hooks};
 use krait_object::{
-    Attached, Dict, Int, Layout, Module, Object, PyResult, Ref, Str, WeakRef, gc, id, mode, none, raise, state,
+    Attached, Dict, Int, Layout, Module, Object, PyResult, Raised, Ref, Str, WeakRef, gc, id, mode, none, raise, state,
 };
 use std::sync::Once;
 use std::sync::atomic::Ordering;
@@ -30,6 +30,7 @@ pub fn start(config: Config) -> Result<Attached<'static>, String> {
     RUNTIME.finalizing.store(false, Ordering::Relaxed);
     // Strings that outlive an interpreter keep their hash, so the first key stays.
     HASH_KEY.call_once(|| seed_hash(config.hash_seed));
+    krait_object::unicodeobject::set_fs_ascii(config.ascii_file_names);
     interp::install_block_hooks();
     install_hooks();
     let interpreter = Interpreter::create(config);
@@ -44,15 +45,45 @@ pub fn start(config: Config) -> Result<Attached<'static>, String> {
         crate::init_static_types(py);
     });
     signals::set_main_thread(Some(mode::breaker(py.tstate())));
-    match boot(py) {
-        Ok(()) => Ok(py),
-        Err(raised) => {
-            let exception = raised.take(py);
-            crate::errors::display(py, &exception);
-            Err(crate::errors::summary(py, &exception))
-        }
+    boot(py).map(|()| py).map_err(|failure| failure.describe(py))
+}
+
+/// Why an interpreter cannot start.
+struct Failure {
+    /// What was tried, and how far the runtime was.
+    stage: (&'static str, &'static str),
+    raised: Raised,
+}
+
+impl From<Raised> for Failure {
+    fn from(raised: Raised) -> Failure {
+        Failure { stage: ("init_main: the interpreter cannot be filled", "core initialized"), raised }
     }
 }
+
+impl Failure {
+    fn at(stage: &'static str, state: &'static str) -> impl FnOnce(Raised) -> Failure {
+        move |raised| Failure { stage: (stage, state), raised }
+    }
+
+    /// Shows the exception; the message for the host.
+    fn describe(self, py: Attached<'_>) -> String {
+        let (stage, state) = self.stage;
+        let exception = self.raised.take(py);
+        if stage == NO_ENCODINGS {
+            crate::errors::write_stderr(py, &crate::paths::describe(&current(py).config));
+        }
+        let mut message = format!("{stage}\nPython runtime state: {state}\n");
+        if exception.traceback().is_some() {
+            crate::errors::display(py, &exception);
+        } else {
+            message.push_str(&format!("{}\n", crate::errors::summary(py, &exception)));
+        }
+        message
+    }
+}
+
+const NO_ENCODINGS: &str = "Failed to import encodings module";
 
 /// Sets the key of string hashes: from a seed (0 for none), or random.
 fn seed_hash(seed: Option<u32>) {
@@ -88,11 +119,11 @@ pub fn start_sub_with(config: Config, rules: interp::Rules) -> Result<Attached<'
         interp::bind(thread);
         interp::attach(thread)
     };
-    boot(py).map(|()| py).map_err(|raised| crate::errors::summary(py, &raised.take(py)))
+    boot(py).map(|()| py).map_err(|failure| crate::errors::summary(py, &failure.raised.take(py)))
 }
 
 /// Fills a new interpreter.
-fn boot(py: Attached<'_>) -> PyResult<()> {
+fn boot(py: Attached<'_>) -> Result<(), Failure> {
     let interpreter = current(py);
     let modules = Dict::new(py)?;
     drop(interpreter.modules.replace(Some(modules.clone())));
@@ -114,9 +145,13 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
     if interpreter.config.install_signal_handlers && interpreter.is_main() {
         install_signal_handlers(py)?;
     }
-    import::import_module(py, "encodings")?;
+    import::import_module(py, "encodings").map_err(Failure::at(NO_ENCODINGS, "core initialized"))?;
     install_zip_importer(py)?;
-    open_streams(py)?;
+    let encoding = stream_encoding(py).map_err(Failure::at(
+        "init_stdio_encoding: failed to get the Python codec name of the stdio encoding",
+        "core initialized",
+    ))?;
+    open_streams(py, &encoding)?;
     if interpreter.config.faulthandler && interpreter.is_main() {
         import::import_module(py, "faulthandler")?.call_method(py, id!(py, enable), &[])?;
     }
@@ -130,9 +165,20 @@ fn boot(py: Attached<'_>) -> PyResult<()> {
         import::import_module(py, "warnings")?;
     }
     if interpreter.config.import_site {
-        import::import_module(py, "site")?;
+        let failed = Failure::at("init_import_site: Failed to import the site module", "initialized");
+        import::import_module(py, "site").map_err(failed)?;
     }
     Ok(())
+}
+
+/// The codec's own name of the standard streams' encoding.
+fn stream_encoding(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let encoding = Str::new(py, &current(py).config.stdio_encoding)?;
+    if encoding.eq_str("utf-8") {
+        return Ok(encoding.upcast());
+    }
+    let codecs = import::import_module(py, "_codecs")?;
+    codecs.call_method(py, id!(py, lookup), &[encoding.as_object()])?.get_attr(py, id!(py, name))
 }
 
 /// Puts the importer of ZIP archives in front of the hooks.
@@ -154,12 +200,12 @@ fn install_signal_handlers(py: Attached<'_>) -> PyResult<()> {
 }
 
 /// Makes `sys.stdin`, `sys.stdout` and `sys.stderr`.
-fn open_streams(py: Attached<'_>) -> PyResult<()> {
+fn open_streams(py: Attached<'_>, encoding: &Object) -> PyResult<()> {
     let io = import::import_module(py, "_io")?;
     let builtins = current(py).builtins.get().ok_or_else(|| py.bad_internal_call())?;
     builtins.set_str(py, "open", &*io.get_attr(py, id!(py, open))?)?;
     for (fd, name, label) in [(0, "stdin", "<stdin>"), (1, "stdout", "<stdout>"), (2, "stderr", "<stderr>")] {
-        let stream = match open_stream(py, &io, fd, label) {
+        let stream = match open_stream(py, &io, fd, label, encoding) {
             Ok(stream) => stream,
             Err(raised) if raised.matches(py, krait_object::exc::OSError()) => {
                 raised.clear(py);
@@ -174,7 +220,7 @@ fn open_streams(py: Attached<'_>) -> PyResult<()> {
 }
 
 /// One text stream over a file descriptor; `None` when that is closed.
-fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<Ref<Object>> {
+fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str, encoding: &Object) -> PyResult<Ref<Object>> {
     // SAFETY: only asks for the descriptor's flags.
     if unsafe { libc::fcntl(fd, libc::F_GETFD) } < 0 {
         return Ok(none());
@@ -208,7 +254,6 @@ fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<
     let is_tty = raw.call_method(py, id!(py, isatty), &[])?.is_true(py)?;
     let line_buffering = krait_object::Bool::of(fd == 2 || fd != 0 && is_tty && buffered);
     let write_through = krait_object::Bool::of(!config.buffered_stdio && fd != 0);
-    let encoding = Str::new(py, &config.stdio_encoding)?;
     let errors = Str::new(py, if fd == 2 { "backslashreplace" } else { &config.stdio_errors })?;
     let newline = if fd == 0 { none.clone() } else { Str::new(py, "\n")?.upcast() };
     let wrapper = io.get_attr(py, id!(py, TextIOWrapper))?;
@@ -216,7 +261,7 @@ fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str) -> PyResult<
         py,
         &[
             &buffer,
-            encoding.as_object(),
+            encoding,
             errors.as_object(),
             &newline,
             line_buffering.as_object(),

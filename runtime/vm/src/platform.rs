@@ -1,5 +1,6 @@
 //! Names and numbers that identify this build to tools.
 use krait_object::FREE_THREADED;
+use std::sync::{Once, OnceLock};
 
 /// `sys.version_info` and `sys.hexversion`.
 pub const VERSION: (u8, u8, u8) = krait_lib::PYTHON_VERSION;
@@ -32,11 +33,71 @@ pub fn program_name() -> String {
     format!("python{}.{}{ABIFLAGS}", VERSION.0, VERSION.1)
 }
 
-/// Takes the user's locale for characters; whether that is the C locale, where text is UTF-8.
-pub fn has_plain_locale() -> bool {
-    // SAFETY: C strings; called before other threads run.
+/// The name of the locale for characters that is in force.
+fn locale_name() -> Vec<u8> {
+    // SAFETY: only asks; the string stays until the locale is set again.
     unsafe {
-        let name = libc::setlocale(libc::LC_CTYPE, c"".as_ptr());
-        name.is_null() || matches!(std::ffi::CStr::from_ptr(name).to_bytes(), b"C" | b"POSIX")
+        let name = libc::setlocale(libc::LC_CTYPE, std::ptr::null());
+        if name.is_null() { Vec::new() } else { std::ffi::CStr::from_ptr(name).to_bytes().to_vec() }
+    }
+}
+
+/// Takes the user's locale for characters, once in a process; whether that is the C locale.
+pub fn has_plain_locale() -> bool {
+    static PLAIN: OnceLock<bool> = OnceLock::new();
+    *PLAIN.get_or_init(|| {
+        // SAFETY: a C string; called before other threads run.
+        unsafe { libc::setlocale(libc::LC_CTYPE, c"".as_ptr()) };
+        matches!(locale_name().as_slice(), b"C" | b"POSIX")
+    })
+}
+
+/// Puts a UTF-8 locale in the place of the C locale, for this process and its children (PEP 538), once. `LC_ALL` keeps the
+/// locale as it is.
+///
+/// With `warn` it tells on standard error what it did, or that the locale is still the C locale.
+pub fn coerce_locale(warn: bool) {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let fixed = std::env::var_os("LC_ALL").is_some_and(|value| !value.is_empty());
+        for target in [c"C.UTF-8", c"C.utf8", c"UTF-8"].into_iter().filter(|_| !fixed) {
+            // SAFETY: C strings; called before other threads run.
+            unsafe {
+                if libc::setlocale(libc::LC_CTYPE, target.as_ptr()).is_null() {
+                    continue;
+                }
+                libc::setenv(c"LC_CTYPE".as_ptr(), target.as_ptr(), 1);
+                libc::setlocale(libc::LC_CTYPE, c"".as_ptr());
+            }
+            if warn {
+                let target = target.to_string_lossy();
+                eprintln!(
+                    "Python detected LC_CTYPE=C: LC_CTYPE coerced to {target} (set another locale or PYTHONCOERCECLOCALE=0 to disable this locale coercion behavior)."
+                );
+            }
+            return;
+        }
+        if warn {
+            eprintln!(
+                "Python runtime initialized with LC_CTYPE=C (a locale with default ASCII encoding), which may cause Unicode compatibility problems. Using C.UTF-8, C.utf8, or UTF-8 (if available) as alternative Unicode-compatible locales is recommended."
+            );
+        }
+    });
+}
+
+/// Whether the standard streams let undecodable bytes through in the locale in force: the C locale, and those that come in
+/// its place.
+pub fn has_lenient_locale() -> bool {
+    matches!(locale_name().as_slice(), b"C" | b"POSIX" | b"C.UTF-8" | b"C.utf8" | b"UTF-8")
+}
+
+/// Python's name for the encoding of the locale in force.
+pub fn locale_encoding() -> String {
+    // SAFETY: a static string of the C library.
+    let name = unsafe { std::ffi::CStr::from_ptr(libc::nl_langinfo(libc::CODESET)) }.to_string_lossy().to_lowercase();
+    match name.as_str() {
+        "" => "utf-8".to_owned(),
+        "ansi_x3.4-1968" => "ascii".to_owned(),
+        _ => name,
     }
 }

@@ -9,6 +9,8 @@ use krait_object::{
     Attached, BaseException, Bool, Dict, FREE_THREADED, IntoObject, Layout, List, Module, Object, PyResult, Ref, Slot,
     Str, Tuple, functions, gc, id, mode, none, raise,
 };
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::Ordering::Relaxed;
 
 static FLAGS: StructSeq = StructSeq::new(
@@ -144,7 +146,7 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
         let value = value?;
         module.add(py, name, &value)
     };
-    let strings = |items: &[String]| -> PyResult<Ref<Object>> {
+    let strings = |items: &[OsString]| -> PyResult<Ref<Object>> {
         let items = items
             .iter()
             .map(|item| Ok(Str::from_fs_bytes(py, item.as_bytes())?.upcast()))
@@ -168,12 +170,12 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     add("platlibdir", config.platlibdir.as_str().into_object(py))?;
     add("_git", git(py))?;
     add("_framework", "".into_object(py))?;
-    add("executable", config.executable.as_str().into_object(py))?;
-    add("_base_executable", config.base_executable.as_str().into_object(py))?;
-    add("prefix", config.prefix.as_str().into_object(py))?;
-    add("base_prefix", config.base_prefix.as_str().into_object(py))?;
-    add("exec_prefix", config.exec_prefix.as_str().into_object(py))?;
-    add("base_exec_prefix", config.base_exec_prefix.as_str().into_object(py))?;
+    add("executable", config.executable.as_os_str().into_object(py))?;
+    add("_base_executable", config.base_executable.as_os_str().into_object(py))?;
+    add("prefix", config.prefix.as_os_str().into_object(py))?;
+    add("base_prefix", config.base_prefix.as_os_str().into_object(py))?;
+    add("exec_prefix", config.exec_prefix.as_os_str().into_object(py))?;
+    add("base_exec_prefix", config.base_exec_prefix.as_os_str().into_object(py))?;
     add("_stdlib_dir", config.stdlib_dir.as_deref().into_object(py))?;
     add("pycache_prefix", config.pycache_prefix.as_deref().into_object(py))?;
     add("dont_write_bytecode", (!config.write_bytecode).into_object(py))?;
@@ -258,23 +260,24 @@ fn x_options(py: Attached<'_>) -> PyResult<Ref<Object>> {
     let dict = Dict::new(py)?;
     for (name, value) in &current(py).config.x_options {
         let value = match value {
-            Some(value) => Str::new(py, value)?.upcast(),
+            Some(value) => Str::from_fs_bytes(py, value.as_bytes())?.upcast(),
             None => Bool::of(true).to_ref().upcast(),
         };
-        dict.set_str(py, name, &value)?;
+        dict.set(py, Str::from_fs_bytes(py, name.as_bytes())?.as_object(), &value)?;
     }
     Ok(dict.upcast())
 }
 
 fn flags(py: Attached<'_>) -> PyResult<Ref<Object>> {
     let config = &current(py).config;
+    let gil = if FREE_THREADED { config.gil.map(i64::from) } else { Some(1) };
     let fields = values![py;
         i64::from(config.parser_debug), i64::from(config.inspect), i64::from(config.interactive), config.optimization_level,
         i64::from(!config.write_bytecode), i64::from(!config.user_site_directory), i64::from(!config.import_site),
         i64::from(!config.use_environment), config.verbose, config.bytes_warning, i64::from(config.quiet),
         i64::from(config.hash_seed != Some(0)), i64::from(config.isolated), config.dev_mode, i64::from(config.utf8_mode),
         i64::from(config.warn_default_encoding), config.safe_path, config.int_max_str_digits,
-        i64::from(!FREE_THREADED), i64::from(config.thread_inherit_context), i64::from(config.context_aware_warnings)];
+        gil, i64::from(config.thread_inherit_context), i64::from(config.context_aware_warnings)];
     Ok(FLAGS.make(py, fields)?.upcast())
 }
 
@@ -360,6 +363,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         o "_is_immortal" => is_immortal, "($module, op, /)", "Whether an object is immortal.";
         noargs "is_finalizing" => is_finalizing, "($module, /)", "Whether the interpreter shuts down.";
         noargs "_is_gil_enabled" => is_gil_enabled, "($module, /)", "Whether the GIL is on.";
+        noargs "_baserepl" => crate::program::base_repl, "($module, /)", "The plain interactive interpreter.";
         noargs "is_remote_debug_enabled" => no, "($module, /)", "Whether scripts can be injected.";
         noargs "is_stack_trampoline_active" => no, "($module, /)", "Whether a stack profiler trampoline is active.";
         noargs "deactivate_stack_trampoline" => nothing, "($module, /)", "Does nothing: there is no trampoline.";
@@ -638,7 +642,7 @@ fn getallocatedblocks(py: Attached<'_>, _: &Object) -> usize {
 }
 
 fn getfilesystemencoding(_: Attached<'_>, _: &Object) -> &'static str {
-    "utf-8"
+    krait_object::unicodeobject::fs_encoding()
 }
 
 fn getfilesystemencodeerrors(_: Attached<'_>, _: &Object) -> &'static str {

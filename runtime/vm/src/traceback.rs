@@ -71,6 +71,40 @@ pub fn attach_current(py: Attached<'_>, exception: &Object) -> PyResult<()> {
     Ok(())
 }
 
+/// Takes the entries of the import machinery out of an exception's traceback: all of them with `all`, else those that end in
+/// running a module's code.
+pub fn trim_imports(exception: &BaseException, all: bool) {
+    const FILES: [&str; 2] = ["<frozen importlib._bootstrap>", "<frozen importlib._bootstrap_external>"];
+    let Some(Ok(first)) = exception.traceback().map(Ref::downcast::<Traceback>) else { return };
+    // The entries to keep, and the stretch of the machinery's entries since the last one.
+    let (mut kept, mut stretch): (Vec<Ref<Traceback>>, Vec<Ref<Traceback>>) = (Vec::new(), Vec::new());
+    let mut changed = false;
+    let mut at = Some(first);
+    while let Some(entry) = at {
+        at = entry.next_entry();
+        let code = entry.frame().frame().code();
+        if code.filename().as_str().is_some_and(|name| FILES.contains(&name)) {
+            let ends = all || code.name().eq_str("_call_with_frames_removed");
+            stretch.push(entry);
+            if ends {
+                changed = true;
+                stretch.clear();
+            }
+        } else {
+            kept.append(&mut stretch);
+            kept.push(entry);
+        }
+    }
+    kept.append(&mut stretch);
+    if !changed {
+        return;
+    }
+    for (index, entry) in kept.iter().enumerate() {
+        drop(entry.next_slot().replace(kept.get(index + 1).cloned()));
+    }
+    exception.replace_traceback(kept.into_iter().next().map(Ref::upcast));
+}
+
 /// Makes `cause` the cause and context of the pending exception.
 pub fn set_cause(py: Attached<'_>, raised: Raised, cause: Ref<BaseException>) -> Raised {
     let exception = raised.take(py);

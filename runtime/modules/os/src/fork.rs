@@ -84,6 +84,7 @@ pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
         after_in_child(py);
         return Ok(0);
     }
+    after_in_parent(py);
     if pid > 0 && current(py).thread_count() > 1 {
         // SAFETY: no memory is involved.
         let own = unsafe { libc::getpid() };
@@ -91,6 +92,5 @@ pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
             format!("This process (pid={own}) is multi-threaded, use of fork() may lead to deadlocks in the child.");
         (hooks().warn)(py, krait_object::exc::DeprecationWarning(), &message, 1)?;
     }
-    after_in_parent(py);
     if pid < 0 { Err(raise_os_error(py, error)) } else { Ok(pid) }
 }

@@ -31,7 +31,7 @@ fn origin(py: Attached<'_>, spec: &Object) -> PyResult<Option<Ref<Str>>> {
 }
 
 /// Whether a file would be imported first although it is not meant to: its directory is `sys.path[0]`.
-fn is_shadowing(py: Attached<'_>, origin: &Str) -> bool {
+pub fn is_shadowing(py: Attached<'_>, origin: &Str) -> bool {
     if let Some(flags) = (hooks::hooks().sys_attr)(py, "flags")
         && let Ok(Some(safe)) = flags.get_attr_opt(py, id!(py, safe_path))
         && safe.is_true(py).unwrap_or(false)
@@ -60,9 +60,17 @@ fn is_shadowing(py: Attached<'_>, origin: &Str) -> bool {
     first == root
 }
 
-fn is_stdlib_name(py: Attached<'_>, name: &Str) -> bool {
-    (hooks::hooks().sys_attr)(py, "stdlib_module_names")
-        .is_some_and(|names| names.contains(py, name.as_object()).unwrap_or(false))
+/// Whether the standard library has a module of the name (`sys.stdlib_module_names`, as long as that is a set).
+///
+/// # Errors
+/// What hashing or comparing the name raises.
+pub fn is_stdlib_name(py: Attached<'_>, name: &Str) -> PyResult<bool> {
+    let names = (hooks::hooks().sys_attr)(py, "stdlib_module_names");
+    let is_set = |names: &Object| names.is_instance_of(crate::Set::type_object()) || names.is_instance_of(crate::FrozenSet::type_object());
+    match names.filter(|names| is_set(names)) {
+        Some(names) => names.contains(py, name.as_object()),
+        None => Ok(false),
+    }
 }
 
 /// The attribute from the module's `__getattr__`, or `AttributeError`.
@@ -86,7 +94,8 @@ pub(super) fn missing(py: Attached<'_>, module: &Module, name: &Str) -> PyResult
     };
     let origin = origin(py, &spec)?;
     let shadowing = origin.as_ref().is_some_and(|origin| is_shadowing(py, origin));
-    if let Some(origin) = origin.as_ref().filter(|_| shadowing && is_stdlib_name(py, &module_name)) {
+    let hides_library = shadowing && is_stdlib_name(py, &module_name)?;
+    if let Some(origin) = origin.as_ref().filter(|_| hides_library) {
         return Err(attribute_error(
             py,
             object,

@@ -5,6 +5,7 @@
 mod def;
 mod errors;
 
+pub use errors::{is_shadowing, is_stdlib_name};
 pub use def::{ModuleDef, module_exec_def, module_from_def, module_from_def_and_spec};
 
 use crate::args::Args;

@@ -1,5 +1,5 @@
 //! Creation, access, hash and equality of strings.
-use super::{Str, StrBuilder, StrData, statics};
+use super::{Str, StrData, statics};
 use crate::builtins::codecs::encode_error;
 use crate::builtins::stringlib::Unit;
 use crate::handle::{Attached, Layout, Ref};
@@ -608,37 +608,6 @@ impl Str {
         let hash = crate::hash::hash_bytes(self.data().as_bytes());
         self.0.hash.set(hash);
         hash
-    }
-
-    /// UTF-8 decoding with `surrogateescape`, as for file names (`os.fsdecode`).
-    pub fn from_fs_bytes(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Str>> {
-        if let Ok(text) = std::str::from_utf8(bytes) {
-            return Self::new(py, text);
-        }
-        let mut out = StrBuilder::with_capacity(bytes.len());
-        for chunk in bytes.utf8_chunks() {
-            out.push_str(chunk.valid());
-            chunk.invalid().iter().for_each(|&byte| out.push(0xDC00 + u32::from(byte)));
-        }
-        out.finish(py)
-    }
-
-    /// UTF-8 encoding with `surrogateescape` (`os.fsencode`).
-    pub fn to_fs_bytes(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
-        if let Some(text) = self.as_str() {
-            return Ok(text.as_bytes().to_vec());
-        }
-        let mut out = Vec::with_capacity(self.len() * 2);
-        for (at, point) in self.code_points().enumerate() {
-            match point {
-                0xDC80..=0xDCFF => out.push((point - 0xDC00) as u8),
-                _ => match char::from_u32(point) {
-                    Some(ch) => out.extend_from_slice(ch.encode_utf8(&mut [0; 4]).as_bytes()),
-                    None => return Err(encode_error(py, "utf-8", self, at, at + 1, "surrogates not allowed")),
-                },
-            }
-        }
-        Ok(out)
     }
 
     /// Gives an instance of a `str` subclass, fresh from `tp_alloc`, the characters of `text`.

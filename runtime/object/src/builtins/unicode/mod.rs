@@ -5,6 +5,7 @@
 //! their own. The UTF-8 form and the hash are caches that any thread may fill: both are published whole.
 mod base;
 mod builder;
+mod fs;
 mod intern;
 pub use intern::interned_count;
 mod iter;
@@ -20,6 +21,7 @@ mod tests;
 mod transform;
 
 pub use builder::StrBuilder;
+pub use fs::{fs_encoding, set_fs_ascii};
 pub(crate) use iter::reduce_iterator;
 pub use iter::{StrAsciiIter, StrIter};
 pub use repr::push_escape;
