@@ -3,11 +3,13 @@
 use crate::capi::*;
 use crate::initconfig as c;
 use krait_layout::*;
-use krait_object::{Attached, Dict, FrozenSet, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, Tuple, id, none, raise};
+use krait_object::{
+    Attached, Dict, FrozenSet, Int, IntoObject, Layout, List, Object, PyResult, Ref, Str, Tuple, id, none, raise,
+};
 use krait_vm::{interp, sysmodule};
 use std::ffi::{CStr, CString, OsStr, c_char, c_int, c_ulong};
-use std::os::unix::ffi::OsStrExt;
 use std::mem::offset_of;
+use std::os::unix::ffi::OsStrExt;
 use std::ptr;
 
 /// Where an option lies.

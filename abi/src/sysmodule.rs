@@ -121,9 +121,9 @@ pub(crate) fn write_flags(config: &Config) {
 fn lasting(text: &OsStr) -> *mut i32 {
     static TEXTS: Mutex<BTreeMap<OsString, usize>> = Mutex::new(BTreeMap::new());
     let mut texts = TEXTS.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-    let place = texts.entry(text.to_owned()).or_insert_with(|| {
-        Vec::leak(crate::initconfig::units(text)).as_mut_ptr().expose_provenance()
-    });
+    let place = texts
+        .entry(text.to_owned())
+        .or_insert_with(|| Vec::leak(crate::initconfig::units(text)).as_mut_ptr().expose_provenance());
     ptr::with_exposed_provenance_mut(*place)
 }
 

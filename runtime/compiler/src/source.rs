@@ -103,8 +103,18 @@ pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) 
         Some(rest) => (true, rest),
         None => (false, bytes),
     };
-    if body.contains(&0) {
-        return Err(CompileError::plain(ErrorKind::Syntax, "source code cannot contain null bytes"));
+    if let Some(at) = body.iter().position(|byte| *byte == 0) {
+        let mut error = CompileError::plain(ErrorKind::Syntax, "source code cannot contain null bytes");
+        if filename.is_some() {
+            // The line ends there.
+            let before = &body[..at];
+            let text = before.rsplit(|byte| *byte == b'\n').next().unwrap_or_default();
+            let line = before.iter().filter(|byte| **byte == b'\n').count() as i32 + 1;
+            (error.lineno, error.offset) = (Some(line), Some(0));
+            (error.end_lineno, error.end_offset) = (Some(line), Some(0));
+            error.text = Some(Wtf8::from(String::from_utf8_lossy(text).into_owned()));
+        }
+        return Err(error);
     }
     let cookie = if ignore_cookie { None } else { find_cookie(body) };
     let cookie = cookie.as_deref();

@@ -422,13 +422,44 @@ fn host_arena(size: usize) -> Option<Option<NonNull<u8>>> {
 
 /// How many blocks of object memory are in use in the interpreter.
 pub fn allocated_blocks(py: Attached<'_>) -> usize {
-    let mut count = 0;
+    let stats = stats(py);
+    stats.large + stats.classes.iter().map(|class| class.used).sum::<usize>()
+}
+
+/// How the blocks of one size are used.
+#[derive(Clone, Copy, Default)]
+pub struct ClassStats {
+    /// Bytes of a block.
+    pub size: usize,
+    pub pages: usize,
+    pub used: usize,
+    pub free: usize,
+}
+
+/// What an interpreter's objects occupy.
+pub struct Stats {
+    /// One entry for each size class.
+    pub classes: Vec<ClassStats>,
+    /// Blocks that are too large for a class.
+    pub large: usize,
+}
+
+/// How the interpreter's memory is used. Other threads stand still meanwhile.
+pub fn stats(py: Attached<'_>) -> Stats {
+    let sizes = (0..CLASSES).map(|class| ClassStats { size: class_size(class), ..ClassStats::default() });
+    let mut stats = Stats { classes: sizes.collect(), large: 0 };
     let mut add = || {
         let state = py.state();
-        count = state.large.lock().expect("no panic under this lock").len();
+        stats.large = state.large.lock().expect("no panic under this lock").len();
         for heap in state.heaps.lock().expect("no panic under this lock").iter() {
             // SAFETY: nobody allocates meanwhile, and pages of a heap are live.
-            count += unsafe { (*heap.pages.get()).iter().map(|page| page.as_ref().used()).sum::<usize>() };
+            for page in unsafe { (*heap.pages.get()).iter().map(|page| page.as_ref()) } {
+                let Some(class) = stats.classes.get_mut(page.class.get()) else { continue };
+                let (used, size) = (page.used(), page.block.get().max(1));
+                class.pages += 1;
+                class.used += used;
+                class.free += ((page.end.get() - page.start()) / size).saturating_sub(used);
+            }
         }
     };
     if FREE_THREADED {
@@ -436,7 +467,7 @@ pub fn allocated_blocks(py: Attached<'_>) -> usize {
     } else {
         add();
     }
-    count
+    stats
 }
 
 /// How many bytes the block of an object can hold from the object's address.

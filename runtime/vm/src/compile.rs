@@ -137,11 +137,12 @@ fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
         return Err(raised);
     }
     raised.clear(py);
+    let text = file_line(py, filename, warning.loc.line);
     let details = SyntaxDetails {
         filename: Some(filename.as_object()),
         lineno: warning.loc.line.max(0) as usize,
         offset: (warning.loc.column + 1).max(0) as usize,
-        text: None,
+        text: text.as_deref(),
         end_lineno: warning.loc.end_line.max(0) as usize,
         end_offset: i64::from(warning.loc.end_column + 1).max(0),
     };

@@ -53,7 +53,7 @@ fn callbacks(py: Attached<'_>, phase: &str, generation: Generation, found: gc::C
 
 fn get_count(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {
     let state = &py.state().gc;
-    let young = state.count.load(Relaxed).max(0) + py.ext().gc_allocations.get() as isize;
+    let young = (state.count.load(Relaxed).max(0) + py.ext().gc_allocations.get() as isize).max(0);
     let (first, second) = (state.young_collections.load(Relaxed), state.middle_collections.load(Relaxed));
     Tuple::from_vec(py, vec![young.into_object(py)?, first.into_object(py)?, second.into_object(py)?])
 }

@@ -4,10 +4,11 @@
 //! *frozen*: part of the library as code. When no directory of the standard library is found, every module of the
 //! embedded copy counts as frozen, so that the library works as a single file.
 use crate::compile::{CompileFlags, Mode, compile_source};
-use crate::interp::{current, thread_ident};
 use crate::import_time::Clock;
+use crate::interp::{current, thread_ident};
 use krait_object::{
-    Attached, Bytes, Code, Dict, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id, none, raise,
+    Attached, Bytes, Code, Dict, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id,
+    none, raise,
 };
 use krait_sync::recursive::RecursiveMutex;
 use std::borrow::Cow;
@@ -129,7 +130,7 @@ fn find_or_load(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
             importlib.call_method(py, id!(py, _lock_unlock_module), &[name.as_object()])?;
             // The import that was waited for may have failed.
             match modules(py)?.get(py, name.as_object())? {
-                Some(again) if again.is(&module) => {}
+                Some(again) if again.is(&*module) => {}
                 _ => return load(py, name),
             }
         }
@@ -447,9 +448,9 @@ fn get_frozen_object(py: Attached<'_>, _: &Object, [name, data]: [Option<&Object
     let Some(data) = data.filter(|data| !data.is_none()) else { return frozen_code(py, name) };
     let data = data.bytes(py)?;
     match crate::marshal::loads(py, data.as_slice(), false) {
-        Ok((code, _)) => code
-            .downcast::<Code>()
-            .map_err(|_| raise!(py, TypeError, "frozen object '{name}' is not a code object")),
+        Ok((code, _)) => {
+            code.downcast::<Code>().map_err(|_| raise!(py, TypeError, "frozen object '{name}' is not a code object"))
+        }
         Err(raised) => {
             raised.clear(py);
             Err(krait_object::exceptions::raise_import_error(

@@ -259,14 +259,7 @@ fn open_stream(py: Attached<'_>, io: &Object, fd: i32, label: &str, encoding: &O
     let wrapper = io.get_attr(py, id!(py, TextIOWrapper))?;
     let stream = wrapper.call_pos(
         py,
-        &[
-            &buffer,
-            encoding,
-            errors.as_object(),
-            &newline,
-            line_buffering.as_object(),
-            write_through.as_object(),
-        ],
+        &[&buffer, encoding, errors.as_object(), &newline, line_buffering.as_object(), write_through.as_object()],
     )?;
     let mode = Str::new(py, if fd == 0 { "r" } else { "w" })?;
     stream.set_attr(py, id!(py, mode), Some(mode.as_object()))?;
@@ -336,6 +329,9 @@ pub fn finish(py: Attached<'_>) -> i32 {
     let address: *const Interpreter = interpreter;
     run_exit_calls(py);
     let flushed = flush_streams(py);
+    if interpreter.config.malloc_stats {
+        sysmodule::show_memory(py);
+    }
     interpreter.import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
     interpreter.finalizing.store(true, Ordering::Release);
     RUNTIME.finalizing.store(true, Ordering::Release);

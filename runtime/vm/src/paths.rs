@@ -70,8 +70,7 @@ pub fn fill(config: &mut Config, program: &OsStr) {
         return;
     }
     let mut search = Vec::new();
-    if let Some(path) = environment("PYTHONPATH").map(PathBuf::into_os_string)
-    {
+    if let Some(path) = environment("PYTHONPATH").map(PathBuf::into_os_string) {
         // An empty part is the current directory.
         let absolute = |part: PathBuf| match part.as_os_str().is_empty() {
             true => std::env::current_dir().unwrap_or_default(),

@@ -382,7 +382,39 @@ fn thread_library() -> Option<String> {
 }
 
 fn debug_malloc_stats(py: Attached<'_>, _: &Object) {
-    eprintln!("Objects under the collector's care: {}", gc::objects(py).len());
+    show_memory(py);
+}
+
+/// Prints how much object memory is in use to standard error (`PYTHONMALLOCSTATS`).
+pub fn show_memory(py: Attached<'_>) {
+    let stats = krait_object::mem::stats(py);
+    let (largest, count) = (krait_object::mem::MAX_SMALL, stats.classes.len());
+    let mut out = format!(
+        "Small block threshold = {largest}, in {count} size classes.\n\n\
+         class   size   num pages   blocks in use  avail blocks\n\
+         -----   ----   ---------   -------------  ------------\n"
+    );
+    let (mut pages, mut used, mut free) = (0, 0, 0);
+    for (index, class) in stats.classes.iter().enumerate().filter(|(_, class)| class.pages > 0) {
+        out.push_str(&format!(
+            "{index:>5} {:>6} {:>11} {:>15} {:>13}\n",
+            class.size, class.pages, class.used, class.free
+        ));
+        pages += class.pages;
+        used += class.size * class.used;
+        free += class.size * class.free;
+    }
+    let objects = gc::objects(py).len();
+    for (what, number) in [
+        ("pages", pages),
+        ("bytes in blocks in use", used),
+        ("bytes in available blocks", free),
+        ("blocks above the threshold", stats.large),
+        ("objects under the collector's care", objects),
+    ] {
+        out.push_str(&format!("# {what:<38} = {number:>20}\n"));
+    }
+    eprint!("{out}");
 }
 
 fn clear_type_cache(py: Attached<'_>, _: &Object) -> PyResult<()> {
@@ -830,6 +862,10 @@ fn unraisablehook(py: Attached<'_>, _: &Object, unraisable: &Object) -> PyResult
 /// Reports the pending exception through `sys.unraisablehook`. `message` is a whole first line without colon.
 pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option<&Object>) {
     let Some(exception) = py.take_raised() else { return };
+    if current(py).sys_dict.is_null() {
+        // At the very end nobody is there to be told.
+        return;
+    }
     let report = || -> PyResult<()> {
         let hook = get(py, "unraisablehook");
         let Some(hook) = hook.filter(|hook| !hook.is_none()) else {

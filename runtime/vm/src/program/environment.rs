@@ -79,17 +79,8 @@ fn read_encodings(config: &mut Config, variables: &Variables) -> Read {
 }
 
 fn read_allocator(config: &mut Config, variables: &Variables) -> Read {
-    const KNOWN: [&str; 9] = [
-        "default",
-        "debug",
-        "malloc",
-        "malloc_debug",
-        "pymalloc",
-        "pymalloc_debug",
-        "mimalloc",
-        "mimalloc_debug",
-        "",
-    ];
+    const KNOWN: [&str; 9] =
+        ["default", "debug", "malloc", "malloc_debug", "pymalloc", "pymalloc_debug", "mimalloc", "mimalloc_debug", ""];
     if let Some(name) = variables.get("PYTHONMALLOC")
         && !KNOWN.iter().any(|known| name == *known)
     {

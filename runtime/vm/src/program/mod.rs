@@ -244,7 +244,8 @@ fn run_script(py: Attached<'_>, path: &OsStr) -> PyResult<()> {
     main.set_str(py, "__file__", file.as_object())?;
     main.set_str(py, "__cached__", &none())?;
     let bootstrap = import::import_module(py, "_frozen_importlib_external")?;
-    let compiled = path.as_bytes().ends_with(b".pyc") || source.starts_with(&(platform::PYC_MAGIC_TOKEN as u32).to_le_bytes());
+    let compiled =
+        path.as_bytes().ends_with(b".pyc") || source.starts_with(&(platform::PYC_MAGIC_TOKEN as u32).to_le_bytes());
     let loader = if compiled { "SourcelessFileLoader" } else { "SourceFileLoader" };
     let loader = bootstrap.get_attr(py, &*Str::new(py, loader)?)?;
     let loader = loader.call_pos(py, &[id!(py, __main__).as_object(), file.as_object()])?;

@@ -66,7 +66,9 @@ pub fn is_shadowing(py: Attached<'_>, origin: &Str) -> bool {
 /// What hashing or comparing the name raises.
 pub fn is_stdlib_name(py: Attached<'_>, name: &Str) -> PyResult<bool> {
     let names = (hooks::hooks().sys_attr)(py, "stdlib_module_names");
-    let is_set = |names: &Object| names.is_instance_of(crate::Set::type_object()) || names.is_instance_of(crate::FrozenSet::type_object());
+    let is_set = |names: &Object| {
+        names.is_instance_of(crate::Set::type_object()) || names.is_instance_of(crate::FrozenSet::type_object())
+    };
     match names.filter(|names| is_set(names)) {
         Some(names) => names.contains(py, name.as_object()),
         None => Ok(false),

@@ -5,8 +5,8 @@
 mod def;
 mod errors;
 
-pub use errors::{is_shadowing, is_stdlib_name};
 pub use def::{ModuleDef, module_exec_def, module_from_def, module_from_def_and_spec};
+pub use errors::{is_shadowing, is_stdlib_name};
 
 use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref, Visit};

@@ -29,7 +29,10 @@ impl Str {
         }
         let mut out = StrBuilder::with_capacity(bytes.len());
         if ascii {
-            bytes.iter().map(|&byte| u32::from(byte)).for_each(|byte| out.push(byte + if byte < 0x80 { 0 } else { 0xDC00 }));
+            bytes
+                .iter()
+                .map(|&byte| u32::from(byte))
+                .for_each(|byte| out.push(byte + if byte < 0x80 { 0 } else { 0xDC00 }));
             return out.finish(py);
         }
         for chunk in bytes.utf8_chunks() {
