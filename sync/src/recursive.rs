@@ -43,6 +43,12 @@ impl RecursiveMutex {
         self.owner.load(Relaxed) == me
     }
 
+    /// The id of the thread that has it, or 0; true for the moment of the call only, unless it is the caller.
+    #[inline]
+    pub fn owner(&self) -> usize {
+        self.owner.load(Relaxed)
+    }
+
     /// Does any thread have it?
     #[inline]
     pub fn is_locked(&self) -> bool {

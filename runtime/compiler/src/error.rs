@@ -47,8 +47,20 @@ pub struct CompileError {
     pub end_offset: Option<i32>,
     /// The source line.
     pub text: Option<Wtf8>,
+    /// What was parsed, for errors of the parser.
+    pub context: Option<Box<ErrorContext>>,
     /// What was warned of before the error was found.
     pub warnings: Vec<Warning>,
+}
+
+/// What helps to suggest how a syntax error could be mended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct ErrorContext {
+    /// Line and column, from 1 and 0, of the last compound statement before the error, other than functions; 0 and 0
+    /// when there is none.
+    pub last_block: (i32, i32),
+    /// The whole source.
+    pub source: String,
 }
 
 impl CompileError {
@@ -62,6 +74,7 @@ impl CompileError {
             end_lineno: None,
             end_offset: None,
             text: None,
+            context: None,
             warnings: Vec::new(),
         }
     }
@@ -80,17 +93,25 @@ pub(crate) struct RawError {
     pub(crate) loc: Option<Location>,
     /// The tokenizer's own errors show their line without its end.
     pub(crate) bare_line: bool,
+    /// [`ErrorContext::last_block`], for errors of the parser.
+    pub(crate) last_block: Option<(i32, i32)>,
 }
 
 impl RawError {
     /// A `SyntaxError` at a node.
     pub(crate) fn syntax(loc: Location, msg: impl Into<String>) -> Box<RawError> {
-        Box::new(RawError { kind: ErrorKind::Syntax, msg: msg.into(), loc: Some(loc), bare_line: false })
+        Box::new(RawError {
+            kind: ErrorKind::Syntax,
+            msg: msg.into(),
+            loc: Some(loc),
+            bare_line: false,
+            last_block: None,
+        })
     }
 
     /// Another error.
     pub(crate) fn new(kind: ErrorKind, msg: impl Into<String>) -> Box<RawError> {
-        Box::new(RawError { kind, msg: msg.into(), loc: None, bare_line: false })
+        Box::new(RawError { kind, msg: msg.into(), loc: None, bare_line: false, last_block: None })
     }
 
     /// The public form of an error in a tree whose text is not known.

@@ -30,7 +30,7 @@ mod type_comments;
 mod unparse;
 mod validate;
 
-pub use error::{CompileError, ErrorKind, Warning, WarningKind};
+pub use error::{CompileError, ErrorContext, ErrorKind, Warning, WarningKind};
 pub use krait_bytecode::{CodeObject, Constant, Wtf8};
 pub use type_comments::TypeComments;
 

@@ -8,6 +8,7 @@ use crate::source::Source;
 use crate::type_comments::{self, TypeComments};
 use crate::{Flags, Mode};
 use krait_bytecode::flags::CO_FUTURE_BARRY_AS_BDFL;
+use ruff_python_ast::statement_visitor::{StatementVisitor, walk_stmt};
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::{self as ruff, PythonVersion};
 use ruff_python_parser::{Mode as ParserMode, ParseOptions, Parsed};
@@ -37,7 +38,8 @@ pub(crate) fn parse(
         }
         let scan = crate::syntax::scan(source, mode);
         if let Some((at, error)) = crate::syntax::report(source, &scan, &parsed, source.text.len() > 200_000) {
-            let error = incomplete(source, flags, Some(at), error);
+            let mut error = incomplete(source, flags, Some(at), error);
+            error.last_block = Some(last_block(source, &parsed, at));
             escape_warnings(source, &parsed, at, warnings);
             return Err(error);
         }
@@ -61,6 +63,35 @@ pub(crate) fn parse(
         };
         Ok((tree?, comments))
     })
+}
+
+/// Place of the last compound statement other than functions that ends before the byte `limit`; zeros without one.
+fn last_block(source: &Source, parsed: &Parsed<ruff::Mod>, limit: usize) -> (i32, i32) {
+    struct Last {
+        limit: usize,
+        start: Option<u32>,
+    }
+    impl<'a> StatementVisitor<'a> for Last {
+        fn visit_stmt(&mut self, stmt: &'a ruff::Stmt) {
+            use ruff::Stmt as S;
+            if stmt.start().to_usize() >= self.limit {
+                return;
+            }
+            let block = matches!(
+                stmt,
+                S::ClassDef(_) | S::If(_) | S::While(_) | S::For(_) | S::With(_) | S::Try(_) | S::Match(_)
+            );
+            if block && stmt.end().to_usize() <= self.limit {
+                self.start = self.start.max(Some(stmt.start().to_u32()));
+            }
+            walk_stmt(self, stmt);
+        }
+    }
+    let mut last = Last { limit, start: None };
+    if let ruff::Mod::Module(module) = parsed.syntax() {
+        last.visit_body(&module.body);
+    }
+    last.start.map_or((0, 0), |start| source.position(start))
 }
 
 /// Warnings of the string literals that were read before an error.
@@ -225,7 +256,13 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
     let (line, column) = source.position(text.len() as u32);
     let loc = krait_bytecode::Location { line, end_line: line, column: (column - 1).max(0), end_column: -2 };
     let msg = "incomplete input".to_owned();
-    Box::new(RawError { kind: crate::ErrorKind::IncompleteInput, msg, loc: Some(loc), bare_line: false })
+    Box::new(RawError {
+        kind: crate::ErrorKind::IncompleteInput,
+        msg,
+        loc: Some(loc),
+        bare_line: false,
+        last_block: None,
+    })
 }
 
 /// `from __future__ import barry_as_FLUFL`: `<>` is the operator, and `!=` is not.

@@ -1,6 +1,6 @@
 //! Source text: newlines, places in it, and the bytes that become it.
 
-use crate::error::{CompileError, ErrorKind, RawError};
+use crate::error::{CompileError, ErrorContext, ErrorKind, RawError};
 use krait_bytecode::{Location, Wtf8};
 
 /// Source text with `\n` newlines and the offsets of its lines.
@@ -88,6 +88,8 @@ impl Source {
             }
             out.text = Some(Wtf8::from(line));
         }
+        out.context =
+            error.last_block.map(|last_block| Box::new(ErrorContext { last_block, source: self.text.to_string() }));
         out
     }
 }

@@ -145,6 +145,7 @@ fn issue(py: Attached<'_>, warning: &Warning, filename: &Str) -> PyResult<()> {
         text: text.as_deref(),
         end_lineno: warning.loc.end_line.max(0) as usize,
         end_offset: i64::from(warning.loc.end_column + 1).max(0),
+        context: None,
     };
     Err(raise_syntax_error(py, exc::SyntaxError(), &warning.error_message(), &details))
 }
@@ -196,6 +197,10 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         text: text.as_deref(),
         end_lineno: number(error.end_lineno, lineno),
         end_offset: i64::from(error.end_offset.unwrap_or(0)),
+        context: error.context.as_ref().map(|context| {
+            let (line, column) = context.last_block;
+            (line.max(0) as usize, column.max(0) as usize, context.source.as_str())
+        }),
     };
     raise_syntax_error(py, class, &error.msg, &details)
 }

@@ -86,8 +86,19 @@ pub enum Whence {
     LegacyApi = 2,
     /// `Py_NewInterpreterFromConfig`.
     Api = 3,
+    /// The functions that carry values between interpreters.
+    Crossing = 4,
     /// The module `_interpreters`.
     Stdlib = 5,
+}
+
+impl Whence {
+    /// From the number that Python code uses.
+    pub fn from_number(number: i32) -> Option<Whence> {
+        [Whence::Runtime, Whence::LegacyApi, Whence::Api, Whence::Crossing, Whence::Stdlib]
+            .into_iter()
+            .find(|whence| *whence as i32 == number)
+    }
 }
 
 impl Default for Rules {
@@ -139,8 +150,8 @@ pub struct Interpreter {
     pub finalizing: AtomicBool,
     pub import: crate::import::ImportState,
     pub warnings: crate::warnings::State,
-    /// Threads that the end of the interpreter waits for.
-    pub joinable: crate::threadmodule::Joinable,
+    /// Threads that have handles.
+    pub handles: crate::threadmodule::Threads,
     /// Threads that `_thread` started and that still run.
     pub running_threads: AtomicUsize,
     /// Flags of `dlopen` for extension modules.
@@ -199,7 +210,7 @@ impl Interpreter {
             finalizing: AtomicBool::new(false),
             import: crate::import::ImportState::new(),
             warnings: crate::warnings::State::default(),
-            joinable: crate::threadmodule::Joinable::default(),
+            handles: crate::threadmodule::Threads::default(),
             running_threads: AtomicUsize::new(0),
             dlopen_flags: std::sync::atomic::AtomicI32::new(libc::RTLD_NOW),
             audit_hooks: Slot::NULL,
@@ -283,6 +294,11 @@ impl Interpreter {
             .iter()
             .map(|one| unsafe { one.as_ref() })
             .collect()
+    }
+
+    /// The id that the next interpreter will have.
+    pub fn next_id() -> i64 {
+        RUNTIME.next_interpreter.load(Ordering::Relaxed)
     }
 
     /// Calls `look` with the interpreter of this id, which cannot be freed meanwhile; `None` when there is none or it ends.
@@ -510,6 +526,9 @@ pub unsafe fn repair_child(py: Attached<'_>) {
         }
         interpreter.import.reset_after_fork();
         interpreter.warnings.reset_after_fork();
+    }
+    for other in Interpreter::all() {
+        other.handles.after_fork();
     }
     // The states of the threads that are gone are not freed: their memory may hold objects that live on.
     interpreter.threads.lock().expect("no panic under this lock").retain(|thread| ptr::eq(thread.as_ptr(), this));

@@ -43,6 +43,7 @@ pub mod sys_frames;
 pub mod sysmodule;
 pub mod templates;
 pub mod threadmodule;
+pub mod timing;
 pub mod traceback;
 pub mod tracing;
 pub mod typing;

@@ -1,6 +1,6 @@
 //! Signals: the C handler only notes the number and sets a bit; the main thread runs the Python handler between two
 //! instructions.
-use crate::interp::{Interpreter, current};
+use crate::interp::{Interpreter, current, native_thread_id};
 use krait_object::{Attached, Int, Object, PyResult, Ref, Slot};
 use krait_sync::breaker::SIGNALS_PENDING;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
@@ -26,8 +26,46 @@ impl Signals {
     }
 }
 
+/// Signals that [`note`] sent on to the main thread, which wake it and mean nothing else.
+static NUDGED: [AtomicBool; COUNT] = [const { AtomicBool::new(false) }; COUNT];
+/// The kernel's identifier of the main thread, or 0.
+static MAIN_TID: AtomicI32 = AtomicI32::new(0);
+
 /// The C handler of every signal that has a Python handler.
+///
+/// The kernel may choose any thread for a signal to the process. When that is not the main one, which may sleep, the
+/// signal is sent on to it: its wait ends early, and it runs the Python handler.
 pub extern "C" fn note(signal: i32) {
+    keeping_errno(|| {
+        let (main, me) = (MAIN_TID.load(Ordering::Acquire), native_thread_id() as i32);
+        let nudged = NUDGED.get(signal as usize);
+        if me != main || !nudged.is_some_and(|nudged| nudged.swap(false, Ordering::AcqRel)) {
+            trip(signal);
+        }
+        if main != 0
+            && me != main
+            && let Some(nudged) = nudged
+        {
+            nudged.store(true, Ordering::Release);
+            // SAFETY: these calls are async-signal-safe, and a thread that is gone is an error only.
+            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), main, signal) };
+        }
+    });
+}
+
+/// Runs `body` such that `errno` is afterwards what it was; async-signal-safe.
+fn keeping_errno(body: impl FnOnce()) {
+    // SAFETY: `errno` of this thread.
+    let errno = unsafe { libc::__errno_location() };
+    // SAFETY: as above.
+    let before = unsafe { *errno };
+    body();
+    // SAFETY: as above.
+    unsafe { *errno = before };
+}
+
+/// Simulates the arrival of a signal (`PyErr_SetInterruptEx`); async-signal-safe.
+pub fn trip(signal: i32) {
     if let Some(arrived) = ARRIVED.get(signal as usize) {
         arrived.store(true, Ordering::Relaxed);
         ANY.store(true, Ordering::Release);
@@ -35,12 +73,10 @@ pub extern "C" fn note(signal: i32) {
     let wakeup = WAKEUP_FD.load(Ordering::Relaxed);
     if wakeup >= 0 {
         let byte = signal as u8;
-        // SAFETY: `write` is async-signal-safe; errno is kept.
-        unsafe {
-            let errno = *libc::__errno_location();
-            libc::write(wakeup, (&raw const byte).cast(), 1);
-            *libc::__errno_location() = errno;
-        }
+        keeping_errno(|| {
+            // SAFETY: `write` is async-signal-safe, and the byte lives.
+            unsafe { libc::write(wakeup, (&raw const byte).cast(), 1) };
+        });
     }
     if let Some(breaker) = main_breaker() {
         breaker.set(SIGNALS_PENDING);
@@ -56,15 +92,16 @@ fn main_breaker() -> Option<&'static krait_sync::breaker::Breaker> {
     unsafe { MAIN_BREAKER.load(Ordering::Acquire).as_ref() }
 }
 
-/// Names the thread state that serves signals; `None` at the end of the runtime.
+/// Names the calling thread, with its breaker, as the one that serves signals; `None` at the end of the runtime.
 pub fn set_main_thread(breaker: Option<&krait_sync::breaker::Breaker>) {
     let raw = breaker.map_or(std::ptr::null_mut(), |breaker| std::ptr::from_ref(breaker).cast_mut());
     MAIN_BREAKER.store(raw, Ordering::Release);
+    MAIN_TID.store(breaker.map_or(0, |_| native_thread_id() as i32), Ordering::Release);
 }
 
 /// In the child of a fork: signals that came to the parent are not the child's, and the calling thread serves new ones.
 pub fn after_fork(breaker: &krait_sync::breaker::Breaker) {
-    for arrived in &ARRIVED {
+    for arrived in ARRIVED.iter().chain(&NUDGED) {
         arrived.store(false, Ordering::Relaxed);
     }
     ANY.store(false, Ordering::Relaxed);
@@ -101,11 +138,6 @@ pub fn take(signal: i32) -> bool {
 /// Changes the descriptor that gets a byte per signal; gives the old one.
 pub fn set_wakeup_fd(fd: i32) -> i32 {
     WAKEUP_FD.swap(fd, Ordering::AcqRel)
-}
-
-/// Simulates the arrival of a signal (`PyErr_SetInterruptEx`).
-pub fn trip(signal: i32) {
-    note(signal);
 }
 
 /// Whether the calling thread may run handlers: the main thread of the main interpreter.

@@ -1,5 +1,6 @@
 //! `_thread`: locks, thread handles, thread-local data, and the start of threads.
 use crate::interp::{self, Interpreter, RUNTIME, current, thread_ident};
+use crate::timing::seconds_arg;
 use crate::{errors, signals, sysmodule};
 use krait_object::args::Args;
 use krait_object::layout::PyObject;
@@ -17,37 +18,39 @@ use std::collections::HashMap;
 use std::ffi::c_int;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 /// `threading.TIMEOUT_MAX`: seconds that fit the clock.
 const TIMEOUT_MAX: f64 = 9_223_372_036.0;
+/// How many bytes of a thread's name the system keeps.
+const NAME_MAX: usize = 15;
+/// The timeout -1 in nanoseconds.
+const FOREVER: i128 = -1_000_000_000;
 /// Native stack of new threads unless `stack_size()` says otherwise.
 const DEFAULT_STACK: usize = 16 << 20;
 
-/// A timeout argument: `None` for ever, negative numbers for ever too if `negative_is_forever`.
+/// A timeout argument: `None` for ever, which -1 stands for too.
 fn timeout_arg(py: Attached<'_>, timeout: Option<&Object>, blocking: bool) -> PyResult<Option<Duration>> {
-    let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else {
-        return Ok(if blocking { None } else { Some(Duration::ZERO) });
+    let nanos = match timeout.filter(|timeout| !timeout.is_none()) {
+        None => FOREVER,
+        Some(timeout) => seconds_arg(py, timeout)?,
     };
-    let seconds = timeout.as_f64(py)?;
-    if !blocking && seconds != -1.0 {
+    if !blocking && nanos != FOREVER {
         return Err(raise!(py, ValueError, "can't specify a timeout for a non-blocking call"));
     }
-    if seconds.is_nan() {
-        return Err(raise!(py, ValueError, "Invalid value NaN (not a number)"));
-    }
-    if seconds < 0.0 && seconds != -1.0 {
+    if nanos < 0 && nanos != FOREVER {
         return Err(raise!(py, ValueError, "timeout value must be a non-negative number"));
     }
-    if seconds > TIMEOUT_MAX {
+    if nanos > TIMEOUT_MAX as i128 * 1_000_000_000 {
         return Err(raise!(py, OverflowError, "timeout value is too large"));
     }
-    if seconds == -1.0 {
-        return Ok(if blocking { None } else { Some(Duration::ZERO) });
-    }
-    Ok(Some(Duration::from_secs_f64(seconds)))
+    Ok(match (blocking, u64::try_from(nanos)) {
+        (false, _) => Some(Duration::ZERO),
+        (true, Ok(nanos)) => Some(Duration::from_nanos(nanos)),
+        (true, Err(_)) => None,
+    })
 }
 
 /// Waits with `attempt` until it succeeds or time is up; signal handlers run in between.
@@ -57,6 +60,8 @@ fn wait_interruptibly(
     mut attempt: impl FnMut(Wait) -> Acquired,
 ) -> PyResult<bool> {
     let end = timeout.map(|timeout| Instant::now() + timeout);
+    // A signal that came since the last instruction would not end the wait.
+    signals::check(py)?;
     loop {
         let wait = match end {
             None => Wait::DETACH,
@@ -175,6 +180,8 @@ impl Lock {
 pub struct RLock {
     ob_base: PyObject,
     mutex: ManuallyDrop<RecursiveMutex>,
+    /// How often the owner has it, for other threads to show: written by the owner only.
+    shown_depth: AtomicUsize,
     weaklist: Slot,
 }
 
@@ -215,8 +222,12 @@ impl RLock {
     }
 
     fn acquire(py: Attached<'_>, this: &RLock, args: Args<'_>) -> PyResult<bool> {
-        let timeout = acquire_args(py, args)?;
-        wait_interruptibly(py, timeout, |wait| this.mutex.lock_timed(thread_ident(), wait))
+        let (timeout, me) = (acquire_args(py, args)?, thread_ident());
+        let acquired = wait_interruptibly(py, timeout, |wait| this.mutex.lock_timed(me, wait))?;
+        if acquired {
+            this.shown_depth.store(this.mutex.depth(me), Ordering::Relaxed);
+        }
+        Ok(acquired)
     }
 
     fn enter(py: Attached<'_>, this: &RLock, _: Args<'_>) -> PyResult<bool> {
@@ -224,10 +235,13 @@ impl RLock {
     }
 
     fn release(py: Attached<'_>, this: &RLock) -> PyResult<()> {
-        if this.mutex.try_unlock(thread_ident()) {
-            return Ok(());
+        let me = thread_ident();
+        match this.mutex.depth(me) {
+            0 => return Err(raise!(py, RuntimeError, "cannot release un-acquired lock")),
+            depth => this.shown_depth.store(depth - 1, Ordering::Relaxed),
         }
-        Err(raise!(py, RuntimeError, "cannot release un-acquired lock"))
+        this.mutex.try_unlock(me);
+        Ok(())
     }
 
     fn exit(py: Attached<'_>, this: &RLock, _: Args<'_>) -> PyResult<()> {
@@ -248,9 +262,12 @@ impl RLock {
 
     fn release_save(py: Attached<'_>, this: &RLock) -> PyResult<Ref<Tuple>> {
         let me = thread_ident();
-        let Some(depth) = this.mutex.release_save(me) else {
+        let depth = this.mutex.depth(me);
+        if depth == 0 {
             return Err(raise!(py, RuntimeError, "cannot release un-acquired lock"));
-        };
+        }
+        this.shown_depth.store(0, Ordering::Relaxed);
+        this.mutex.release_save(me);
         Tuple::from_vec(py, vec![depth.into_object(py)?, me.into_object(py)?])
     }
 
@@ -258,7 +275,9 @@ impl RLock {
         let Some([depth, _owner]) = state.downcast::<Tuple>().map(Tuple::as_slice) else {
             return Err(raise!(py, TypeError, "_acquire_restore() expects the result of _release_save()"));
         };
-        this.mutex.acquire_restore(thread_ident(), depth.as_isize(py)?.max(0) as usize);
+        let depth = depth.as_isize(py)?.max(0) as usize;
+        this.mutex.acquire_restore(thread_ident(), depth);
+        this.shown_depth.store(depth, Ordering::Relaxed);
         Ok(())
     }
 
@@ -267,14 +286,14 @@ impl RLock {
         // SAFETY: called in the only thread of a forked child; `threading` wants the lock free.
         unsafe { this.mutex.reset_after_fork(me, me) };
         while this.mutex.try_unlock(me) {}
+        this.shown_depth.store(0, Ordering::Relaxed);
     }
 
     fn repr(_: Attached<'_>, this: &RLock) -> String {
-        let (me, locked) = (thread_ident(), this.mutex.is_locked());
-        let owner = if this.mutex.is_owned_by(me) { me } else { 0 };
-        let state = if locked { "locked" } else { "unlocked" };
+        let state = if this.mutex.is_locked() { "locked" } else { "unlocked" };
+        let (owner, count) = (this.mutex.owner(), this.shown_depth.load(Ordering::Relaxed));
         let name = this.as_object().ty().full_name();
-        format!("<{state} {name} object owner={owner} count={} at {:p}>", this.mutex.depth(me), this.as_ptr())
+        format!("<{state} {name} object owner={owner} count={count} at {:p}>", this.as_ptr())
     }
 }
 
@@ -336,22 +355,18 @@ impl ThreadHandle {
     }
 
     fn join(py: Attached<'_>, this: &ThreadHandle, [timeout]: [Option<&Object>; 1]) -> PyResult<()> {
-        let timeout = match timeout.filter(|timeout| !timeout.is_none()) {
-            None => None,
-            Some(timeout) => match timeout.as_f64(py)? {
-                seconds if seconds < 0.0 => None,
-                seconds if seconds > TIMEOUT_MAX => {
-                    return Err(raise!(py, OverflowError, "timeout value is too large"));
-                }
-                seconds => Some(Duration::from_secs_f64(seconds)),
-            },
-        };
+        let nanos = timeout.filter(|timeout| !timeout.is_none()).map(|timeout| seconds_arg(py, timeout)).transpose()?;
+        // A negative timeout is for ever here.
+        let timeout = nanos.and_then(|nanos| u64::try_from(nanos).ok()).map(Duration::from_nanos);
         let shared = this.shared();
         if !shared.started.load(Ordering::Acquire) {
             return Err(raise!(py, RuntimeError, "thread not started"));
         }
         if !shared.done.is_set() && shared.ident.load(Ordering::Relaxed) == thread_ident() {
             return Err(raise!(py, RuntimeError, "Cannot join current thread"));
+        }
+        if !shared.done.is_set() && current(py).finalizing.load(Ordering::Acquire) {
+            return Err(raise!(py, PythonFinalizationError, "cannot join thread at interpreter shutdown"));
         }
         wait_interruptibly(py, timeout, |wait| shared.done.wait_for(wait)).map(drop)
     }
@@ -637,9 +652,44 @@ static EXCEPT_HOOK_ARGS: StructSeq = StructSeq::new(
     ],
 );
 
-/// Threads of an interpreter that its end waits for.
+/// The threads of an interpreter that have handles. The lists are locked by attached threads only, and not across
+/// anything that waits, so a fork finds them free.
 #[derive(Default)]
-pub struct Joinable(std::sync::Mutex<Vec<Arc<Shared>>>);
+pub struct Threads {
+    /// Those that the end of the interpreter waits for.
+    joinable: std::sync::Mutex<Vec<Arc<Shared>>>,
+    /// All, for the child of a fork.
+    all: std::sync::Mutex<Vec<Weak<Shared>>>,
+}
+
+impl Threads {
+    fn joinable(&self) -> std::sync::MutexGuard<'_, Vec<Arc<Shared>>> {
+        self.joinable.lock().expect("no panic under this lock")
+    }
+
+    fn register(&self, shared: &Arc<Shared>) {
+        let mut all = self.all.lock().expect("no panic under this lock");
+        if all.len() == all.capacity() {
+            all.retain(|thread| thread.strong_count() > 0);
+        }
+        all.push(Arc::downgrade(shared));
+    }
+
+    /// In the child of a fork, after the parking lot is repaired: all threads but the calling one have ended.
+    pub fn after_fork(&self) {
+        let me = thread_ident();
+        let mut all = self.all.lock().expect("no panic under this lock");
+        all.retain(|thread| {
+            let Some(thread) = thread.upgrade() else { return false };
+            let stays = thread.ident.load(Ordering::Relaxed) == me;
+            if !stays {
+                thread.started.store(true, Ordering::Release);
+                thread.done.set();
+            }
+            stays
+        });
+    }
+}
 
 /// Native stack size of new threads.
 static STACK_SIZE: AtomicUsize = AtomicUsize::new(0);
@@ -682,8 +732,9 @@ fn spawn(
     let state = ThreadPointer(interpreter.new_thread());
     let joinable = (!daemon).then(|| shared.clone());
     if let Some(shared) = &joinable {
-        interpreter.joinable.0.lock().expect("no panic under this lock").push(shared.clone());
+        interpreter.handles.joinable().push(shared.clone());
     }
+    interpreter.handles.register(&shared);
     interpreter.running_threads.fetch_add(1, Ordering::Relaxed);
     let work = (Carried(call.into_raw()), Carried(args.into_raw()), kwargs.map(|kwargs| Carried(kwargs.into_raw())));
     let size = match STACK_SIZE.load(Ordering::Relaxed) {
@@ -704,7 +755,7 @@ fn spawn(
     });
     if result.is_err() {
         interpreter.running_threads.fetch_sub(1, Ordering::Relaxed);
-        interpreter.joinable.0.lock().expect("no panic under this lock").retain(|other| !Arc::ptr_eq(other, &shared));
+        interpreter.handles.joinable().retain(|other| !Arc::ptr_eq(other, &shared));
         // SAFETY: no thread uses the state.
         unsafe { interp::delete_thread(pointer) };
         return Err(raise!(py, RuntimeError, "can't start new thread"));
@@ -876,6 +927,7 @@ fn make_thread_handle(py: Attached<'_>, _: &Object, ident: &Object) -> PyResult<
     let handle = ThreadHandle::new(py)?;
     handle.shared().ident.store(ident.as_u64_mask(py)? as usize, Ordering::Relaxed);
     handle.shared().started.store(true, Ordering::Release);
+    current(py).handles.register(handle.shared());
     Ok(handle)
 }
 
@@ -884,7 +936,7 @@ fn shutdown(py: Attached<'_>, _: &Object) -> PyResult<()> {
     let me = thread_ident();
     loop {
         let next = {
-            let mut threads = current(py).joinable.0.lock().expect("no panic under this lock");
+            let mut threads = current(py).handles.joinable();
             threads.retain(|thread| !thread.done.is_set());
             threads.iter().find(|thread| thread.ident.load(Ordering::Relaxed) != me).cloned()
         };
@@ -920,13 +972,15 @@ fn set_name(py: Attached<'_>, _: &Object, [name]: [Option<&Object>; 1]) -> PyRes
     let Some(name) = name.downcast::<Str>() else {
         return Err(raise!(py, TypeError, "set_name() argument 'name' must be str, not {}", name.ty().name()));
     };
-    let text = name.to_string_lossy();
-    let mut end = text.len().min(15);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+    // What the file system's encoding lacks is shown as a question mark; the system's limit is one of bytes.
+    let mut bytes = Vec::with_capacity(name.len());
+    for point in name.code_points() {
+        let shown = char::from_u32(point).unwrap_or('?');
+        bytes.extend_from_slice(shown.encode_utf8(&mut [0; 4]).as_bytes());
     }
-    let text = text[..end].split('\0').next().unwrap_or_default();
-    if let Ok(name) = std::ffi::CString::new(text) {
+    bytes.truncate(NAME_MAX);
+    bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
+    if let Ok(name) = std::ffi::CString::new(bytes) {
         // SAFETY: the calling thread and a short, terminated name.
         unsafe { libc::pthread_setname_np(libc::pthread_self(), name.as_ptr()) };
     }
@@ -934,7 +988,7 @@ fn set_name(py: Attached<'_>, _: &Object, [name]: [Option<&Object>; 1]) -> PyRes
 }
 
 fn get_name(py: Attached<'_>, _: &Object) -> PyResult<Ref<Str>> {
-    let mut name = [0u8; 16];
+    let mut name = [0u8; NAME_MAX + 1];
     // SAFETY: the buffer is as long as stated.
     unsafe { libc::pthread_getname_np(libc::pthread_self(), name.as_mut_ptr().cast(), name.len()) };
     let end = name.iter().position(|byte| *byte == 0).unwrap_or(name.len());
@@ -981,5 +1035,5 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add(py, "_ExceptHookArgs", EXCEPT_HOOK_ARGS.ty(py)?.as_object())?;
     module.add(py, "error", exc::RuntimeError().as_object())?;
     module.add(py, "TIMEOUT_MAX", Float::new(py, TIMEOUT_MAX)?.as_object())?;
-    module.add(py, "_NAME_MAXLEN", Int::from_i64(py, 15)?.as_object())
+    module.add(py, "_NAME_MAXLEN", Int::from_i64(py, NAME_MAX as i64)?.as_object())
 }

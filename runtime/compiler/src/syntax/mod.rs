@@ -204,6 +204,7 @@ impl<'a> Reporter<'a> {
             msg: "unexpected indent".into(),
             loc: Some(loc),
             bare_line: false,
+            last_block: None,
         }))
     }
 
@@ -966,7 +967,13 @@ impl<'a> Reporter<'a> {
                 _ => rest,
             };
             let msg = format!("expected an indented block after {rest} on line {line}");
-            return Box::new(RawError { kind: ErrorKind::Indentation, msg, loc: Some(loc), bare_line: false });
+            return Box::new(RawError {
+                kind: ErrorKind::Indentation,
+                msg,
+                loc: Some(loc),
+                bare_line: false,
+                last_block: None,
+            });
         }
         match msg {
             "Expected `except` or `finally` after `try` block" => {

@@ -27,6 +27,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             noargs "get_recursion_depth" => recursion_depth, "", "How deep calls are nested now.";
         },
     )?;
+    crate::interpreters::testing::add_to(py, module)?;
     for (name, value) in [
         // Calls after which a call site or an attribute access is specialised, at the latest.
         ("SPECIALIZATION_THRESHOLD", 17),

@@ -5,12 +5,11 @@ use crate::overrides_init;
 use krait_object::args::Args;
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::{Field, PyObject};
-use krait_object::native::{Arg, Fixed, State, Trace, add_type, alloc, new_exception, required, type_name};
-use krait_object::{
-    Attached, Float, Int, Layout, Module, Object, PyResult, Raised, Ref, Type, exc, hooks, id, pytype, raise,
-};
+use krait_object::native::{Arg, Fixed, State, Trace, add_type, alloc, new_exception, required};
+use krait_object::{Attached, Layout, Module, Object, PyResult, Raised, Ref, Type, exc, hooks, id, pytype, raise};
 use krait_sync::block::{Acquired, Wait};
 use krait_sync::semaphore::Semaphore;
+use krait_vm::timing::seconds_arg;
 use std::collections::VecDeque;
 use std::mem::offset_of;
 use std::time::{Duration, Instant};
@@ -63,25 +62,10 @@ fn empty(py: Attached<'_>) -> Raised {
 
 /// A timeout argument in seconds.
 fn timeout(py: Attached<'_>, timeout: &Object) -> PyResult<Duration> {
-    let out_of_range = || raise!(py, OverflowError, "timestamp out of range for C PyTime_t");
-    let seconds = if let Some(float) = timeout.downcast::<Float>() {
-        if float.value().is_nan() {
-            return Err(raise!(py, ValueError, "Invalid value NaN (not a number)"));
-        }
-        float.value()
-    } else if timeout.downcast::<Int>().is_some() || timeout.has_index() {
-        timeout.index(py)?.to_i64().ok_or_else(out_of_range)? as f64
-    } else {
-        let name = type_name(timeout);
-        return Err(raise!(py, TypeError, "'{name}' object cannot be interpreted as an integer or float"));
-    };
-    if seconds.abs() > 9_223_372_036.0 {
-        return Err(out_of_range());
+    match u64::try_from(seconds_arg(py, timeout)?) {
+        Ok(nanos) => Ok(Duration::from_nanos(nanos)),
+        Err(_) => Err(raise!(py, ValueError, "'timeout' must be a non-negative number")),
     }
-    if seconds < 0.0 {
-        return Err(raise!(py, ValueError, "'timeout' must be a non-negative number"));
-    }
-    Ok(Duration::from_secs_f64(seconds))
 }
 
 impl SimpleQueue {

@@ -1,5 +1,4 @@
 //! `select`: waits for descriptors.
-use crate::time::timeout_arg;
 use crate::util::*;
 use crate::{linux, objects, vm};
 use krait_object::args::{Args, Signature};
@@ -9,6 +8,7 @@ use krait_object::{
     Attached, Field, Float, IntoObject, Layout, List, Module, Object, PyResult, Ref, Type, exc, functions, mem, pytype,
     raise,
 };
+use krait_vm::timing::seconds_arg;
 use std::ffi::c_int;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
@@ -78,7 +78,7 @@ fn select(
 ) -> PyResult<Ref<krait_object::Tuple>> {
     let nanos = match given(timeout) {
         None => None,
-        Some(timeout) => match timeout_arg(py, timeout) {
+        Some(timeout) => match seconds_arg(py, timeout) {
             Ok(nanos) if nanos < 0 => return Err(raise!(py, ValueError, "timeout must be non-negative")),
             Ok(nanos) => Some(nanos),
             Err(raised) if raised.matches(py, exc::TypeError()) => {
@@ -370,7 +370,7 @@ impl Epoll {
         let epoll = this.fd(py)?;
         let nanos = match given(timeout) {
             None => None,
-            Some(timeout) => match timeout_arg(py, timeout) {
+            Some(timeout) => match seconds_arg(py, timeout) {
                 Ok(nanos) => (nanos >= 0).then_some(nanos),
                 Err(raised) if raised.matches(py, exc::TypeError()) => {
                     raised.clear(py);

@@ -138,7 +138,7 @@ fn timer_result(py: Attached<'_>, timer: &libc::itimerval) -> PyResult<Ref<Tuple
 
 fn timer_part(py: Attached<'_>, object: Opt<'_>) -> PyResult<libc::timeval> {
     let Some(object) = object else { return Ok(libc::timeval { tv_sec: 0, tv_usec: 0 }) };
-    let micros = (crate::time::timeout_arg(py, object)? + 999).div_euclid(1000);
+    let micros = (krait_vm::timing::seconds_arg(py, object)? + 999).div_euclid(1000);
     Ok(libc::timeval { tv_sec: micros.div_euclid(1_000_000) as i64, tv_usec: micros.rem_euclid(1_000_000) as i64 })
 }
 
@@ -279,7 +279,7 @@ fn sigwaitinfo(py: Attached<'_>, _: &Object, set: &Object) -> PyResult<Ref<Tuple
 
 fn sigtimedwait(py: Attached<'_>, _: &Object, [set, timeout]: [Opt<'_>; 2]) -> PyResult<Option<Ref<Tuple>>> {
     let set = posix::signal_set(py, need(py, set)?)?;
-    let timeout = crate::time::timeout_arg(py, need(py, timeout)?)?;
+    let timeout = krait_vm::timing::seconds_arg(py, need(py, timeout)?)?;
     if timeout < 0 {
         return Err(raise!(py, ValueError, "timeout must be non-negative"));
     }

@@ -13,7 +13,7 @@ fn generate(py: Attached<'_>, _: &Object, [candidates, item]: [Opt<'_>; 2]) -> P
         let class = item.ty().name();
         return Err(raise!(py, TypeError, "_generate_suggestions() argument 2 must be str, not {class}"));
     };
-    let Some(list) = candidates.downcast::<List>() else {
+    let Some(list) = candidates.downcast_exact::<List>() else {
         return Err(raise!(py, TypeError, "candidates must be a list"));
     };
     let items = list.to_vec(py);

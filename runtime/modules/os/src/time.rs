@@ -8,6 +8,7 @@ use krait_object::{
     Attached, Dict, Float, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Str, StructSeq, Tuple, functions,
     id, raise,
 };
+use krait_vm::timing::seconds_arg;
 use std::ffi::{CStr, CString, c_int};
 
 /// `time.struct_time`.
@@ -127,37 +128,8 @@ fn pthread_getcpuclockid(py: Attached<'_>, _: &Object, thread: &Object) -> PyRes
     }
 }
 
-/// A timeout in nanoseconds, rounded away from zero.
-pub fn timeout_arg(py: Attached<'_>, object: &Object) -> PyResult<i128> {
-    if let Some(float) = object.downcast::<Float>() {
-        let value = float.value();
-        if value.is_nan() {
-            return Err(raise!(py, ValueError, "Invalid value NaN (not a number)"));
-        }
-        let nanos = value * 1e9;
-        let nanos = if nanos < 0.0 { nanos.floor() } else { nanos.ceil() };
-        if !(-9.223_372_036_854_776e18..9.223_372_036_854_776e18).contains(&nanos) {
-            return Err(raise!(py, OverflowError, "timestamp out of range for C PyTime_t"));
-        }
-        return Ok(nanos as i128);
-    }
-    if !object.has_index() {
-        return Err(raise!(
-            py,
-            TypeError,
-            "'{}' object cannot be interpreted as an integer or float",
-            object.ty().name()
-        ));
-    }
-    let total = object.index(py)?.to_i64().map(|seconds| i128::from(seconds) * 1_000_000_000);
-    match total {
-        Some(total) if i64::try_from(total).is_ok() => Ok(total),
-        _ => Err(raise!(py, OverflowError, "timestamp out of range for C PyTime_t")),
-    }
-}
-
 fn sleep(py: Attached<'_>, _: &Object, object: &Object) -> PyResult<()> {
-    let total = timeout_arg(py, object)?;
+    let total = seconds_arg(py, object)?;
     if total < 0 {
         return Err(raise!(py, ValueError, "sleep length must be non-negative"));
     }

@@ -312,6 +312,10 @@ impl Eval<'_> {
 
 /// Raises a `NameError` with its `name` attribute set to a local's name.
 fn raise_name(eval: &Eval<'_>, ty: &krait_object::Type, text: &str, index: usize) -> Raised {
+    // Only a plain `NameError` carries its name, from which similar names are suggested.
+    if !std::ptr::eq(ty, exc::NameError()) {
+        return eval.py.raise(ty, text);
+    }
     let name = eval.code().localsplusnames().as_slice()[index];
     super::names::raise_name_error(eval.py, ty, text, name)
 }

@@ -14,6 +14,7 @@ use krait_object::{
 use krait_sync::block::{Acquired, Wait};
 use krait_sync::semaphore::Semaphore;
 use krait_vm::interp::current;
+use krait_vm::timing::seconds_arg;
 use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -369,8 +370,13 @@ fn destroy(py: Attached<'_>, _: &Object, [channel]: [Arg<'_>; 1]) -> PyResult<()
 }
 
 fn list_all(py: Attached<'_>, _: &Object) -> PyResult<Ref<List>> {
-    let all: Vec<(i64, Unbound, Fallback)> =
-        channels().by_id.iter().rev().map(|(id, channel)| (*id, channel.unbound, channel.fallback)).collect();
+    let all: Vec<(i64, Unbound, Fallback)> = channels()
+        .by_id
+        .iter()
+        .rev()
+        .filter(|(_, channel)| !channel.closed)
+        .map(|(id, channel)| (*id, channel.unbound, channel.fallback))
+        .collect();
     let rows: PyResult<Vec<Ref<Object>>> = all
         .into_iter()
         .map(|(id, unbound, fallback)| {
@@ -399,24 +405,14 @@ fn list_interpreters(py: Attached<'_>, _: &Object, [channel, send]: [Arg<'_>; 2]
 /// A `timeout` argument; `None` for ever.
 fn timeout_arg(py: Attached<'_>, timeout: Arg<'_>, blocking: bool) -> PyResult<Option<Duration>> {
     let Some(timeout) = timeout.filter(|timeout| !timeout.is_none()) else { return Ok(None) };
-    if timeout.downcast::<Float>().is_none() && !timeout.has_index() {
-        let class = krait_object::native::type_name(timeout);
-        return Err(raise!(py, TypeError, "'{class}' object cannot be interpreted as an integer or float"));
-    }
-    let seconds = timeout.as_f64(py)?;
+    let nanos = seconds_arg(py, timeout)?;
     if !blocking {
         return Err(raise!(py, ValueError, "can't specify a timeout for a non-blocking call"));
     }
-    if seconds.is_nan() {
-        return Err(raise!(py, ValueError, "Invalid value NaN (not a number)"));
+    match u64::try_from(nanos) {
+        Ok(nanos) => Ok(Some(Duration::from_nanos(nanos))),
+        Err(_) => Err(raise!(py, ValueError, "timeout value must be a non-negative number")),
     }
-    if seconds < 0.0 {
-        return Err(raise!(py, ValueError, "timeout value must be a non-negative number"));
-    }
-    if seconds > 9_223_372_036.0 {
-        return Err(raise!(py, OverflowError, "timeout value is too large"));
-    }
-    Ok(Some(Duration::from_secs_f64(seconds)))
 }
 
 /// How something is sent.

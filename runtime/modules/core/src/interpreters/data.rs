@@ -51,10 +51,29 @@ impl Fallback {
     }
 }
 
+/// The ways to take a value out of an interpreter.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Mode {
+    /// As queues and channels do.
+    Known(Fallback),
+    Pickle,
+    Marshal,
+    /// A code object.
+    Code,
+    /// A function without state.
+    Function,
+    /// The code of a script; a pure one uses no globals.
+    Script {
+        pure: bool,
+    },
+}
+
 /// A value between interpreters.
 pub enum Shared {
     /// A marshalled `None`, `bool`, `int`, `float`, `str` or `bytes`.
     Plain(Vec<u8>),
+    /// Anything that `marshal` can handle, code included.
+    Marshalled(Vec<u8>),
     Tuple(Vec<Shared>),
     /// The memory behind a memoryview.
     Memory(Arc<Lent>),
@@ -191,9 +210,9 @@ impl Shared {
             return Err(not_shareable(py, object, None));
         }
         if let Some(function) = object.downcast_exact::<Function>()
-            && is_stateless(py, function)?
+            && state_of(py, function)?.is_none()
         {
-            return Ok(Shared::Function(marshal::dumps(py, function.code().as_object(), marshal::VERSION, true)?));
+            return Self::function(py, function);
         }
         Self::pickled(py, object)
     }
@@ -222,15 +241,64 @@ impl Shared {
     }
 
     fn pickled(py: Attached<'_>, object: &Object) -> PyResult<Shared> {
+        Self::pickle(py, object).map_err(|raised| {
+            raised.clear(py);
+            not_shareable(py, object, None)
+        })
+    }
+
+    fn pickle(py: Attached<'_>, object: &Object) -> PyResult<Shared> {
         let pickle = import::import_module(py, "pickle")?;
-        match pickle.call_method(py, id!(py, dumps), &[object]) {
-            Ok(data) => match data.downcast::<Bytes>() {
-                Ok(data) => Ok(Shared::Pickle(data.as_slice().to_vec(), main_file(py))),
-                Err(_) => Err(py.bad_internal_call()),
-            },
-            Err(raised) => {
-                raised.clear(py);
-                Err(not_shareable(py, object, None))
+        let data = pickle.call_method(py, id!(py, dumps), &[object])?;
+        match data.downcast::<Bytes>() {
+            Ok(data) => Ok(Shared::Pickle(data.as_slice().to_vec(), main_file(py))),
+            Err(_) => Err(py.bad_internal_call()),
+        }
+    }
+
+    fn function(py: Attached<'_>, function: &Function) -> PyResult<Shared> {
+        Ok(Shared::Function(marshal::dumps(py, function.code().as_object(), marshal::VERSION, true)?))
+    }
+
+    fn marshalled(py: Attached<'_>, object: &Object) -> PyResult<Shared> {
+        Ok(Shared::Marshalled(marshal::dumps(py, object, marshal::VERSION, true)?))
+    }
+
+    /// Takes a value out of the current interpreter in the one way that `mode` names.
+    ///
+    /// # Errors
+    /// `NotShareableError`, with what went wrong as its cause.
+    pub fn by(py: Attached<'_>, object: &Object, mode: Mode) -> PyResult<Shared> {
+        let refused = |raised: Raised, message: &str| {
+            let cause = raised.take(py);
+            caused_by(py, error(py, "NotShareableError", message), cause)
+        };
+        let unexpected = |what: &str| match object.repr(py) {
+            Ok(shown) => error(py, "NotShareableError", &format!("expected {what}, got {shown}")),
+            Err(raised) => raised,
+        };
+        match mode {
+            Mode::Known(fallback) => Shared::new(py, object, fallback),
+            Mode::Pickle => Self::pickle(py, object).map_err(|raised| refused(raised, "object could not be pickled")),
+            Mode::Marshal => {
+                Self::marshalled(py, object).map_err(|raised| refused(raised, "object could not be marshalled"))
+            }
+            Mode::Code if object.downcast::<Code>().is_some() => Self::marshalled(py, object),
+            Mode::Code => Err(unexpected("code")),
+            Mode::Function => {
+                let Some(function) = object.downcast::<Function>() else { return Err(unexpected("a function")) };
+                match state_of(py, function)? {
+                    None => Self::function(py, function),
+                    Some(why) => {
+                        Err(refused(raise!(py, ValueError, "{why}"), "only stateless functions are shareable"))
+                    }
+                }
+            }
+            Mode::Script { pure } => {
+                let pure = if pure { check_pure(py, object) } else { Ok(()) };
+                let code = pure.and_then(|()| super::script(py, object));
+                let code = code.map_err(|raised| refused(raised, "object not a valid script"))?;
+                Self::marshalled(py, code.as_object())
             }
         }
     }
@@ -242,6 +310,7 @@ impl Shared {
     pub fn rebuild(&self, py: Attached<'_>) -> PyResult<Ref<Object>> {
         match self {
             Shared::Plain(data) => marshal::loads(py, data, false).map(|(object, _)| object),
+            Shared::Marshalled(data) => marshal::loads(py, data, true).map(|(object, _)| object),
             Shared::Tuple(items) => {
                 let items: PyResult<Vec<Ref<Object>>> = items.iter().map(|item| item.rebuild(py)).collect();
                 Ok(Tuple::from_vec(py, items?)?.upcast())
@@ -343,26 +412,50 @@ fn instructions(code: &Code) -> Vec<(Opcode, u32)> {
     found
 }
 
-/// Whether a function needs nothing but builtins: no closure, no defaults, no globals.
-fn is_stateless(py: Attached<'_>, function: &Function) -> PyResult<bool> {
-    let state = [function.closure_slot().raw(), function.defaults_slot().raw(), function.kwdefaults_slot().raw()];
-    if state.iter().any(|part| !part.is_null()) || function.code().raw().co_nfreevars.get() != 0 {
-        return Ok(false);
-    }
-    let Some(globals) = function.globals().downcast::<Dict>() else { return Ok(false) };
+/// Whether code reads a global variable that is not a builtin; without `globals` only the builtins count.
+fn reads_globals(py: Attached<'_>, code: &Code, globals: Option<&Dict>) -> PyResult<bool> {
     let builtins = current(py).builtins.get().ok_or_else(|| py.bad_internal_call())?;
-    for (op, arg) in instructions(function.code()) {
+    for (op, arg) in instructions(code) {
         let index = match op {
             Opcode::LOAD_GLOBAL => arg >> 1,
             Opcode::LOAD_NAME => arg,
             _ => continue,
         };
-        let Some(name) = function.code().names().as_slice().get(index as usize) else { return Ok(false) };
-        if globals.get(py, name)?.is_some() || builtins.get(py, name)?.is_none() {
-            return Ok(false);
+        let Some(name) = code.names().as_slice().get(index as usize) else { return Ok(true) };
+        let own = globals.map_or(Ok(None), |globals| globals.get(py, name))?;
+        if own.is_some() || builtins.get(py, name)?.is_none() {
+            return Ok(true);
         }
     }
-    Ok(true)
+    Ok(false)
+}
+
+/// What a function needs besides builtins, as an error message: a closure, defaults or globals.
+fn state_of(py: Attached<'_>, function: &Function) -> PyResult<Option<&'static str>> {
+    if !function.closure_slot().raw().is_null() || function.code().raw().co_nfreevars.get() != 0 {
+        return Ok(Some("closures not supported"));
+    }
+    if !function.defaults_slot().raw().is_null() {
+        return Ok(Some("defaults not supported"));
+    }
+    if !function.kwdefaults_slot().raw().is_null() {
+        return Ok(Some("keyword defaults not supported"));
+    }
+    let Some(globals) = function.globals().downcast::<Dict>() else { return Ok(Some("globals not supported")) };
+    Ok(reads_globals(py, function.code(), Some(globals))?.then_some("globals not supported"))
+}
+
+/// Checks that a script needs nothing of where it comes from.
+///
+/// # Errors
+/// `ValueError`.
+pub fn check_pure(py: Attached<'_>, object: &Object) -> PyResult<()> {
+    let state = match (object.downcast::<Function>(), object.downcast::<Code>()) {
+        (Some(function), _) => state_of(py, function)?,
+        (_, Some(code)) => reads_globals(py, code, None)?.then_some("globals not supported"),
+        _ => None,
+    };
+    state.map_or(Ok(()), |why| Err(raise!(py, ValueError, "{why}")))
 }
 
 /// Checks that code can run as a script: it takes nothing, returns nothing and closes over nothing.

@@ -7,6 +7,7 @@ mod config;
 mod data;
 pub mod queues;
 mod session;
+pub mod testing;
 
 use config::Config;
 use data::{BufferView, Fallback};
@@ -15,7 +16,7 @@ use krait_object::{
     Attached, BaseException, Code, Dict, Function, Int, IntoObject, Layout, List, Module, Object, PyResult, Raised,
     Ref, Str, Tuple, Type, exc, functions, id, raise,
 };
-use krait_vm::interp::{self, Interpreter, Whence, current};
+use krait_vm::interp::{self, Interpreter, Rules, Whence, current};
 use krait_vm::{compile, import, lifecycle};
 use session::Uncaught;
 use std::sync::atomic::Ordering;
@@ -156,14 +157,21 @@ fn new_config(py: Attached<'_>, _: &Object, args: krait_object::args::Args<'_>) 
 fn create(py: Attached<'_>, _: &Object, [config, reqrefs]: [Arg<'_>; 2]) -> PyResult<i64> {
     let config = config_arg(py, config)?;
     let owned = reqrefs.map_or(Ok(false), |reqrefs| reqrefs.is_true(py))?;
-    let failed = |py, why: &str| {
-        let cause = error(py, "InterpreterError", why).take(py);
-        let raised = error(py, "InterpreterError", "interpreter creation failed");
-        let exception = raised.take(py);
-        exception.replace_context(Some(cause));
-        py.restore(exception)
-    };
-    let Some(rules) = config.rules() else { return Err(failed(py, "sub-interpreter creation failed")) };
+    let Some(rules) = config.rules() else { return Err(not_created(py, "sub-interpreter creation failed")) };
+    make(py, rules, owned)
+}
+
+/// `InterpreterError` that says why no interpreter was made.
+fn not_created(py: Attached<'_>, why: &str) -> Raised {
+    let cause = error(py, "InterpreterError", why).take(py);
+    let raised = error(py, "InterpreterError", "interpreter creation failed");
+    let exception = raised.take(py);
+    exception.replace_context(Some(cause));
+    py.restore(exception)
+}
+
+/// Makes an interpreter that may do what `rules` say; its id. It ends with its last owner if it is `owned`.
+fn make(py: Attached<'_>, rules: Rules, owned: bool) -> PyResult<i64> {
     let mut settings = current(py).config.clone();
     settings.install_signal_handlers = false;
     let back = interp::detach(py);
@@ -184,7 +192,7 @@ fn create(py: Attached<'_>, _: &Object, [config, reqrefs]: [Arg<'_>; 2]) -> PyRe
     };
     // SAFETY: this thread detached it above.
     let py: Attached<'_> = unsafe { interp::attach(back) };
-    made.map_err(|why| failed(py, &why))
+    made.map_err(|why| not_created(py, &why))
 }
 
 /// Ends an interpreter that nobody runs.
@@ -429,7 +437,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         ("WHENCE_RUNTIME", Whence::Runtime as i64),
         ("WHENCE_LEGACY_CAPI", Whence::LegacyApi as i64),
         ("WHENCE_CAPI", Whence::Api as i64),
-        ("WHENCE_XI", 4),
+        ("WHENCE_XI", Whence::Crossing as i64),
         ("WHENCE_STDLIB", Whence::Stdlib as i64),
     ] {
         module.add(py, name, Int::from_i64(py, number)?.as_object())?;

@@ -4,12 +4,13 @@ use super::error;
 use krait_bytecode::codeunit::emit;
 use krait_bytecode::opcode::Opcode;
 use krait_object::namespaceobject::Namespace;
+use krait_object::state::ThreadExt;
 use krait_object::{
     Attached, BaseException, Bytes, Code, Dict, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Tuple, exc, id,
     none, raise,
 };
 use krait_vm::interp::{self, Interpreter, current};
-use krait_vm::{bltinmodule, compile, eval, import, lifecycle, marshal};
+use krait_vm::{bltinmodule, compile, errors, eval, import, lifecycle, marshal};
 use std::ptr::NonNull;
 
 /// What is known of an exception that nobody caught.
@@ -105,8 +106,12 @@ fn stay<R>(py: Attached<'_>, target: &'static Interpreter, body: impl FnOnce(Att
     if std::ptr::eq(current(py), target) {
         return body(py);
     }
+    stay_with(py, target.new_thread(), body)
+}
+
+/// Runs `body` attached through `thread`, a fresh thread state of another interpreter, which ends then.
+fn stay_with<R>(py: Attached<'_>, thread: NonNull<ThreadExt>, body: impl FnOnce(Attached<'_>) -> R) -> R {
     let back = interp::detach(py);
-    let thread = target.new_thread();
     // SAFETY: a fresh thread state; this thread has just detached.
     let there: Attached<'_> = unsafe {
         interp::bind(thread);
@@ -214,6 +219,40 @@ pub fn run(py: Attached<'_>, id: i64, code: &Code, names: &Names) -> PyResult<Op
         lifecycle::flush_streams(there);
         uncaught
     })
+}
+
+/// Runs code in the `__main__` namespace of an interpreter, which shows what the code does not catch; whether that was
+/// nothing. With `as_main` the run counts as that of `__main__`.
+///
+/// # Errors
+/// `InterpreterNotFoundError`, `InterpreterError` when `__main__` runs already and `as_main` is asked for.
+pub fn run_shown(py: Attached<'_>, id: i64, code: &Code, main: bool) -> PyResult<bool> {
+    let code = marshal::dumps(py, code.as_object(), marshal::VERSION, true)?;
+    let body = |there: Attached<'_>| {
+        let run = || -> PyResult<()> {
+            let main = lifecycle::main_dict(there)?;
+            let (code, _) = marshal::loads(there, &code, true)?;
+            let code = code.downcast::<Code>().map_err(|_| there.bad_internal_call())?;
+            eval::eval_code(there, &code, main.as_object(), None, None).map(drop)
+        };
+        let fine = match run() {
+            Ok(()) => true,
+            Err(raised) => {
+                let _raised = raised;
+                errors::report_pending(there);
+                false
+            }
+        };
+        lifecycle::flush_streams(there);
+        fine
+    };
+    if main {
+        return as_main(py, id, body);
+    }
+    // SAFETY: an interpreter with a thread state in it is not freed.
+    let thread = Interpreter::look_up(id, |found| unsafe { &*std::ptr::from_ref(found) }.new_thread());
+    let Some(thread) = thread else { return Err(not_found(py, id)) };
+    Ok(stay_with(py, thread, body))
 }
 
 /// How a call in another interpreter went wrong.

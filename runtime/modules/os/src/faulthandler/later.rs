@@ -88,7 +88,7 @@ fn header(timeout: Duration) -> String {
 
 pub fn dump_traceback_later(py: Attached<'_>, _: &Object, args: [Opt<'_>; 4]) -> PyResult<()> {
     let [timeout, repeat, file, exit] = args;
-    let nanos = crate::time::timeout_arg(py, need(py, timeout)?)?;
+    let nanos = krait_vm::timing::seconds_arg(py, need(py, timeout)?)?;
     let (repeat, exit) = (bool_or(py, repeat, false)?, bool_or(py, exit, false)?);
     // Rounded up to microseconds.
     let micros = (nanos + 999).div_euclid(1000);

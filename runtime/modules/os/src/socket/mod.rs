@@ -42,7 +42,7 @@ pub fn timeout_value(py: Attached<'_>, timeout: &Object) -> PyResult<i64> {
     if timeout.is_none() {
         return Ok(-1);
     }
-    let nanos = crate::time::timeout_arg(py, timeout)?;
+    let nanos = krait_vm::timing::seconds_arg(py, timeout)?;
     if nanos < 0 {
         return Err(raise!(py, ValueError, "Timeout value out of range"));
     }

@@ -90,6 +90,8 @@ pub struct SyntaxDetails<'a> {
     pub end_lineno: usize,
     /// Below 1 where the end is not known.
     pub end_offset: i64,
+    /// For errors of the parser: place of the last compound statement before, and the whole source.
+    pub context: Option<(usize, usize, &'a str)>,
 }
 
 /// Raises `ty(message, (filename, lineno, offset, text, end_lineno, end_offset))`.
@@ -108,7 +110,14 @@ pub fn raise_syntax_error(py: Attached<'_>, ty: &Type, message: &str, details: &
         let info = Tuple::from_slice(py, &[filename, &lineno, &offset, &text, &end_lineno, &end_offset])?;
         let message = Str::new(py, message)?;
         let args = Tuple::from_slice(py, &[message.as_object(), info.as_object()])?;
-        Ok(py.raise_value(ty, args.as_object()))
+        let raised = py.raise_value(ty, args.as_object());
+        let Some((line, column, source)) = details.context else { return Ok(raised) };
+        let exception = raised.take(py);
+        if let Some(error) = exception.as_object().downcast::<SyntaxError>() {
+            let parts = vec![number(line)?, number(column)?, Str::new(py, source)?.upcast()];
+            drop(error.field(METADATA).replace(Some(Tuple::from_vec(py, parts)?.upcast())));
+        }
+        Ok(py.restore(exception))
     }
     build(py, ty, message, details).unwrap_or_else(|raised| raised)
 }
