@@ -58,7 +58,7 @@ pub(crate) fn assemble(mut input: Input) -> Res<CodeObject> {
     let mut cfg = Cfg::build(std::mem::take(&mut input.seq));
     let nparams =
         input.argcount + input.kwonlyargcount + usize::from(input.has_varargs) + usize::from(input.has_varkeywords);
-    let facts = Facts { firstlineno: input.firstlineno, nlocals: input.varnames.len(), nparams };
+    let facts = Facts { nlocals: input.varnames.len(), nparams };
     cfg.optimize(&mut input.consts, &facts);
     let (slots, names, kinds) = layout(&input);
     let generator = flags::CO_GENERATOR | flags::CO_COROUTINE | flags::CO_ASYNC_GENERATOR;

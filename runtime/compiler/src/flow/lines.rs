@@ -6,17 +6,9 @@ use krait_bytecode::Location;
 
 impl Cfg {
     /// Gives lines to instructions without one where control shows which.
-    pub(super) fn resolve_lines(&mut self, firstlineno: i32) {
+    pub(super) fn resolve_lines(&mut self) {
         self.duplicate_exits();
         self.propagate_lines();
-        for block in &mut self.blocks {
-            if let Some(last) = block.instrs.last()
-                && last.loc.line < 0
-                && last.op == Op::RETURN_VALUE
-            {
-                block.instrs.iter_mut().for_each(|i| i.loc.line = firstlineno);
-            }
-        }
     }
 
     fn is_exit_without_line(&self, ix: BlockIx) -> bool {

@@ -104,7 +104,6 @@ pub(crate) struct Cfg {
 
 /// What the passes need to know of the code object.
 pub(crate) struct Facts {
-    pub(crate) firstlineno: i32,
     pub(crate) nlocals: usize,
     pub(crate) nparams: usize,
 }
@@ -144,7 +143,7 @@ impl Cfg {
         self.label_handlers();
         self.inline_small_blocks();
         self.remove_unreachable();
-        self.resolve_lines(facts.firstlineno);
+        self.resolve_lines();
         let mut pool = basic::Pool::new(std::mem::take(consts));
         for ix in self.order() {
             self.fold_loads(ix, &mut pool);
@@ -159,6 +158,6 @@ impl Cfg {
         self.check_uninitialized(facts.nlocals, facts.nparams);
         self.superinstructions();
         self.push_cold_to_end();
-        self.resolve_lines(facts.firstlineno);
+        self.resolve_lines();
     }
 }

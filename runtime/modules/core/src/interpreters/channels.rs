@@ -59,6 +59,8 @@ struct Channel {
     /// The sending side is closed; what was sent can still be received.
     closing: bool,
     closed: bool,
+    /// It closed because its ends were released, and is still listed then.
+    released: bool,
     /// Objects and values that refer to it.
     refs: usize,
 }
@@ -85,6 +87,7 @@ impl Channel {
             self.receivers.insert(interpreter, false);
         }
         if !self.senders.values().chain(self.receivers.values()).any(|open| *open) {
+            self.released = true;
             return self.close();
         }
         VecDeque::new()
@@ -352,6 +355,7 @@ fn create(py: Attached<'_>, _: &Object, [unbound, fallback]: [Arg<'_>; 2]) -> Py
         receivers: BTreeMap::new(),
         closing: false,
         closed: false,
+        released: false,
         refs: 0,
     };
     all.by_id.insert(id, channel);
@@ -374,7 +378,7 @@ fn list_all(py: Attached<'_>, _: &Object) -> PyResult<Ref<List>> {
         .by_id
         .iter()
         .rev()
-        .filter(|(_, channel)| !channel.closed)
+        .filter(|(_, channel)| !channel.closed || channel.released)
         .map(|(id, channel)| (*id, channel.unbound, channel.fallback))
         .collect();
     let rows: PyResult<Vec<Ref<Object>>> = all
