@@ -31,20 +31,42 @@ fn shown(py: Attached<'_>, object: &Object) -> String {
     }
 }
 
-/// Whether an exception matches a class or a tuple of classes.
-#[allow(clippy::only_used_in_recursion)]
+/// Whether an exception matches a class or a tuple of classes. Tuples that are nested too deeply match nothing, which is
+/// reported as unraisable.
 fn matches(py: Attached<'_>, given: &Object, wanted: &Object) -> bool {
+    if wanted.downcast::<Tuple>().is_none() {
+        return matches_inside(py, given, wanted).is_ok_and(|found| found);
+    }
+    let pending = py.take_raised();
+    let found = matches_inside(py, given, wanted).unwrap_or_else(|_| {
+        let message = "Exception ignored while checking exception tuple";
+        krait_vm::sysmodule::report_unraisable(py, Some(message), None);
+        false
+    });
+    if let Some(pending) = pending {
+        let _ = py.restore(pending);
+    }
+    found
+}
+
+fn matches_inside(py: Attached<'_>, given: &Object, wanted: &Object) -> PyResult<bool> {
     if let Some(tuple) = wanted.downcast::<Tuple>() {
-        return tuple.as_slice().iter().any(|one| matches(py, given, one));
+        let _depth = py.enter_recursive(" while checking exception tuple")?;
+        for one in tuple.as_slice() {
+            if matches_inside(py, given, one)? {
+                return Ok(true);
+            }
+        }
+        return Ok(false);
     }
     let class = match given.downcast::<Type>() {
         Some(ty) => ty,
         None => given.ty(),
     };
-    match wanted.downcast::<Type>() {
+    Ok(match wanted.downcast::<Type>() {
         Some(wanted) if wanted.is_subtype_of(BaseException::type_object()) => class.is_subtype_of(wanted),
         _ => ptr::eq(given, wanted),
-    }
+    })
 }
 
 fn handled_item(py: Attached<'_>) -> *mut PyObject {

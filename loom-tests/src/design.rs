@@ -154,8 +154,6 @@ pub enum Test {
     Stress(&'static str),
     /// By a file below the root that has this text in it.
     File(&'static str, &'static str),
-    /// It cannot be made here.
-    Not(&'static str),
 }
 
 /// A known bug of comparable code: its number in the design, its issue, what it was.
@@ -174,7 +172,7 @@ const fn known(number: &'static str, issues: &'static str, what: &'static str, t
     Known { number, issues, what, tests }
 }
 
-use Test::{File, Model, Not, Planted, Stress};
+use Test::{File, Model, Planted, Stress};
 
 const THREADS: &str = "tests/python/test_known_races.py";
 
@@ -449,7 +447,7 @@ pub const KNOWN: &[Known] = &[
         "55",
         "149162",
         "interning inside a C++ static's initialiser",
-        &[Not("needs a C++ extension; interning takes no lock that a caller could hold")],
+        &[File("tests/embed/gils.c", "interning")],
     ),
     known(
         "56",

@@ -154,6 +154,7 @@ fn everything(wanted: &dyn Fn(&str) -> bool, full: bool) -> ExitCode {
         failures.extend(unclaimed_bugs(&models));
         failures.extend(outside_prim());
         failures.extend(design_gaps(&models));
+        failures.extend(undocumented(&models));
         if with_design(text.clone()) != text {
             failures.push("README.md: the tables of rows and known bugs are old (run KRAIT_MODELS=full)".to_owned());
         }
@@ -219,7 +220,6 @@ fn design_gaps(models: &[Model]) -> Vec<String> {
                 Test::Model(name) => models.iter().any(|m| m.name == *name),
                 Test::Stress(name) => has("sync/tests/stress.rs", &format!("fn {name}()")),
                 Test::File(path, what) => has(path, what),
-                Test::Not(_) => true,
             };
             if !there {
                 gaps.push(format!("known bug {}: its test does not exist", known.number));
@@ -257,6 +257,34 @@ fn outside_prim() -> Vec<String> {
             if let Some(name) = NAMES.iter().find(|name| line.contains(**name)) {
                 wrong.push(format!("{}:{}: {name} outside prim", path.display(), n + 1));
             }
+        }
+    }
+    wrong
+}
+
+/// Modules of the crate whose page lacks a part that each has: invariants, orderings, what may block and in which state,
+/// the models that check it, an example.
+fn undocumented(models: &[Model]) -> Vec<String> {
+    let mut wrong = Vec::new();
+    let sources = Path::new(env!("CARGO_MANIFEST_DIR")).join("../sync/src");
+    for entry in std::fs::read_dir(sources).expect("sources") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() || path.ends_with("lib.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&path).expect("a source");
+        let page: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
+        let page = page.join("\n");
+        let name = path.file_stem().expect("a name").to_string_lossy();
+        for part in ["nvariant", "rdering", "block", "ttached", "hecked by the model", "```"] {
+            if !page.contains(part) && !text.contains(&format!("/// {part}")) {
+                wrong.push(format!("{name}: its page says nothing of `{part}`"));
+            }
+        }
+        let checked = page.split("hecked by the model").nth(1).unwrap_or_default().split("```").next().unwrap_or_default();
+        let names: Vec<&str> = checked.split('`').skip(1).step_by(2).collect();
+        if !names.iter().any(|name| models.iter().any(|model| model.name == *name)) {
+            wrong.push(format!("{name}: its page names no model"));
         }
     }
     wrong
@@ -325,7 +353,6 @@ fn with_design(text: String) -> String {
                 Test::Model(name) => format!("`{name}`"),
                 Test::Stress(name) => format!("`{name}` (stress)"),
                 Test::File(path, what) => format!("`{path}`: `{what}`"),
-                Test::Not(why) => format!("none: {why}"),
             })
             .collect();
         let issues = bug.issues.split_whitespace().map(|n| format!("gh-{n}")).collect::<Vec<_>>().join(", ");

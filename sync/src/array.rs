@@ -21,6 +21,27 @@
 //! Readers never block.
 //! Readers run attached; writers attached, under the owner's lock.
 //! Checked by the models `array` (M37), `array_grow` and `array_shrink` (M38).
+//!
+//! ```
+//! use krait_sync::array::SharedArray;
+//! use krait_sync::qsbr::Domain;
+//!
+//! let (domain, array) = (Domain::new(), SharedArray::with_capacity(1));
+//! // SAFETY: the domain outlives it.
+//! let me = unsafe { domain.register() };
+//! me.attach();
+//! // Words that name nothing that could die need no securing.
+//! // SAFETY: one thread, attached.
+//! unsafe {
+//!     array.push(5, &me);
+//!     array.push(7, &me);
+//!     assert_eq!(array.get(1, &me, Some, drop), Some(7));
+//!     assert_eq!(array.get(2, &me, Some, drop), None);
+//!     assert_eq!(array.replace(0, 6), 5);
+//!     assert_eq!((array.pop(), array.pop(), array.pop()), (Some(7), Some(6), None));
+//! }
+//! me.detach();
+//! ```
 
 use crate::prim::{AtomicPtr, AtomicUsize, Ordering::*, PreLoad, ord, planted};
 use crate::qsbr::Participant;

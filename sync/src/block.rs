@@ -15,9 +15,32 @@
 //! The order *queue, then detach* matters: the detaching thread may release critical sections, and a thread that gets
 //! them may at once unlock what we wait for; we are already there to be woken.
 //!
-//! No orderings of its own. Checked with what waits through it, by the models `critical_section` (M11) and `stop_the_world` (M14).
+//! Orderings: none of its own; what a wait orders is the business of what is waited for.
+//! May block: [`detached`] and every wait that detaches, in `attach`. They may run attached, then with the GIL if there is
+//! one, or detached, when nothing happens.
+//! Checked by the models `block` and `block_timeout`, and with what waits through it by `critical_section` (M11) and
+//! `stop_the_world` (M14).
+//!
+//! ```
+//! use krait_sync::block::{self, BlockHooks};
+//! use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+//!
+//! static AWAY: AtomicUsize = AtomicUsize::new(0);
+//! static HOOKS: BlockHooks = BlockHooks {
+//!     detach: || {
+//!         AWAY.fetch_add(1, Relaxed);
+//!         (&raw const AWAY).cast_mut().cast()
+//!     },
+//!     attach: |_| {
+//!         AWAY.fetch_sub(1, Relaxed);
+//!     },
+//! };
+//! assert!(block::install(&HOOKS).is_ok());
+//! assert_eq!(block::detached(|| AWAY.load(Relaxed)), 1);
+//! assert_eq!(AWAY.load(Relaxed), 0);
+//! ```
 
-use crate::prim::{Deadline, Setting};
+use crate::prim::{Deadline, Setting, planted};
 use core::ptr;
 use core::time::Duration;
 
@@ -84,7 +107,7 @@ pub(crate) struct Detached(*mut ());
 impl Detached {
     pub(crate) fn new(wait: &Wait) -> Detached {
         match HOOKS.get() {
-            Some(hooks) if wait.detach => Detached((hooks.detach)()),
+            Some(hooks) if wait.detach && !planted("block/no_detach") => Detached((hooks.detach)()),
             _ => Detached(ptr::null_mut()),
         }
     }
@@ -92,7 +115,7 @@ impl Detached {
 
 impl Drop for Detached {
     fn drop(&mut self) {
-        if !self.0.is_null() {
+        if !self.0.is_null() && !planted("block/no_attach") {
             let hooks = HOOKS.get().expect("hooks are never removed");
             // SAFETY: [BL2] the result of this thread's `detach`, used once.
             unsafe { (hooks.attach)(self.0) }

@@ -49,7 +49,8 @@
 //!
 //! Never blocks, but for a bucket's lock in the queue.
 //! Runs attached to the object's runtime (or in its pauses); the queue is for attached threads.
-//! Checked by the models `brc_*` (M18 to M24).
+//! Checked by the models `brc_handoff`, `brc_fast_path` (M18), `brc_two` (M19), `brc_try_incref`, `brc_slot` (M20),
+//! `brc_resurrect` (M21), `brc_exit`, `brc_orphan`, `brc_detached` (M22), `brc_id_reuse` (M23) and `brc_immortal` (M24).
 //!
 //! ```
 //! use krait_sync::brc::{self, CountRef, Outcome};

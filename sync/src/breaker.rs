@@ -14,6 +14,16 @@
 //! Never blocks; setting is async-signal-safe.
 //! May run attached, detached, and with or without the GIL.
 //! Checked by the models `breaker` and `breaker_publishes` (M45).
+//!
+//! ```
+//! use krait_sync::breaker::{Breaker, GC_SCHEDULED, SIGNALS_PENDING};
+//!
+//! let breaker = Breaker::new();
+//! breaker.set(GC_SCHEDULED | SIGNALS_PENDING);
+//! assert!(breaker.is_set(GC_SCHEDULED));
+//! assert_eq!(breaker.take(SIGNALS_PENDING), SIGNALS_PENDING);
+//! assert_eq!(breaker.word(), GC_SCHEDULED);
+//! ```
 
 use crate::prim::{AtomicUsize, Ordering::*, PreLoad, const_new, ord, planted};
 

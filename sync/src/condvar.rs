@@ -14,6 +14,28 @@
 //! May block: `wait`, and to lock the mutex again.
 //! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
 //! Checked by the model `condvar`.
+//!
+//! ```
+//! use krait_sync::{ByteMutex, Wait, condvar::Condvar};
+//! use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
+//!
+//! let (mutex, changed, letters) = (ByteMutex::new(), Condvar::new(), AtomicU32::new(0));
+//! std::thread::scope(|s| {
+//!     s.spawn(|| {
+//!         let guard = mutex.guard();
+//!         letters.store(1, Relaxed);
+//!         drop(guard);
+//!         changed.notify_one();
+//!     });
+//!     mutex.lock();
+//!     while letters.load(Relaxed) == 0 {
+//!         // SAFETY: locked above.
+//!         let _ = unsafe { changed.wait(&mutex, Wait::DETACH) };
+//!     }
+//!     // SAFETY: `wait` locked it again.
+//!     unsafe { mutex.unlock() };
+//! });
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::mutex::ByteMutex;

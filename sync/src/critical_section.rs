@@ -34,6 +34,30 @@
 //! May block: `begin`, and `end` and `resume_top` when they resume. Never while `suspend_all`.
 //! For attached threads, without the GIL: who holds that needs no sections.
 //! Checked by the models `critical_section` (M11), `critical_section2` (M12), `critical_section_pause` (M13).
+//!
+//! ```
+//! use krait_sync::ByteMutex;
+//! use krait_sync::critical_section::{self as cs, ThreadCtx};
+//! use krait_sync::thread_state::{DETACHED, StateWord};
+//! use std::cell::Cell;
+//!
+//! let (sections, state) = (Cell::new(0), StateWord::new(DETACHED));
+//! assert!(state.try_attach());
+//! let (ctx, outer, inner) = (ThreadCtx { sections: &sections, state: &state }, ByteMutex::new(), ByteMutex::new());
+//! // SAFETY: this thread's context, attached.
+//! unsafe {
+//!     cs::with(ctx, &outer, || {
+//!         cs::with(ctx, &inner, || {
+//!             // About to wait for something: everything is let go of, and afterwards only the innermost is taken again.
+//!             cs::suspend_all(ctx);
+//!             assert!(!outer.is_locked() && !inner.is_locked());
+//!             cs::resume_top(ctx);
+//!             assert!(!outer.is_locked() && inner.is_locked());
+//!         });
+//!         assert!(outer.is_locked() && !inner.is_locked());
+//!     });
+//! }
+//! ```
 
 use crate::mutex::ByteMutex;
 use crate::prim::{Cell, planted};

@@ -34,7 +34,7 @@
 //! ```
 //! use krait_sync::{breaker::Breaker, gil::GilRef};
 //!
-//! let (main, own, legacy) = (GilRef::new(), GilRef::new(), GilRef::new());
+//! let (main, own, legacy) = (GilRef::new(true), GilRef::new(true), GilRef::new(true));
 //! let me = Breaker::new();
 //! // SAFETY: all live to the end; no thread has entered before `share`.
 //! unsafe {
@@ -279,13 +279,16 @@ impl Gil {
         self.switches.load(Relaxed)
     }
 
-    /// In the child of a fork: held by the calling thread.
+    /// In the child of a fork: held by the calling thread with this breaker, or by nobody.
     ///
     /// # Safety
-    /// No other thread of this process exists, and this one held it.
-    pub unsafe fn reset_after_fork(&self, me: &Breaker) {
-        self.byte.store(LOCKED, Relaxed);
-        self.taken(me);
+    /// No other thread of this process exists, and this one held it if and only if there is a breaker.
+    pub unsafe fn reset_after_fork(&self, me: Option<&Breaker>) {
+        self.byte.store(if me.is_some() { LOCKED } else { 0 }, Relaxed);
+        match me {
+            Some(me) => self.taken(me),
+            None => self.holder.store(ptr::null_mut(), Relaxed),
+        }
     }
 
     fn key(&self) -> usize {
@@ -293,19 +296,20 @@ impl Gil {
     }
 }
 
-/// A GIL that is off until something needs it: a free-threaded build that loads a module which cannot do without.
+/// A GIL that may be off until something needs it: a free-threaded build that loads a module which cannot do without.
 ///
 /// # Protocol
 ///
 /// Attaching is: take the GIL if it is enabled, attach the state word, and **look again**: if the GIL was enabled or
 /// disabled meanwhile, undo both and start over.
-/// Enabling and disabling happen in a pause, so that no thread is attached which looked before.
+/// Enabling and disabling happen in a pause of everyone who may take it, so that no thread is attached which looked before.
 /// A thread that was waiting to attach is let in by the end of the pause without the GIL; it has touched nothing yet when
 /// it looks again.
 ///
 /// Invariant: **OG1** while it is enabled, a thread that is attached and has looked holds the GIL.
 ///
 /// Orderings: the flag is stored Release in the pause and loaded Acquire; the pause orders the rest.
+/// May block: `attach`, as [`Gil::acquire`] and [`StateWord::attach`]. It runs detached, `detach` attached.
 /// Checked by the model `gil_enable` (M42).
 pub struct OptionalGil {
     gil: Gil,
@@ -314,9 +318,9 @@ pub struct OptionalGil {
 
 impl OptionalGil {
     const_new! {
-        /// Disabled.
-        pub const fn new() -> OptionalGil {
-            OptionalGil { gil: Gil::new(), enabled: AtomicU8::new(0) }
+        /// Enabled or not.
+        pub const fn new(enabled: bool) -> OptionalGil {
+            OptionalGil { gil: Gil::new(), enabled: AtomicU8::new(enabled as u8) }
         }
     }
 
@@ -326,43 +330,56 @@ impl OptionalGil {
     }
 
     /// Is it enabled?
+    #[inline]
     pub fn is_enabled(&self) -> bool {
         self.enabled.load(Acquire) != 0
     }
 
     /// Attaches the calling thread; says whether it holds the GIL.
     ///
+    /// `step(true)` is called when the thread holds the GIL, if it is enabled, and is not attached yet; its answer says
+    /// whether the thread may go on. `step(false)` is called when that attempt is undone, still before the thread detaches.
+    ///
     /// # Errors
-    /// The runtime is shutting down; the thread is neither attached nor holds the GIL.
+    /// The runtime is shutting down, or `step` said no; the thread is neither attached nor holds the GIL.
     ///
     /// # Safety
     /// The thread is detached and does not hold the GIL; `me` stays valid until [`detach`](Self::detach).
-    pub unsafe fn attach(&self, word: &StateWord, pauses: Pauses<'_>, me: &Breaker) -> Result<bool, ShuttingDown> {
+    pub unsafe fn attach(
+        &self,
+        word: &StateWord,
+        pauses: Pauses<'_>,
+        me: &Breaker,
+        mut step: impl FnMut(bool) -> bool,
+    ) -> Result<bool, ShuttingDown> {
         loop {
             let held = self.is_enabled();
             if held {
                 // SAFETY: the caller's promise.
                 unsafe { self.gil.acquire(me) };
             }
-            let attached = word.attach();
-            if attached.is_ok() && (self.is_enabled() == held || planted("gil/enable_without_second_look")) {
+            let attached = step(true) && word.attach().is_ok();
+            if attached && (self.is_enabled() == held || planted("gil/enable_without_second_look")) {
                 return Ok(held);
             }
-            if attached.is_ok() {
+            step(false);
+            if attached {
                 word.detach(pauses);
             }
             if held {
                 // SAFETY: acquired above.
                 unsafe { self.gil.release(me) };
             }
-            attached?;
+            if !attached {
+                return Err(ShuttingDown);
+            }
         }
     }
 
     /// Detaches the calling thread, which holds the GIL if `held`.
     ///
     /// # Safety
-    /// `held` is the result of its [`attach`](Self::attach).
+    /// `held` is the result of its [`attach`](Self::attach), or the thread has taken the GIL since.
     pub unsafe fn detach(&self, word: &StateWord, pauses: Pauses<'_>, me: &Breaker, held: bool) {
         word.detach(pauses);
         if held {
@@ -372,10 +389,10 @@ impl OptionalGil {
     }
 
     /// Enables or disables it. Afterwards, when the pause has ended, the calling thread detaches (with the `held` it had)
-    /// and attaches again before it touches anything.
+    /// and attaches again before it touches anything; or, if it enables, it takes the GIL in the pause.
     ///
     /// # Safety
-    /// The calling thread has stopped the world.
+    /// The calling thread has stopped every other thread that may take this GIL.
     pub unsafe fn set_enabled_in_pause(&self, enabled: bool) {
         self.enabled.store(u8::from(enabled), Release);
     }
@@ -387,35 +404,39 @@ impl OptionalGil {
 ///
 /// An interpreter refers to a GIL; which one is decided before its first thread runs, and stays. A thread that moves from
 /// one interpreter to another gives up the GIL *that it holds* and takes the one *that the other interpreter refers to*.
-/// What it holds is a value, [`HeldGil`], which it cannot mix up with what it should hold; if both are the same GIL, nothing
+/// A thread state belongs to one interpreter, so a runtime that leaves one state and enters another needs no more than
+/// [`OptionalGil::detach`] through the one and [`OptionalGil::attach`] through the other. Who keeps the GIL while it moves
+/// has it as a value, [`HeldGil`], which it cannot mix up with what it should hold; if both are the same GIL, nothing
 /// is given up. (CPython copies the pointer into thread states; such a copy can be the old interpreter's, gh-105699.)
 ///
-/// Invariants: **GR1** a thread that runs in an interpreter holds the GIL that this refers to; **GR2** it holds at most one,
-/// so two threads that move in opposite directions cannot wait for each other.
+/// Whether the GIL is enabled belongs to the GIL, so interpreters that share it share that too.
+///
+/// Invariants: **GR1** a thread that runs in an interpreter holds the GIL that this refers to, if it is enabled; **GR2** it
+/// holds at most one, so two threads that move in opposite directions cannot wait for each other.
 ///
 /// Orderings: the reference is stored Release and loaded Acquire, because the GIL may be new.
 /// May block: `enter` and `move_to`, as [`Gil::acquire`]. Not for attached threads; it is part of attaching.
 /// Checked by the models `gil_per_interpreter` and `gil_shared` (M43).
 pub struct GilRef {
-    own: Gil,
+    own: OptionalGil,
     /// Another interpreter's; null for `own`.
-    shared: AtomicPtr<Gil>,
+    shared: AtomicPtr<OptionalGil>,
 }
 
 impl GilRef {
     const_new! {
-        /// Refers to a GIL of its own.
-        pub const fn new() -> GilRef {
-            GilRef { own: Gil::new(), shared: AtomicPtr::new(ptr::null_mut()) }
+        /// Refers to a GIL of its own, enabled or not.
+        pub const fn new(enabled: bool) -> GilRef {
+            GilRef { own: OptionalGil::new(enabled), shared: AtomicPtr::new(ptr::null_mut()) }
         }
     }
 
     /// Refers to the GIL that `other` refers to, from now on.
     ///
     /// # Safety
-    /// No thread has entered yet. `other` outlives every thread that enters.
+    /// No thread has entered yet. `other`, and what it refers to, outlives every thread that enters.
     pub unsafe fn share(&self, other: &GilRef) {
-        self.shared.store(ptr::from_ref(other.gil()).cast_mut(), Release);
+        self.shared.store(ptr::from_ref(other.optional()).cast_mut(), Release);
     }
 
     /// Does it refer to a GIL of its own?
@@ -423,14 +444,31 @@ impl GilRef {
         self.shared.load(Acquire).is_null()
     }
 
-    /// The GIL.
+    /// Do both refer to the same GIL?
+    pub fn is_shared_with(&self, other: &GilRef) -> bool {
+        ptr::eq(self.optional(), other.optional())
+    }
+
+    /// The GIL, with the switch that turns it on.
     #[inline(always)]
-    pub fn gil(&self) -> &Gil {
+    pub fn optional(&self) -> &OptionalGil {
         // SAFETY: `share` promised that it lives long enough.
         unsafe { self.shared.load(Acquire).as_ref() }.unwrap_or(&self.own)
     }
 
-    /// Takes the GIL for a thread that holds none.
+    /// The GIL.
+    #[inline(always)]
+    pub fn gil(&self) -> &Gil {
+        self.optional().gil()
+    }
+
+    /// Is it enabled?
+    #[inline(always)]
+    pub fn is_enabled(&self) -> bool {
+        self.optional().is_enabled()
+    }
+
+    /// Takes the GIL, which is enabled, for a thread that holds none.
     ///
     /// # Safety
     /// As for [`Gil::acquire`]; the interpreter stays until the GIL is given up.
@@ -443,8 +481,9 @@ impl GilRef {
 }
 
 impl Default for GilRef {
+    /// A GIL of its own, enabled.
     fn default() -> Self {
-        GilRef::new()
+        GilRef::new(true)
     }
 }
 
@@ -485,8 +524,9 @@ impl HeldGil {
 }
 
 impl Default for OptionalGil {
+    /// Disabled.
     fn default() -> Self {
-        OptionalGil::new()
+        OptionalGil::new(false)
     }
 }
 

@@ -26,6 +26,23 @@
 //!
 //! Never blocks, but for the pool's lock. May run attached or detached; a page's owner is attached, or the world stopped.
 //! Checked by the models `page_remote_free` (M32), `page_repurpose` (M31) and `page_adopt` (M33).
+//!
+//! ```
+//! use krait_sync::page::PageTag;
+//! use krait_sync::qsbr::Domain;
+//!
+//! let domain = Domain::new();
+//! // SAFETY: the domain outlives it.
+//! let reader = unsafe { domain.register() };
+//! let page = PageTag::new();
+//! assert!(page.use_for(16, &domain));
+//! reader.attach();
+//! page.emptied(&domain);
+//! assert!(page.use_for(16, &domain), "the same kind at once");
+//! assert!(!page.use_for(32, &domain), "the reader may look at an old block");
+//! reader.detach();
+//! assert!(page.use_for(32, &domain));
+//! ```
 
 use crate::prim::{AtomicPtr, Cell, Ordering::*, PreLoad, const_new, ord, planted};
 use crate::qsbr::{Domain, Goal};

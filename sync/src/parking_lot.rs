@@ -31,6 +31,27 @@
 //! May run attached (`park` then detaches, if it says so), detached, and with or without the GIL. Callbacks run under a
 //! bucket's lock: they must not park, attach or detach.
 //! Checked by the models `mutex` (M2, M3), `mutex_timeout` (M4), `lot_collision` (M5), `event` (M6).
+//!
+//! ```
+//! use krait_sync::Wait;
+//! use krait_sync::parking_lot::{NO_TOKEN, Parked, lot};
+//! use std::sync::atomic::{AtomicBool, Ordering::*};
+//!
+//! // A gate that opens once, in one byte.
+//! let open = AtomicBool::new(false);
+//! let key = &raw const open as usize;
+//! std::thread::scope(|s| {
+//!     s.spawn(|| {
+//!         while !open.load(Acquire) {
+//!             // Looked at again under the bucket's lock, so that an opening in between is not missed.
+//!             let parked = lot().park(key, Wait::DETACH, || !open.load(Relaxed));
+//!             assert!(matches!(parked, Parked::Unparked(_) | Parked::Invalid));
+//!         }
+//!     });
+//!     open.store(true, Release);
+//!     lot().unpark_all(key, NO_TOKEN);
+//! });
+//! ```
 
 use crate::block::{Detached, Wait};
 use crate::prim::{
@@ -263,18 +284,24 @@ impl ParkingLot {
             token: UnsafeCell::new(NO_TOKEN),
             waker: Cell::new(0),
         };
-        {
-            let queues = bucket.locked();
-            // [PL1]
-            if !validate() && !planted("lot/no_validate") {
-                return Parked::Invalid;
-            }
-            queues.push(&waiter);
+        let queues = bucket.locked();
+        // [PL1]
+        if !validate() && !planted("lot/no_validate") {
+            return Parked::Invalid;
         }
+        queues.push(&waiter);
+        // [BL1]
+        let wrong = if planted("block/hooks_under_lock") {
+            Some(queues)
+        } else {
+            drop(queues);
+            None
+        };
         let timer = stats::Timer::start();
         // From here on the waiter is shared; it must not move or die before it is unlinked.
         let outcome = {
             let _detached = Detached::new(&wait);
+            drop(wrong);
             loop {
                 let wake = waiter.parker.park(wait.deadline, wait.interruptible);
                 if wake == Wake::Notified {

@@ -24,6 +24,19 @@
 //! Never blocks.
 //! `push` may run anywhere, in a signal handler too; draining for attached threads.
 //! Checked by the models `pending`, `pending_announce`, `pending_drainers` and `pending_full` (M44).
+//!
+//! ```
+//! use krait_sync::breaker::{Breaker, CALLS_TO_DO};
+//! use krait_sync::pending::{Full, PendingCalls};
+//!
+//! let (calls, breaker) = (PendingCalls::new(2), Breaker::new());
+//! assert_eq!((calls.push(1), calls.push(2), calls.push(3)), (Ok(()), Ok(()), Err(Full(3))));
+//! breaker.set(CALLS_TO_DO);
+//! let mut made = Vec::new();
+//! let result: Result<(), ()> = calls.run(&breaker, 100, |call| Ok(made.push(call)));
+//! assert!(result.is_ok() && calls.is_empty() && breaker.word() == 0);
+//! assert_eq!(made, [1, 2]);
+//! ```
 
 use crate::breaker::{Breaker, CALLS_TO_DO};
 use crate::prim::{AtomicBool, AtomicUsize, Ordering::*, PreLoad, RacingStore, UnsafeCell, ord, planted};

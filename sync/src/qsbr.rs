@@ -30,6 +30,8 @@
 //!
 //! Sequences are compared by wrapping difference; `OFFLINE` is even and so never one of them.
 //!
+//! Orderings: attach and poll as above; quiescent and detach are Release and the poll's loads Acquire, so that what a reader
+//! did with a block happens before the block is freed.
 //! Never blocks. Freeing runs the blocks' functions, without any lock held; they may retire more.
 //! `retire`, `quiescent` and `process` run attached; `attach` and `detach` are parts of attaching and detaching; polling may run
 //! anywhere.

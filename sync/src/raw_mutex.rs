@@ -27,6 +27,18 @@
 //! May block without detaching: never hold it while running code of others.
 //! May run attached, detached, with or without the GIL, and in a pause if no stopped thread can hold it.
 //! Checked by the models `raw_mutex` and `raw_mutex_three` (M1).
+//!
+//! ```
+//! use krait_sync::raw_mutex::Lock;
+//!
+//! let count = Lock::new(0);
+//! std::thread::scope(|s| {
+//!     for _ in 0..4 {
+//!         s.spawn(|| *count.lock() += 1);
+//!     }
+//! });
+//! assert_eq!(*count.lock(), 4);
+//! ```
 
 use crate::prim::{self, AtomicUsize, Deadline, Ordering::*, Parker, PreLoad, UnsafeCell, const_new, ord};
 use core::ops::{Deref, DerefMut};

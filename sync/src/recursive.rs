@@ -11,9 +11,22 @@
 //!
 //! Thread ids may be reused, and may change in the child of a fork: [`RecursiveMutex::reset_after_fork`] (gh-126688).
 //!
+//! Orderings: the owner and the depth are Relaxed, for RE1; the mutex orders what it protects.
 //! May block: the first lock.
 //! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
 //! Checked by the model `recursive` (M8).
+//!
+//! ```
+//! use krait_sync::{prim::thread_id, recursive::RecursiveMutex};
+//!
+//! let (lock, me) = (RecursiveMutex::new(), thread_id());
+//! lock.lock(me);
+//! lock.lock(me);
+//! assert_eq!(lock.depth(me), 2);
+//! assert!(lock.try_unlock(me) && lock.is_owned_by(me));
+//! assert!(lock.try_unlock(me) && !lock.is_locked());
+//! assert!(!lock.try_unlock(me), "not ours any more");
+//! ```
 
 use crate::block::{Acquired, Wait};
 use crate::mutex::ByteMutex;

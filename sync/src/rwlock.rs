@@ -16,6 +16,22 @@
 //! May block: `read`, `write`.
 //! May run attached (a wait then detaches, if it says so), detached, and with or without the GIL.
 //! Checked by the models `rwlock`, `rwlock_two_readers` and `rwlock_two_writers` (M9).
+//!
+//! ```
+//! use krait_sync::rwlock::RwLock;
+//!
+//! let lock = RwLock::new();
+//! lock.read();
+//! assert!(lock.try_read() && !lock.try_write());
+//! // SAFETY: two reads above, and the write that follows them.
+//! unsafe {
+//!     lock.unread();
+//!     lock.unread();
+//!     lock.write();
+//!     assert!(!lock.try_read());
+//!     lock.unwrite();
+//! }
+//! ```
 
 use crate::block::Wait;
 use crate::parking_lot::{NO_TOKEN, lot};

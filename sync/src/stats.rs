@@ -8,9 +8,12 @@
 //! until then, if it was a lock. The observer runs on the thread that waited, after the wait, without any lock of this crate
 //! (and perhaps detached: it must not touch what only attached threads may).
 //!
-//! Invariant: **CS1** a process's totals are the sums over its threads, but for those taken or waiting at the moment.
-//! Orderings: Relaxed; the numbers order nothing. Never blocks. Under a model checker nothing is counted; the test
-//! `contention_is_counted` of `sync/tests/stress.rs` checks it.
+//! Invariants: **CS1** a process's totals are the sums over its threads, but for those taken or waiting at the moment;
+//! **CS2** each wait is in the result of exactly one `take`, or still there.
+//! Orderings: Relaxed; the numbers order nothing, and [`Counters::take`] takes one number after the other.
+//! May block: nothing does. May run attached or detached, with or without the GIL.
+//! Checked by the model `stats`, for [`Counters`]; the waits of a model are not counted themselves. The test
+//! `contention_is_counted` of `sync/tests/stress.rs` checks the rest.
 //!
 //! ```
 //! use krait_sync::{Wait, event::Event, stats};
@@ -23,6 +26,8 @@
 //! assert_eq!(mine.waits, 1);
 //! assert!(mine.longest_ns >= 2_000_000);
 //! ```
+
+use crate::prim::{AtomicU64, Ordering::Relaxed, PreLoad, RacingStore, const_new, planted};
 
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 pub use real::*;
@@ -52,15 +57,71 @@ pub struct Totals {
     pub longest_ns: u64,
 }
 
+/// Sums that any thread may add to and take: the process has one, and a runtime may have more, for each interpreter say.
+pub struct Counters {
+    waits: AtomicU64,
+    ns: AtomicU64,
+    longest_ns: AtomicU64,
+}
+
+impl Counters {
+    const_new! {
+        /// Zero.
+        pub const fn new() -> Counters {
+            Counters { waits: AtomicU64::new(0), ns: AtomicU64::new(0), longest_ns: AtomicU64::new(0) }
+        }
+    }
+
+    /// A wait of so many nanoseconds.
+    pub fn add(&self, ns: u64) {
+        if planted("stats/add_by_store") {
+            let waits = self.waits.pre_load(Relaxed);
+            self.waits.store_racing_rmw(waits + 1, Relaxed);
+        } else {
+            self.waits.fetch_add(1, Relaxed);
+        }
+        self.ns.fetch_add(ns, Relaxed);
+        if planted("stats/longest_by_store") {
+            let longest = self.longest_ns.pre_load(Relaxed);
+            self.longest_ns.store_racing_rmw(longest.max(ns), Relaxed);
+        } else {
+            self.longest_ns.fetch_max(ns, Relaxed);
+        }
+    }
+
+    /// The sums so far.
+    pub fn totals(&self) -> Totals {
+        let (waits, ns) = (self.waits.load(Relaxed), self.ns.load(Relaxed));
+        Totals { waits, ns, longest_ns: self.longest_ns.load(Relaxed) }
+    }
+
+    /// The sums so far, which start again at zero. [CS2]
+    pub fn take(&self) -> Totals {
+        if planted("stats/take_by_store") {
+            let taken = self.totals();
+            for sum in [&self.waits, &self.ns, &self.longest_ns] {
+                sum.store_racing_rmw(0, Relaxed);
+            }
+            return taken;
+        }
+        let (waits, ns) = (self.waits.swap(0, Relaxed), self.ns.swap(0, Relaxed));
+        Totals { waits, ns, longest_ns: self.longest_ns.swap(0, Relaxed) }
+    }
+}
+
+impl Default for Counters {
+    fn default() -> Self {
+        Counters::new()
+    }
+}
+
 #[cfg(not(any(feature = "loom", feature = "shuttle")))]
 mod real {
-    use super::{Totals, WaitEvent};
-    use crate::prim::{self, AtomicBool, AtomicU64, Ordering::Relaxed, Setting, Wake, clock, thread_own};
+    use super::{Counters, Totals, WaitEvent};
+    use crate::prim::{self, AtomicBool, Ordering::Relaxed, Setting, Wake, clock, thread_own};
 
     static ON: AtomicBool = AtomicBool::new(false);
-    static WAITS: AtomicU64 = AtomicU64::new(0);
-    static NS: AtomicU64 = AtomicU64::new(0);
-    static LONGEST: AtomicU64 = AtomicU64::new(0);
+    static PROCESS: Counters = Counters::new();
     static OBSERVER: Setting<fn(&WaitEvent)> = Setting::new();
 
     thread_own!(
@@ -85,12 +146,12 @@ mod real {
 
     /// The process's sums so far.
     pub fn totals() -> Totals {
-        Totals { waits: WAITS.load(Relaxed), ns: NS.load(Relaxed), longest_ns: LONGEST.load(Relaxed) }
+        PROCESS.totals()
     }
 
     /// The process's sums so far, which start again at zero.
     pub fn take() -> Totals {
-        Totals { waits: WAITS.swap(0, Relaxed), ns: NS.swap(0, Relaxed), longest_ns: LONGEST.swap(0, Relaxed) }
+        PROCESS.take()
     }
 
     /// The calling thread's sums so far.
@@ -119,9 +180,7 @@ mod real {
         pub(crate) fn stop(self, address: usize, outcome: Wake, waker: usize) {
             let Some(start) = self.0 else { return };
             let ns = clock::now_ns().saturating_sub(start);
-            WAITS.fetch_add(1, Relaxed);
-            NS.fetch_add(ns, Relaxed);
-            LONGEST.fetch_max(ns, Relaxed);
+            PROCESS.add(ns);
             let _ = own(|own| {
                 let Totals { waits, ns: sum, longest_ns } = own.get();
                 own.set(Totals { waits: waits + 1, ns: sum + ns, longest_ns: longest_ns.max(ns) });

@@ -48,6 +48,18 @@
 //! May block: `attach`, while a pause lasts.
 //! `attach` runs detached (with the GIL if there is one), `detach` and `safe_point` attached.
 //! Checked by the models `stop_the_world` (M14 to M17), `borrow` (M22) and `shut_down` (M47).
+//!
+//! ```
+//! use krait_sync::stop_the_world::{Scope, StopTheWorld};
+//! use krait_sync::thread_state::{DETACHED, Pauses, StateWord};
+//!
+//! let (interpreter, global) = (StopTheWorld::new(Scope::Interpreter), StopTheWorld::new(Scope::Process));
+//! let word = StateWord::new(DETACHED);
+//! word.attach().expect("nothing shuts down");
+//! assert!(word.is_attached() && !word.stop_requested());
+//! word.detach(Pauses { interpreter: &interpreter, global: &global });
+//! assert_eq!(word.state(), DETACHED);
+//! ```
 
 use crate::block::Wait;
 use crate::parking_lot::{NO_TOKEN, lot};

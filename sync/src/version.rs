@@ -23,6 +23,21 @@
 //! Readers never block; writers exclude each other by the sequence lock, for a few stores.
 //! Readers run attached; writers attached, under the writer's lock.
 //! Checked by the models `version`, `version_reuse` (M34) and `version_modify` (M35).
+//!
+//! ```
+//! use krait_sync::version::{LookupEntry, VersionAllocator, VersionTag};
+//!
+//! let (versions, entry) = (VersionAllocator::new(), LookupEntry::new());
+//! let tag = VersionTag::new(versions.allocate());
+//! let (key, word) = (1, 42);
+//! entry.store(tag.get(), key, word);
+//! assert_eq!(entry.lookup(&tag, key, Some, drop), Some(word));
+//! // The fact changes: first the tag, then the fact.
+//! tag.invalidate();
+//! assert_eq!(entry.lookup(&tag, key, Some, drop), None);
+//! assert_ne!(tag.assign(&versions), 0);
+//! assert_eq!(entry.lookup(&tag, key, Some, drop), None);
+//! ```
 
 use crate::prim::{AtomicU32, AtomicUsize, Ordering::*, PreLoad, const_new, fence, ord, planted};
 use crate::seqlock::SeqLock;

@@ -15,6 +15,7 @@
 //!   close and by items that are unbound.
 //! * **XQ3** After `unbind(i)` returns, nothing of interpreter `i` is in the queue.
 //!
+//! Orderings: the lock's; there is nothing else to order.
 //! May block: `send` (when bounded) and `recv`, as their [`Wait`] says.
 //! May run attached (a wait then detaches, if its [`Wait`] says so) or detached.
 //! Checked by the models `xqueue` and `xqueue_unbind` (M46).

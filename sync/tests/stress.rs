@@ -627,7 +627,7 @@ fn a_forked_child_starts_afresh() {
                 mutex.reset_after_fork();
                 recursive.reset_after_fork(me_tid, me_tid);
                 rw.reset_after_fork();
-                gil.reset_after_fork(&breaker);
+                gil.reset_after_fork(Some(&breaker));
                 table.reset_after_fork(me_tid, me_tid);
                 domain.reset_after_fork(&me);
                 let writer = seq.reset_after_fork();

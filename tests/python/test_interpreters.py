@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
+import time
 import zipfile
 from concurrent import interpreters
 from concurrent.futures import InterpreterPoolExecutor
@@ -113,9 +115,85 @@ def command_lines():
     return [line.strip() for line in run.stderr.splitlines()][-5:]
 
 
+INTERVALS = """
+import sys
+before = sys.getswitchinterval()
+sys.setswitchinterval(0.5)
+"""
+
+
+def intervals():
+    """The switch interval belongs to the GIL: one for interpreters that share it, another one for an own GIL."""
+    seen = []
+    sys.setswitchinterval(0.25)
+    try:
+        for gil in "own", "shared", "default":
+            number = _interpreters.create(_interpreters.new_config("legacy", gil=gil))
+            try:
+                run = INTERVALS + "assert before == " + ("0.005" if gil == "own" else "0.25")
+                seen.append((gil, _interpreters.run_string(number, run), sys.getswitchinterval()))
+            finally:
+                _interpreters.destroy(number)
+            sys.setswitchinterval(0.25)
+    finally:
+        sys.setswitchinterval(0.005)
+    return seen
+
+
+SPIN = """
+import time
+start = time.monotonic()
+while time.monotonic() - start < 0.3:
+    pass
+"""
+
+
+def sharing():
+    """While a thread runs in an interpreter of the same GIL, this one stands still for as long as the interval."""
+    number = _interpreters.create("legacy")
+    sys.setswitchinterval(10)
+    try:
+        thread = threading.Thread(target=_interpreters.run_string, args=(number, SPIN))
+        thread.start()
+        pause, before = 0, time.monotonic()
+        while thread.is_alive():
+            time.sleep(0.001)
+            pause, before = max(pause, time.monotonic() - before), time.monotonic()
+        thread.join()
+    finally:
+        sys.setswitchinterval(0.005)
+        _interpreters.destroy(number)
+    return not sys._is_gil_enabled() or pause > 0.2
+
+
+def many_shared():
+    """Threads in interpreters of one GIL, and in some of their own: all come to their end."""
+    configs = ["legacy", "isolated"] * 3
+    numbers = [_interpreters.create(config) for config in configs]
+    work = "import sys, gc\nsys.setswitchinterval(1e-4)\nfor i in range(300): x = [str(j) for j in range(50)]\ngc.collect()"
+    failed = []
+    threads = [threading.Thread(target=lambda n=n: failed.append(_interpreters.run_string(n, work))) for n in numbers]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    for number in numbers:
+        _interpreters.destroy(number)
+    sys.setswitchinterval(0.005)
+    return failed
+
+
+def collected():
+    """What the collector's module of an interpreter keeps goes with it."""
+    number = _interpreters.create("isolated")
+    made = _interpreters.run_string(number, "import gc\ngc.callbacks.append(lambda *_: 0)\ngc.garbage.append([1])\nkept = gc")
+    _interpreters.destroy(number)
+    return made
+
+
 FUNCTIONS = {function.__name__: function for function in [
     calls, uncaught, not_shareable, closed, queues, channels, pool, configurations, contradiction, warnings_lock,
-    archive, command_lines,
+    archive, command_lines, intervals, sharing, many_shared, collected,
 ]}
 
 EXPECTED = [
@@ -131,6 +209,10 @@ EXPECTED = [
     ("warnings_lock", "RuntimeError: warnings lock is not held"),
     ("archive", "'inner __main__\\n'"),
     ("command_lines", "['~^^', 'File \"<string>\", line 2, in f', '1 / 0', '~~^~~', 'ZeroDivisionError: division by zero']"),
+    ("intervals", "[('own', None, 0.25), ('shared', None, 0.5), ('default', None, 0.5)]"),
+    ("sharing", "True"),
+    ("many_shared", "[None, None, None, None, None, None]"),
+    ("collected", "None"),
 ]
 
 if __name__ == "__main__":

@@ -111,7 +111,7 @@ fn enable() {
     let attach = |(world, gil, _): &Env, n: usize| {
         let thread = &world.threads[n];
         // SAFETY: detached; the breaker lives as long as the world.
-        unsafe { gil.attach(&thread.state, world.pauses(), &thread.breaker) }.unwrap()
+        unsafe { gil.attach(&thread.state, world.pauses(), &thread.breaker, |_| true) }.unwrap()
     };
     let detach = |(world, gil, _): &Env, n: usize, held: bool| {
         let thread = &world.threads[n];
@@ -136,7 +136,7 @@ fn enable() {
         env.2.add();
         detach(env, 0, held);
     };
-    let env = together!((World::new(2), OptionalGil::new(), Protected::new(0)); runs; enables);
+    let env = together!((World::new(2), OptionalGil::new(false), Protected::new(0)); runs; enables);
     assert_eq!(env.2.get(), 2);
 }
 

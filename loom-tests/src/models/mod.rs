@@ -44,4 +44,6 @@ models!(
     xchannel,
     random,
     outside,
+    block,
+    stats,
 );

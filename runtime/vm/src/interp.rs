@@ -11,7 +11,7 @@ use krait_sync::block::BlockHooks;
 use krait_sync::breaker::{
     ASYNC_EXCEPTION, Breaker, CALLS_TO_DO, EXPLICIT_MERGE, GC_SCHEDULED, GIL_DROP_REQUEST, PLEASE_STOP, SIGNALS_PENDING,
 };
-use krait_sync::gil::Gil;
+use krait_sync::gil::GilRef;
 use krait_sync::pending::{Call, PendingCalls};
 use krait_sync::stop_the_world::{PauseScopes, Scope, StopTheWorld};
 use krait_sync::thread_state::{Pauses, StateWord};
@@ -125,9 +125,9 @@ pub struct Interpreter {
     pub id: i64,
     threads: Mutex<Vec<NonNull<ThreadExt>>>,
     world: StopTheWorld,
-    pub gil: Gil,
-    /// Whether threads take the GIL: always in `gil` mode, in `nogil` mode once something needed it.
-    pub gil_on: AtomicBool,
+    /// The interpreter's own, or the main interpreter's: as `rules.own_gil` says. It is enabled always in `gil` mode, in
+    /// `nogil` mode once something needed it.
+    pub gil: GilRef,
     pub pending: PendingCalls<Call>,
     pub signals: crate::signals::Signals,
     pub modules: Slot<Dict>,
@@ -191,8 +191,7 @@ impl Interpreter {
             id: RUNTIME.next_interpreter.fetch_add(1, Ordering::Relaxed),
             threads: Mutex::default(),
             world: StopTheWorld::new(Scope::Interpreter),
-            gil: Gil::new(),
-            gil_on: AtomicBool::new(!FREE_THREADED || config.gil == Some(true)),
+            gil: GilRef::new(!FREE_THREADED || config.gil == Some(true)),
             pending: PendingCalls::new(512),
             signals: crate::signals::Signals::new(),
             modules: Slot::NULL,
@@ -234,6 +233,10 @@ impl Interpreter {
         );
         if !interpreter.is_main() {
             interpreter.check_extensions(0);
+            if let Some(main) = Interpreter::main().filter(|_| !rules.own_gil) {
+                // SAFETY: no thread is in it yet; a main interpreter is not freed while others share its GIL.
+                unsafe { interpreter.gil.share(&main.gil) };
+            }
         }
         interpreter
     }
@@ -269,16 +272,19 @@ impl Interpreter {
     }
 
     /// Makes room for another main interpreter after this one has ended. Threads may still sleep in it, or have just
-    /// looked it up, so it is freed when the next one has ended, if no thread is left in it then.
+    /// looked it up, so it is freed when the next one has ended, if no thread is left in it and nobody shares its GIL then.
     pub fn retire_main(&self) {
         RUNTIME.has_ended.store(true, Ordering::Release);
         self.object.retire_heaps();
-        RUNTIME.interpreters.lock().expect("no panic under this lock").retain(|other| !ptr::eq(other.as_ptr(), self));
+        let mut listed = RUNTIME.interpreters.lock().expect("no panic under this lock");
+        listed.retain(|other| !ptr::eq(other.as_ptr(), self));
         let this = ptr::from_ref(self).cast_mut();
         let _ = RUNTIME.main.compare_exchange(this, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
         let before = RUNTIME.retired.swap(this, Ordering::AcqRel);
+        // SAFETY: listed interpreters are live while the list is locked.
+        let shares = |gil: &GilRef| listed.iter().any(|one| unsafe { one.as_ref() }.gil.is_shared_with(gil));
         // SAFETY: `create` leaked it, and nobody frees it but this.
-        if unsafe { before.as_ref() }.is_some_and(|before| before.thread_count() == 0) {
+        if unsafe { before.as_ref() }.is_some_and(|before| before.thread_count() == 0 && !shares(&before.gil)) {
             // SAFETY: as above; its runtime has ended long ago.
             drop(unsafe { Box::from_raw(before) });
         }
@@ -413,6 +419,24 @@ impl Interpreter {
         pause.start();
     }
 
+    /// Stops the threads of every interpreter, runs `body`, and lets them go on. Nested calls only run `body`.
+    fn stop_all(py: Attached<'_>, body: &mut dyn FnMut()) {
+        let me = state_word(py.tstate());
+        if !FREE_THREADED || me.holds_pause() {
+            return body();
+        }
+        let this = ptr::from_ref(py.ext());
+        let pause = RUNTIME.world.stop(&RUNTIME.scopes, me, |visit: &mut dyn FnMut(&StateWord, &Breaker)| {
+            // An interpreter that is listed later has no thread before the pause is announced to it.
+            for one in RUNTIME.interpreters.lock().expect("no panic under this lock").iter() {
+                // SAFETY: listed interpreters are live while the list is locked.
+                unsafe { one.as_ref() }.visit_others(this, visit);
+            }
+        });
+        body();
+        pause.start();
+    }
+
     /// Makes every thread look at each `RESUME` whether its code is instrumented as it should be, or ends that.
     pub fn set_instrumented(&self, on: bool) {
         self.visit_others(ptr::null(), &mut |_, breaker| breaker.set_version(if on { INSTRUMENTED } else { 0 }));
@@ -521,8 +545,9 @@ pub unsafe fn repair_child(py: Attached<'_>) {
         mode::reset_after_fork(&interpreter.object);
         interpreter.object.idle_heaps.reset_after_fork();
         interpreter.object.type_refs.reset_after_fork(&py.ext().type_refs);
-        if py.tstate().holds_gil.get() != 0 {
-            interpreter.gil.reset_after_fork(breaker);
+        for other in Interpreter::all() {
+            let mine = other.gil.is_shared_with(&interpreter.gil) && py.tstate().holds_gil.get() != 0;
+            other.gil.gil().reset_after_fork(mine.then_some(breaker));
         }
         interpreter.import.reset_after_fork();
         interpreter.warnings.reset_after_fork();
@@ -617,29 +642,22 @@ pub unsafe fn attach<'py>(thread: NonNull<ThreadExt>) -> Attached<'py> {
     let public = &ext.public;
     let interpreter = of_thread(ext);
     let is_late = || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter);
-    loop {
-        if is_late() {
-            hang();
-        }
-        take_gil(interpreter, public);
-        if is_late() {
-            leave_gil(interpreter, public);
-            hang();
-        }
-        Attached::set_current_raw(thread.as_ptr().cast::<PyThreadState>());
-        let attached = state_word(public).attach().is_ok();
-        if attached && (public.holds_gil.get() != 0 || !interpreter.gil_on.load(Ordering::Acquire)) {
-            break;
-        }
-        // The runtime ends, or the GIL was turned on while the thread waited for the end of a pause.
-        Attached::set_current_raw(ptr::null_mut());
-        if attached {
-            state_word(public).detach(interpreter.pauses());
-        }
-        leave_gil(interpreter, public);
-        if !attached {
-            hang();
-        }
+    if is_late() {
+        hang();
+    }
+    let step = |begin| {
+        let pointer = if begin { thread.as_ptr().cast::<PyThreadState>() } else { ptr::null_mut() };
+        Attached::set_current_raw(pointer);
+        !begin || !is_late()
+    };
+    // SAFETY: by the contract; the breaker lives as long as the thread state.
+    let held = unsafe {
+        interpreter.gil.optional().attach(state_word(public), interpreter.pauses(), breaker(public), step)
+    };
+    match held {
+        Ok(held) => public.holds_gil.set(held.into()),
+        // The runtime ends.
+        Err(_) => hang(),
     }
     if FREE_THREADED {
         ext.qsbr.attach();
@@ -651,35 +669,20 @@ pub unsafe fn attach<'py>(thread: NonNull<ThreadExt>) -> Attached<'py> {
     py
 }
 
-/// Takes the GIL if it is on.
-fn take_gil(interpreter: &Interpreter, public: &PyThreadState) {
-    if interpreter.gil_on.load(Ordering::Acquire) {
-        // SAFETY: the breaker lives as long as the thread state.
-        unsafe { interpreter.gil.acquire(breaker(public)) };
-        public.holds_gil.set(1);
-    }
-}
-
-/// Releases the GIL if the thread holds it.
-fn leave_gil(interpreter: &Interpreter, public: &PyThreadState) {
-    if public.holds_gil.get() != 0 {
-        public.holds_gil.set(0);
-        // SAFETY: held with this breaker.
-        unsafe { interpreter.gil.release(breaker(public)) };
-    }
-}
-
 /// Turns the interpreter's GIL on for good; whether it was off. The calling thread holds it afterwards.
 pub fn enable_gil(py: Attached<'_>) -> bool {
-    let interpreter = current(py);
+    let gil = current(py).gil.optional();
     let mut turned = false;
-    interpreter.stop_the_world(py, &mut || {
-        if !interpreter.gil_on.load(Ordering::Acquire) {
-            // Nobody else takes it before it is on.
-            // SAFETY: the breaker lives as long as the thread state.
-            unsafe { interpreter.gil.acquire(breaker(py.tstate())) };
+    // Of every interpreter, because others may share it.
+    Interpreter::stop_all(py, &mut || {
+        if !gil.is_enabled() {
+            // SAFETY: the breaker lives as long as the thread state, and nobody takes the GIL before it is enabled; everybody
+            // else stands still.
+            unsafe {
+                gil.gil().acquire(breaker(py.tstate()));
+                gil.set_enabled_in_pause(true);
+            }
             py.tstate().holds_gil.set(1);
-            interpreter.gil_on.store(true, Ordering::Release);
             turned = true;
         }
     });
@@ -702,8 +705,10 @@ pub fn detach(py: Attached<'_>) -> NonNull<ThreadExt> {
         py.ext().qsbr.detach();
     }
     Attached::set_current_raw(ptr::null_mut());
-    state_word(public).detach(interpreter.pauses());
-    leave_gil(interpreter, public);
+    let held = public.holds_gil.get() != 0;
+    public.holds_gil.set(0);
+    // SAFETY: attached, and `holds_gil` says whether with the GIL.
+    unsafe { interpreter.gil.optional().detach(state_word(public), interpreter.pauses(), breaker(public), held) };
     thread
 }
 
@@ -883,11 +888,13 @@ fn switch_gil(py: Attached<'_>, interpreter: &Interpreter) {
     Attached::set_current_raw(ptr::null_mut());
     state_word(public).detach(interpreter.pauses());
     // SAFETY: an attached thread holds it with this breaker.
-    unsafe { interpreter.gil.switch(breaker(public)) };
+    unsafe { interpreter.gil.gil().switch(breaker(public)) };
     Attached::set_current_raw(thread);
     if state_word(public).attach().is_err() || interpreter.finalizing.load(Ordering::Acquire) && !finalizes(interpreter)
     {
-        leave_gil(interpreter, public);
+        public.holds_gil.set(0);
+        // SAFETY: held since the switch, with this breaker.
+        unsafe { interpreter.gil.gil().release(breaker(public)) };
         hang();
     }
     if FREE_THREADED {

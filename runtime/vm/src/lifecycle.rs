@@ -389,6 +389,7 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
         drop(slot.take());
     }
     interpreter.object.codecs.clear();
+    drop((interpreter.object.gc.garbage.take(), interpreter.object.gc.callbacks.take()));
     let states = std::mem::take(&mut *interpreter.module_states.lock().expect("no panic under this lock"));
     drop(states);
     for handler in &interpreter.signals.handlers {

@@ -742,7 +742,7 @@ fn getsizeof(py: Attached<'_>, _: &Object, [object, default]: [Option<&Object>; 
 }
 
 fn getswitchinterval(py: Attached<'_>, _: &Object) -> f64 {
-    current(py).gil.interval().as_secs_f64()
+    current(py).gil.gil().interval().as_secs_f64()
 }
 
 fn setswitchinterval(py: Attached<'_>, _: &Object, interval: &Object) -> PyResult<()> {
@@ -750,7 +750,7 @@ fn setswitchinterval(py: Attached<'_>, _: &Object, interval: &Object) -> PyResul
     if interval <= 0.0 || interval.is_nan() {
         return Err(raise!(py, ValueError, "switch interval must be strictly positive"));
     }
-    current(py).gil.set_interval(std::time::Duration::try_from_secs_f64(interval).unwrap_or(std::time::Duration::MAX));
+    current(py).gil.gil().set_interval(std::time::Duration::try_from_secs_f64(interval).unwrap_or(std::time::Duration::MAX));
     Ok(())
 }
 
@@ -840,7 +840,7 @@ fn is_finalizing(py: Attached<'_>, _: &Object) -> bool {
 }
 
 fn is_gil_enabled(py: Attached<'_>, _: &Object) -> bool {
-    current(py).gil_on.load(Relaxed)
+    current(py).gil.is_enabled()
 }
 
 fn get_cpu_count_config(py: Attached<'_>, _: &Object) -> i32 {
