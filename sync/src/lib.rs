@@ -30,7 +30,7 @@
 //! with it. Use [`prim::UnsafeCell`] for what the primitives protect and [`prim`]'s atomics for the rest, and run a small
 //! program with a few threads:
 //!
-//! ```no_run
+//! ```
 #![doc = include_str!("../examples/mailbox.rs")]
 //! ```
 //!

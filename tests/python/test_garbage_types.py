@@ -1,6 +1,9 @@
 """Garbage of one thread that another thread collects, and classes among it."""
 import collections.abc
+import functools
 import gc
+import itertools
+import sys
 import threading
 import typing
 import unittest
@@ -130,6 +133,62 @@ class Types(unittest.TestCase):
 
         with self.assertRaises(TypeError):
             Meta("C", (), {})
+
+
+class Next:
+    """An iterator that gives what it was told to give."""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        return self.item
+
+
+class IteratorsInThemselves(unittest.TestCase):
+    """Iterators that keep an item which is the iterator itself, or a part of it."""
+
+    def check(self, make):
+        def once():
+            source = Next()
+            iterator = make(source)
+            source.item = iterator
+            next(iterator)
+
+        for _ in range(3):
+            once()
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(20):
+            once()
+        gc.collect()
+        self.assertLess(len(gc.get_objects()) - before, 20)
+
+    def test_tee(self):
+        self.check(lambda source: itertools.tee(source)[0])
+
+    def test_cycle(self):
+        self.check(itertools.cycle)
+
+    # These leak in CPython 3.14.
+    @unittest.skipUnless(hasattr(sys, "krait"), "not collected elsewhere")
+    def test_others(self):
+        self.check(itertools.pairwise)
+        self.check(itertools.groupby)
+        self.check(lambda source: itertools.accumulate(source, lambda total, item: item))
+
+    def test_key(self):
+        def once():
+            key = functools.cmp_to_key(lambda a, b: 0)(1)
+            key.obj = key
+
+        once()
+        gc.collect()
+        before = len(gc.get_objects())
+        for _ in range(20):
+            once()
+        gc.collect()
+        self.assertLess(len(gc.get_objects()) - before, 20)
 
 
 if __name__ == "__main__":

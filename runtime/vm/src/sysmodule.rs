@@ -351,7 +351,7 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         sig "getsizeof" => getsizeof, "($module, object, default=None, /)", "Bytes of memory that an object takes.";
         noargs "getswitchinterval" => getswitchinterval, "($module, /)", "Seconds after which a waiting thread asks for the GIL.";
         o "setswitchinterval" => setswitchinterval, "($module, interval, /)", "Sets after how many seconds a waiting thread asks for the GIL.";
-        noargs "getunicodeinternedsize" => getunicodeinternedsize, "($module, /, *, _only_immortal=False)", "How many strings are interned.";
+        sig "getunicodeinternedsize" => getunicodeinternedsize, "($module, /, *, _only_immortal=False)", "How many strings are interned.";
         noargs "get_int_max_str_digits" => get_int_max_str_digits, "($module, /)", "The digit limit of conversions between int and text.";
         sig "set_int_max_str_digits" => set_int_max_str_digits, "($module, /, maxdigits)", "Sets the digit limit of conversions between int and text.";
         sig "set_asyncgen_hooks" => set_asyncgen_hooks, "($module, /, firstiter=None, finalizer=None)", "Sets the hooks of asynchronous generators.";
@@ -754,7 +754,8 @@ fn setswitchinterval(py: Attached<'_>, _: &Object, interval: &Object) -> PyResul
     Ok(())
 }
 
-fn getunicodeinternedsize(_: Attached<'_>, _: &Object) -> usize {
+fn getunicodeinternedsize(_: Attached<'_>, _: &Object, [_only_immortal]: [Option<&Object>; 1]) -> usize {
+    // All of them are.
     krait_object::unicode::interned_count()
 }
 

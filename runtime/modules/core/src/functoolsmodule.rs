@@ -264,6 +264,7 @@ pytype! {
         slots: {
             tp_dealloc = KeyObject::dealloc,
             tp_traverse = KeyObject::traverse,
+            tp_clear = |_: Attached<'_>, this: &KeyObject| drop((this.cmp.take(), this.object.take())),
             tp_call = KeyObject::call,
             tp_richcompare = KeyObject::compare,
         },

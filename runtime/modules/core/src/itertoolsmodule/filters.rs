@@ -181,7 +181,9 @@ krait_object::native! {
     /// `pairwise`.
     pub struct Pairwise { iter: Slot, old: Slot }
 }
-iterator! { PAIRWISE "itertools.pairwise" Pairwise, "pairwise(iterable, /)\n--\n\nPairs of neighbours: (first, second), (second, third), ...", Pairwise::construct }
+iterator! { PAIRWISE "itertools.pairwise" Pairwise, "pairwise(iterable, /)\n--\n\nPairs of neighbours: (first, second), (second, third), ...", Pairwise::construct, slots {
+    tp_clear = |_: Attached<'_>, this: &Pairwise| drop((this.iter.take(), this.old.take())),
+} }
 
 impl Pairwise {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Pairwise>> {

@@ -9,7 +9,9 @@ krait_object::native! {
     /// `groupby`. `round` tells a group whether it is still the current one.
     pub struct GroupBy { iter: Slot, key: Slot, target: Slot, current_key: Slot, current: Slot, round: Field<usize> }
 }
-iterator! { GROUP_BY "itertools.groupby" GroupBy, "groupby(iterable, key=None)\n--\n\nPairs of a key and an iterator over the neighbouring items with that key.", GroupBy::construct }
+iterator! { GROUP_BY "itertools.groupby" GroupBy, "groupby(iterable, key=None)\n--\n\nPairs of a key and an iterator over the neighbouring items with that key.", GroupBy::construct, slots {
+    tp_clear = |_: Attached<'_>, this: &GroupBy| drop((this.iter.take(), this.target.take(), this.current_key.take(), this.current.take())),
+} }
 
 impl GroupBy {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<GroupBy>> {

@@ -71,7 +71,12 @@ krait_object::native! {
     /// `cycle`: what was seen, then what was seen again.
     pub struct Cycle { iter: Slot, saved: State<Vec<Ref<Object>>>, at: Field<usize> }
 }
-iterator! { CYCLE "itertools.cycle" Cycle, "cycle(iterable, /)\n--\n\nThe items of an iterable, again and again.", Cycle::construct }
+iterator! { CYCLE "itertools.cycle" Cycle, "cycle(iterable, /)\n--\n\nThe items of an iterable, again and again.", Cycle::construct, slots {
+    tp_clear = |_: Attached<'_>, this: &Cycle| {
+        let saved = std::mem::take(&mut *this.saved.lock());
+        drop((saved, this.iter.take()));
+    },
+} }
 
 impl Cycle {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Cycle>> {
@@ -145,7 +150,9 @@ krait_object::native! {
     /// `accumulate`.
     pub struct Accumulate { iter: Slot, total: Slot, func: Slot, initial: Slot }
 }
-iterator! { ACCUMULATE "itertools.accumulate" Accumulate, "accumulate(iterable, func=None, *, initial=None)\n--\n\nThe sums of the first one, two, .. items, or what func makes instead of sums.", Accumulate::construct }
+iterator! { ACCUMULATE "itertools.accumulate" Accumulate, "accumulate(iterable, func=None, *, initial=None)\n--\n\nThe sums of the first one, two, .. items, or what func makes instead of sums.", Accumulate::construct, slots {
+    tp_clear = |_: Attached<'_>, this: &Accumulate| drop((this.iter.take(), this.total.take())),
+} }
 
 impl Accumulate {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Accumulate>> {

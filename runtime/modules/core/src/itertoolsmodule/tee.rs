@@ -37,6 +37,7 @@ pytype! {
         slots: {
             tp_dealloc = TeeData::free,
             tp_traverse = TeeData::traverse,
+            tp_clear = TeeData::clear,
             tp_new = TeeData::construct,
         },
     }
@@ -57,6 +58,11 @@ impl TeeData {
             }
             next = block.block.lock().next.take();
         }
+    }
+    /// The items may have the tee objects among them, with nothing else in the cycle.
+    fn clear(_: Attached<'_>, this: &TeeData) {
+        let block = std::mem::take(&mut *this.block.lock());
+        drop((block, this.source.take()));
     }
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<TeeData>> {
         let pos = args.unpack(py, "teedataobject", 3, 3)?;
