@@ -443,12 +443,7 @@ pub const KNOWN: &[Known] = &[
             Planted("pending_announce", "pending/unsignal_after_drain"),
         ],
     ),
-    known(
-        "55",
-        "149162",
-        "interning inside a C++ static's initialiser",
-        &[File("tests/embed/gils.c", "interning")],
-    ),
+    known("55", "149162", "interning inside a C++ static's initialiser", &[File("tests/embed/gils.c", "interning")]),
     known(
         "56",
         "112275 74580 126688 158973 116522",

@@ -281,7 +281,8 @@ fn undocumented(models: &[Model]) -> Vec<String> {
                 wrong.push(format!("{name}: its page says nothing of `{part}`"));
             }
         }
-        let checked = page.split("hecked by the model").nth(1).unwrap_or_default().split("```").next().unwrap_or_default();
+        let checked =
+            page.split("hecked by the model").nth(1).unwrap_or_default().split("```").next().unwrap_or_default();
         let names: Vec<&str> = checked.split('`').skip(1).step_by(2).collect();
         if !names.iter().any(|name| models.iter().any(|model| model.name == *name)) {
             wrong.push(format!("{name}: its page names no model"));

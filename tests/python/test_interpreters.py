@@ -154,11 +154,14 @@ def sharing():
     sys.setswitchinterval(10)
     try:
         thread = threading.Thread(target=_interpreters.run_string, args=(number, SPIN))
-        thread.start()
         pause, before = 0, time.monotonic()
-        while thread.is_alive():
+        thread.start()
+        while True:
+            alive = thread.is_alive()
             time.sleep(0.001)
             pause, before = max(pause, time.monotonic() - before), time.monotonic()
+            if not alive:
+                break
         thread.join()
     finally:
         sys.setswitchinterval(0.005)

@@ -30,7 +30,8 @@ LANGUAGE = """
 
 
 def clear_caches():
-    """Empties what the standard library remembers."""
+    """Empties what the import system and the standard library remember."""
+    sys.path_importer_cache.clear()
     try:
         from test.libregrtest.utils import clear_caches
     except ImportError:

@@ -651,9 +651,8 @@ pub unsafe fn attach<'py>(thread: NonNull<ThreadExt>) -> Attached<'py> {
         !begin || !is_late()
     };
     // SAFETY: by the contract; the breaker lives as long as the thread state.
-    let held = unsafe {
-        interpreter.gil.optional().attach(state_word(public), interpreter.pauses(), breaker(public), step)
-    };
+    let held =
+        unsafe { interpreter.gil.optional().attach(state_word(public), interpreter.pauses(), breaker(public), step) };
     match held {
         Ok(held) => public.holds_gil.set(held.into()),
         // The runtime ends.

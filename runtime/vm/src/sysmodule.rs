@@ -750,7 +750,10 @@ fn setswitchinterval(py: Attached<'_>, _: &Object, interval: &Object) -> PyResul
     if interval <= 0.0 || interval.is_nan() {
         return Err(raise!(py, ValueError, "switch interval must be strictly positive"));
     }
-    current(py).gil.gil().set_interval(std::time::Duration::try_from_secs_f64(interval).unwrap_or(std::time::Duration::MAX));
+    current(py)
+        .gil
+        .gil()
+        .set_interval(std::time::Duration::try_from_secs_f64(interval).unwrap_or(std::time::Duration::MAX));
     Ok(())
 }
 

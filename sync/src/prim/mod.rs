@@ -56,8 +56,52 @@ pub use imp::{
     UnsafeCell, YIELDS, fair_after, fence, spin_loop, switch_point, yield_now,
 };
 
-/// A setting of the process, given once: not part of any protocol, and so not explored.
-pub(crate) type Setting<T> = std::sync::OnceLock<T>;
+/// A setting of the process, given once: not part of any protocol, and so not explored by a model checker.
+///
+/// Empty, then being written, then there for good. (`OnceLock` publishes in code of the standard library that
+/// ThreadSanitizer does not see.)
+pub(crate) struct Setting<T> {
+    state: core::sync::atomic::AtomicU8,
+    value: core::cell::UnsafeCell<Option<T>>,
+}
+
+// SAFETY: the value is written once, by the thread that changed the state from empty, and read after it was seen there.
+unsafe impl<T: Send + Sync> Sync for Setting<T> {}
+
+impl<T> Setting<T> {
+    const EMPTY: u8 = 0;
+    const BEING_WRITTEN: u8 = 1;
+    const THERE: u8 = 2;
+
+    pub(crate) const fn new() -> Setting<T> {
+        Setting { state: core::sync::atomic::AtomicU8::new(Self::EMPTY), value: core::cell::UnsafeCell::new(None) }
+    }
+
+    /// The value, once it is there.
+    #[inline]
+    pub(crate) fn get(&self) -> Option<&T> {
+        if self.state.load(Ordering::Acquire) != Self::THERE {
+            return None;
+        }
+        // SAFETY: there, so it is not written any more.
+        unsafe { (*self.value.get()).as_ref() }
+    }
+
+    /// Gives it, unless there is one; then that is there when this returns.
+    pub(crate) fn set(&self, value: T) -> Result<(), T> {
+        let taken = self.state.compare_exchange(Self::EMPTY, Self::BEING_WRITTEN, Ordering::Acquire, Ordering::Acquire);
+        if taken.is_err() {
+            while self.state.load(Ordering::Acquire) != Self::THERE {
+                core::hint::spin_loop();
+            }
+            return Err(value);
+        }
+        // SAFETY: this thread alone changed the state, and nobody reads before the store below.
+        unsafe { *self.value.get() = Some(value) };
+        self.state.store(Self::THERE, Ordering::Release);
+        Ok(())
+    }
+}
 
 /// How a wait ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
