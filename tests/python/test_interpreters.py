@@ -81,6 +81,14 @@ def channels():
     return received, bytes(view), info.num_interp_both, _interpchannels.get_info(channel).closed
 
 
+def listed():
+    first, second, third = [_interpchannels.create(1) for _ in range(3)]
+    all_there = len(_interpchannels.list_all())
+    _interpchannels.close(first, force=True)
+    _interpchannels.release(second, send=True, recv=True)
+    return all_there - len(_interpchannels.list_all())
+
+
 def pool():
     with InterpreterPoolExecutor(2) as executor:
         return list(executor.map(pow, range(6), range(6)))
@@ -195,8 +203,8 @@ def collected():
 
 
 FUNCTIONS = {function.__name__: function for function in [
-    calls, uncaught, not_shareable, closed, queues, channels, pool, configurations, contradiction, warnings_lock,
-    archive, command_lines, intervals, sharing, many_shared, collected,
+    calls, uncaught, not_shareable, closed, queues, channels, listed, pool, configurations, contradiction,
+    warnings_lock, archive, command_lines, intervals, sharing, many_shared, collected,
 ]}
 
 EXPECTED = [
@@ -206,6 +214,7 @@ EXPECTED = [
     ("closed", "True"),
     ("queues", "(('from there', [1, {'a': 2}]), True, True)"),
     ("channels", "(((1, 'a'), None), b'memory', 1, True)"),
+    ("listed", "1"),
     ("pool", "[1, 1, 4, 27, 256, 3125]"),
     ("configurations", "(False, 'own', 'default')"),
     ("contradiction", "InterpreterError: interpreter creation failed"),

@@ -157,6 +157,16 @@ class Trace(unittest.TestCase):
             tb = tb.tb_next
         self.assertEqual(entries, 1)
 
+    def test_end_of_except_star_has_no_line(self):
+        def body():
+            try:
+                raise KeyError
+            except* KeyError:
+                pass
+        lines = [line - body.__code__.co_firstlineno for _, _, line in body.__code__.co_lines() if line is not None]
+        self.assertEqual(lines.count(0), 1)
+        self.assertEqual(max(lines), 4)
+
 
 if __name__ == "__main__":
     unittest.main()
