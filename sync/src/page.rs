@@ -38,10 +38,11 @@
 //! assert!(page.use_for(16, &domain));
 //! reader.attach();
 //! page.emptied(&domain);
-//! assert!(page.use_for(16, &domain), "the same kind at once");
 //! assert!(!page.use_for(32, &domain), "the reader may look at an old block");
 //! reader.detach();
 //! assert!(page.use_for(32, &domain));
+//! page.emptied(&domain);
+//! assert!(page.use_for(32, &domain), "the same kind at once");
 //! ```
 
 use crate::prim::{AtomicPtr, Cell, Ordering::*, PreLoad, const_new, ord, planted};
