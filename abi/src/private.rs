@@ -64,11 +64,11 @@ capi! {
         let ty = Type::from_type_ptr((*o).ob_type.get());
         let raw = ty.as_type();
         let size = |items: isize| ((raw.tp_basicsize.get() + items * raw.tp_itemsize.get()) as usize).next_multiple_of(8);
-        let pre = krait_object::mem::pre_header_size(ty);
-        let Some(block) = krait_object::mem::alloc_raw(py, pre, size(items)) else { return Err(py.no_memory()) };
+        let kind = krait_object::mem::Kind::of(ty);
+        let Some(block) = krait_object::mem::alloc_raw(py, kind, size(items)) else { return Err(py.no_memory()) };
         let old = (*o.cast::<PyVarObject>()).ob_size.get();
         // An object that is resized is not tracked and has one reference: a copy may take its place.
-        let (new, head) = (block.as_ptr(), pre);
+        let (new, head) = (block.as_ptr(), kind.pre());
         ptr::copy_nonoverlapping(o.cast::<u8>().sub(head), new.sub(head), head + size(old.min(items)));
         if items > old { ptr::write_bytes(new.add(size(old)), 0, size(items) - size(old)) }
         (*new.cast::<PyVarObject>()).ob_size.set(items);

@@ -51,7 +51,7 @@ unsafe extern "C" fn c_free(_: *mut c_void, p: *mut c_void) {
 unsafe extern "C" fn object_malloc(_: *mut c_void, n: usize) -> *mut c_void {
     // SAFETY: the object domain demands an attached thread.
     let py = unsafe { Attached::from_tls() };
-    mem::alloc_raw(py, mem::RAW_PRE, n).map_or(ptr::null_mut(), |block| block.as_ptr().cast())
+    mem::alloc_raw(py, mem::Kind::Raw, n).map_or(ptr::null_mut(), |block| block.as_ptr().cast())
 }
 unsafe extern "C" fn object_calloc(context: *mut c_void, n: usize, size: usize) -> *mut c_void {
     let Some(total) = total(n, size) else { return ptr::null_mut() };

@@ -1,8 +1,9 @@
 //! The cycle collector.
 //!
-//! It walks the pages of the interpreter's heaps for tracked objects, subtracts the references that they hold on each
-//! other from copies of their counts, and treats what is left above zero as reachable from outside; everything that
-//! reachable objects reach is reachable, the rest is garbage. `gil` mode keeps a young generation: the objects
+//! It walks the pages of the interpreter's heaps for tracked objects and marks what modules and running frames reach.
+//! From copies of the counts of the others it subtracts the references that they hold on each other, and treats what
+//! is left above zero as reachable from outside; everything that reachable objects reach is reachable, the rest is
+//! garbage. `gil` mode keeps a young generation: the objects
 //! tracked since the last collection, which is often enough. `nogil` mode stops the world for finding the garbage,
 //! and runs finalizers, weak reference callbacks and clearing after the pause.
 //!
@@ -12,7 +13,7 @@ use crate::Object;
 use crate::builtins::weakrefobject::{Cleared, clear_garbage};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
-use crate::mem::Page;
+use crate::mem::{PAGES_IN_USE, Page};
 use crate::mode::{self, FREE_THREADED};
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -44,6 +45,8 @@ pub struct GcState {
     /// Objects that survived young collections since the last full one, and those that survived that one.
     pub pending: AtomicUsize,
     pub long_lived: AtomicUsize,
+    /// Pages of the process when allocations last asked for a collection.
+    pages_before: AtomicUsize,
     pub young_collections: AtomicUsize,
     /// Collections of the middle generation since the last full one.
     pub middle_collections: AtomicUsize,
@@ -74,6 +77,7 @@ impl GcState {
             count: AtomicIsize::new(0),
             pending: AtomicUsize::new(0),
             long_lived: AtomicUsize::new(0),
+            pages_before: AtomicUsize::new(0),
             young_collections: AtomicUsize::new(0),
             middle_collections: AtomicUsize::new(0),
             young: GilCell(RefCell::new(Vec::new())),
@@ -116,6 +120,9 @@ pub(crate) fn count_release(py: Attached<'_>) {
 /// How many allocations or releases a thread counts alone before it adds them to the interpreter's.
 const COUNT_BATCH: i32 = 256;
 
+/// How many times the threshold is waited for while the process takes no more memory.
+const STEADY: isize = 4;
+
 #[cold]
 fn flush_count(py: Attached<'_>) {
     let gc = &py.state().gc;
@@ -130,8 +137,16 @@ fn flush_count(py: Attached<'_>) {
     if threshold == 0 || !gc.enabled.load(Relaxed) || total < threshold {
         return;
     }
-    if FREE_THREADED && (total as usize) < gc.long_lived.load(Relaxed) / 4 {
-        return;
+    if FREE_THREADED {
+        // All objects are looked at: that must be worth it. While memory does not grow, objects come and go by their
+        // counts.
+        let pages = PAGES_IN_USE.load(Relaxed);
+        let before = gc.pages_before.load(Relaxed);
+        let grows = pages > before + before / 10;
+        if (total as usize) < gc.long_lived.load(Relaxed) / 4 || !grows && total < threshold * STEADY {
+            return;
+        }
+        gc.pages_before.store(pages, Relaxed);
     }
     mode::breaker(py.tstate()).set(krait_sync::breaker::GC_SCHEDULED);
 }
@@ -480,28 +495,30 @@ fn unreachable(
         let count = mode::refcount(unsafe { Object::from_ptr(object.as_ptr()) });
         counts.enter(object, (count.clamp(0, (ABSENT - 1) as isize) as u32).saturating_sub(extra));
     }
-    for &object in objects {
-        traverse(object, visit_subtract, ptr::null_mut());
-    }
-    if FREE_THREADED {
-        // Frames hold objects that are counted late without a count.
-        (crate::hooks::hooks().visit_frames)(py, &mut |object| {
-            if let Some(count) = visited_entry(object)
-                && *count == 0
-            {
-                *count = 1;
-            }
-        });
-    }
     let mut work = Vec::new();
+    let reach = |work: &mut Vec<NonNull<PyObject>>| {
+        while let Some(object) = work.pop() {
+            traverse(object, visit_reach, ptr::from_mut(work).cast());
+        }
+    };
+    // Most objects hang on the modules and the running frames: what those reach needs no counting. Frames hold objects
+    // that are counted late without a count.
+    (crate::hooks::hooks().visit_roots)(py, &mut |object| {
+        // SAFETY: roots are live objects; the list is the one that `visit_reach` wants.
+        unsafe { visit_reach(object, (&raw mut work).cast()) };
+    });
+    reach(&mut work);
+    for &object in objects {
+        if *entry(object.as_ptr()).expect("entered above") != REACHABLE {
+            traverse(object, visit_subtract, ptr::null_mut());
+        }
+    }
     for &object in objects {
         let count = entry(object.as_ptr()).expect("entered above");
         if *count != 0 && *count != REACHABLE {
             *count = REACHABLE;
             work.push(object);
-        }
-        while let Some(object) = work.pop() {
-            traverse(object, visit_reach, (&raw mut work).cast());
+            reach(&mut work);
         }
     }
     objects.iter().copied().filter(|object| *entry(object.as_ptr()).expect("entered above") != REACHABLE).collect()

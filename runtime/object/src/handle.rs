@@ -4,7 +4,7 @@
 //! borrows one, [`Locked`] holds an object's critical section and carries the mutators, [`Slot`] is an owned,
 //! nullable reference stored inside an object.
 use crate::layout::{Field, PyObject, PyThreadState, visitproc};
-use crate::mode::{self, CriticalSection};
+use crate::mode::{self, BriefSection, CriticalSection};
 use crate::state::ObjectState;
 use crate::{Object, Type};
 use std::cell::Cell;
@@ -112,7 +112,14 @@ pub unsafe trait Layout: Sized + 'static {
     /// Enters the object's critical section. Blocking detaches the thread and suspends outer sections.
     #[inline]
     fn lock<'a>(&'a self, py: Attached<'_>) -> Locked<'a, Self> {
-        Locked { _section: CriticalSection::enter(py, self.as_object()), obj: self }
+        Locked { _section: CriticalSection::enter(py, self.as_object()).into(), obj: self }
+    }
+
+    /// As [`Layout::lock`] for work that neither runs Python code, nor waits, nor locks anything else: see
+    /// [`mode::BriefSection`].
+    #[inline(always)]
+    fn lock_briefly<'a>(&'a self, py: Attached<'_>) -> Locked<'a, Self> {
+        Locked { _section: BriefSection::enter(py, self.as_object()), obj: self }
     }
 }
 
@@ -229,7 +236,7 @@ impl<T: Layout> Drop for Ref<T> {
 /// They take no `Attached`, so they cannot run Python code while they hold `&mut` into the object, and they return
 /// what they displace for the caller to drop after unlocking.
 pub struct Locked<'a, T: Layout> {
-    pub(crate) _section: CriticalSection<'a>,
+    pub(crate) _section: BriefSection<'a>,
     pub(crate) obj: &'a T,
 }
 

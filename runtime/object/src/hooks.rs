@@ -32,8 +32,9 @@ pub struct Hooks {
     pub sys_attr: fn(py: Attached<'_>, name: &str) -> Option<Ref<Object>>,
     /// Stops the other threads of the interpreter, runs `body`, and lets them go on. In `gil` mode it only runs it.
     pub stop_the_world: fn(py: Attached<'_>, body: &mut dyn FnMut()),
-    /// Visits what the frames of the interpreter's threads refer to, counted or not ([stopped-world]).
-    pub visit_frames: fn(py: Attached<'_>, visit: &mut dyn FnMut(*mut PyObject)),
+    /// Visits what is alive for sure and refers to most of the rest: the interpreter's modules, and what the frames of its
+    /// threads refer to, counted or not ([stopped-world]).
+    pub visit_roots: fn(py: Attached<'_>, visit: &mut dyn FnMut(*mut PyObject)),
     /// Runs pending work of the evaluation loop (signals, calls, a stop request) from a long native loop.
     pub check_signals: fn(py: Attached<'_>) -> PyResult<()>,
     /// The current frame's `f_globals`, borrowed as a new reference, or `None` without a frame.

@@ -19,7 +19,7 @@ use krait_sync::page::RemoteFree;
 use std::alloc::{self, Layout as AllocLayout};
 use std::ffi::c_void;
 use std::ptr::{self, NonNull};
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// Size and alignment of a page.
 pub const PAGE: usize = 64 << 10;
@@ -50,6 +50,8 @@ pub(crate) struct Page {
     remote: RemoteFree,
     block: Field<usize>,
     pre: Field<usize>,
+    /// A [`Kind`] as its number.
+    kind: Field<u8>,
     /// First byte that was never handed out.
     bump: Field<usize>,
     end: Field<usize>,
@@ -65,9 +67,45 @@ pub(crate) struct Page {
     pub(crate) young: [AtomicU64; GRANULES / 64],
 }
 
-/// What stands for a pre-header in pages of raw blocks (`PyObject_Malloc`): what lies in those may look like anything,
-/// so the collector must not.
-pub const RAW_PRE: usize = 2 * PRE_HEADER;
+/// What the blocks of a page are for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Kind {
+    /// Objects that are never collected: the collector does not look at their pages.
+    Leaf,
+    /// Objects that may be collected.
+    Plain,
+    /// Objects that may be collected, behind a pre-header.
+    Managed,
+    /// Raw blocks (`PyObject_Malloc`): what lies in those may look like anything, so the collector must not look.
+    Raw,
+}
+
+const KINDS: usize = 4;
+
+impl Kind {
+    /// Of instances of `ty`.
+    #[inline(always)]
+    pub fn of(ty: &Type) -> Self {
+        if ty.has_feature((Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) as std::ffi::c_ulong) {
+            Kind::Managed
+        } else if ty.is_gc() {
+            Kind::Plain
+        } else {
+            Kind::Leaf
+        }
+    }
+
+    /// Bytes in front of each object.
+    #[inline(always)]
+    pub const fn pre(self) -> usize {
+        match self {
+            Kind::Leaf | Kind::Plain => 0,
+            Kind::Managed => PRE_HEADER,
+            Kind::Raw => 2 * PRE_HEADER,
+        }
+    }
+}
 
 impl Page {
     /// The page of an object or block.
@@ -116,9 +154,9 @@ impl Page {
         ptr::from_ref(self).addr() + HEADER
     }
 
-    /// Calls `f` with every object address that was ever handed out.
+    /// Calls `f` with the address of every object that was ever handed out and may be collected.
     pub(crate) fn for_each_slot(&self, mut f: impl FnMut(*mut PyObject)) {
-        if self.pre.get() == RAW_PRE {
+        if self.kind.get() == Kind::Raw as u8 || self.kind.get() == Kind::Leaf as u8 {
             return;
         }
         let base = ptr::from_ref(self).cast_mut().cast::<u8>();
@@ -150,8 +188,8 @@ fn class_size(class: usize) -> usize {
 
 /// The pages of one owner.
 pub struct Heap {
-    /// Pages with free blocks, by header offset and class; the first one is allocated from.
-    available: [[Field<*mut Page>; CLASSES]; 3],
+    /// Pages with free blocks, by kind and class; the first one is allocated from.
+    available: [[Field<*mut Page>; CLASSES]; KINDS],
     /// Every small page of the heap.
     pub(crate) pages: std::cell::UnsafeCell<Vec<NonNull<Page>>>,
     /// Pages of a chunk that were not used yet.
@@ -167,7 +205,7 @@ impl Heap {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Box<Heap> {
         Box::new(Heap {
-            available: [const { [const { Field::new(ptr::null_mut()) }; CLASSES] }; 3],
+            available: [const { [const { Field::new(ptr::null_mut()) }; CLASSES] }; KINDS],
             pages: std::cell::UnsafeCell::new(Vec::new()),
             spare: std::cell::UnsafeCell::new(Vec::new()),
         })
@@ -186,29 +224,29 @@ impl Heap {
 
     /// Takes a block of `class`; null when memory is exhausted.
     #[inline(always)]
-    fn take(&self, pre: usize, class: usize) -> *mut u8 {
-        let page = self.available[pre / PRE_HEADER][class].get();
+    fn take(&self, kind: Kind, class: usize) -> *mut u8 {
+        let page = self.available[kind as usize][class].get();
         if !page.is_null() {
             // SAFETY: pages of an attached thread's heap are live.
             let page = unsafe { &*page };
             let block = page.free.get();
             if !block.is_null() {
                 // SAFETY: a free block holds its link at `pre + LINK`.
-                page.free.set(unsafe { *block.add(page.pre.get() + LINK).cast::<*mut u8>() });
+                page.free.set(unsafe { *block.add(kind.pre() + LINK).cast::<*mut u8>() });
                 page.live.set(page.live.get() + 1);
                 return block;
             }
         }
-        self.take_slow(pre, class)
+        self.take_slow(kind, class)
     }
 
     #[cold]
-    fn take_slow(&self, pre: usize, class: usize) -> *mut u8 {
-        let list = &self.available[pre / PRE_HEADER][class];
+    fn take_slow(&self, kind: Kind, class: usize) -> *mut u8 {
+        let list = &self.available[kind as usize][class];
         loop {
             let raw = list.get();
             if raw.is_null() {
-                let Some(page) = self.new_page(pre, class) else { return ptr::null_mut() };
+                let Some(page) = self.new_page(kind, class) else { return ptr::null_mut() };
                 list.set(page.as_ptr());
                 continue;
             }
@@ -221,7 +259,7 @@ impl Heap {
             let block = page.free.get();
             if !block.is_null() {
                 // SAFETY: as in `take`.
-                page.free.set(unsafe { *block.add(pre + LINK).cast::<*mut u8>() });
+                page.free.set(unsafe { *block.add(kind.pre() + LINK).cast::<*mut u8>() });
                 page.live.set(page.live.get() + 1);
                 return block;
             }
@@ -246,7 +284,7 @@ impl Heap {
         }
     }
 
-    fn new_page(&self, pre: usize, class: usize) -> Option<NonNull<Page>> {
+    fn new_page(&self, kind: Kind, class: usize) -> Option<NonNull<Page>> {
         // SAFETY: only the owner calls this.
         let spare = unsafe { &mut *self.spare.get() };
         if spare.is_empty() {
@@ -261,16 +299,18 @@ impl Heap {
         }
         let page = spare.pop()?.cast::<Page>();
         // SAFETY: a fresh page of zeroed memory, which is a valid `Page`.
-        unsafe { self.init_page(page.as_ref(), pre, class, class_size(class), PAGE) };
+        unsafe { self.init_page(page.as_ref(), kind, class, class_size(class), PAGE) };
+        PAGES_IN_USE.fetch_add(1, Ordering::Relaxed);
         // SAFETY: only the owner changes the list.
         unsafe { (*self.pages.get()).push(page) };
         Some(page)
     }
 
-    fn init_page(&self, page: &Page, pre: usize, class: usize, block: usize, size: usize) {
+    fn init_page(&self, page: &Page, kind: Kind, class: usize, block: usize, size: usize) {
         page.owner.set(ptr::from_ref(self).cast_mut());
         page.block.set(block);
-        page.pre.set(pre);
+        page.pre.set(kind.pre());
+        page.kind.set(kind as u8);
         page.class.set(class);
         page.bump.set(page.start());
         page.end.set(ptr::from_ref(page).addr() + size);
@@ -286,7 +326,7 @@ impl Heap {
         page.free.set(block);
         page.live.set(page.live.get() - 1);
         if !page.in_list.get() {
-            let list = &self.available[page.pre.get() / PRE_HEADER][page.class.get()];
+            let list = &self.available[page.kind.get() as usize][page.class.get()];
             page.next.set(list.get());
             page.in_list.set(true);
             list.set(ptr::from_ref(page).cast_mut());
@@ -294,25 +334,20 @@ impl Heap {
     }
 }
 
-/// Bytes before an instance of `ty`.
-#[inline(always)]
-pub fn pre_header_size(ty: &Type) -> usize {
-    if ty.has_feature((Py_TPFLAGS_MANAGED_DICT | Py_TPFLAGS_MANAGED_WEAKREF) as std::ffi::c_ulong) {
-        PRE_HEADER
-    } else {
-        0
-    }
-}
+/// Small pages that all heaps of the process hold: what the collector goes by to see whether memory grows.
+pub(crate) static PAGES_IN_USE: AtomicUsize = AtomicUsize::new(0);
 
-/// Takes `size` bytes with `pre` bytes before them and returns the address behind those. Null on exhaustion.
+/// Takes `size` bytes with the pre-header of their kind before them, and returns the address behind that. Null on
+/// exhaustion.
 #[inline]
-fn alloc_block(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
+fn alloc_block(py: Attached<'_>, kind: Kind, size: usize) -> *mut u8 {
+    let pre = kind.pre();
     let total = pre + size;
     if total > MAX_SMALL {
-        return alloc_large(py, pre, size);
+        return alloc_large(py, kind, size);
     }
     let class = class_of(total);
-    let block = py.heap().take(pre, class);
+    let block = py.heap().take(kind, class);
     if block.is_null() {
         return block;
     }
@@ -321,7 +356,8 @@ fn alloc_block(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
 }
 
 #[cold]
-fn alloc_large(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
+fn alloc_large(py: Attached<'_>, kind: Kind, size: usize) -> *mut u8 {
+    let pre = kind.pre();
     let Some(total) = size.checked_add(HEADER + pre + GRANULE) else { return ptr::null_mut() };
     let Ok(layout) = AllocLayout::from_size_align(total, PAGE) else { return ptr::null_mut() };
     // SAFETY: the layout is not empty.
@@ -330,7 +366,7 @@ fn alloc_large(py: Attached<'_>, pre: usize, size: usize) -> *mut u8 {
     unsafe {
         ptr::write_bytes(region.as_ptr(), 0, HEADER);
         let page = region.cast::<Page>().as_ref();
-        py.heap().init_page(page, pre, usize::MAX, total - HEADER, total);
+        py.heap().init_page(page, kind, usize::MAX, total - HEADER, total);
         page.bump.set(page.start() + 1);
         py.state()
             .large
@@ -530,8 +566,9 @@ pub fn alloc_instance(py: Attached<'_>, ty: &Type, items: usize) -> PyResult<Non
 /// As [`alloc_instance`] with an explicit size in bytes, for layouts whose size no item count gives.
 #[inline]
 pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
-    let pre = pre_header_size(ty);
-    let block = alloc_block(py, pre, size);
+    let kind = Kind::of(ty);
+    let pre = kind.pre();
+    let block = alloc_block(py, kind, size);
     if block.is_null() {
         return Err(py.no_memory());
     }
@@ -585,7 +622,7 @@ unsafe fn zero(at: *mut u8, count: usize) {
 #[inline]
 pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
     debug_assert!(!ty.is_heap() && !ty.is_gc() && size <= MAX_SMALL);
-    let block = py.heap().take(0, class_of(size)).cast::<PyObject>();
+    let block = py.heap().take(Kind::Leaf, class_of(size)).cast::<PyObject>();
     let Some(object) = NonNull::new(block) else { return Err(py.no_memory()) };
     // SAFETY: a block for an object, which nobody else uses.
     unsafe {
@@ -596,8 +633,8 @@ pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<N
 }
 
 /// Allocates raw bytes of the object domain (`PyObject_Malloc`): an uninitialised block that may become an object.
-pub fn alloc_raw(py: Attached<'_>, pre: usize, size: usize) -> Option<NonNull<u8>> {
-    NonNull::new(alloc_block(py, pre, size.max(size_of::<PyObject>())))
+pub fn alloc_raw(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8>> {
+    NonNull::new(alloc_block(py, kind, size.max(size_of::<PyObject>())))
 }
 
 /// Frees an instance's memory. Fields and type are not released: that is the deallocator's work.

@@ -27,7 +27,7 @@ fn hooks_for_tests() -> Hooks {
         handled_exception: |_| None,
         sys_attr: |_, _| None,
         stop_the_world: |_, body| body(),
-        visit_frames: |_, _| {},
+        visit_roots: |_, _| {},
         check_signals: |_| Ok(()),
         current_globals: |_| None,
         current_builtins: |py| crate::Dict::new(py).map_or_else(|_| crate::none(), Ref::upcast),

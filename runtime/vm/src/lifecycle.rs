@@ -488,8 +488,14 @@ fn install_hooks() {
         },
         sys_attr: sysmodule::get,
         stop_the_world: |py, body| current(py).stop_the_world(py, body),
-        visit_frames: |py, visit| {
-            current(py).visit_threads(&mut |thread| crate::frame::visit_frames(&thread.public, visit));
+        visit_roots: |py, visit| {
+            let interp = current(py);
+            for dict in [&interp.modules, &interp.sys_dict, &interp.builtins] {
+                if let Some(dict) = dict.get() {
+                    visit(dict.as_ptr());
+                }
+            }
+            interp.visit_threads(&mut |thread| crate::frame::visit_frames(&thread.public, visit));
         },
         check_signals: signals::check,
         current_globals: |py| crate::frame::Frame::current(py).map(|frame| frame.globals().to_ref()),

@@ -112,12 +112,12 @@ impl StackRef {
     /// The word as one that owns its object; null and integers stay as they are.
     #[inline(always)]
     pub fn into_owned(self) -> Self {
-        if self.is_borrowed() && self.0 & !Py_INT_TAG != 0 && !self.is_int() {
-            // SAFETY: not null, so the object is alive.
-            unsafe { mode::incref(self.as_ptr()) };
-            return StackRef(self.0 & !Py_TAG_REFCNT);
+        if !self.is_borrowed() || self.is_null() || self.is_int() {
+            return self;
         }
-        self
+        // SAFETY: not null, so the object is alive.
+        unsafe { mode::incref(self.as_ptr()) };
+        StackRef(self.0 & !Py_TAG_REFCNT)
     }
 
     /// A second word for the same object, owning a count unless the object needs none.

@@ -731,7 +731,7 @@ fn getsizeof(py: Attached<'_>, _: &Object, [object, default]: [Option<&Object>; 
         (Ok(size), _) => {
             // The reference counts the words that it keeps in front of an object.
             let gc_head = if !FREE_THREADED && gc::is_collectable(object) { 16 } else { 0 };
-            (size + gc_head + krait_object::mem::pre_header_size(object.ty()) as isize).into_object(py)
+            (size + gc_head + krait_object::mem::Kind::of(object.ty()).pre() as isize).into_object(py)
         }
         (Err(raised), Some(default)) if raised.matches(py, krait_object::exc::TypeError()) => {
             raised.clear(py);

@@ -187,7 +187,7 @@ impl Bytes {
             unsafe { new.as_mut_slice() }.copy_from_slice(bytes);
             return Ok(new);
         }
-        let Some(raw) = mem::alloc_raw(py, 0, size) else { return Err(py.no_memory()) };
+        let Some(raw) = mem::alloc_raw(py, mem::Kind::Leaf, size) else { return Err(py.no_memory()) };
         let object = raw.cast::<PyObject>();
         // SAFETY: [layout]: memory of an exact object that nobody else uses, large enough for header, bytes and NUL.
         unsafe {

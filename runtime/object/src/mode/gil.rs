@@ -42,6 +42,24 @@ pub unsafe fn decref(object: *mut PyObject) {
     }
 }
 
+/// Gives up a reference if that is not the last one. Whether it did; if not, [`decref`] is left to do.
+///
+/// # Safety
+/// As [`decref`].
+#[inline(always)]
+pub unsafe fn decref_if_more(object: *mut PyObject) -> bool {
+    // SAFETY: by the contract.
+    let count = unsafe { &(*object).head }.ob_refcnt();
+    let now = count.load(Relaxed);
+    if (now as i32) < 0 {
+        return true;
+    }
+    if now != 1 {
+        count.store(now - 1, Relaxed);
+    }
+    now != 1
+}
+
 /// A new reference to `object` unless it is being freed. Under the GIL it never is.
 ///
 /// # Safety
@@ -153,6 +171,23 @@ impl<'a> CriticalSection<'a> {
     #[inline(always)]
     pub fn enter(_py: Attached<'_>, _object: &'a Object) -> Self {
         CriticalSection(PhantomData)
+    }
+}
+
+/// The object's lock for a short piece of work: nothing, the GIL does.
+pub struct BriefSection<'a>(PhantomData<&'a Object>);
+
+impl<'a> BriefSection<'a> {
+    #[inline(always)]
+    pub fn enter(_py: Attached<'_>, _object: &'a Object) -> Self {
+        BriefSection(PhantomData)
+    }
+}
+
+impl<'a> From<CriticalSection<'a>> for BriefSection<'a> {
+    #[inline(always)]
+    fn from(_section: CriticalSection<'a>) -> Self {
+        BriefSection(PhantomData)
     }
 }
 

@@ -74,6 +74,26 @@ pub unsafe fn decref(object: *mut PyObject) {
     }
 }
 
+/// Gives up a reference if that cannot be the last one, as far as the calling thread sees at once. Whether it did; if
+/// not, [`decref`] is left to do.
+///
+/// # Safety
+/// As [`decref`].
+#[inline(always)]
+pub unsafe fn decref_if_more(object: *mut PyObject) -> bool {
+    // SAFETY: by the contract.
+    let head = unsafe { &(*object).head };
+    let local = head.ob_ref_local.load(Relaxed);
+    if local == IMMORTAL {
+        return true;
+    }
+    let more = local != 1 && head.ob_tid.load(Relaxed) == thread_id();
+    if more {
+        head.ob_ref_local.store(local - 1, Relaxed);
+    }
+    more
+}
+
 #[cold]
 unsafe fn merge_zero_local(object: *mut PyObject) {
     // SAFETY: by the caller's contract.
@@ -442,26 +462,38 @@ fn mutex(object: &Object) -> &ByteMutex {
     unsafe { &*std::ptr::from_ref(&object.raw().head.ob_mutex).cast() }
 }
 
-/// Frames for critical sections, which must not move: one stack per thread.
+/// Frames for critical sections, which must not move: one stack per thread, whose state stays in place too.
 #[derive(Default)]
 pub struct SectionFrames {
+    depth: Cell<usize>,
+    first: [critical_section::CriticalSection2; FIRST_FRAMES],
     // Boxed so that frames stay in place while the vector grows.
     #[allow(clippy::vec_box)]
-    chunks: RefCell<Vec<Box<[critical_section::CriticalSection2; 32]>>>,
-    depth: Cell<usize>,
+    chunks: RefCell<Vec<Box<[critical_section::CriticalSection2; CHUNK_FRAMES]>>>,
 }
 
+const FIRST_FRAMES: usize = 8;
+const CHUNK_FRAMES: usize = 32;
+
 impl SectionFrames {
-    #[inline]
+    #[inline(always)]
     fn push(&self) -> &critical_section::CriticalSection2 {
         let depth = self.depth.get();
-        let mut chunks = self.chunks.borrow_mut();
-        if depth / 32 == chunks.len() {
-            chunks.push(Box::new([const { critical_section::CriticalSection2::new() }; 32]));
-        }
         self.depth.set(depth + 1);
+        match self.first.get(depth) {
+            Some(frame) => frame,
+            None => self.deep(depth - FIRST_FRAMES),
+        }
+    }
+
+    #[cold]
+    fn deep(&self, depth: usize) -> &critical_section::CriticalSection2 {
+        let mut chunks = self.chunks.borrow_mut();
+        if depth / CHUNK_FRAMES == chunks.len() {
+            chunks.push(Box::new([const { critical_section::CriticalSection2::new() }; CHUNK_FRAMES]));
+        }
         // SAFETY: chunks are boxed and never freed before the thread state, so the frame stays in place.
-        unsafe { &*std::ptr::from_ref(&chunks[depth / 32][depth % 32]) }
+        unsafe { &*std::ptr::from_ref(&chunks[depth / CHUNK_FRAMES][depth % CHUNK_FRAMES]) }
     }
 
     #[inline]
@@ -473,7 +505,8 @@ impl SectionFrames {
 /// The object's critical section, left when dropped. Sections are left in the reverse order of entering.
 pub struct CriticalSection<'a> {
     frame: &'a critical_section::CriticalSection2,
-    object: PhantomData<(&'a Object, *mut ())>,
+    object: &'a Object,
+    attached: PhantomData<*mut ()>,
 }
 
 impl<'a> CriticalSection<'a> {
@@ -484,7 +517,7 @@ impl<'a> CriticalSection<'a> {
         // SAFETY: [attached]; the frame stays in place; `Drop` ends it in stack order.
         unsafe {
             critical_section::begin(context(py), &frame._cs_base, mutex(object));
-            CriticalSection { frame: &*std::ptr::from_ref(frame), object: PhantomData }
+            CriticalSection { frame: &*std::ptr::from_ref(frame), object, attached: PhantomData }
         }
     }
 }
@@ -497,6 +530,45 @@ impl Drop for CriticalSection<'_> {
             let py = Attached::from_tls();
             critical_section::end(context(py), &self.frame._cs_base);
             py.ext().sections.pop();
+        }
+    }
+}
+
+/// The object's lock for a short piece of work, given back when dropped: the mutex alone, as long as nobody else has it.
+pub struct BriefSection<'a> {
+    object: &'a Object,
+    /// What was entered because the mutex was taken, by another thread or by an outer section of this one.
+    section: Option<CriticalSection<'a>>,
+}
+
+impl<'a> BriefSection<'a> {
+    /// As [`CriticalSection::enter`] for work that neither runs Python code nor waits nor detaches nor locks anything
+    /// else: an outer section could not be suspended in it.
+    #[inline(always)]
+    pub fn enter(py: Attached<'_>, object: &'a Object) -> Self {
+        let free = mutex(object).try_lock_fast();
+        BriefSection { object, section: if free { None } else { Some(contended(py, object)) } }
+    }
+}
+
+#[cold]
+fn contended<'a>(py: Attached<'_>, object: &'a Object) -> CriticalSection<'a> {
+    CriticalSection::enter(py, object)
+}
+
+impl<'a> From<CriticalSection<'a>> for BriefSection<'a> {
+    #[inline(always)]
+    fn from(section: CriticalSection<'a>) -> Self {
+        BriefSection { object: section.object, section: Some(section) }
+    }
+}
+
+impl Drop for BriefSection<'_> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        if self.section.is_none() {
+            // SAFETY: locked in `enter`.
+            unsafe { mutex(self.object).unlock() };
         }
     }
 }

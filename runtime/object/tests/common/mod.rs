@@ -33,7 +33,7 @@ fn test_hooks() -> Hooks {
         handled_exception: |_| None,
         sys_attr: |_, _| None,
         stop_the_world: |_, body| body(),
-        visit_frames: |_, _| {},
+        visit_roots: |_, _| {},
         check_signals: |_| Ok(()),
         current_globals: |_| None,
         current_builtins: |py| Dict::new(py).expect("memory").upcast(),

@@ -4,12 +4,20 @@ use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::CompareOp;
-use krait_object::{Bool, Dict, Float, Int, Layout, List, Object, PyResult, Ref, Slice, Str, Tuple};
+use krait_object::{Attached, Bool, Dict, Float, Int, Layout, List, Object, PyResult, Ref, Slice, Str, Tuple};
 
 const SUBSCR: usize = 26;
 const ADD: usize = 0;
+const AND: usize = 1;
+const FLOOR_DIVIDE: usize = 2;
+const LSHIFT: usize = 3;
 const MULTIPLY: usize = 5;
+const REMAINDER: usize = 6;
+const OR: usize = 7;
+const RSHIFT: usize = 9;
 const SUBTRACT: usize = 10;
+const TRUE_DIVIDE: usize = 11;
+const XOR: usize = 12;
 const INPLACE: usize = 13;
 const BINARY_SKIP: isize = 1 + Opcode::BINARY_OP.cache_entries() as isize;
 const COMPARE_SKIP: isize = 1 + Opcode::COMPARE_OP.cache_entries() as isize;
@@ -39,7 +47,85 @@ pub(super) fn bool_word(value: bool) -> StackRef {
     StackRef::borrowed(Bool::of(value).as_ptr())
 }
 
+/// What `BINARY_OP` with argument `op` does, by the operands' types.
+#[inline(never)]
+fn operate(py: Attached<'_>, left: &Object, right: &Object, op: usize) -> PyResult<Ref<Object>> {
+    match op {
+        SUBSCR => left.get_item(py, right),
+        INPLACE.. => left.inplace_op(py, right, OPERATORS[op - INPLACE]),
+        _ => left.binary_op(py, right, OPERATORS[op]),
+    }
+}
+
+/// `container[start:stop]`.
+#[inline(never)]
+fn slice_of(py: Attached<'_>, container: &Object, start: &Object, stop: &Object) -> PyResult<Ref<Object>> {
+    let slice = Slice::new(py, Some(start), Some(stop), None)?;
+    container.get_item(py, slice.as_object())
+}
+
+/// The operator of a `BINARY_OP` argument, in place or not.
+fn plain_op(op: usize) -> usize {
+    if (INPLACE..SUBSCR).contains(&op) { op - INPLACE } else { op }
+}
+
+/// An exact number that fits a machine word.
+#[derive(Clone, Copy)]
+enum Number {
+    Int(isize),
+    Float(f64),
+}
+
+impl Number {
+    #[inline(always)]
+    fn of(object: &Object) -> Option<Self> {
+        if let Some(int) = object.downcast_exact::<Int>() {
+            return int.is_compact().then(|| Number::Int(int.compact_value()));
+        }
+        Some(Number::Float(object.downcast_exact::<Float>()?.value()))
+    }
+
+    #[inline(always)]
+    fn float(self) -> f64 {
+        match self {
+            // One digit: exact.
+            Number::Int(value) => value as f64,
+            Number::Float(value) => value,
+        }
+    }
+}
+
+/// Arithmetic of numbers that fit machine words. `None` for other operands, and where the result needs more care.
+#[inline(never)]
+fn operate_words(py: Attached<'_>, left: &Object, right: &Object, op: usize) -> Option<PyResult<Ref<Object>>> {
+    let (left, right) = (Number::of(left)?, Number::of(right)?);
+    if let (Number::Int(a), Number::Int(b)) = (left, right) {
+        let value = match op {
+            AND => a & b,
+            OR => a | b,
+            XOR => a ^ b,
+            LSHIFT if (0..32).contains(&b) => a << b,
+            RSHIFT if b >= 0 => a >> b.min(63),
+            FLOOR_DIVIDE if b != 0 => a.div_euclid(b) - isize::from(b < 0 && a.rem_euclid(b) != 0),
+            REMAINDER if b != 0 => a - b * (a.div_euclid(b) - isize::from(b < 0 && a.rem_euclid(b) != 0)),
+            TRUE_DIVIDE if b != 0 => return Some(Float::new(py, a as f64 / b as f64).map(Ref::upcast)),
+            _ => return None,
+        };
+        return Some(Int::from_i64(py, value as i64).map(Ref::upcast));
+    }
+    let (a, b) = (left.float(), right.float());
+    let value = match op {
+        ADD => a + b,
+        SUBTRACT => a - b,
+        MULTIPLY => a * b,
+        TRUE_DIVIDE if b != 0.0 => a / b,
+        _ => return None,
+    };
+    Some(Float::new(py, value).map(Ref::upcast))
+}
+
 impl Eval<'_> {
+    #[inline(always)]
     pub(super) fn UNARY_NEGATIVE(&mut self) -> Step {
         self.save();
         let result = self.object(1).negative(self.py)?;
@@ -68,26 +154,21 @@ impl Eval<'_> {
         if self.unit().warm() {
             self.out(|this| this.specialize_binary());
         }
-        let result = self.out(|this| this.binary_generic())?;
-        self.replace(2, result);
-        Ok(BINARY_SKIP)
+        self.binary_generic()
     }
 
-    #[inline(never)]
-    fn binary_generic(&mut self) -> PyResult<Ref<Object>> {
-        let (left, right, op) = (self.object(2), self.object(1), self.arg());
-        match op {
-            SUBSCR => left.get_item(self.py, right),
-            INPLACE.. => left.inplace_op(self.py, right, OPERATORS[op - INPLACE]),
-            _ => left.binary_op(self.py, right, OPERATORS[op]),
-        }
+    #[inline(always)]
+    fn binary_generic(&mut self) -> Step {
+        let result = operate(self.py, self.object(2), self.object(1), self.arg())?;
+        self.replace(2, result);
+        Ok(BINARY_SKIP)
     }
 
     #[cold]
     fn specialize_binary(&mut self) {
         let (left, right, unit) = (self.object(2), self.object(1), self.unit());
         let op = self.arg();
-        let plain = if (INPLACE..SUBSCR).contains(&op) { op - INPLACE } else { op };
+        let plain = plain_op(op);
         let ints = left.downcast_exact::<Int>().is_some() && right.downcast_exact::<Int>().is_some();
         let floats = left.downcast_exact::<Float>().is_some() && right.downcast_exact::<Float>().is_some();
         let form = match plain {
@@ -107,6 +188,9 @@ impl Eval<'_> {
                 Opcode::BINARY_OP_SUBSCR_TUPLE_INT
             }
             SUBSCR if left.downcast_exact::<Dict>().is_some() => Opcode::BINARY_OP_SUBSCR_DICT,
+            _ if operate_words(self.py, left, right, plain).is_some_and(|result| result.is_ok()) => {
+                Opcode::BINARY_OP_EXTEND
+            }
             _ => return unit.miss(),
         };
         unit.specialize(form);
@@ -117,9 +201,7 @@ impl Eval<'_> {
     fn binary_deopt(&mut self) -> Step {
         self.unit().deoptimize(Opcode::BINARY_OP);
         self.save();
-        let result = self.binary_generic()?;
-        self.replace(2, result);
-        Ok(BINARY_SKIP)
+        self.binary_generic()
     }
 
     /// Both operands as machine words, if they are small exact integers.
@@ -136,19 +218,19 @@ impl Eval<'_> {
         let wide = |depth: usize| self.object(depth).downcast_exact::<Int>().and_then(Int::to_i64);
         let Some(value) = wide(2).zip(wide(1)).and_then(|(a, b)| op(a, b)) else { return self.binary_int_slow() };
         let result = Int::from_i64(self.py, value)?;
-        self.pop().close();
-        self.pop().close();
+        self.close_top();
+        self.close_top();
         self.push(StackRef::owned(result));
         Ok(BINARY_SKIP)
     }
 
     #[inline(always)]
     fn int_op(&mut self, op: impl FnOnce(isize, isize) -> isize, wide: fn(i64, i64) -> Option<i64>) -> Step {
-        let Some((a, b)) = self.small_ints() else { return self.out(|this| this.int_op_wide(wide)) };
+        let Some((a, b)) = self.small_ints() else { return self.out(move |this| this.int_op_wide(wide)) };
         let result = Int::from_i64(self.py, op(a, b) as i64)?;
         // Small integers free no other object.
-        self.pop().close();
-        self.pop().close();
+        self.close_top();
+        self.close_top();
         self.push(StackRef::owned(result));
         Ok(BINARY_SKIP)
     }
@@ -161,9 +243,7 @@ impl Eval<'_> {
             return self.binary_deopt();
         }
         self.save();
-        let result = self.binary_generic()?;
-        self.replace(2, result);
-        Ok(BINARY_SKIP)
+        self.binary_generic()
     }
 
     #[inline(always)]
@@ -188,8 +268,20 @@ impl Eval<'_> {
             return self.out(|this| this.binary_deopt());
         };
         let result = Float::new(self.py, op(a.value(), b.value()))?;
-        self.pop().close();
-        self.pop().close();
+        self.close_top();
+        self.close_top();
+        self.push(StackRef::owned(result));
+        Ok(BINARY_SKIP)
+    }
+
+    #[inline(always)]
+    pub(super) fn BINARY_OP_EXTEND(&mut self) -> Step {
+        let Some(result) = operate_words(self.py, self.object(2), self.object(1), plain_op(self.arg())) else {
+            return self.out(|this| this.binary_deopt());
+        };
+        let result = result?;
+        self.close_top();
+        self.close_top();
         self.push(StackRef::owned(result));
         Ok(BINARY_SKIP)
     }
@@ -297,9 +389,7 @@ impl Eval<'_> {
     #[inline(never)]
     fn subscript_slow(&mut self) -> Step {
         self.save();
-        let result = self.binary_generic()?;
-        self.replace(2, result);
-        Ok(BINARY_SKIP)
+        self.binary_generic()
     }
 
     #[inline(always)]
@@ -308,17 +398,17 @@ impl Eval<'_> {
         if self.unit().warm() {
             self.out(|this| this.specialize_compare());
         }
-        self.out(|this| this.compare_generic())
+        self.compare_generic()
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn compare_generic(&mut self) -> Step {
         let arg = self.arg();
         let op = CompareOp::from_raw((arg >> 5) as i32);
         let result = self.object(2).rich_compare(self.py, self.object(1), op)?;
         if arg & krait_bytecode::oparg::COMPARE_TO_BOOL as usize != 0 {
             let truth = result.is_true(self.py)?;
-            drop(result);
+            self.close(StackRef::owned(result));
             self.replace_word(2, bool_word(truth));
         } else {
             self.replace(2, result);
@@ -357,8 +447,8 @@ impl Eval<'_> {
         let outcome = 2usize << (usize::from(a >= b) + usize::from(a == b));
         let outcome = if a == b { 8 } else { outcome };
         let truth = self.arg() & outcome != 0;
-        self.pop().close();
-        self.pop().close();
+        self.close_top();
+        self.close_top();
         self.push(bool_word(truth));
         Ok(COMPARE_SKIP)
     }
@@ -376,8 +466,8 @@ impl Eval<'_> {
             Some(std::cmp::Ordering::Equal) => 8,
         };
         let truth = self.arg() & outcome != 0;
-        self.pop().close();
-        self.pop().close();
+        self.close_top();
+        self.close_top();
         self.push(bool_word(truth));
         Ok(COMPARE_SKIP)
     }
@@ -390,8 +480,8 @@ impl Eval<'_> {
         };
         let same = std::ptr::eq(a, b) || a.eq(b);
         let truth = same == (self.arg() >> 5 == 2);
-        self.pop().close();
-        self.pop().close();
+        self.close_top();
+        self.close_top();
         self.push(bool_word(truth));
         Ok(COMPARE_SKIP)
     }
@@ -405,6 +495,7 @@ impl Eval<'_> {
         Ok(1)
     }
 
+    #[inline(always)]
     pub(super) fn CONTAINS_OP(&mut self) -> Step {
         self.save();
         let found = self.object(1).contains(self.py, self.object(2))?;
@@ -425,10 +516,10 @@ impl Eval<'_> {
                 () => self.unit().miss(),
             }
         }
-        self.out(|this| this.truth_generic())
+        self.truth_generic()
     }
 
-    #[inline(never)]
+    #[inline(always)]
     fn truth_generic(&mut self) -> Step {
         let truth = self.object(1).is_true(self.py)?;
         self.replace_word(1, bool_word(truth));
@@ -454,7 +545,7 @@ impl Eval<'_> {
     pub(super) fn TO_BOOL_INT(&mut self) -> Step {
         let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.out(|this| this.truth_deopt()) };
         let word = bool_word(!int.is_zero());
-        self.pop().close();
+        self.close_top();
         self.push(word);
         Ok(TO_BOOL_SKIP)
     }
@@ -468,12 +559,11 @@ impl Eval<'_> {
         Ok(TO_BOOL_SKIP)
     }
 
+    #[inline(always)]
     pub(super) fn BINARY_SLICE(&mut self) -> Step {
         self.save();
         let (container, start, stop) = (self.object(3), self.object(2), self.object(1));
-        let slice = Slice::new(self.py, Some(start), Some(stop), None)?;
-        let result = container.get_item(self.py, slice.as_object())?;
-        drop(slice);
+        let result = slice_of(self.py, container, start, stop)?;
         self.replace(3, result);
         Ok(1)
     }

@@ -453,17 +453,35 @@ impl Eval<'_> {
             return self.out(|this| this.store_deopt());
         };
         self.save();
-        match attrs::inline_set(self.py, object, ty, index, self.object(2).to_ref()) {
-            Ok(old) => {
-                drop(old);
-                self.drop_many(2);
-                Ok(STORE_SKIP)
-            }
+        match attrs::inline_set(self.py, object, ty, index, self.take_value(2)) {
+            Ok(old) => self.finish_store(old),
             Err(value) => {
-                drop(value);
+                self.poke(2, StackRef::owned(value));
                 self.out(|this| this.store_attr_generic())
             }
         }
+    }
+
+    /// A reference for a value that is about to be stored; its word on the stack is left without a count.
+    #[inline(always)]
+    fn take_value(&mut self, depth: usize) -> Ref<Object> {
+        let word = self.peek(depth);
+        self.poke(depth, word.borrow());
+        // SAFETY: a value's word, which does not own any more.
+        unsafe { word.into_ref() }
+    }
+
+    /// The value below the owner was stored: both go, and what stood there before.
+    #[inline(always)]
+    fn finish_store(&mut self, old: Option<Ref<Object>>) -> Step {
+        let owner = self.pop();
+        self.pop();
+        self.frame().set_sp(self.sp);
+        if let Some(old) = old {
+            self.close(StackRef::owned(old));
+        }
+        self.close(owner);
+        Ok(STORE_SKIP)
     }
 
     #[inline(always)]
@@ -475,9 +493,8 @@ impl Eval<'_> {
         self.save();
         // SAFETY: [layout]: a type of that version has an owned, nullable object at the offset.
         let slot = unsafe { Slot::<Object>::of(&*object.as_ptr().byte_add(offset).cast::<Field<*mut PyObject>>()) };
-        drop(slot.replace(Some(self.object(2).to_ref())));
-        self.drop_many(2);
-        Ok(STORE_SKIP)
+        let old = slot.replace(Some(self.take_value(2)));
+        self.finish_store(old)
     }
 
     #[cold]

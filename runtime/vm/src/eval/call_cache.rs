@@ -242,7 +242,7 @@ impl Eval<'_> {
             let exec = Exec::of((*frame).code());
             self.frame = frame;
             self.consts = (*exec).consts;
-            self.bias = (*exec).bias;
+            self.home().bias.set((*exec).bias);
             self.ip = Exec::units(exec);
             self.sp = (*frame).sp();
         }
@@ -357,29 +357,8 @@ impl Eval<'_> {
         crate::native_stack::check(self.py)?;
         let receiver = function.raw().m_self.get();
         // SAFETY: `count` words stand below the stack pointer.
-        let raw = unsafe { self.call_fast(function.definition(), receiver, count) };
+        let raw = unsafe { call_fast(function.definition(), receiver, self.sp.sub(count), count) };
         self.finish_native(depth, raw)
-    }
-
-    /// Calls a fastcall method with the `count` top words.
-    ///
-    /// # Safety
-    /// The definition's convention is fastcall, with or without keywords.
-    #[inline(always)]
-    unsafe fn call_fast(&mut self, definition: &PyMethodDef, receiver: *mut PyObject, count: usize) -> *mut PyObject {
-        let mut plain = super::calls::Plain::EMPTY;
-        // SAFETY: by the contract; the words stay on the stack.
-        unsafe {
-            let args = plain.fill(self.sp.sub(count), count);
-            let method = definition.ml_meth.get();
-            if kind_of(definition) & METH_KEYWORDS != 0 {
-                let method = std::mem::transmute::<Option<PyCFunction>, PyCFunctionFastWithKeywords>(method);
-                method(receiver, args, count as isize, null_mut())
-            } else {
-                let method = std::mem::transmute::<Option<PyCFunction>, PyCFunctionFast>(method);
-                method(receiver, args, count as isize)
-            }
-        }
     }
 
     /// The method of a method descriptor, if it fits the receiver and has that convention.
@@ -437,8 +416,35 @@ impl Eval<'_> {
         crate::native_stack::check(self.py)?;
         let receiver = self.peek(count + 1).as_ptr();
         // SAFETY: `count` words stand below the stack pointer.
-        let raw = unsafe { self.call_fast(definition, receiver, count) };
+        let raw = unsafe { call_fast(definition, receiver, self.sp.sub(count), count) };
         self.finish_native(count + 2, raw)
+    }
+}
+
+/// Calls a fastcall method. Out of line: its buffer must not be a handler's.
+///
+/// # Safety
+/// The definition's convention is fastcall, with or without keywords; `words` points to `count` words, none of them
+/// null, which stay in place during the call.
+#[inline(never)]
+unsafe fn call_fast(
+    definition: &PyMethodDef,
+    receiver: *mut PyObject,
+    words: *const StackRef,
+    count: usize,
+) -> *mut PyObject {
+    let mut plain = super::calls::Plain::new();
+    // SAFETY: by the contract.
+    unsafe {
+        let args = plain.fill(words, count);
+        let method = definition.ml_meth.get();
+        if kind_of(definition) & METH_KEYWORDS != 0 {
+            let method = std::mem::transmute::<Option<PyCFunction>, PyCFunctionFastWithKeywords>(method);
+            method(receiver, args, count as isize, null_mut())
+        } else {
+            let method = std::mem::transmute::<Option<PyCFunction>, PyCFunctionFast>(method);
+            method(receiver, args, count as isize)
+        }
     }
 }
 

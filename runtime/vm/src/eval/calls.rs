@@ -6,18 +6,22 @@ use krait_bytecode::Opcode;
 use krait_object::args::Args;
 use krait_object::layout::*;
 use krait_object::{Attached, Dict, Function, Layout, Method, Object, PyResult, Raised, Ref, Str, Tuple, raise};
+use std::mem::MaybeUninit;
 
 pub(super) const CALL_SKIP: isize = 1 + Opcode::CALL.cache_entries() as isize;
 const EX_SKIP: isize = 1;
 
 /// The argument words of a call as plain pointers, with one free word before them for the callee's use.
 pub(super) struct Plain {
-    small: [*mut PyObject; 10],
+    small: [MaybeUninit<*mut PyObject>; 10],
     large: Vec<*mut PyObject>,
 }
 
 impl Plain {
-    pub(super) const EMPTY: Self = Plain { small: [std::ptr::null_mut(); 10], large: Vec::new() };
+    #[inline(always)]
+    pub(super) const fn new() -> Self {
+        Plain { small: [MaybeUninit::uninit(); 10], large: Vec::new() }
+    }
 
     /// # Safety
     /// `words` points to `count` words, none of them null.
@@ -26,9 +30,9 @@ impl Plain {
         if count < self.small.len() {
             for at in 0..count {
                 // SAFETY: by the contract.
-                self.small[at + 1] = unsafe { words.add(at).read() }.as_ptr();
+                self.small[at + 1].write(unsafe { words.add(at).read() }.as_ptr());
             }
-            return self.small[1..].as_ptr();
+            return self.small[1..].as_ptr().cast();
         }
         self.large.push(std::ptr::null_mut());
         // SAFETY: by the contract.
@@ -124,7 +128,7 @@ impl Eval<'_> {
             // SAFETY: `count` words stand at `first`.
             return unsafe { self.enter_function(depth, first, count, names, skip) };
         }
-        let mut plain = Plain::EMPTY;
+        let mut plain = Plain::new();
         let nargs = count - names.map_or(0, Tuple::len);
         // SAFETY: the words stay on the stack during the call.
         let result = unsafe {

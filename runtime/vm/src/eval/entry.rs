@@ -1,5 +1,5 @@
 //! Ways into the evaluation loop from native code.
-use super::Eval;
+use super::{Eval, Home};
 use crate::call;
 use crate::frame::Frame;
 use crate::stackref::StackRef;
@@ -58,16 +58,8 @@ pub(crate) unsafe fn eval_frame(py: Attached<'_>, frame: *mut Frame, raise: bool
     unsafe { (*frame).0.previous.set((&raw const entry).cast_mut()) };
     tstate.current_frame.set(frame.cast());
     let overflow = crate::native_stack::check(py);
-    let mut eval = Eval {
-        py,
-        ip: null(),
-        sp: null_mut(),
-        frame,
-        consts: null(),
-        bias: 0,
-        result: null_mut(),
-        traced: (null_mut(), 0),
-    };
+    let home = Home::new();
+    let mut eval = Eval { py, ip: null(), sp: null_mut(), frame, consts: null(), home: &raw const home };
     // A suspended generator's current instruction is its YIELD_VALUE; anything else begins at its first one.
     // SAFETY: as above.
     let ahead = unsafe { (*frame).0.return_offset.get() } as isize;

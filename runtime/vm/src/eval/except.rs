@@ -1,5 +1,6 @@
 //! Raising, catching, `with`.
 use super::{Eval, Step, Stop};
+use crate::stackref::StackRef;
 use krait_object::layout::{_PyErr_StackItem, Py_TPFLAGS_BASE_EXC_SUBCLASS, PyThreadState};
 use krait_object::{Attached, BaseException, Layout, Object, PyResult, Raised, Ref, Tuple, Type, exc, id, none, raise};
 
@@ -61,7 +62,9 @@ impl Eval<'_> {
         let old = info.exc_value.get();
         info.exc_value.set(previous);
         // SAFETY: the item owned it.
-        drop(unsafe { Ref::<Object>::from_raw_opt(old) });
+        if let Some(old) = unsafe { Ref::<Object>::from_raw_opt(old) } {
+            self.close(StackRef::owned(old));
+        }
         Ok(1)
     }
 
@@ -107,7 +110,7 @@ impl Eval<'_> {
 
     /// What a handler returns that unwound out of the loop.
     pub(super) fn left_loop(&mut self) -> Stop {
-        self.result = std::ptr::null_mut();
+        self.home().result.set(std::ptr::null_mut());
         Stop::Exit
     }
 

@@ -33,7 +33,7 @@ impl Eval<'_> {
     fn pop_jump(&mut self, when: bool) -> Step {
         let word = self.pop();
         let taken = std::ptr::eq(word.as_ptr(), Bool::of(when).as_ptr());
-        word.close();
+        self.close(word);
         Ok(if taken { POP_JUMP_SKIP + self.arg() as isize } else { POP_JUMP_SKIP })
     }
 
@@ -245,7 +245,7 @@ impl Eval<'_> {
         // SAFETY: the frame below is live.
         let frame = unsafe { &*self.frame };
         if frame.owner() == FRAME_OWNED_BY_INTERPRETER {
-            self.result = value.as_ptr();
+            self.home().result.set(value.as_ptr());
             return Err(Stop::Exit);
         }
         self.load_frame(self.frame, frame.0.return_offset.get() as isize);
@@ -266,7 +266,7 @@ impl Eval<'_> {
             let name = result.ty().name();
             return Err(raise!(self.py, TypeError, "__init__() should return None, not '{name:.200}'").into());
         }
-        self.pop().close();
+        self.close_top();
         Ok(1)
     }
 
@@ -323,19 +323,16 @@ impl Eval<'_> {
             self.push(StackRef::owned(item.to_ref()));
         }
         self.frame().set_sp(self.sp);
-        word.close();
+        self.close(word);
         Ok(UNPACK_SKIP)
     }
 
-    #[inline(always)]
     pub(super) fn UNPACK_SEQUENCE_LIST(&mut self) -> Step {
+        let Some(list) = self.object(1).downcast_exact::<List>() else { return self.unpack_deopt() };
         self.save();
-        let items = match self.object(1).downcast_exact::<List>() {
-            Some(list) => list.to_vec(self.py),
-            None => return self.out(|this| this.unpack_deopt()),
-        };
+        let items = list.to_vec(self.py);
         if items.len() != self.arg() {
-            return self.out(|this| this.unpack_generic());
+            return self.unpack_generic();
         }
         self.drop_top();
         for item in items.into_iter().rev() {

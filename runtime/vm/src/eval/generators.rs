@@ -65,7 +65,7 @@ impl Eval<'_> {
         self.frame = previous;
         // SAFETY: the frame below is live.
         if unsafe { (*previous).owner() } == FRAME_OWNED_BY_INTERPRETER {
-            self.result = value.as_ptr();
+            self.home().result.set(value.as_ptr());
             self.py.ext().yielded.set(true);
             return Err(super::Stop::Exit);
         }

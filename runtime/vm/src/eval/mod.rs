@@ -1,8 +1,8 @@
 //! The evaluation loop.
 //!
-//! [`Eval`] keeps instruction, stack and frame pointers in locals of one loop; each opcode is one short function on
-//! it, expanded into the dispatch `match`. A handler leaves its operands on the stack until it has its result, so
-//! that on an error unwinding finds them there. Calls of Python functions push a frame and go on in the same loop.
+//! [`Eval`] holds instruction, stack and frame pointers; each opcode is one short function on it, which [`dispatch`]
+//! chains. A handler leaves its operands on the stack until it has its result, so that on an error unwinding finds them
+//! there. Calls of Python functions push a frame and go on in the same loop.
 //!
 //! A handler returns how many units to go on by ([`Step`]); frames change by setting the pointers and going on by 0.
 mod arith;
@@ -11,6 +11,7 @@ mod attrs;
 mod build;
 mod call_cache;
 mod calls;
+mod dispatch;
 mod except;
 mod flow;
 mod generators;
@@ -32,14 +33,18 @@ use crate::frame::Frame;
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::layout::PyObject;
-use krait_object::{Attached, Code, Object, PyResult, Raised, Ref, Str, raise};
+use krait_object::{Attached, Code, Object, PyResult, Raised, Ref, Str, mode, raise};
+use std::cell::Cell;
+use std::mem::MaybeUninit;
 use std::ptr::null_mut;
 
-/// Why a handler does not go on to another instruction.
+/// Why a handler does not go on to another instruction. As wide as the other half of [`Step`], so that a step is returned
+/// in registers.
+#[repr(isize)]
 pub(crate) enum Stop {
     /// An exception is set.
     Raised,
-    /// The frame that entered the loop is done; [`Eval::result`] is set.
+    /// The frame that entered the loop is done; [`Home::result`] is set.
     Exit,
 }
 
@@ -53,7 +58,7 @@ impl From<Raised> for Stop {
 /// Units from the current instruction to the next one, or why there is none.
 pub(crate) type Step = Result<isize, Stop>;
 
-/// The registers of the evaluation loop.
+/// The registers of the evaluation loop: as many as a function takes in machine registers.
 #[derive(Clone, Copy)]
 pub(crate) struct Eval<'py> {
     pub py: Attached<'py>,
@@ -64,12 +69,55 @@ pub(crate) struct Eval<'py> {
     pub frame: *mut Frame,
     /// Constants of the running code.
     pub consts: *const *mut PyObject,
+    home: *const Home<'py>,
+}
+
+/// What one run of the loop keeps in memory.
+pub(crate) struct Home<'py> {
+    /// The registers, on the way to and from [`on_copy`].
+    registers: Cell<MaybeUninit<Eval<'py>>>,
+    answer: Cell<Answer>,
     /// See [`Exec::bias`].
-    pub bias: usize,
+    pub bias: Cell<usize>,
     /// What the loop returns; null for an exception.
-    pub result: *mut PyObject,
+    pub result: Cell<*mut PyObject>,
     /// The line that was executed last, as far as lines are watched, and its frame.
-    pub traced: (*mut Frame, i32),
+    pub traced: Cell<(*mut Frame, i32)>,
+}
+
+impl<'py> Home<'py> {
+    fn new() -> Self {
+        Home {
+            registers: Cell::new(MaybeUninit::uninit()),
+            answer: Cell::new(MaybeUninit::uninit()),
+            bias: Cell::new(0),
+            result: Cell::new(null_mut()),
+            traced: Cell::new((null_mut(), 0)),
+        }
+    }
+}
+
+/// Room for what [`Eval::out`] gives back.
+type Answer = MaybeUninit<[usize; 2]>;
+
+/// The far side of [`Eval::out`].
+#[inline(never)]
+fn on_copy<'py, R>(home: *const Home<'py>, work: impl FnOnce(&mut Eval<'py>) -> R) -> *const Home<'py> {
+    // SAFETY: the home outlives the loop; `park` has set the registers, and `out` checks that the answer has room.
+    unsafe {
+        let mut copy = (*home).registers.get().assume_init();
+        let result = work(&mut copy);
+        (*home).registers.set(MaybeUninit::new(copy));
+        (*home).answer.as_ptr().cast::<R>().write(result);
+    }
+    home
+}
+
+/// The far side of [`Eval::close`].
+#[inline(never)]
+fn close_word<'py>(home: *const Home<'py>, word: StackRef) -> *const Home<'py> {
+    word.close();
+    home
 }
 
 macro_rules! numbers {
@@ -81,116 +129,32 @@ macro_rules! numbers {
 }
 krait_bytecode::for_each_opcode!(numbers);
 
-/// Dispatches one instruction. Each arm goes on by itself, so that its outcome is known where it is used; the
-/// instructions after the second semicolon work on a copy of the registers (see [`Eval::out`]).
-macro_rules! dispatch {
-    ($this:ident, $op:ident, $again:lifetime, $next:lifetime; $($name:ident)*; $($cold:ident)*) => {
-        match $op {
-            $(num::$name => match $this.$name() {
-                Ok(units) => {
-                    $this.ip = $this.ip.wrapping_offset(units);
-                    continue $next;
-                }
-                Err(stop) => stop,
-            },)*
-            $(num::$cold => match $this.out(|this| this.$cold()) {
-                Ok(units) => {
-                    $this.ip = $this.ip.wrapping_offset(units);
-                    continue $next;
-                }
-                Err(stop) => stop,
-            },)*
-            num::INSTRUMENTED_LINE | num::INSTRUMENTED_INSTRUCTION => match $this.out(|this| this.trace_mark()) {
-                Ok(plain) => {
-                    $op = plain;
-                    continue $again;
-                }
-                Err(stop) => stop,
-            },
-            _ => match $this.out(|this| this.bad_opcode()) {
-                Ok(_) => Stop::Raised,
-                Err(stop) => stop,
-            },
-        }
-    };
-}
-
 impl<'py> Eval<'py> {
-    /// Runs until the entry frame below `frame` is reached.
+    /// Runs what is not inlined into a handler on a copy of the registers. The handler's own never have their address
+    /// taken, so they stay in machine registers, and going on to the next handler stays a jump.
     #[inline(always)]
-    fn run(mut self) -> *mut PyObject {
-        'next: loop {
-            // SAFETY: `ip` points to an instruction of the running code.
-            let mut op = unsafe { (*self.ip).opcode() };
-            let stop: Stop = 'again: loop {
-                break dispatch!(self, op, 'again, 'next;
-                    BINARY_OP BINARY_OP_ADD_INT BINARY_OP_SUBTRACT_INT BINARY_OP_MULTIPLY_INT
-                    BINARY_OP_ADD_FLOAT BINARY_OP_SUBTRACT_FLOAT BINARY_OP_MULTIPLY_FLOAT
-                    BINARY_OP_SUBSCR_LIST_INT BINARY_OP_SUBSCR_TUPLE_INT BINARY_OP_SUBSCR_DICT
-                    BUILD_LIST BUILD_MAP BUILD_TUPLE CALL CALL_PY_EXACT_ARGS CALL_BUILTIN_O
-                    CALL_BUILTIN_FAST CALL_METHOD_DESCRIPTOR_O CALL_METHOD_DESCRIPTOR_NOARGS
-                    CALL_METHOD_DESCRIPTOR_FAST LOAD_ATTR_INSTANCE_VALUE LOAD_ATTR_SLOT
-                    LOAD_ATTR_METHOD_WITH_VALUES LOAD_ATTR_METHOD_NO_DICT
-                    LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES LOAD_ATTR_MODULE LOAD_ATTR_CLASS
-                    LOAD_GLOBAL_MODULE LOAD_GLOBAL_BUILTIN STORE_ATTR_INSTANCE_VALUE
-                    STORE_ATTR_SLOT FOR_ITER_LIST FOR_ITER_TUPLE FOR_ITER_RANGE COMPARE_OP
-                    COMPARE_OP_INT COMPARE_OP_FLOAT COMPARE_OP_STR COPY COPY_FREE_VARS
-                    DELETE_FAST END_FOR END_SEND EXIT_INIT_CHECK EXTENDED_ARG FORMAT_SIMPLE
-                    FOR_ITER FOR_ITER_GEN GET_ITER IS_OP JUMP_BACKWARD
-                    JUMP_BACKWARD_NO_INTERRUPT JUMP_FORWARD LIST_APPEND LOAD_ATTR LOAD_CONST
-                    LOAD_DEREF LOAD_FAST LOAD_FAST_AND_CLEAR LOAD_FAST_BORROW
-                    LOAD_FAST_BORROW_LOAD_FAST_BORROW LOAD_FAST_CHECK LOAD_FAST_LOAD_FAST
-                    LOAD_GLOBAL LOAD_SMALL_INT MAP_ADD NOP NOT_TAKEN POP_EXCEPT POP_ITER
-                    POP_JUMP_IF_FALSE POP_JUMP_IF_NONE POP_JUMP_IF_NOT_NONE POP_JUMP_IF_TRUE
-                    POP_TOP PUSH_EXC_INFO PUSH_NULL RESUME RETURN_VALUE SEND SEND_GEN SET_ADD
-                    STORE_ATTR STORE_DEREF STORE_FAST STORE_FAST_LOAD_FAST
-                    STORE_FAST_STORE_FAST STORE_SUBSCR STORE_SUBSCR_LIST_INT STORE_SUBSCR_DICT
-                    SWAP TO_BOOL TO_BOOL_BOOL TO_BOOL_INT TO_BOOL_NONE UNARY_NOT
-                    UNPACK_SEQUENCE UNPACK_SEQUENCE_TUPLE UNPACK_SEQUENCE_TWO_TUPLE
-                    UNPACK_SEQUENCE_LIST YIELD_VALUE;
-                    INSTRUMENTED_RESUME INSTRUMENTED_RETURN_VALUE INSTRUMENTED_YIELD_VALUE
-                    INSTRUMENTED_CALL INSTRUMENTED_CALL_KW INSTRUMENTED_CALL_FUNCTION_EX
-                    INSTRUMENTED_LOAD_SUPER_ATTR INSTRUMENTED_JUMP_FORWARD
-                    INSTRUMENTED_JUMP_BACKWARD INSTRUMENTED_POP_JUMP_IF_TRUE
-                    INSTRUMENTED_POP_JUMP_IF_FALSE INSTRUMENTED_POP_JUMP_IF_NONE
-                    INSTRUMENTED_POP_JUMP_IF_NOT_NONE INSTRUMENTED_NOT_TAKEN
-                    INSTRUMENTED_FOR_ITER INSTRUMENTED_POP_ITER INSTRUMENTED_END_ASYNC_FOR
-                    INSTRUMENTED_END_FOR INSTRUMENTED_END_SEND
-                    BINARY_OP_ADD_UNICODE BINARY_SLICE BUILD_INTERPOLATION BUILD_SET
-                    BUILD_SLICE BUILD_STRING BUILD_TEMPLATE CALL_FUNCTION_EX CALL_INTRINSIC_1
-                    CALL_INTRINSIC_2 CALL_KW CALL_ALLOC_AND_ENTER_INIT CALL_TYPE_1
-                    LOAD_ATTR_METHOD_LAZY_DICT LOAD_ATTR_PROPERTY CHECK_EG_MATCH
-                    CHECK_EXC_MATCH CLEANUP_THROW CONTAINS_OP CONVERT_VALUE DELETE_ATTR
-                    DELETE_DEREF DELETE_GLOBAL DELETE_NAME DELETE_SUBSCR DICT_MERGE DICT_UPDATE
-                    END_ASYNC_FOR FORMAT_WITH_SPEC GET_AITER GET_ANEXT GET_AWAITABLE GET_LEN
-                    GET_YIELD_FROM_ITER IMPORT_FROM IMPORT_NAME INTERPRETER_EXIT LIST_EXTEND
-                    LOAD_BUILD_CLASS LOAD_COMMON_CONSTANT LOAD_FROM_DICT_OR_DEREF
-                    LOAD_FROM_DICT_OR_GLOBALS LOAD_LOCALS LOAD_NAME LOAD_SPECIAL
-                    LOAD_SUPER_ATTR MAKE_CELL MAKE_FUNCTION MATCH_CLASS MATCH_KEYS
-                    MATCH_MAPPING MATCH_SEQUENCE RAISE_VARARGS RERAISE RETURN_GENERATOR
-                    SETUP_ANNOTATIONS SET_FUNCTION_ATTRIBUTE SET_UPDATE STORE_GLOBAL STORE_NAME
-                    STORE_SLICE UNARY_INVERT UNARY_NEGATIVE UNPACK_EX WITH_EXCEPT_START
-                );
-            };
-            match stop {
-                Stop::Raised => {
-                    if !self.out(Self::unwind) {
-                        return null_mut();
-                    }
-                }
-                Stop::Exit => return self.result,
-            }
+    pub fn out<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
+        const { assert!(size_of::<R>() <= size_of::<Answer>() && align_of::<R>() <= align_of::<Answer>()) };
+        let home = on_copy(self.park(), work);
+        // SAFETY: the home outlives the loop; `on_copy` has set registers and answer.
+        unsafe {
+            *self = (*home).registers.get().assume_init();
+            (*home).answer.as_ptr().cast::<R>().read()
         }
     }
 
-    /// Runs what is not inlined into the loop on a copy of the registers. The loop's own never have their address
-    /// taken, so they can live in machine registers.
+    /// Puts the registers into memory. What is called then gives back the home it was given: nothing is left in machine
+    /// registers that a handler would have to save.
     #[inline(always)]
-    pub fn out<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
-        let mut copy = *self;
-        let result = work(&mut copy);
-        *self = copy;
-        result
+    fn park(&self) -> *const Home<'py> {
+        self.home().registers.set(MaybeUninit::new(*self));
+        self.home
+    }
+
+    #[inline(always)]
+    pub fn home<'a>(&self) -> &'a Home<'py> {
+        // SAFETY: the function that entered the loop keeps it until the loop is left.
+        unsafe { &*self.home }
     }
 
     #[cold]
@@ -210,7 +174,7 @@ impl<'py> Eval<'py> {
             let exec = Exec::of((*frame).code());
             self.frame = frame;
             self.consts = (*exec).consts;
-            self.bias = (*exec).bias;
+            self.home().bias.set((*exec).bias);
             self.ip = Exec::units(exec).wrapping_add((*frame).lasti()).wrapping_offset(units_ahead);
             self.sp = (*frame).sp();
         }
@@ -219,7 +183,7 @@ impl<'py> Eval<'py> {
     /// Stores the current instruction and stack pointer in the frame, before anything that may look at it.
     #[inline(always)]
     pub fn save(&self) {
-        let instr = self.ip.addr().wrapping_add(self.bias) >> 2;
+        let instr = self.ip.addr().wrapping_add(self.home().bias.get()) >> 2;
         let frame = self.frame();
         frame.0.instr_ptr.set(std::ptr::with_exposed_provenance_mut(instr));
         frame.set_sp(self.sp);
@@ -303,12 +267,34 @@ impl<'py> Eval<'py> {
         unsafe { self.peek(depth).object() }
     }
 
+    /// Gives up what a word owns. As [`StackRef::close`], which handlers do not use: what may run then is out of the way
+    /// of the registers.
+    #[inline(always)]
+    pub fn close(&mut self, word: StackRef) {
+        if word.is_borrowed() {
+            return;
+        }
+        // SAFETY: the word owned one count.
+        if !unsafe { mode::decref_if_more(word.as_ptr()) } {
+            let home = self.park();
+            // SAFETY: the home outlives the loop; see `park`.
+            *self = unsafe { (*close_word(home, word)).registers.get().assume_init() };
+        }
+    }
+
+    /// Takes the top word off and gives up what it owns, which can be no object that runs code when it goes.
+    #[inline(always)]
+    pub fn close_top(&mut self) {
+        let word = self.pop();
+        self.close(word);
+    }
+
     /// Takes the top word off and gives up what it owns.
     #[inline(always)]
     pub fn drop_top(&mut self) {
         let word = self.pop();
         self.frame().set_sp(self.sp);
-        word.close();
+        self.close(word);
     }
 
     #[inline(always)]

@@ -63,7 +63,7 @@ impl Eval<'_> {
         // SAFETY: as in `load`.
         let old = unsafe { self.local(index).replace(word.into_owned()) };
         self.frame().set_sp(self.sp);
-        old.close();
+        self.close(old);
     }
 
     #[inline(always)]
@@ -152,7 +152,7 @@ impl Eval<'_> {
             return Err(self.out(|this| this.unbound_local(this.arg())).into());
         }
         self.save();
-        old.close();
+        self.close(old);
         Ok(1)
     }
 
@@ -282,7 +282,9 @@ impl Eval<'_> {
         // SAFETY: the word is a value.
         let value = unsafe { self.pop().into_ref() };
         self.save();
-        drop(self.cell(self.arg()).replace(Some(value)));
+        if let Some(old) = self.cell(self.arg()).replace(Some(value)) {
+            self.close(StackRef::owned(old));
+        }
         Ok(1)
     }
 

@@ -56,7 +56,7 @@ impl<'py> Eval<'py> {
         let moved = self.here() != unit;
         if moved {
             self.load_frame(self.frame, 0);
-            self.traced = (self.frame, ANY_LINE);
+            self.home().traced.set((self.frame, ANY_LINE));
         }
         moved
     }
@@ -65,12 +65,15 @@ impl<'py> Eval<'py> {
     #[cold]
     pub(super) fn trace_mark(&mut self) -> Result<u8, Stop> {
         let Some(marks) = self.marks() else { return Err(self.bad_mark()) };
-        let before = if self.traced.0 == self.frame { self.traced.1 } else { marks.line(self.here()) };
+        let before = match self.home().traced.get() {
+            (frame, line) if frame == self.frame => line,
+            _ => marks.line(self.here()),
+        };
         self.save();
         let unit = self.here();
         if marks.begins_line(unit) {
             let line = marks.line(unit);
-            self.traced = (self.frame, line);
+            self.home().traced.set((self.frame, line));
             let tools = marks.line_tools(unit);
             if tools != 0 && line >= 0 && line != before {
                 let site = Site { frame: self.frame(), unit, event: Event::Line };
@@ -113,7 +116,7 @@ impl<'py> Eval<'py> {
                 if marks.begins_line(unit + 1) { ANY_LINE } else { marks.line(unit) }
             },
         );
-        self.traced = (self.frame, line);
+        self.home().traced.set((self.frame, line));
         let tools = tools_at(self.frame(), unit);
         if tools != 0 {
             let event = if self.arg() & 3 == 0 { Event::PyStart } else { Event::PyResume };

@@ -40,7 +40,7 @@ impl Eval<'_> {
     pub(super) fn unwind_reraised(&mut self) -> bool {
         // The frame may name the position of the first raise instead of the current instruction.
         let start = (&raw const self.code().raw().co_code_adaptive).addr();
-        let here = self.ip.addr().wrapping_add(self.bias) >> 2;
+        let here = self.ip.addr().wrapping_add(self.home().bias.get()) >> 2;
         let unit = (here - start) / 2;
         self.fire_exception(Event::Reraise, unit);
         self.find_handler(unit, unit)
@@ -56,7 +56,7 @@ impl Eval<'_> {
             if self.py.tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
                 crate::monitoring::update(self.py, self.code());
             }
-            self.traced = (self.frame, super::trace::ANY_LINE);
+            self.home().traced.set((self.frame, super::trace::ANY_LINE));
             self.fire_exception(Event::PyThrow, unit);
         }
         if self.frame().is_complete() {

@@ -409,7 +409,7 @@ pub fn inline_set(
     value: Ref<Object>,
 ) -> Result<Option<Ref<Object>>, Ref<Object>> {
     let values = inline_values_of(object, ty);
-    let _section = object.lock(py);
+    let _section = object.lock_briefly(py);
     if !values.is_valid() || index >= values.capacity() || !dict_slot(object).is_none_or(Slot::is_null) {
         return Err(value);
     }

@@ -253,7 +253,7 @@ impl List {
 
     #[cold]
     fn slow_get(&self, py: Attached<'_>, index: usize) -> Option<Ref<Object>> {
-        let this = self.lock(py);
+        let this = self.lock_briefly(py);
         mode::set_shared(self.as_object());
         let item = this.cells().get(index)?.get();
         // SAFETY: [locked]: the list owns the item.
@@ -264,14 +264,22 @@ impl List {
     }
 
     pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
-        self.lock(py).push(py, item)
+        let this = self.lock_briefly(py);
+        if let Err(raised) = this.reserve_one(py) {
+            // The item may be the last reference: it goes after the lock.
+            drop(this);
+            return Err(raised);
+        }
+        this.put(item);
+        Ok(())
     }
 
     /// Replaces item `index`; `IndexError` when out of range.
     pub fn set(&self, py: Attached<'_>, index: usize, item: Ref<Object>) -> PyResult<()> {
-        match self.lock(py).replace(index, item) {
+        // The guard goes at the end of the statement: dropping the old item may run code.
+        let outcome = self.lock_briefly(py).replace(index, item);
+        match outcome {
             Ok(old) => {
-                // The guard is gone: dropping the old item may run code.
                 drop(old);
                 Ok(())
             }
@@ -285,12 +293,12 @@ impl List {
 
     /// New references to all items at one moment.
     pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
-        self.lock(py).to_vec()
+        self.lock_briefly(py).to_vec()
     }
 
     /// Removes and returns item `index`.
     pub fn pop(&self, py: Attached<'_>, index: usize) -> Option<Ref<Object>> {
-        self.lock(py).remove(py, index)
+        self.lock_briefly(py).remove(py, index)
     }
 
     pub fn clear(&self, py: Attached<'_>) {
@@ -425,14 +433,25 @@ impl Locked<'_, List> {
 
     #[inline]
     pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
+        self.reserve_one(py)?;
+        self.put(item);
+        Ok(())
+    }
+
+    /// Makes room for one more item.
+    #[inline]
+    fn reserve_one(&self, py: Attached<'_>) -> PyResult<()> {
         let len = self.len();
-        if len as isize >= self.0.allocated.get() {
-            self.reserve(py, len + 1)?;
-        }
+        if len as isize >= self.0.allocated.get() { self.reserve(py, len + 1) } else { Ok(()) }
+    }
+
+    /// Adds an item that there is room for.
+    #[inline]
+    fn put(&self, item: Ref<Object>) {
+        let len = self.len();
         // SAFETY: [locked]: there is room.
         unsafe { (*self.items().add(len)).store(item.into_raw(), Release) };
         self.0.ob_base.ob_size.store(len as isize + 1, Release);
-        Ok(())
     }
 
     /// Replaces item `index` and returns what was there; gives the new item back when out of range.
