@@ -248,6 +248,57 @@ impl<T: Layout> Deref for Locked<'_, T> {
     }
 }
 
+/// What a read without a lock found, for a word of a frame.
+pub enum Read {
+    /// An object that needs no count while a frame holds it ([`mode::needs_no_count`]).
+    Borrowed(*mut PyObject),
+    Counted(Ref<Object>),
+    /// The place changed meanwhile: the reference is to be dropped, and the place to be read in another way.
+    Stale(Ref<Object>),
+    /// Nothing is there, or nothing that can be had without a lock.
+    Nothing,
+}
+
+impl Read {
+    /// Takes an object that was read from a place, if that is `unchanged` after a reference was made.
+    ///
+    /// # Safety
+    /// [attached] and [quiescent]: `raw` is null or still an object head.
+    #[inline(always)]
+    pub unsafe fn checked(raw: *mut PyObject, unchanged: impl FnOnce() -> bool) -> Self {
+        if raw.is_null() {
+            return Read::Nothing;
+        }
+        // SAFETY: by the contract.
+        unsafe {
+            if mode::needs_no_count(raw) {
+                return if !mode::FREE_THREADED || unchanged() { Read::Borrowed(raw) } else { Read::Nothing };
+            }
+            if !mode::FREE_THREADED {
+                mode::incref(raw);
+                return Read::Counted(Ref::from_raw(raw));
+            }
+            if !mode::try_incref(raw) {
+                return Read::Nothing;
+            }
+            let object = Ref::from_raw(raw);
+            if unchanged() { Read::Counted(object) } else { Read::Stale(object) }
+        }
+    }
+
+    /// Reads a field that owns its object.
+    ///
+    /// # Safety
+    /// [attached] and [quiescent]; the field owns a published reference, or null.
+    #[inline(always)]
+    pub unsafe fn of(cell: &Field<*mut PyObject>, unchanged: impl FnOnce() -> bool) -> Self {
+        let load = || cell.load(std::sync::atomic::Ordering::Acquire);
+        let raw = load();
+        // SAFETY: by the contract.
+        unsafe { Self::checked(raw, || load() == raw && unchanged()) }
+    }
+}
+
 /// An owned, nullable reference that lives inside an object and may be replaced while other threads read it.
 #[repr(transparent)]
 pub struct Slot<T: Layout = Object>(Field<*mut PyObject>, PhantomData<Ref<T>>);
@@ -282,19 +333,11 @@ impl<T: Layout> Slot<T> {
         unsafe { Ref::from_raw_opt(mode::load_ref(&self.0)) }
     }
 
-    /// As [`Slot::get`], without a count for objects that need none while a frame holds them
-    /// ([`mode::needs_no_count`]): the pointer, and whether a reference was made.
+    /// Reads the value once, for a word of a frame.
     #[inline(always)]
-    pub fn word(&self) -> Option<(*mut PyObject, bool)> {
-        let value = self.0.load(std::sync::atomic::Ordering::Acquire);
-        if !value.is_null()
-            // SAFETY: [quiescent]: the value's head outlives this read.
-            && unsafe { mode::needs_no_count(value) }
-            && (!mode::FREE_THREADED || self.0.load(std::sync::atomic::Ordering::Acquire) == value)
-        {
-            return Some((value, false));
-        }
-        self.get().map(|value| (value.into_raw().cast(), true))
+    pub fn read(&self) -> Read {
+        // SAFETY: the slot owns what it points to.
+        unsafe { Read::of(&self.0, || true) }
     }
 
     /// Borrows the present value.

@@ -36,7 +36,7 @@ pub mod protocols;
 pub use builtins::*;
 pub use convert::IntoObject;
 pub use error::{PyResult, Raised, exc};
-pub use handle::{Attached, Layout, Locked, Ref, Slot, Visit};
+pub use handle::{Attached, Layout, Locked, Read, Ref, Slot, Visit};
 pub use krait_layout as layout;
 pub use krait_layout::Field;
 pub use mode::FREE_THREADED;

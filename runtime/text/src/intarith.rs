@@ -70,13 +70,17 @@ pub fn compare(a: &[u32], b: &[u32]) -> Ordering {
 /// `a + b`.
 pub fn add(a: &[u32], b: &[u32]) -> Vec<u32> {
     let (a, b) = if a.len() < b.len() { (b, a) } else { (a, b) };
+    let (low, high) = a.split_at(b.len());
     let mut sum = Vec::with_capacity(a.len() + 1);
     let mut carry = 0;
-    for (at, &digit) in a.iter().enumerate() {
-        carry += digit + b.get(at).copied().unwrap_or(0);
-        sum.push(carry & MASK);
+    let mut digit = |value: u32| {
+        carry += value;
+        let digit = carry & MASK;
         carry >>= SHIFT;
-    }
+        digit
+    };
+    sum.extend(low.iter().zip(b).map(|(x, y)| digit(x + y)));
+    sum.extend(high.iter().map(|x| digit(*x)));
     if carry != 0 {
         sum.push(carry);
     }
@@ -105,18 +109,51 @@ pub fn mul(a: &[u32], b: &[u32]) -> Vec<u32> {
     if a.len().min(b.len()) > LONG {
         return from_biguint(&(to_biguint(a) * to_biguint(b)));
     }
+    let (short, long) = if a.len() < b.len() { (a, b) } else { (b, a) };
     let mut product = vec![0u32; a.len() + b.len()];
-    for (at, &x) in a.iter().enumerate() {
-        let mut carry = 0u64;
-        for (slot, &y) in product[at..].iter_mut().zip(b) {
-            carry += u64::from(*slot) + u64::from(x) * u64::from(y);
-            *slot = carry as u32 & MASK;
-            carry >>= SHIFT;
-        }
-        product[at + b.len()] = carry as u32;
+    for (at, digits) in short.chunks(2).enumerate() {
+        add_product(&mut product[2 * at..], long, pair(digits));
     }
     trim(&mut product);
     product
+}
+
+/// One or two digits as a word.
+#[inline(always)]
+fn pair(digits: &[u32]) -> u64 {
+    match *digits {
+        [low, high] => u64::from(low) | u64::from(high) << SHIFT,
+        [low] => u64::from(low),
+        _ => 0,
+    }
+}
+
+/// `sum += digits * factor` for a factor of two digits at most; the sum has room for the result.
+fn add_product(sum: &mut [u32], digits: &[u32], factor: u64) {
+    let (low, high) = sum.split_at_mut(digits.len());
+    let mut carry = 0u64;
+    let (mut slots, pairs) = (low.chunks_exact_mut(2), digits.chunks_exact(2));
+    let rest = pairs.remainder();
+    for (slot, digits) in (&mut slots).zip(pairs) {
+        // Two digits: 2 * (2^60 - 1) + (2^60 - 1)^2 is below 2^120.
+        let value = u128::from(factor) * u128::from(pair(digits)) + u128::from(pair(slot)) + u128::from(carry);
+        slot[0] = value as u32 & MASK;
+        slot[1] = (value >> SHIFT) as u32 & MASK;
+        carry = (value >> (2 * SHIFT)) as u64;
+    }
+    for (slot, digit) in slots.into_remainder().iter_mut().zip(rest) {
+        let value = u128::from(factor) * u128::from(*digit) + u128::from(*slot) + u128::from(carry);
+        *slot = value as u32 & MASK;
+        carry = (value >> SHIFT) as u64;
+    }
+    for slot in high {
+        if carry == 0 {
+            break;
+        }
+        carry += u64::from(*slot);
+        *slot = carry as u32 & MASK;
+        carry >>= SHIFT;
+    }
 }
 
 /// `a / b` and `a % b` for one digit `b`, which is not zero.

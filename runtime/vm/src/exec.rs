@@ -66,6 +66,12 @@ impl Exec {
         if found.is_null() { Self::build(code) } else { found }
     }
 
+    /// Whether the execution form of `code` exists.
+    #[inline(always)]
+    pub fn is_built(code: &Code) -> bool {
+        !code.raw().co_executors.load(Acquire).is_null()
+    }
+
     #[inline(always)]
     pub fn units(this: *const Exec) -> *const Unit {
         // SAFETY: the units follow the struct in the same allocation.

@@ -198,11 +198,18 @@ impl Frame {
 /// Takes `words` words from the thread's data stack; null when memory is exhausted.
 #[inline(always)]
 pub fn push_words(py: Attached<'_>, words: usize) -> *mut Frame {
+    let frame = push_words_at_hand(py, words);
+    if frame.is_null() { push_chunk(py, words) } else { frame }
+}
+
+/// As [`push_words`] from the present chunk; null when it has no room.
+#[inline(always)]
+pub fn push_words_at_hand(py: Attached<'_>, words: usize) -> *mut Frame {
     let tstate = py.tstate();
     let top = tstate.datastack_top.get();
     let room = (tstate.datastack_limit.get().addr() - top.addr()) / size_of::<usize>();
     if room < words + 1 || top.is_null() {
-        return push_chunk(py, words);
+        return null_mut();
     }
     tstate.datastack_top.set(top.wrapping_add(words));
     top.cast()

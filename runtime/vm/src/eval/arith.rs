@@ -4,7 +4,7 @@ use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::CompareOp;
-use krait_object::{Attached, Bool, Dict, Float, Int, Layout, List, Object, PyResult, Ref, Slice, Str, Tuple};
+use krait_object::{Attached, Bool, Dict, Float, Int, Layout, List, Object, PyResult, Read, Ref, Slice, Str, Tuple};
 
 const SUBSCR: usize = 26;
 const ADD: usize = 0;
@@ -359,9 +359,9 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_LIST_INT(&mut self) -> Step {
         let Some(list) = self.object(2).downcast_exact::<List>() else { return self.out(|this| this.binary_deopt()) };
-        let found = self.index(list.len()).and_then(|index| list.get(self.py, index));
-        let Some(found) = found else { return self.out(|this| this.subscript_slow()) };
-        self.replace(2, found);
+        let read = self.index(list.len()).map_or(Read::Nothing, |index| list.read(index));
+        let Some(found) = self.settle(read) else { return self.out(|this| this.subscript_slow()) };
+        self.replace_word(2, found);
         Ok(BINARY_SKIP)
     }
 

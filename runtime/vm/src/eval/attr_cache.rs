@@ -14,7 +14,7 @@ use krait_object::layout::{
     PyObject,
 };
 use krait_object::property::Property;
-use krait_object::{Dict, FREE_THREADED, Function, Layout, Module, Object, Ref, Slot, Str, Type, mode};
+use krait_object::{Dict, Function, Layout, Module, Object, Read, Ref, Slot, Str, Type, mode};
 use std::ffi::c_ulong;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -74,30 +74,11 @@ fn slot_offset(descr: &Object, ty: &Type) -> Option<usize> {
     (fits && ty.is_subtype_of(owner)).then_some(definition.offset as usize)
 }
 
-/// A word for an object that a cache points to, if version word `index` still has its value afterwards.
+/// A word for an object that a cache points to, if the cache is `unchanged` afterwards.
 #[inline(always)]
-pub(super) fn cached_object(raw: *mut PyObject, still_valid: impl FnOnce() -> bool) -> Option<StackRef> {
-    if raw.is_null() {
-        return None;
-    }
+pub(super) fn read_cached(raw: *mut PyObject, unchanged: impl FnOnce() -> bool) -> Read {
     // SAFETY: [quiescent]: while the version held, the object was alive; its head outlives this read.
-    unsafe {
-        if mode::needs_no_count(raw) {
-            return still_valid().then(|| StackRef::borrowed(raw));
-        }
-        if !FREE_THREADED {
-            return Some(StackRef::borrowed(raw).duplicate());
-        }
-        if !mode::try_incref(raw) {
-            return None;
-        }
-        let made = StackRef::owned(Ref::<Object>::from_raw(raw));
-        if still_valid() {
-            return Some(made);
-        }
-        made.close();
-    }
-    None
+    unsafe { Read::checked(raw, unchanged) }
 }
 
 impl Eval<'_> {
@@ -136,11 +117,11 @@ impl Eval<'_> {
     fn plan_module(&self, module: &Module, name: &Str) -> Option<Opcode> {
         let dict = module.dict();
         let version = dict.keys_version(self.py);
-        let index = dict.lookup_index(name).filter(|index| *index < INDEX_LIMIT)?;
+        let place = dict.lookup_place(name).filter(|place| *place < INDEX_LIMIT)?;
         if version == 0 || Module::type_object().lookup(self.py, name).is_some() {
             return None;
         }
-        self.fill(word(version, MODULE, index), 0, std::ptr::null_mut());
+        self.fill(word(version, MODULE, place), 0, std::ptr::null_mut());
         Some(Opcode::LOAD_ATTR_MODULE)
     }
 
@@ -260,8 +241,8 @@ impl Eval<'_> {
         let Some(index) = index_for(self.first_word(), ty.version_now(), INSTANCE_VALUE) else {
             return self.out(|this| this.attr_deopt());
         };
-        match attrs::inline_get(object, ty, index) {
-            Some(value) => self.finish_attr(StackRef::owned(value)),
+        match self.settle(attrs::inline_read(object, ty, index)) {
+            Some(value) => self.finish_attr(value),
             None => self.out(|this| this.attr_slow()),
         }
     }
@@ -281,14 +262,27 @@ impl Eval<'_> {
         }
     }
 
+    /// The word for what was read, if that is good.
+    #[inline(always)]
+    pub(super) fn settle(&mut self, read: Read) -> Option<StackRef> {
+        match read {
+            Read::Borrowed(raw) => Some(StackRef::borrowed(raw)),
+            Read::Counted(object) => Some(StackRef::owned(object)),
+            Read::Stale(object) => {
+                self.close(StackRef::owned(object));
+                None
+            }
+            Read::Nothing => None,
+        }
+    }
+
     /// The object in cache word 2, while the first word stays what it is.
     #[inline(always)]
-    fn cached_pointer(&self, ty: &Type, first: u64) -> Option<StackRef> {
+    fn cached_pointer(&mut self, ty: &Type, first: u64) -> Option<StackRef> {
         // SAFETY: the instruction has nine cache units.
         let raw = unsafe { self.unit().cache_ptr(2) }.load(Acquire);
-        cached_object(raw, || {
-            !FREE_THREADED || (self.first_word() == first && ty.version_now() == (first >> 32) as u32)
-        })
+        let read = read_cached(raw, || self.first_word() == first && ty.version_now() == (first >> 32) as u32);
+        self.settle(read)
     }
 
     /// Leaves method and receiver.
@@ -377,10 +371,13 @@ impl Eval<'_> {
         let Some(module) = self.object(1).downcast_exact::<Module>() else { return self.out(|this| this.attr_deopt()) };
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(index) = index_for(first, version, MODULE) else { return self.out(|this| this.attr_deopt()) };
-        match module.dict().word_at_version(version, index) {
-            Some((value, owned)) => self.finish_attr(stack_word(value, owned)),
-            None => self.out(|this| this.attr_deopt()),
+        let Some(place) = index_for(first, version, MODULE) else { return self.out(|this| this.attr_deopt()) };
+        let Some(read) = module.dict().read_at_version(version, place) else {
+            return self.out(|this| this.attr_deopt());
+        };
+        match self.settle(read) {
+            Some(value) => self.finish_attr(value),
+            None => self.out(|this| this.attr_slow()),
         }
     }
 
@@ -510,20 +507,20 @@ impl Eval<'_> {
         if version == 0 {
             return unit.miss();
         }
-        if let Some(index) = globals.lookup_index(name) {
-            if index >= INDEX_LIMIT {
+        if let Some(place) = globals.lookup_place(name) {
+            if place >= INDEX_LIMIT {
                 return unit.miss();
             }
             // SAFETY: LOAD_GLOBAL has four cache units.
-            unsafe { unit.cache(0) }.store(word(version, GLOBAL_MODULE, index), Release);
+            unsafe { unit.cache(0) }.store(word(version, GLOBAL_MODULE, place), Release);
             return unit.specialize(Opcode::LOAD_GLOBAL_MODULE);
         }
         let builtins_version = builtins.keys_version(py);
-        match builtins.lookup_index(name).filter(|index| *index < INDEX_LIMIT && builtins_version != 0) {
-            Some(index) => {
+        match builtins.lookup_place(name).filter(|place| *place < INDEX_LIMIT && builtins_version != 0) {
+            Some(place) => {
                 // SAFETY: as above. The reader checks both versions, each with its own form.
                 unsafe {
-                    unit.cache(0).store(word(builtins_version, GLOBAL_BUILTIN, index), Release);
+                    unit.cache(0).store(word(builtins_version, GLOBAL_BUILTIN, place), Release);
                     unit.cache(1).store(word(version, GLOBAL_BUILTIN, 0), Release);
                 }
                 unit.specialize(Opcode::LOAD_GLOBAL_BUILTIN);
@@ -539,8 +536,16 @@ impl Eval<'_> {
         self.load_global_generic()
     }
 
+    /// The keys are the same, but the value needs a lock.
+    #[inline(never)]
+    fn global_slow(&mut self) -> Step {
+        self.save();
+        self.load_global_generic()
+    }
+
     #[inline(always)]
-    fn finish_global(&mut self, value: StackRef) -> Step {
+    fn finish_global(&mut self, read: Read) -> Step {
+        let Some(value) = self.settle(read) else { return self.out(|this| this.global_slow()) };
         self.push(value);
         if self.arg() & 1 != 0 {
             self.push(StackRef::NULL);
@@ -552,12 +557,12 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL_MODULE(&mut self) -> Step {
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(index) = index_for(first, version, GLOBAL_MODULE) else { return self.out(|this| this.global_deopt()) };
+        let Some(place) = index_for(first, version, GLOBAL_MODULE) else { return self.out(|this| this.global_deopt()) };
         let Some(globals) = self.frame().globals().downcast_exact::<Dict>() else {
             return self.out(|this| this.global_deopt());
         };
-        match globals.word_at_version(version, index) {
-            Some((value, owned)) => self.finish_global(stack_word(value, owned)),
+        match globals.read_at_version(version, place) {
+            Some(read) => self.finish_global(read),
             None => self.out(|this| this.global_deopt()),
         }
     }
@@ -566,7 +571,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL_BUILTIN(&mut self) -> Step {
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(index) = index_for(first, version, GLOBAL_BUILTIN) else {
+        let Some(place) = index_for(first, version, GLOBAL_BUILTIN) else {
             return self.out(|this| this.global_deopt());
         };
         // SAFETY: LOAD_GLOBAL has four cache units.
@@ -582,8 +587,8 @@ impl Eval<'_> {
         {
             return self.out(|this| this.global_deopt());
         }
-        match builtins.word_at_version(version, index) {
-            Some((value, owned)) => self.finish_global(stack_word(value, owned)),
+        match builtins.read_at_version(version, place) {
+            Some(read) => self.finish_global(read),
             None => self.out(|this| this.global_deopt()),
         }
     }

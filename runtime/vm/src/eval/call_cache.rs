@@ -1,18 +1,18 @@
 //! Specialised calls.
 //!
 //! Callable, receiver or null, arguments. The first cache word holds `version << 32 | form << 24 | argument count`.
-use super::attr_cache::{INIT, PY_EXACT, cached_object, index_for, word};
+use super::attr_cache::{INIT, PY_EXACT, index_for, read_cached, word};
 use super::calls::CALL_SKIP;
 use super::{Eval, Step};
 use crate::exec::Exec;
-use crate::frame::{Frame, push_words};
+use crate::frame::{Frame, push_words, push_words_at_hand};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_bytecode::flags::{CO_OPTIMIZED, CO_VARARGS, CO_VARKEYWORDS};
 use krait_object::descrobject::MethodDescr;
 use krait_object::layout::*;
 use krait_object::methodobject::CFunction;
-use krait_object::{Attached, Bytes, Code, CodeParts, FREE_THREADED, Function, Layout, Method, Object, PyResult};
+use krait_object::{Attached, Bytes, Code, CodeParts, Function, Layout, Method, Object, PyResult};
 use krait_object::{Raised, Ref, Str, Tuple, Type, mode};
 use std::ffi::{c_int, c_ulong};
 use std::ptr::null_mut;
@@ -171,21 +171,12 @@ impl Eval<'_> {
     unsafe fn push_exact(&mut self, function: StackRef, first: *const StackRef, total: usize) -> PyResult<*mut Frame> {
         // SAFETY: a Python function.
         let code = unsafe { function.object().cast_unchecked::<Function>() }.code();
-        let raw = code.raw();
-        let frame = push_words(self.py, raw.co_framesize.get() as usize);
+        let frame = push_words(self.py, code.raw().co_framesize.get() as usize);
         if frame.is_null() {
             return Err(self.out(|this| this.no_frame(function, first, total)));
         }
-        let count = raw.co_nlocalsplus.get() as usize;
         // SAFETY: fresh memory for a frame of this code.
-        unsafe {
-            Frame::init(frame, function, code, null_mut(), self.frame, count);
-            let locals = Frame::locals(frame);
-            std::ptr::copy_nonoverlapping(first, locals, total);
-            for at in total..count {
-                locals.add(at).write(StackRef::NULL);
-            }
-        }
+        unsafe { fill_frame(frame, function, code, self.frame, first, total) };
         Ok(frame)
     }
 
@@ -216,15 +207,32 @@ impl Eval<'_> {
         if version == 0 || index_for(self.first_word(), version, PY_EXACT) != Some(total) {
             return self.out(|this| this.call_deopt());
         }
+        let tstate = self.py.tstate();
+        let code = function.code();
+        let raw = code.raw();
+        // What is not at hand is the generic call's to make.
+        let ready = tstate.py_recursion_remaining.get() > 1 && Exec::is_built(code);
+        let frame = if ready { push_words_at_hand(self.py, raw.co_framesize.get() as usize) } else { null_mut() };
+        if frame.is_null() {
+            return self.out(|this| this.call_any());
+        }
         self.save();
         let word = self.peek(depth);
         let first = self.sp.wrapping_sub(total);
-        self.sp = self.sp.wrapping_sub(depth);
-        self.frame().set_sp(self.sp);
+        self.frame().set_sp(self.sp.wrapping_sub(depth));
         self.frame().0.return_offset.set(CALL_SKIP as u16);
-        // SAFETY: the version says that the function takes exactly that many arguments.
-        let frame = unsafe { self.push_exact(word, first, total)? };
-        self.enter_exact(frame)
+        // SAFETY: the version says that the function takes exactly that many arguments; the memory is fresh.
+        unsafe { fill_frame(frame, word, code, self.frame, first, total) };
+        tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() - 1);
+        tstate.current_frame.set(frame.cast());
+        self.load_frame(frame, 0);
+        Ok(0)
+    }
+
+    #[cold]
+    fn call_any(&mut self) -> Step {
+        self.save();
+        self.call_generic(None, CALL_SKIP)
     }
 
     /// As [`Eval::start_frame`] for a frame at its first instruction.
@@ -259,9 +267,9 @@ impl Eval<'_> {
         }
         // SAFETY: CALL has three cache units; the word holds a pointer with this form.
         let raw = unsafe { self.unit().cache_ptr(1) }.load(Acquire);
-        let valid =
-            || !FREE_THREADED || self.first_word() == first_word && class.version_now() == (first_word >> 32) as u32;
-        let Some(init) = cached_object(raw, valid) else { return self.call_deopt() };
+        let unchanged = || self.first_word() == first_word && class.version_now() == (first_word >> 32) as u32;
+        let read = read_cached(raw, unchanged);
+        let Some(init) = self.settle(read) else { return self.call_deopt() };
         self.save();
         let py = self.py;
         let (shim, object) = match init_shim(py).and_then(|shim| Ok((shim, class.alloc(py, 0)?))) {
@@ -418,6 +426,33 @@ impl Eval<'_> {
         // SAFETY: `count` words stand below the stack pointer.
         let raw = unsafe { call_fast(definition, receiver, self.sp.sub(count), count) };
         self.finish_native(count + 2, raw)
+    }
+}
+
+/// Makes a frame whose first locals are the `total` words at `first`, which it takes over with the function.
+///
+/// # Safety
+/// `frame` has room for a frame of `code`, the function's code.
+#[inline(always)]
+unsafe fn fill_frame(
+    frame: *mut Frame,
+    function: StackRef,
+    code: &Code,
+    previous: *mut Frame,
+    first: *const StackRef,
+    total: usize,
+) {
+    let count = code.raw().co_nlocalsplus.get() as usize;
+    // SAFETY: by the contract.
+    unsafe {
+        Frame::init(frame, function, code, null_mut(), previous, count);
+        let locals = Frame::locals(frame);
+        for at in 0..total {
+            locals.add(at).write(first.add(at).read());
+        }
+        for at in total..count {
+            locals.add(at).write(StackRef::NULL);
+        }
     }
 }
 

@@ -157,7 +157,7 @@ impl Eval<'_> {
         let old = self.peek(depth);
         self.poke(depth, StackRef::owned(function));
         self.poke(depth - 1, StackRef::owned(receiver));
-        old.close();
+        self.close(old);
     }
 
     /// Enters a Python function: its frame takes the words over.

@@ -1,5 +1,4 @@
 //! Loads, stores and shuffles.
-use super::attr_cache::stack_word;
 use super::{Eval, Step};
 use crate::exec::LOAD_BORROWS;
 use crate::stackref::StackRef;
@@ -270,9 +269,19 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn LOAD_DEREF(&mut self) -> Step {
-        match self.cell(self.arg()).slot().word() {
-            Some((value, owned)) => self.push(stack_word(value, owned)),
-            None => return Err(self.out(|this| this.unbound_deref(this.arg())).into()),
+        let read = self.cell(self.arg()).slot().read();
+        match self.settle(read) {
+            Some(value) => self.push(value),
+            None => return self.out(|this| this.load_deref_slow()),
+        }
+        Ok(1)
+    }
+
+    #[inline(never)]
+    fn load_deref_slow(&mut self) -> Step {
+        match self.cell(self.arg()).slot().get() {
+            Some(value) => self.push_ref(value),
+            None => return Err(self.unbound_deref(self.arg()).into()),
         }
         Ok(1)
     }

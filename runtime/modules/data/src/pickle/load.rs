@@ -527,7 +527,7 @@ impl<'a, 'py> Loader<'a, 'py> {
     fn extend(&mut self, list: &Object, items: Vec<Ref<Object>>) -> PyResult<()> {
         let py = self.py;
         if let Some(list) = list.downcast_exact::<List>() {
-            return items.into_iter().try_for_each(|item| list.push(py, item));
+            return list.extend_from_vec(py, items);
         }
         if items.is_empty() {
             return Ok(());

@@ -11,7 +11,8 @@ use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{
     Field, Py_TPFLAGS_INLINE_VALUES, Py_TPFLAGS_MANAGED_DICT, PyDictKeysObject, PyHeapTypeObject, PyObject,
 };
-use crate::{FREE_THREADED, Object, PyResult, Str, Tuple, Type, mem, mode};
+
+use crate::{Object, PyResult, Read, Str, Tuple, Type, mem, mode};
 use std::ffi::{c_int, c_ulong};
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -383,20 +384,13 @@ pub fn inline_keys_unchanged(object: &Object, ty: &Type, version: u32) -> bool {
 
 /// Reads inline value `index` if the object's values are valid: the fast path of attribute caches.
 #[inline(always)]
-pub fn inline_get(object: &Object, ty: &Type, index: usize) -> Option<Ref<Object>> {
+pub fn inline_read(object: &Object, ty: &Type, index: usize) -> Read {
     let values = inline_values_of(object, ty);
     if !values.is_valid() || index >= values.capacity() {
-        return None;
+        return Read::Nothing;
     }
-    let cell = values.cell(index);
-    let value = cell.load(Acquire);
-    // SAFETY: [quiescent]: the value's head outlives this read.
-    if value.is_null() || !unsafe { mode::try_incref(value) } {
-        return None;
-    }
-    // SAFETY: the reference just made.
-    let value = unsafe { Ref::<Object>::from_raw(value) };
-    (!FREE_THREADED || cell.load(Acquire) == value.as_ptr()).then_some(value)
+    // SAFETY: [quiescent]: the values own their objects.
+    unsafe { Read::of(values.cell(index), || true) }
 }
 
 /// Stores inline value `index` if the object has valid inline values and no dict; gives `value` back otherwise.

@@ -204,6 +204,16 @@ impl Keys {
         unsafe { &*self.entries_start().wrapping_add(at * stride).cast::<Entry>() }
     }
 
+    /// The value `place` bytes from the start of the table.
+    ///
+    /// # Safety
+    /// An entry of this table has its value there.
+    #[inline(always)]
+    pub(crate) unsafe fn value_at_place(&self, place: usize) -> &Field<*mut PyObject> {
+        // SAFETY: by the contract.
+        unsafe { &*self.as_raw().cast::<u8>().add(place).cast() }
+    }
+
     #[inline(always)]
     fn text_entry(&self, at: usize) -> &Entry {
         debug_assert!(self.is_text());

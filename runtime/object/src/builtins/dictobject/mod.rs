@@ -13,7 +13,7 @@ mod views;
 mod watch;
 
 pub use attrs::{
-    clear_instance_dict, dict_slot, has_inline_values, init_inline_values, inline_get, inline_index_of, inline_set,
+    clear_instance_dict, dict_slot, has_inline_values, init_inline_values, inline_index_of, inline_read, inline_set,
     inline_value_offset, inline_values_bytes, instance_del_attr, instance_dict, instance_get_attr, instance_set_attr,
     is_instance_dict_empty, materialize_dict, set_instance_dict, visit_instance_dict,
 };
@@ -27,7 +27,7 @@ pub(crate) use views::new_view;
 pub use views::{DictItems, DictKeysView, DictValues};
 pub use watch::{DictEvent, Notify as WatchNotify, WATCHER_MASK, install as install_watchers};
 
-use crate::handle::{Attached, Layout, Ref, Visit};
+use crate::handle::{Attached, Layout, Read, Ref, Visit};
 use crate::layout::{PyDictObject, PyObject};
 use crate::{FREE_THREADED, Object, PyResult, Str, mem, mode, pytype};
 pub(crate) use keys::plain_eq;
@@ -416,16 +416,18 @@ impl Dict {
         self.step_pair(py, pos)
     }
 
-    /// The position of a name in the table, for inline caches.
-    pub fn lookup_index(&self, name: &Str) -> Option<usize> {
+    /// The place of a name's value in the table, for inline caches: in bytes from its start.
+    pub fn lookup_place(&self, name: &Str) -> Option<usize> {
         let table = self.table();
         if !table.is_text() {
             return None;
         }
-        if !FREE_THREADED {
-            return table.find_text(name, name.hash());
-        }
-        Some(table.try_find_text(name, name.hash()).ok().flatten()?.at)
+        let at = if FREE_THREADED {
+            table.try_find_text(name, name.hash()).ok().flatten()?.at
+        } else {
+            table.find_text(name, name.hash())?
+        };
+        Some(ptr::from_ref(&table.entry(at).value).addr() - ptr::from_ref(table).addr())
     }
 
     /// The version of the set of keys, for inline caches that remember a position; 0 when it cannot be relied on.
@@ -438,51 +440,22 @@ impl Dict {
         if table.kind() != keys::Kind::Text { 0 } else { table.version() }
     }
 
-    /// The value at a position that [`Dict::lookup_index`] gave while the keys have that version; `None` when the
-    /// keys have changed or another thread is changing the value.
-    #[inline(always)]
-    pub fn value_at_version(&self, version: u32, index: usize) -> Option<Ref<Object>> {
-        let table = self.table();
-        if table.current_version() != version {
-            return None;
-        }
-        let cell = &table.entry(index).value;
-        let value = cell.load(Acquire);
-        if !FREE_THREADED {
-            // SAFETY: [attached]: the entry owns its value.
-            return unsafe { Ref::from_borrowed_opt(value) };
-        }
-        // SAFETY: [quiescent]: the value's head outlives this read.
-        if value.is_null() || !unsafe { mode::try_incref(value) } {
-            return None;
-        }
-        // SAFETY: the reference just made.
-        let value = unsafe { Ref::<Object>::from_raw(value) };
-        (cell.load(Acquire) == value.as_ptr() && table.current_version() == version).then_some(value)
-    }
-
     /// Whether the set of keys has that version.
     #[inline(always)]
     pub fn has_keys_version(&self, version: u32) -> bool {
         self.table().current_version() == version
     }
 
-    /// As [`Dict::value_at_version`], without a count for objects that need none while a frame holds them
-    /// ([`mode::needs_no_count`]): the pointer, and whether a reference was made.
+    /// The value at a place that [`Dict::lookup_place`] gave, while the keys have that version; `None` when they have
+    /// changed.
     #[inline(always)]
-    pub fn word_at_version(&self, version: u32, index: usize) -> Option<(*mut crate::layout::PyObject, bool)> {
+    pub fn read_at_version(&self, version: u32, place: usize) -> Option<Read> {
         let table = self.table();
         if table.current_version() != version {
             return None;
         }
-        let cell = &table.entry(index).value;
-        let value = cell.load(Acquire);
-        // SAFETY: [quiescent]: the value's head outlives this read.
-        if !value.is_null() && unsafe { mode::needs_no_count(value) } {
-            let same = !FREE_THREADED || (cell.load(Acquire) == value && table.current_version() == version);
-            return same.then_some((value, false));
-        }
-        self.value_at_version(version, index).map(|value| (value.into_raw(), true))
+        // SAFETY: keys of that version have the value there, and own it.
+        Some(unsafe { Read::of(table.value_at_place(place), || table.current_version() == version) })
     }
 
     /// # Safety

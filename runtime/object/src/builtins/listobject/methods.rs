@@ -69,9 +69,14 @@ impl List {
     }
 
     /// Adds all items of an iterable at the end; those that came before an error stay.
+    /// Adds items at the end.
+    pub fn extend_from_vec(&self, py: Attached<'_>, items: Vec<Ref<Object>>) -> PyResult<()> {
+        self.lock(py).append_all(py, items)
+    }
+
     pub fn extend(&self, py: Attached<'_>, iterable: &Object) -> PyResult<()> {
         if let Some(items) = items_at_once(py, iterable)? {
-            return self.lock(py).append_all(py, items);
+            return self.extend_from_vec(py, items);
         }
         let iter = iterable.iter(py)?;
         let hint = iterable.length_hint(py, 8)?;

@@ -14,7 +14,8 @@ pub use iter::{ListIter, ListRevIter};
 
 use crate::handle::{Attached, Layout, Locked, Ref, Visit};
 use crate::layout::{Field, PyListObject, PyObject};
-use crate::{FREE_THREADED, Object, PyResult, gc, mem, mode, pytype, raise};
+
+use crate::{FREE_THREADED, Object, PyResult, Read, gc, mem, mode, pytype, raise};
 use array::{alloc_items, capacity_of, free_items, realloc_items, retire_items};
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
@@ -224,30 +225,32 @@ impl List {
     /// The optimistic read of `nogil` mode.
     #[inline(always)]
     fn try_get(&self, index: usize) -> Option<Ref<Object>> {
-        if !mode::readable_unlocked(self.as_object()) {
-            return None;
+        match self.read(index) {
+            // SAFETY: [quiescent]: the object was alive when it was read, and needs no count until the next safe point.
+            Read::Borrowed(raw) => Some(unsafe { Object::from_ptr(raw) }.to_ref()),
+            Read::Counted(item) => Some(item),
+            Read::Stale(_) | Read::Nothing => None,
+        }
+    }
+
+    /// Reads item `index` without a lock, for a word of a frame.
+    #[inline(always)]
+    pub fn read(&self, index: usize) -> Read {
+        if index >= self.len() || !mode::readable_unlocked(self.as_object()) {
+            return Read::Nothing;
         }
         let array = self.0.ob_item.load(Acquire);
         if array.is_null() {
-            return None;
+            return Read::Nothing;
         }
         // SAFETY: [quiescent]: neither a replaced array nor an item's head goes away before this thread's next
         // quiescent point; the index is checked against this array's own capacity, and unused cells are null.
         unsafe {
             let items: Items = array.cast();
-            if index >= capacity_of(items) {
-                return None;
+            if FREE_THREADED && index >= capacity_of(items) {
+                return Read::Nothing;
             }
-            let cell = &*items.add(index);
-            let item = cell.load(Acquire);
-            if item.is_null() || !mode::try_incref(item) {
-                return None;
-            }
-            let item = Ref::<Object>::from_raw(item);
-            if cell.load(Acquire) != item.as_ptr() || self.0.ob_item.load(Acquire) != array {
-                return None;
-            }
-            Some(item)
+            Read::of(&*items.add(index), || self.0.ob_item.load(Acquire) == array)
         }
     }
 
