@@ -14,8 +14,8 @@ use crate::monitoring::Monitoring;
 use crate::monitoring::marks::Marks;
 use krait_bytecode::opcode::MIN_INSTRUMENTED_OPCODE;
 use krait_bytecode::{ExceptionEntry, Opcode, exception_table};
-use krait_object::Code;
 use krait_object::layout::{Field, PyObject};
+use krait_object::{Code, mode};
 use std::alloc::{Layout as Memory, alloc_zeroed, dealloc, handle_alloc_error};
 use std::ffi::c_void;
 use std::sync::OnceLock;
@@ -41,6 +41,9 @@ const RETRY: u16 = 1024;
 const SETTLED: u16 = u16::MAX;
 /// Failures after which an instruction settles in its base form.
 const MAX_MISSES: u8 = 10;
+
+/// The first word of a cache entry that is being filled: a version that no type and no dict has.
+const BUSY: u64 = 1;
 
 /// In the argument of `STORE_FAST_LOAD_FAST`: the loaded word is borrowed from its local.
 pub const LOAD_BORROWS: u32 = 1 << 8;
@@ -182,6 +185,32 @@ impl Unit {
         unsafe { &*std::ptr::from_ref(self).add(1 + index).cast::<AtomicPtr<PyObject>>() }
     }
 
+    /// Fills a cache entry: the three words from `at`, of which the first names version and form, the second is the
+    /// form's, and the third is a borrowed pointer. `false` when another thread is filling it.
+    ///
+    /// While the words change the first one is none that a reader accepts, and only one thread changes them.
+    ///
+    /// # Safety
+    /// The instruction has these cache units; the third is only used as a pointer, and what it points to lives as long as
+    /// the version holds.
+    pub unsafe fn fill_entry(&self, at: usize, first: u64, second: u64, pointer: *mut PyObject) -> bool {
+        // SAFETY: by the contract.
+        unsafe {
+            let word = self.cache(at);
+            let now = word.load(Relaxed);
+            if now == BUSY || word.compare_exchange(now, BUSY, AcqRel, Relaxed).is_err() {
+                return false;
+            }
+            if !pointer.is_null() {
+                mode::publish(pointer);
+            }
+            self.cache_ptr(at + 2).store(pointer, Release);
+            self.cache(at + 1).store(second, Release);
+            word.store(first, Release);
+            true
+        }
+    }
+
     /// Counts an execution of the unspecialised form; whether it is time to specialise.
     ///
     /// A settled instruction writes nothing: threads that run the same code would wait for each other's cache lines.
@@ -203,6 +232,13 @@ impl Unit {
         if now < MIN_INSTRUMENTED_OPCODE {
             let _lost = self.op.compare_exchange(now, op as u8, Release, Relaxed);
         }
+    }
+
+    /// Counts a failure of a specialised form that goes on as it is; `false` when there were too many.
+    pub fn counts_miss(&self) -> bool {
+        let misses = self.misses.get();
+        self.misses.set((misses + 1).min(MAX_MISSES));
+        misses < MAX_MISSES
     }
 
     /// Specialising failed: tries again later, ever later, and at last no more.

@@ -14,24 +14,25 @@ use krait_object::layout::{
     PyObject,
 };
 use krait_object::property::Property;
-use krait_object::{Dict, Function, Layout, Module, Object, Read, Ref, Slot, Str, Type, mode};
+use krait_object::{Dict, Function, Layout, Module, Object, Read, Ref, Slot, Str, Type};
 use std::ffi::c_ulong;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
-const INSTANCE_VALUE: u64 = 1;
-const SLOT: u64 = 2;
-const METHOD_WITH_VALUES: u64 = 3;
-const METHOD_NO_DICT: u64 = 4;
+pub(super) const INSTANCE_VALUE: u64 = 1;
+pub(super) const SLOT: u64 = 2;
+pub(super) const METHOD_WITH_VALUES: u64 = 3;
+pub(super) const METHOD_NO_DICT: u64 = 4;
 const MODULE: u64 = 5;
 const CLASS: u64 = 6;
 const PROPERTY: u64 = 7;
-const NONDESCRIPTOR_WITH_VALUES: u64 = 8;
-const METHOD_LAZY_DICT: u64 = 9;
+pub(super) const NONDESCRIPTOR_WITH_VALUES: u64 = 8;
+pub(super) const METHOD_LAZY_DICT: u64 = 9;
 const GLOBAL_MODULE: u64 = 10;
 const GLOBAL_BUILTIN: u64 = 11;
-pub(super) const PY_EXACT: u64 = 12;
 pub(super) const INIT: u64 = 13;
 const INDEX_LIMIT: usize = 1 << 24;
+/// Where the entry for a form's own opcode stands in the cache words.
+pub(super) const FIRST: usize = 0;
 pub(super) const STORE_SKIP: isize = 1 + Opcode::STORE_ATTR.cache_entries() as isize;
 const GLOBAL_SKIP: isize = 1 + Opcode::LOAD_GLOBAL.cache_entries() as isize;
 const T_OBJECT_EX: i32 = 16;
@@ -74,6 +75,16 @@ fn slot_offset(descr: &Object, ty: &Type) -> Option<usize> {
     (fits && ty.is_subtype_of(owner)).then_some(definition.offset as usize)
 }
 
+/// Reads a `__slots__` member.
+///
+/// # Safety
+/// The object's type has one at the offset.
+#[inline(always)]
+pub(super) unsafe fn read_slot(object: &Object, offset: usize) -> Read {
+    // SAFETY: [layout]: an owned, nullable object is there.
+    unsafe { Slot::<Object>::of(&*object.as_ptr().byte_add(offset).cast::<Field<*mut PyObject>>()) }.read()
+}
+
 /// A word for an object that a cache points to, if the cache is `unchanged` afterwards.
 #[inline(always)]
 pub(super) fn read_cached(raw: *mut PyObject, unchanged: impl FnOnce() -> bool) -> Read {
@@ -91,7 +102,7 @@ impl Eval<'_> {
         } else if let Some(class) = object.downcast::<Type>() {
             self.plan_class(class, name)
         } else {
-            self.plan_instance(object.ty(), name, arg & 1 != 0)
+            self.plan_instance(object.ty(), name, arg & 1 != 0, FIRST)
         };
         match form {
             Some(op) => unit.specialize(op),
@@ -99,19 +110,10 @@ impl Eval<'_> {
         }
     }
 
-    /// Fills the cache words: the pointer first, the version last.
-    fn fill(&self, first: u64, second: u64, pointer: *mut PyObject) {
-        let unit = self.unit();
-        // SAFETY: LOAD_ATTR has nine cache units; word 2 is only used as a pointer.
-        unsafe {
-            unit.cache(0).store(0, Release);
-            if !pointer.is_null() {
-                mode::publish(pointer);
-            }
-            unit.cache_ptr(2).store(pointer, Release);
-            unit.cache(1).store(second, Release);
-            unit.cache(0).store(first, Release);
-        }
+    /// Fills the cache entry at `at`; whether this thread did.
+    fn fill(&self, at: usize, first: u64, second: u64, pointer: *mut PyObject) -> bool {
+        // SAFETY: LOAD_ATTR has room for three entries.
+        unsafe { self.unit().fill_entry(at, first, second, pointer) }
     }
 
     fn plan_module(&self, module: &Module, name: &Str) -> Option<Opcode> {
@@ -121,8 +123,7 @@ impl Eval<'_> {
         if version == 0 || Module::type_object().lookup(self.py, name).is_some() {
             return None;
         }
-        self.fill(word(version, MODULE, place), 0, std::ptr::null_mut());
-        Some(Opcode::LOAD_ATTR_MODULE)
+        self.fill(FIRST, word(version, MODULE, place), 0, std::ptr::null_mut()).then_some(Opcode::LOAD_ATTR_MODULE)
     }
 
     fn plan_class(&self, class: &Type, name: &Str) -> Option<Opcode> {
@@ -137,11 +138,11 @@ impl Eval<'_> {
         if version == 0 || !plain {
             return None;
         }
-        self.fill(word(version, CLASS, 0), 0, value.as_ptr());
-        Some(Opcode::LOAD_ATTR_CLASS)
+        self.fill(FIRST, word(version, CLASS, 0), 0, value.as_ptr()).then_some(Opcode::LOAD_ATTR_CLASS)
     }
 
-    fn plan_instance(&self, ty: &Type, name: &Str, call: bool) -> Option<Opcode> {
+    /// Fills the cache entry at `at` for instances of `ty`; the instruction's form if the entry is the first one.
+    pub(super) fn plan_instance(&self, ty: &Type, name: &Str, call: bool, at: usize) -> Option<Opcode> {
         let py = self.py;
         if !generic_getattr(ty) {
             return None;
@@ -152,13 +153,15 @@ impl Eval<'_> {
         }
         let inline = ty.has_feature(Py_TPFLAGS_INLINE_VALUES as c_ulong);
         let Some(descr) = ty.lookup(py, name) else {
-            let index = attrs::inline_index_of(ty, name).filter(|_| inline)?;
-            self.fill(word(version, INSTANCE_VALUE, index), 0, std::ptr::null_mut());
-            return Some(Opcode::LOAD_ATTR_INSTANCE_VALUE);
+            let index = attrs::inline_index_of(ty, name).filter(|index| inline && *index < INDEX_LIMIT)?;
+            return self
+                .fill(at, word(version, INSTANCE_VALUE, index), 0, std::ptr::null_mut())
+                .then_some(Opcode::LOAD_ATTR_INSTANCE_VALUE);
         };
         if let Some(offset) = slot_offset(&descr, ty).filter(|offset| *offset < INDEX_LIMIT) {
-            self.fill(word(version, SLOT, offset), 0, std::ptr::null_mut());
-            return Some(Opcode::LOAD_ATTR_SLOT);
+            return self
+                .fill(at, word(version, SLOT, offset), 0, std::ptr::null_mut())
+                .then_some(Opcode::LOAD_ATTR_SLOT);
         }
         let kind = descr.ty().as_type();
         if let Some(property) = descr.as_object().downcast_exact::<Property>().filter(|_| !call) {
@@ -167,8 +170,7 @@ impl Eval<'_> {
                 .as_object()
                 .downcast_exact::<Function>()
                 .filter(|getter| getter.code().raw().co_argcount.get() == 1)?;
-            self.fill(word(version, PROPERTY, 0), 0, getter.as_ptr());
-            return Some(Opcode::LOAD_ATTR_PROPERTY);
+            return self.fill(at, word(version, PROPERTY, 0), 0, getter.as_ptr()).then_some(Opcode::LOAD_ATTR_PROPERTY);
         }
         if kind.tp_descr_set.get().is_some() {
             return None;
@@ -184,8 +186,7 @@ impl Eval<'_> {
                 return None;
             }
             let form = if call { METHOD_WITH_VALUES } else { NONDESCRIPTOR_WITH_VALUES };
-            self.fill(word(version, form, 0), keys.into(), descr.as_ptr());
-            return Some(if call {
+            return self.fill(at, word(version, form, 0), keys.into(), descr.as_ptr()).then_some(if call {
                 Opcode::LOAD_ATTR_METHOD_WITH_VALUES
             } else {
                 Opcode::LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES
@@ -195,16 +196,17 @@ impl Eval<'_> {
             return None;
         }
         if !has_dict(ty) {
-            self.fill(word(version, METHOD_NO_DICT, 0), 0, descr.as_ptr());
-            return Some(Opcode::LOAD_ATTR_METHOD_NO_DICT);
+            return self
+                .fill(at, word(version, METHOD_NO_DICT, 0), 0, descr.as_ptr())
+                .then_some(Opcode::LOAD_ATTR_METHOD_NO_DICT);
         }
-        self.fill(word(version, METHOD_LAZY_DICT, 0), 0, descr.as_ptr());
-        Some(Opcode::LOAD_ATTR_METHOD_LAZY_DICT)
+        self.fill(at, word(version, METHOD_LAZY_DICT, 0), 0, descr.as_ptr())
+            .then_some(Opcode::LOAD_ATTR_METHOD_LAZY_DICT)
     }
 
     /// The specialised form does not fit: back to the generic one, and that one's work.
     #[cold]
-    fn attr_deopt(&mut self) -> Step {
+    pub(super) fn attr_deopt(&mut self) -> Step {
         self.save();
         self.unit().deoptimize(Opcode::LOAD_ATTR);
         self.load_attr_generic()
@@ -212,7 +214,7 @@ impl Eval<'_> {
 
     /// The form fits, but this object needs the whole lookup.
     #[inline(never)]
-    fn attr_slow(&mut self) -> Step {
+    pub(super) fn attr_slow(&mut self) -> Step {
         self.save();
         self.load_attr_generic()
     }
@@ -225,7 +227,7 @@ impl Eval<'_> {
     }
 
     #[inline(always)]
-    fn finish_attr(&mut self, value: StackRef) -> Step {
+    pub(super) fn finish_attr(&mut self, value: StackRef) -> Step {
         self.save();
         self.replace_word(1, value);
         if self.arg() & 1 != 0 {
@@ -239,7 +241,7 @@ impl Eval<'_> {
         let object = self.object(1);
         let ty = object.ty();
         let Some(index) = index_for(self.first_word(), ty.version_now(), INSTANCE_VALUE) else {
-            return self.out(|this| this.attr_deopt());
+            return self.out(|this| this.attr_other());
         };
         match self.settle(attrs::inline_read(object, ty, index)) {
             Some(value) => self.finish_attr(value),
@@ -251,13 +253,12 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_SLOT(&mut self) -> Step {
         let object = self.object(1);
         let Some(offset) = index_for(self.first_word(), object.ty().version_now(), SLOT) else {
-            return self.out(|this| this.attr_deopt());
+            return self.out(|this| this.attr_other());
         };
-        // SAFETY: [layout]: a type of that version has an owned, nullable object at the offset.
-        let value =
-            unsafe { Slot::<Object>::of(&*object.as_ptr().byte_add(offset).cast::<Field<*mut PyObject>>()) }.get();
-        match value {
-            Some(value) => self.finish_attr(StackRef::owned(value)),
+        // SAFETY: a type of that version has a slot there.
+        let read = unsafe { read_slot(object, offset) };
+        match self.settle(read) {
+            Some(value) => self.finish_attr(value),
             None => self.out(|this| this.attr_slow()),
         }
     }
@@ -279,15 +280,23 @@ impl Eval<'_> {
     /// The object in cache word 2, while the first word stays what it is.
     #[inline(always)]
     fn cached_pointer(&mut self, ty: &Type, first: u64) -> Option<StackRef> {
+        self.entry_pointer(FIRST, ty, first)
+    }
+
+    /// As [`Eval::cached_pointer`] for the entry at `at`.
+    #[inline(always)]
+    pub(super) fn entry_pointer(&mut self, at: usize, ty: &Type, first: u64) -> Option<StackRef> {
+        let unit = self.unit();
         // SAFETY: the instruction has nine cache units.
-        let raw = unsafe { self.unit().cache_ptr(2) }.load(Acquire);
-        let read = read_cached(raw, || self.first_word() == first && ty.version_now() == (first >> 32) as u32);
+        let (word, raw) = unsafe { (unit.cache(at), unit.cache_ptr(at + 2)) };
+        let unchanged = || word.load(Acquire) == first && ty.version_now() == (first >> 32) as u32;
+        let read = read_cached(raw.load(Acquire), unchanged);
         self.settle(read)
     }
 
     /// Leaves method and receiver.
     #[inline(always)]
-    fn finish_method(&mut self, method: StackRef) -> Step {
+    pub(super) fn finish_method(&mut self, method: StackRef) -> Step {
         let receiver = self.peek(1);
         self.poke(1, method);
         self.push(receiver);
@@ -299,7 +308,7 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_WITH_VALUES).is_none() {
-            return self.out(|this| this.attr_deopt());
+            return self.out(|this| this.attr_other());
         }
         // SAFETY: the instruction has nine cache units.
         let keys = unsafe { self.unit().cache(1) }.load(Acquire) as u32;
@@ -326,7 +335,7 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), NONDESCRIPTOR_WITH_VALUES).is_none() {
-            return self.out(|this| this.attr_deopt());
+            return self.out(|this| this.attr_other());
         }
         // SAFETY: the instruction has nine cache units.
         let keys = unsafe { self.unit().cache(1) }.load(Acquire) as u32;
@@ -343,7 +352,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_METHOD_NO_DICT(&mut self) -> Step {
         let (ty, first) = (self.object(1).ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_NO_DICT).is_none() {
-            return self.out(|this| this.attr_deopt());
+            return self.out(|this| this.attr_other());
         }
         match self.cached_pointer(ty, first) {
             Some(method) => self.finish_method(method),
@@ -355,7 +364,7 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_LAZY_DICT).is_none() {
-            return self.attr_deopt();
+            return self.attr_other();
         }
         if !attrs::dict_slot(object).is_none_or(Slot::is_null) {
             return self.attr_slow();
@@ -398,7 +407,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_PROPERTY(&mut self) -> Step {
         let (ty, first) = (self.object(1).ty(), self.first_word());
         if index_for(first, ty.version_now(), PROPERTY).is_none() {
-            return self.attr_deopt();
+            return self.attr_other();
         }
         let Some(getter) = self.cached_pointer(ty, first) else { return self.attr_slow() };
         self.save();

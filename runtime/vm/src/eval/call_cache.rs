@@ -1,7 +1,8 @@
 //! Specialised calls.
 //!
-//! Callable, receiver or null, arguments. The first cache word holds `version << 32 | form << 24 | argument count`.
-use super::attr_cache::{INIT, PY_EXACT, index_for, read_cached, word};
+//! Callable, receiver or null, arguments. Most forms look at the callable itself; that of `__init__` keeps
+//! `version << 32 | form << 24 | argument count` in the first cache word.
+use super::attr_cache::{INIT, index_for, read_cached, word};
 use super::calls::CALL_SKIP;
 use super::{Eval, Step};
 use crate::exec::Exec;
@@ -23,6 +24,7 @@ const KINDS: c_int = METH_VARARGS | METH_FASTCALL | METH_NOARGS | METH_O | METH_
 const FAST_KEYWORDS: c_int = METH_FASTCALL | METH_KEYWORDS;
 
 /// Whether the code takes exactly its positional arguments.
+#[inline(always)]
 fn takes_exact(code: &Code) -> bool {
     let raw = code.raw();
     let flags = raw.co_flags.get() as u32 & (CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS);
@@ -84,7 +86,7 @@ impl Eval<'_> {
     }
 
     fn plan_call(&self) -> Option<Opcode> {
-        let (count, unit) = (self.arg(), self.unit());
+        let count = self.arg();
         let callable = self.object(count + 2);
         let bound = !self.peek(count + 1).is_null();
         let total = count + usize::from(bound);
@@ -94,14 +96,10 @@ impl Eval<'_> {
             None => callable,
         };
         if let Some(function) = function.downcast_exact::<Function>() {
-            let (code, version) = (function.code(), function.raw().func_version.get());
+            let code = function.code();
             let total = total + usize::from(callable.downcast_exact::<Method>().is_some());
-            if version == 0 || !takes_exact(code) || code.raw().co_argcount.get() as usize != total {
-                return None;
-            }
-            // SAFETY: CALL has three cache units.
-            unsafe { unit.cache(0) }.store(word(version, PY_EXACT, total), Release);
-            return Some(Opcode::CALL_PY_EXACT_ARGS);
+            let exact = takes_exact(code) && code.raw().co_argcount.get() as usize == total;
+            return exact.then_some(Opcode::CALL_PY_EXACT_ARGS);
         }
         if let Some(function) = callable.downcast_exact::<CFunction>().filter(|_| !bound) {
             return match kind_of(function.definition()) {
@@ -145,15 +143,9 @@ impl Eval<'_> {
         if function.code().raw().co_argcount.get() as usize != count + 1 {
             return None;
         }
-        let unit = self.unit();
-        // SAFETY: CALL has three cache units; word 1 is only used as a pointer with this form.
-        unsafe {
-            unit.cache(0).store(0, Release);
-            mode::publish(init.as_ptr());
-            unit.cache_ptr(1).store(init.as_ptr(), Release);
-            unit.cache(0).store(word(version, INIT, count), Release);
-        }
-        Some(Opcode::CALL_ALLOC_AND_ENTER_INIT)
+        // SAFETY: CALL has three cache units, and the class's dict keeps its `__init__`.
+        let filled = unsafe { self.unit().fill_entry(0, word(version, INIT, count), 0, init.as_ptr()) };
+        filled.then_some(Opcode::CALL_ALLOC_AND_ENTER_INIT)
     }
 
     #[cold]
@@ -203,13 +195,13 @@ impl Eval<'_> {
         };
         let bound = usize::from(!self.peek(depth - 1).is_null());
         let total = count + bound;
-        let version = function.raw().func_version.get();
-        if version == 0 || index_for(self.first_word(), version, PY_EXACT) != Some(total) {
+        let code = function.code();
+        let raw = code.raw();
+        // Any function that takes so many arguments will do.
+        if !takes_exact(code) || raw.co_argcount.get() as usize != total {
             return self.out(|this| this.call_deopt());
         }
         let tstate = self.py.tstate();
-        let code = function.code();
-        let raw = code.raw();
         // What is not at hand is the generic call's to make.
         let ready = tstate.py_recursion_remaining.get() > 1 && Exec::is_built(code);
         let frame = if ready { push_words_at_hand(self.py, raw.co_framesize.get() as usize) } else { null_mut() };
@@ -221,7 +213,7 @@ impl Eval<'_> {
         let first = self.sp.wrapping_sub(total);
         self.frame().set_sp(self.sp.wrapping_sub(depth));
         self.frame().0.return_offset.set(CALL_SKIP as u16);
-        // SAFETY: the version says that the function takes exactly that many arguments; the memory is fresh.
+        // SAFETY: the function takes exactly that many arguments; the memory is fresh.
         unsafe { fill_frame(frame, word, code, self.frame, first, total) };
         tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() - 1);
         tstate.current_frame.set(frame.cast());
@@ -266,7 +258,7 @@ impl Eval<'_> {
             return self.call_deopt();
         }
         // SAFETY: CALL has three cache units; the word holds a pointer with this form.
-        let raw = unsafe { self.unit().cache_ptr(1) }.load(Acquire);
+        let raw = unsafe { self.unit().cache_ptr(2) }.load(Acquire);
         let unchanged = || self.first_word() == first_word && class.version_now() == (first_word >> 32) as u32;
         let read = read_cached(raw, unchanged);
         let Some(init) = self.settle(read) else { return self.call_deopt() };

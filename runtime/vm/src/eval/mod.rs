@@ -7,6 +7,7 @@
 //! A handler returns how many units to go on by ([`Step`]); frames change by setting the pointers and going on by 0.
 mod arith;
 mod attr_cache;
+mod attr_poly;
 mod attrs;
 mod build;
 mod call_cache;
