@@ -15,6 +15,8 @@ pub struct Hooks {
     /// `vectorcall` of a Python function.
     pub function_vectorcall:
         unsafe extern "C" fn(*mut PyObject, *const *mut PyObject, usize, *mut PyObject) -> *mut PyObject,
+    /// The code units with the opcodes as they are now specialised (`_co_code_adaptive`).
+    pub adaptive_code: fn(code: &crate::Code) -> Vec<u8>,
     /// Frees what the VM stored in a code object's `co_executors`.
     pub free_executable: unsafe fn(*mut std::ffi::c_void),
     /// Resumes a generator, coroutine or asynchronous generator. `Ok(Err(value))` is a return.

@@ -21,6 +21,7 @@ fn hooks_for_tests() -> Hooks {
         warn: |_, _, _, _| Ok(()),
         unraisable: |py, _, _| drop(py.take_raised()),
         function_vectorcall: no_functions,
+        adaptive_code: |code| code.code().to_vec(),
         free_executable: nothing_to_free,
         generator_send: |py, _, _, _| Err(raise!(py, SystemError, "no generators in tests")),
         super_context: |py| Err(raise!(py, RuntimeError, "super(): no current frame")),

@@ -138,6 +138,21 @@ impl Exec {
         }
     }
 
+    /// The code units with the opcodes as they stand: specialised or instrumented.
+    pub fn adaptive(code: &Code) -> Vec<u8> {
+        let mut bytes = code.code().to_vec();
+        if Self::is_built(code) {
+            let (units, mut at) = (Self::units(Self::of(code)), 0);
+            while at < bytes.len() / 2 {
+                let width = 1 + Opcode::from_u8(bytes[2 * at]).map_or(0, Opcode::cache_entries);
+                // SAFETY: there is one unit for each code unit.
+                bytes[2 * at] = unsafe { (*units.add(at)).opcode() };
+                at += width;
+            }
+        }
+        bytes
+    }
+
     /// The table of instrumented code.
     #[inline]
     pub fn marks(code: &Code) -> Option<&Marks> {

@@ -477,6 +477,7 @@ fn install_hooks() {
         warn: crate::warnings::warn,
         unraisable: sysmodule::report_unraisable,
         function_vectorcall: crate::eval::function_vectorcall,
+        adaptive_code: crate::exec::Exec::adaptive,
         free_executable: crate::exec::Exec::free,
         generator_send: |py, generator, value, raise| {
             // SAFETY: the caller passes an object of one of the generator types.

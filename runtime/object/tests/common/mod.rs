@@ -27,6 +27,7 @@ fn test_hooks() -> Hooks {
             panic!("unraisable: {message:?}")
         },
         function_vectorcall: no_vectorcall,
+        adaptive_code: |code| code.code().to_vec(),
         free_executable: free_nothing,
         generator_send: |_, _, _, _| unreachable!("tests have no generators"),
         super_context: |_| unreachable!("tests have no frames"),

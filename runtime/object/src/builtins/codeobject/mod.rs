@@ -67,7 +67,7 @@ crate::pytype! {
         },
         getset: {
             "co_lnotab" => Code::lnotab, "Line steps in the old format.";
-            "_co_code_adaptive" => Code::code_bytes, "As co_code.";
+            "_co_code_adaptive" => Code::adaptive_bytes, "The code units with the instructions as they are specialised now.";
             "co_varnames" => Code::varnames, "Names of local variables, arguments first.";
             "co_cellvars" => Code::cellvars, "Names of variables that inner functions use.";
             "co_freevars" => Code::freevars, "Names of variables of enclosing functions.";
@@ -157,6 +157,10 @@ impl Code {
 
     fn code_bytes(py: Attached<'_>, this: &Code) -> PyResult<Ref<Bytes>> {
         Bytes::new(py, this.code())
+    }
+
+    fn adaptive_bytes(py: Attached<'_>, this: &Code) -> PyResult<Ref<Bytes>> {
+        Bytes::new(py, &(hooks().adaptive_code)(this))
     }
 
     fn names_of_kind(py: Attached<'_>, this: &Code, kind: u8) -> PyResult<Ref<Tuple>> {

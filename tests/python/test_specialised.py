@@ -1,0 +1,132 @@
+"""Instructions take their specialised forms, and are right when what they meet changes."""
+import dis
+
+
+def forms(function, *arguments):
+    """The opcodes of a function that has run a hundred times."""
+    for _ in range(100):
+        function(*arguments)
+    return {instruction.opname for instruction in dis.get_instructions(function, adaptive=True)}
+
+
+class Base:
+    kind = "base"
+
+    def __init__(self, value):
+        self.value = value
+
+    def get(self):
+        return self.value
+
+
+class Left(Base):
+    pass
+
+
+class Right(Base):
+    def get(self):
+        return -self.value
+
+
+class Slotted:
+    __slots__ = ("value",)
+
+    def __init__(self, value):
+        self.value = value
+
+    def get(self):
+        return self.value * 2
+
+
+def numbers(a, b):
+    return a & b, a | b, a ^ b, a << b, a >> b
+
+
+def mixed(x, n):
+    return x / n, x * n, n - x
+
+
+def attribute(objects):
+    return [each.value for each in objects]
+
+
+def method(objects):
+    return [each.get() for each in objects]
+
+
+def call(function, argument):
+    return function(argument)
+
+
+table = [1, 2, 3]
+
+
+def name():
+    return table[1]
+
+
+# Arithmetic of machine words.
+assert "BINARY_OP_EXTEND" in forms(numbers, 6, 3)
+assert numbers(6, 3) == (2, 7, 5, 48, 0)
+assert numbers(1 << 80, 3) == (0, (1 << 80) + 3, (1 << 80) + 3, 1 << 83, 1 << 77)
+assert numbers(True, False) == (False, True, True, 1, 1)
+try:
+    numbers(1, -1)
+except ValueError as error:
+    assert str(error) == "negative shift count", error
+assert "BINARY_OP_EXTEND" in forms(mixed, 1.5, 2)
+assert mixed(1.5, 2) == (0.75, 3.0, 0.5)
+for n in (0, 0.0):
+    try:
+        mixed(1.5, n)
+    except ZeroDivisionError as error:
+        assert "division by zero" in str(error), error
+for a in (-7, -6, -1, 0, 1, 6, 7):
+    for b in (-3, -2, -1, 1, 2, 3):
+        quotient, rest = (lambda x, y: (x // y, x % y))(a, b)
+        assert quotient * b + rest == a and abs(rest) < abs(b) and (rest == 0 or (rest > 0) == (b > 0)), (a, b)
+
+# One class, then several at the same place.
+assert "LOAD_ATTR_INSTANCE_VALUE" in forms(attribute, [Base(1)])
+several = [Base(1), Left(2), Right(3), Slotted(4)]
+for _ in range(100):
+    assert attribute(several) == [1, 2, 3, 4]
+assert "LOAD_ATTR_METHOD_WITH_VALUES" in forms(method, [Base(1)])
+for _ in range(100):
+    assert method(several) == [1, 2, -3, 8]
+Left.get = lambda self: "changed"
+assert method(several) == [1, "changed", -3, 8]
+several[1].get = lambda: "own"
+assert method(several) == [1, "own", -3, 8]
+del several[0].value
+try:
+    attribute(several)
+except AttributeError as error:
+    assert str(error) == "'Base' object has no attribute 'value'", error
+else:
+    raise AssertionError("the attribute is gone")
+many = [type(f"C{n}", (Base,), {})(n) for n in range(20)]
+for _ in range(20):
+    assert attribute(many) == list(range(20)) == method(many)
+
+# Any function of the right shape.
+assert "CALL_PY_EXACT_ARGS" in forms(call, lambda x: x, 1)
+for _ in range(100):
+    assert call(lambda x: x + 1, 1) == 2
+    assert call(lambda x, y=2: x + y, 1) == 3
+    assert call(lambda *x: x, 1) == (1,)
+    assert call(several[2].get.__func__, several[2]) == -3
+
+# Globals by their place in the table.
+assert "LOAD_GLOBAL_MODULE" in forms(name) and "BINARY_OP_SUBSCR_LIST_INT" in forms(name)
+table = [4, 5, 6]
+assert name() == 5
+for n in range(100):
+    globals()[f"more{n}"] = n
+assert name() == 5
+del table
+try:
+    name()
+except NameError as error:
+    assert str(error) == "name 'table' is not defined", error
+print("test_specialised: ok")
