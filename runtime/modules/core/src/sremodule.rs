@@ -178,7 +178,7 @@ impl<'a> Runner<'a> {
         }
         let len = subject.len();
         let bound = |arg: Arg<'_>, default: usize| -> PyResult<usize> {
-            Ok(arg.map_or(Ok(default as isize), |arg| arg.as_isize_clamped(py))?.clamp(0, len as isize) as usize)
+            Ok(arg.map_or(Ok(default as isize), |arg| arg.as_isize(py))?.clamp(0, len as isize) as usize)
         };
         let (pos, end) = (bound(pos, 0)?, bound(end, len)?);
         let matcher = POOL.with_borrow_mut(Vec::pop).unwrap_or_default();

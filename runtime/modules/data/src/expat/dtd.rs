@@ -148,6 +148,7 @@ pub fn declarations(run: &mut Run<'_, '_>, text: &str) -> Step<()> {
                 return Err(Stop::Xml(SYNTAX, 0));
             }
             parameter(run, name)?;
+            not_standalone(run)?;
         } else if let Some(rest) = cursor.text.strip_prefix("<!--") {
             let end = rest.find("-->").ok_or(Stop::Xml(UNCLOSED_TOKEN, 0))?;
             if run.has(Handler::Comment) {

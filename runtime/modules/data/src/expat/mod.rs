@@ -429,9 +429,12 @@ fn codec_table(py: Attached<'_>, name: &str) -> PyResult<Option<Box<[char; 256]>
             *slot = char::from_u32(point).unwrap_or('\u{FFFF}');
         }
     }
-    // Characters without a meaning in markup may be others.
+    // Only characters without a meaning in markup may stand elsewhere than in ASCII.
     let free = |byte: u8| b"$@\\^`{}~\x7f".contains(&byte) || byte < 32 && !matches!(byte, b'\t' | b'\n' | b'\r');
-    let same = (0..128u8).all(|byte| free(byte) || table[usize::from(byte)] == char::from(byte));
+    let same = (0..=255u8).zip(table).all(|(byte, c)| {
+        let moved = c != char::from(byte);
+        !(moved && byte < 128 && !free(byte) || moved && u8::try_from(c).is_ok_and(|c| c < 128 && !free(c)))
+    });
     Ok(same.then(|| Box::new(table)))
 }
 
