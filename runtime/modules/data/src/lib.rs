@@ -12,6 +12,7 @@ pub mod expat;
 pub mod hashes;
 pub mod heapq;
 pub mod json;
+pub mod multibyte;
 pub mod pickle;
 pub mod queue;
 pub mod sqlite;
@@ -75,6 +76,13 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_lzma", "Compression as by xz.", compress::lzma::exec),
         module("_json", "The fast paths of json.", json::exec),
         module("_datetime", "Dates and times.", datetime::exec),
+        module("_multibytecodec", "What the East Asian codecs share.", multibyte::exec),
+        module("_codecs_cn", "The codecs of mainland China.", multibyte::exec_cn),
+        module("_codecs_hk", "The codecs of Hong Kong.", multibyte::exec_hk),
+        module("_codecs_iso2022", "The codecs by ISO 2022.", multibyte::exec_iso2022),
+        module("_codecs_jp", "The codecs of Japan.", multibyte::exec_jp),
+        module("_codecs_kr", "The codecs of Korea.", multibyte::exec_kr),
+        module("_codecs_tw", "The codecs of Taiwan.", multibyte::exec_tw),
         module("_decimal", "Decimal floating-point arithmetic.", decimal::exec),
         module("_pickle", "Objects as streams of instructions.", pickle::exec),
         module("_sqlite3", "The SQLite database.", sqlite::exec),

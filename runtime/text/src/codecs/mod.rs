@@ -10,6 +10,7 @@
 mod ascii;
 mod escape;
 pub mod handlers;
+pub mod multibyte;
 mod utf16;
 mod utf7;
 mod utf8;
