@@ -21,6 +21,7 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("dist", true, "both install prefixes, from the development profile"),
     ("symbols", true, "what the libraries export against abi/api.toml"),
     ("python", true, "programs in tests/python on the interpreters, in each mode"),
+    ("properties", true, "generated cases whose answers the reference gave, in each mode"),
     ("embed", true, "C programs against the prefixes"),
     ("soak", false, "threads that change shared objects for a minute, in each mode, and a search for leaks"),
     ("tsan", false, "Rust tests of the runtime, and the soak program for a short time, under ThreadSanitizer"),
@@ -111,6 +112,7 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
         "soak" => steps.step(name, soak),
         "headers" => steps.step(name, crate::abi::compile_headers),
         "python" => steps.step(name, python),
+        "properties" => steps.step(name, properties),
         "dist" => steps.step(name, || dist_both().map(|_| Outcome::Done)),
         "symbols" => steps.step(name, || {
             Mode::BOTH.iter().try_for_each(|&mode| crate::abi::check_symbols(mode))?;
@@ -151,6 +153,15 @@ fn tsan_soak() -> Result<Outcome> {
     let suppressions = tree::root().join("tests/soak/tsan.txt");
     command.env("TSAN_OPTIONS", format!("suppressions={} exitcode=66", suppressions.display()));
     run::output(&mut command)?;
+    Ok(Outcome::Done)
+}
+
+/// Compares the answers to generated cases with the recorded ones, in each mode.
+fn properties() -> Result<Outcome> {
+    for mode in Mode::BOTH {
+        let exe = dist::make(mode, "dev")?.join("bin").join(format!("python3.14{}", mode.abiflags()));
+        run::output(limited(&exe).args(["tests/properties/properties.py", "check"]).current_dir(tree::root()))?;
+    }
     Ok(Outcome::Done)
 }
 

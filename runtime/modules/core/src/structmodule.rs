@@ -215,7 +215,9 @@ impl Layouts {
                 self.store(out, &wide.to_le_bytes()[..item.size]);
                 Ok(())
             }
-            _ if item.code == b'P' => Err(raise!(py, OverflowError, "int too large to convert")),
+            _ if item.code == b'P' => {
+                Err(raise!(py, OverflowError, "Python int too large to convert to C unsigned long"))
+            }
             _ => Err(fail(py, format_args!("'{}' format requires {low} <= number <= {high}", char::from(item.code)))),
         }
     }
@@ -226,7 +228,8 @@ impl Layouts {
             b'e' => self.store(out, &half_bits(value).ok_or_else(|| too_large('e'))?.to_le_bytes()),
             b'f' | b'F' => {
                 let single = value as f32;
-                if single.is_infinite() && value.is_finite() {
+                // The parts of complex numbers may overflow in the machine's order.
+                if (code == b'f' || self.big) && single.is_infinite() && value.is_finite() {
                     return Err(too_large('f'));
                 }
                 self.store(out, &single.to_le_bytes());
@@ -237,6 +240,16 @@ impl Layouts {
     }
 
     fn pack_value(&self, py: Attached<'_>, item: &Item, out: &mut [u8], value: &Object) -> PyResult<()> {
+        self.try_pack_value(py, item, out, value).map_err(|raised| {
+            if value.downcast::<Int>().is_none() || !raised.matches(py, exc::OverflowError()) {
+                return raised;
+            }
+            raised.clear(py);
+            fail(py, "int too large to convert")
+        })
+    }
+
+    fn try_pack_value(&self, py: Attached<'_>, item: &Item, out: &mut [u8], value: &Object) -> PyResult<()> {
         match item.code {
             b'c' => match value.downcast::<Bytes>().map(Bytes::as_slice) {
                 Some([byte]) => out[0] = *byte,

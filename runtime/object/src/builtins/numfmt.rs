@@ -27,6 +27,7 @@ pub fn format_int(py: Attached<'_>, value: &Int, spec: &Str) -> PyResult<Ref<Str
     } else if parsed.is_float() {
         format::format_float(&parsed, value.to_f64(py)?, None)
     } else if parsed.is_char() {
+        format::check_char(&parsed).map_err(|error| spec_error(py, &error, &type_name))?;
         let point = match value.to_i64() {
             Some(point @ 0..=0x10_FFFF) => point,
             Some(_) => return Err(raise!(py, OverflowError, "%c arg not in range(0x110000)")),

@@ -241,8 +241,8 @@ pub fn format_int(spec: &Spec, negative: bool, digits: &str, locale: Option<&Loc
     put_number(spec, &parts, &Separators::new(spec, locale))
 }
 
-/// Format an integer as a character (type `c`).
-pub fn format_char(spec: &Spec, cp: u32) -> Result<TextBuf, SpecError> {
+/// Whether the specification suits an integer as a character, whatever its value.
+pub fn check_char(spec: &Spec) -> Result<(), SpecError> {
     check_int(spec)?;
     if spec.sign.is_some() {
         return Err(SpecError::NotAllowed("Sign not allowed with integer format specifier 'c'"));
@@ -250,6 +250,12 @@ pub fn format_char(spec: &Spec, cp: u32) -> Result<TextBuf, SpecError> {
     if spec.alternate {
         return Err(SpecError::NotAllowed("Alternate form (#) not allowed with integer format specifier 'c'"));
     }
+    Ok(())
+}
+
+/// Format an integer as a character (type `c`).
+pub fn format_char(spec: &Spec, cp: u32) -> Result<TextBuf, SpecError> {
+    check_char(spec)?;
     pad(spec, &[cp])
 }
 

@@ -95,21 +95,13 @@ pub fn encode_native(py: Attached<'_>, text: &Str, native: Native, errors: Optio
     let only_ascii = !matches!(native, Native::Ascii | Native::Latin1);
     let mut handler = EncodeErrors::new(py, native.name(), text, errors);
     while let Err(problem) = with_units!(text, |units| native.encode(units, &mut at, &mut out)) {
-        // Surrogates side by side are one problem.
-        let is_surrogate = |at: &usize| (0xD800..0xE000).contains(&text.char_at(*at));
-        let end = match native {
-            Native::Utf16(_) | Native::Utf32(_) => {
-                problem.start + (problem.start..text.len()).take_while(is_surrogate).count()
-            }
-            _ => problem.end,
-        };
-        let (replacement, next) = handler.handle(problem.start, end, problem.reason)?;
+        let (replacement, next) = handler.handle(problem.start, problem.end, problem.reason)?;
         match replacement {
             Replacement::Bytes(bytes) if bytes.len() % unit == 0 => out.extend(bytes),
             Replacement::Text(made)
                 if (made.is_ascii() || !only_ascii)
                     && native.encode(&made.to_code_points(), &mut 0, &mut out).is_ok() => {}
-            _ => return Err(handler.fail(problem.start, end, problem.reason)),
+            _ => return Err(handler.fail(problem.start, problem.end, problem.reason)),
         }
         at = next;
     }

@@ -127,7 +127,11 @@ impl Int {
         };
         match parsed {
             Some(value) => Ok(Some(value)),
-            None => Err(raise!(py, ValueError, "invalid literal for int() with base {base}: {}", shown.repr(py)?)),
+            None => {
+                let shown = shown.repr(py)?;
+                let shown = shown.substring(py, 0, shown.len().min(200))?;
+                Err(raise!(py, ValueError, "invalid literal for int() with base {base}: {shown}"))
+            }
         }
     }
 

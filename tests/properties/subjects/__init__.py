@@ -1,0 +1,1 @@
+"""Generators of cases; each module has `case(rng)`, which returns a description and a function without arguments."""
