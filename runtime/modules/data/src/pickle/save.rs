@@ -203,12 +203,19 @@ fn get(w: &mut Writer<'_>, at: usize) {
     }
 }
 
+/// Objects that a memo has room for from the first one on.
+const MEMO_ROOM: usize = 56;
+
 /// Remembers an object that was just written.
 fn memoize(w: &mut Writer<'_>, object: &Object) {
     if w.fast {
         return;
     }
     let at = w.memo.0.len();
+    if w.memo.0.capacity() == 0 {
+        // A pickle that remembers one object mostly remembers dozens: growing there step by step costs more than the room.
+        w.memo.0.reserve(MEMO_ROOM);
+    }
     w.memo.0.insert(object.as_ptr() as usize, (at, object.to_ref()));
     match (w.protocol, w.bin, u8::try_from(at)) {
         (4.., ..) => w.put(&[MEMOIZE]),
