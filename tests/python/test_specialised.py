@@ -129,4 +129,43 @@ try:
     name()
 except NameError as error:
     assert str(error) == "name 'table' is not defined", error
+# Generators that nobody would see end, and those that notice.
+seen = []
+
+
+def plain():
+    held = Base(0)
+    yield held
+    yield 2
+
+
+def careful():
+    try:
+        yield 1
+    except GeneratorExit:
+        seen.append("exit")
+        raise
+    finally:
+        seen.append("finally")
+
+
+def outer():
+    try:
+        yield from careful()
+    finally:
+        seen.append("outer")
+
+
+for make, expected in ((plain, []), (careful, ["exit", "finally"]), (outer, ["exit", "finally", "outer"])):
+    generator = make()
+    next(generator)
+    assert generator.close() is None and generator.gi_frame is None
+    assert seen == expected, seen
+    seen.clear()
+    try:
+        next(generator)
+    except StopIteration:
+        pass
+    del generator
+assert any(n for n in range(5)) and next(n for n in range(3)) == 0
 print("test_specialised: ok")

@@ -4,10 +4,12 @@ use crate::eval::entry::{enter_recursive, eval_frame};
 use crate::frame::Frame;
 use crate::stackref::StackRef;
 use crate::traceback::Traceback;
+use krait_bytecode::Opcode;
 use krait_bytecode::flags::{CO_GENERATOR, CO_ITERABLE_COROUTINE};
 use krait_object::hooks::hooks;
 use krait_object::layout::*;
 use krait_object::{Attached, BaseException, Layout, Object, PyResult, Raised, Ref, Type, exc, id, none, raise};
+use std::sync::atomic::Ordering::Release;
 
 /// What resuming came to: a yielded value, or the returned one.
 pub type Outcome = Result<Ref<Object>, Ref<Object>>;
@@ -246,7 +248,16 @@ pub fn close(py: Attached<'_>, this: &Generator) -> PyResult<Ref<Object>> {
         FRAME_COMPLETED.. => return Ok(none()),
         _ => {}
     }
-    let closed = match delegate(this) {
+    let inner = delegate(this);
+    if inner.is_none() && ends_unnoticed(py, this) && this.start_running() {
+        if ends_unnoticed(py, this) {
+            drop_contents(py, this);
+            return Ok(none());
+        }
+        // Another thread moved it on meanwhile.
+        this.raw().gi_frame_state.store(FRAME_SUSPENDED, Release);
+    }
+    let closed = match inner {
         Some(inner) => while_executing(this, || close_iterator(py, &inner)),
         None => Ok(()),
     };
@@ -262,6 +273,16 @@ pub fn close(py: Attached<'_>, this: &Generator) -> PyResult<Ref<Object>> {
         }
         Err(raised) => take_stop_value(py, raised),
     }
+}
+
+/// Whether nobody would see `GeneratorExit` pass through a suspended frame: it stands at a `yield` outside of all `try`
+/// blocks, and no tool waits for frames that exceptions leave.
+fn ends_unnoticed(py: Attached<'_>, this: &Generator) -> bool {
+    let (code, unit) = (this.frame().code().code(), this.frame().lasti());
+    let at_yield = code.get(2 * unit..2 * unit + 2).is_some_and(|unit| {
+        unit[0] == Opcode::RESUME as u8 && u32::from(unit[1]) & krait_bytecode::oparg::RESUME_DEPTH1 != 0
+    });
+    at_yield && crate::interp::current(py).monitoring.watchers(crate::monitoring::Event::PyUnwind) == 0
 }
 
 /// `__del__`: closes an unfinished generator.
