@@ -276,7 +276,7 @@ fn undocumented(models: &[Model]) -> Vec<String> {
         let page: Vec<&str> = text.lines().map_while(|line| line.strip_prefix("//!")).collect();
         let page = page.join("\n");
         let name = path.file_stem().expect("a name").to_string_lossy();
-        for part in ["nvariant", "rdering", "block", "ttached", "hecked by the model", "```"] {
+        for part in ["nvariant", "rdering", "block", "tach", "hecked by the model", "```"] {
             if !page.contains(part) && !text.contains(&format!("/// {part}")) {
                 wrong.push(format!("{name}: its page says nothing of `{part}`"));
             }
