@@ -1,0 +1,132 @@
+"""Bad input ends as an exception with its place and an exit status, never in a crash."""
+import os
+import resource
+import signal
+import subprocess
+import sys
+import tempfile
+import textwrap
+import unittest
+
+
+def run(*args, **options):
+    """Runs the interpreter: exit status, and the lines of standard error."""
+    done = subprocess.run([sys.executable, *args], capture_output=True, timeout=120, **options)
+    return done.returncode, done.stderr.decode("utf-8", "backslashreplace").splitlines()
+
+
+class BadInput(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = folder.name
+
+    def write(self, name, content):
+        path = os.path.join(self.folder, name)
+        with open(path, "wb") as file:
+            file.write(content)
+        return path
+
+    def test_syntax_error(self):
+        path = self.write("wrong.py", b"x = 1\nif x = 2:\n    pass\n")
+        status, err = run(path)
+        self.assertEqual(status, 1)
+        self.assertEqual(err, [
+            f'  File "{path}", line 2',
+            "    if x = 2:",
+            "       ^^^^^",
+            "SyntaxError: invalid syntax. Maybe you meant '==' or ':=' instead of '='?",
+        ])
+
+    def test_misspelt_keyword(self):
+        path = self.write("wrong.py", b"x = 1\nwhille x:\n    pass\n")
+        status, err = run(path)
+        self.assertEqual(status, 1)
+        self.assertEqual(err[-1], "SyntaxError: invalid syntax. Did you mean 'while'?")
+
+    def test_undecodable_file(self):
+        status, err = run(self.write("bytes.py", b"x = 1\ny = '\xff'\n"))
+        self.assertEqual(status, 1)
+        self.assertTrue(err[-1].startswith("SyntaxError: "), err)
+        self.assertIn("'\\xff'", err[-1])
+
+    def test_null_bytes(self):
+        status, err = run(self.write("null.py", b"x = 1\0\n"))
+        self.assertEqual(status, 1)
+        self.assertEqual(err[-1], "SyntaxError: source code cannot contain null bytes")
+
+    def test_missing_module(self):
+        status, err = run("-c", "import no_such_module_at_all")
+        self.assertEqual((status, err[-1]), (1, "ModuleNotFoundError: No module named 'no_such_module_at_all'"))
+        status, err = run("-m", "no_such_module_at_all")
+        self.assertEqual(status, 1)
+        self.assertTrue(err[-1].endswith("No module named no_such_module_at_all"), err)
+        status, err = run(os.path.join(self.folder, "missing.py"))
+        self.assertEqual(status, 2)
+        self.assertIn("[Errno 2] No such file or directory", err[-1])
+
+    def test_corrupt_pyc(self):
+        self.write("victim.py", b"value = [1, 'text', (2.5, None)]\n")
+        program = textwrap.dedent("""
+            import importlib.util, marshal, py_compile, sys
+            cached = py_compile.compile('victim.py', doraise=True, invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH)
+            whole = open(cached, 'rb').read()
+            failures = 0
+            def attempt(data):
+                with open(cached, 'wb') as file:
+                    file.write(data)
+                sys.modules.pop('victim', None)
+                importlib.invalidate_caches()
+                try:
+                    import victim
+                except (EOFError, ValueError, TypeError, ImportError) as error:
+                    return type(error).__name__
+                return 'ok'
+            sys.path.insert(0, '.')
+            assert attempt(whole) == 'ok'
+            assert attempt(b'xxxx' + whole[4:]) == 'ok'  # another magic number: compiled again
+            outcomes = {attempt(whole[:end]) for end in range(16, len(whole))}
+            assert 'ok' not in outcomes, outcomes
+            assert outcomes <= {'EOFError', 'ValueError', 'TypeError', 'ImportError'}, outcomes
+        """)
+        status, err = run("-c", program, cwd=self.folder)
+        self.assertEqual((status, err), (0, []))
+
+    def test_endless_recursion(self):
+        status, err = run("-c", "def f(): return f()\nf()")
+        self.assertEqual(status, 1)
+        self.assertEqual(err[-1], "RecursionError: maximum recursion depth exceeded")
+        self.assertTrue(any("Previous line repeated" in line for line in err), err[:10])
+        nested = "import sys\nx = []\nfor _ in range(10**6): x = [x]\ntry: repr(x)\nexcept RecursionError: sys.exit(7)"
+        self.assertEqual(run("-c", nested)[0], 7)
+        attribute = "class A:\n def __getattr__(self, name): return getattr(self, name + 'x')\nA().x"
+        status, err = run("-c", attribute)
+        self.assertEqual(status, 1)
+        self.assertTrue(err[-1].startswith("RecursionError: "), err[-1])
+
+    def test_memory_limit(self):
+        limit = 1 << 30
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+        for expression in ("bytearray(1 << 40)", "'x' * (1 << 40)", "[None] * (1 << 40)", "bytes(1 << 40)"):
+            status, err = run("-c", expression, preexec_fn=limited)
+            self.assertEqual((status, err[-1]), (1, "MemoryError"), expression)
+        grow = "x = []\ntry:\n while True: x.append(bytes(1 << 22))\nexcept MemoryError:\n del x\n raise SystemExit(9)"
+        self.assertEqual(run("-c", grow, preexec_fn=limited)[0], 9)
+
+    def test_interrupt(self):
+        for body in ("while True: pass", "import time\nwhile True: time.sleep(0.05)"):
+            program = "import sys\nprint('ready', flush=True)\n" + body
+            with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                  text=True) as process:
+                self.assertEqual(process.stdout.readline(), "ready\n")
+                process.send_signal(signal.SIGINT)
+                _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, -signal.SIGINT)
+            self.assertEqual(err.splitlines()[-1], "KeyboardInterrupt")
+
+
+if __name__ == "__main__":
+    unittest.main()
