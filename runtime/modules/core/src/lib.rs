@@ -15,7 +15,6 @@ pub mod sremodule;
 pub mod stringmodule;
 pub mod structmodule;
 pub mod testinternalmodule;
-pub mod testlimitedmodule;
 pub mod tokenizemodule;
 pub mod typesmodule;
 pub mod weakrefmodule;
@@ -30,7 +29,7 @@ pub fn modules() -> Vec<BuiltinModule> {
             vec![$(BuiltinModule { name: $name, doc: $doc, exec: $module::exec }),*]
         };
     }
-    let mut modules = modules! {
+    modules! {
         "_abc" abcmodule "The caches behind abc.ABCMeta.";
         "_codecs" codecsmodule "Codecs and their registry.";
         "_collections" collectionsmodule "Deques, dicts with defaults and ordered dicts.";
@@ -52,11 +51,5 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_weakref" weakrefmodule "Weak references.";
         "itertools" itertoolsmodule "Functions creating iterators for efficient looping.";
         "math" mathmodule "Functions of real numbers and integers.";
-    };
-    if krait_object::mode::FREE_THREADED {
-        modules.extend(modules! {
-            "_testlimitedcapi" testlimitedmodule "Calls of the limited C API that CPython's tests make.";
-        });
     }
-    modules
 }

@@ -1,0 +1,26 @@
+/* The parts of `_testcapi`, one file each. A part adds its functions and types to the module. */
+#ifndef PARTS_H
+#define PARTS_H
+#include <Python.h>
+
+int add_calls(PyObject *module);
+int add_classes(PyObject *module);
+int add_codes(PyObject *module);
+int add_datetime(PyObject *module);
+int add_exceptions(PyObject *module);
+int add_memory(PyObject *module);
+int add_monitoring(PyObject *module);
+int add_numbers(PyObject *module);
+int add_threads(PyObject *module);
+int add_watchers(PyObject *module);
+
+/* Functions of other kinds than PyCFunction. */
+#define FAST(function) ((PyCFunction)(void (*)(void))(function))
+
+/* None, unless the result of a call says that it failed. */
+static inline PyObject *none_unless(int failed) {
+    if (failed)
+        return NULL;
+    Py_RETURN_NONE;
+}
+#endif
