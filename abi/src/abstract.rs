@@ -136,7 +136,7 @@ capi! {
     fn PyObject_CallObject(py, f: &Object, args: Option<&Tuple>) -> Ref<Object> {
         match args { Some(args) => f.call_with(py, args, None), None => f.call0(py) }
     }
-    fn PyVectorcall_Call(py, f: &Object, args: &Tuple, kwargs: Option<&Dict>) -> Ref<Object> { f.call_with(py, args, kwargs) }
+    fn PyVectorcall_Call(py, f: &Object, args: &Tuple, kwargs: Option<&Dict>) -> Ref<Object> { f.call_by_vector(py, args, kwargs) }
     fn PyObject_CallNoArgs(py, f: &Object) -> Ref<Object> { f.call0(py) }
     fn PyObject_CallOneArg(py, f: &Object, arg: &Object) -> Ref<Object> { f.call_pos(py, &[arg]) }
     fn PyObject_Vectorcall(py, f: &Object, args: *const *mut PyObject, nargsf: usize, names: *mut PyObject) -> Ref<Object> {

@@ -30,7 +30,10 @@ capi! {
         Ok(())
     }
     fn PyBytes_Repr(py, o: &Object, smart: c_int) -> Ref<krait_object::Str> { o.repr(py) }
-    fn PyBytes_Join(py, separator: &Bytes, items: &Object) -> Ref<Bytes> {
+    fn PyBytes_Join(py, separator: &Object, items: &Object) -> Ref<Bytes> {
+        let Some(separator) = separator.downcast::<Bytes>() else {
+            return Err(raise!(py, TypeError, "sep: expected bytes, got {}", separator.ty().name()));
+        };
         Bytes::new(py, &krait_object::bytes_methods::join_bytes(py, separator.as_slice(), items)?)
     }
     fn PyBytes_Concat(py, place: *mut *mut PyObject, other: Option<&Object>) -> Void { concat(py, place, other); Ok(Void) }

@@ -95,6 +95,9 @@ capi! {
     }
     fn PyTuple_GetSlice(py, tuple: &Tuple, low: isize, high: isize) -> Ref<Tuple> {
         let (low, high) = clamp(tuple.len(), low, high);
+        if low == 0 && high == tuple.len() && Layout::as_object(tuple).downcast_exact::<Tuple>().is_some() {
+            return Ok(tuple.to_ref());
+        }
         tuple.slice(py, low, high)
     }
     fn _PyTuple_Resize(py, place: *mut *mut PyObject, size: isize) -> () {

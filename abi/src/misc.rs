@@ -1,7 +1,7 @@
 //! Smaller headers: `genobject.h`, `pyhash.h`, `pystrtod.h`, `structseq.h`, `traceback.h`, character classes.
 use crate::capi::*;
 use krait_layout::*;
-use krait_modules_core::contextvarsmodule::Context;
+use krait_modules_core::contextvarsmodule::{Context, ContextVar};
 use krait_modules_data::pickle::buffer::PickleBuffer;
 use krait_object::{Attached, Layout, Object, Ref, Str, Type, exc, mode, raise};
 use std::ffi::{CStr, c_char, c_int, c_void};
@@ -9,6 +9,13 @@ use std::ptr;
 
 fn pickle_buffer<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a PickleBuffer> {
     o.downcast::<PickleBuffer>().ok_or_else(|| raise!(py, TypeError, "expected PickleBuffer, {} found", o.ty().name()))
+}
+
+fn context_var<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a Object> {
+    if o.downcast::<ContextVar>().is_some() {
+        return Ok(o);
+    }
+    Err(raise!(py, TypeError, "an instance of ContextVar was expected"))
 }
 
 fn native_context<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a Context> {
@@ -104,8 +111,8 @@ capi! {
         put::<Object>(out, None);
         let get = krait_object::id!(py, get);
         let found = match default {
-            Some(default) => var.call_method(py, get, &[default]),
-            None => var.call_method(py, get, &[]),
+            Some(default) => context_var(py, var)?.call_method(py, get, &[default]),
+            None => context_var(py, var)?.call_method(py, get, &[]),
         };
         match found {
             Ok(value) => put(out, Some(value)),
@@ -114,12 +121,12 @@ capi! {
         }
         Ok(())
     }
-    fn PyContextVar_Set(py, var: &Object, value: &Object) -> Ref<Object> { var.call_method(py, krait_object::id!(py, set), &[value]) }
-    fn PyContextVar_Reset(py, var: &Object, token: &Object) -> () { var.call_method(py, krait_object::id!(py, reset), &[token]).map(drop) }
+    fn PyContextVar_Set(py, var: &Object, value: &Object) -> Ref<Object> { context_var(py, var)?.call_method(py, krait_object::id!(py, set), &[value]) }
+    fn PyContextVar_Reset(py, var: &Object, token: &Object) -> () { context_var(py, var)?.call_method(py, krait_object::id!(py, reset), &[token]).map(drop) }
     fn PyContext_CopyCurrent(py) -> Ref<Object> {
         krait_vm::import::import_module(py, "_contextvars")?.call_method(py, krait_object::id!(py, copy_context), &[])
     }
-    fn PyContext_Copy(py, context: &Object) -> Ref<Object> { context.call_method(py, krait_object::id!(py, copy), &[]) }
+    fn PyContext_Copy(py, context: &Object) -> Ref<Object> { native_context(py, context)?.as_object().call_method(py, krait_object::id!(py, copy), &[]) }
     fn PyPickleBuffer_FromObject(py, o: &Object) -> Ref<Object> {
         let class = krait_vm::import::import_module(py, "_pickle")?.get_attr(py, &*Str::new(py, "PickleBuffer")?)?;
         class.call_pos(py, &[o])

@@ -186,8 +186,8 @@ capi! {
     }
     fn krait_format(py, format: &CStr, va: *mut VaList) -> Ref<Str> { message(py, format.to_bytes(), &mut Va(va))?.finish(py) }
     fn krait_bytes_format(py, format: &CStr, va: *mut VaList) -> Ref<Bytes> {
-        let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
-        krait_object::codecs::encode(py, &text, Some("utf-8"), Some("surrogatepass"))
+        let text = laid_out(py, format.to_bytes(), &mut Va(va), true)?.finish(py)?;
+        krait_object::codecs::encode(py, &text, Some("latin-1"), None)
     }
     fn krait_err_format(py, class: &Object, format: &CStr, va: *mut VaList) -> Lent {
         let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
@@ -267,21 +267,34 @@ struct Spec {
     precision: Option<usize>,
     long: u8,
     size: bool,
+    /// Bytes are made, each byte a character.
+    raw: bool,
 }
 
 /// `PyUnicode_FromFormat`.
 fn message(py: Attached<'_>, format: &[u8], va: &mut Va) -> PyResult<StrBuilder> {
+    laid_out(py, format, va, false)
+}
+
+/// Bytes as text: UTF-8, or each byte a character.
+fn text_of(data: &[u8], raw: bool) -> std::borrow::Cow<'_, str> {
+    if raw { data.iter().map(|byte| char::from(*byte)).collect::<String>().into() } else { String::from_utf8_lossy(data) }
+}
+
+/// A format with its arguments; `raw` makes a character of each byte.
+fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult<StrBuilder> {
     let mut out = StrBuilder::new();
     let mut at = 0;
     while at < format.len() {
         if format[at] != b'%' {
             let end = format[at..].iter().position(|byte| *byte == b'%').map_or(format.len(), |n| at + n);
-            out.push_str(&String::from_utf8_lossy(&format[at..end]));
+            out.push_str(&text_of(&format[at..end], raw));
             at = end;
             continue;
         }
         at += 1;
-        let mut spec = Spec::default();
+        let begin = at - 1;
+        let mut spec = Spec { raw, ..Spec::default() };
         loop {
             match format.get(at) {
                 Some(b'-') => spec.left = true,
@@ -321,6 +334,14 @@ fn message(py: Attached<'_>, format: &[u8], va: &mut Va) -> PyResult<StrBuilder>
             return Err(raise!(py, SystemError, "invalid format string: %"));
         };
         at += 1;
+        if raw {
+            // `PyBytes_FromFormat` pays no attention to widths, and copies from the first unknown conversion on.
+            spec.width = 0;
+            if !b"%cduixsp".contains(&unit) {
+                out.push_str(&text_of(&format[begin..], true));
+                return Ok(out);
+            }
+        }
         convert(py, unit, &spec, va, &mut out)?;
     }
     Ok(out)
@@ -371,6 +392,10 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
         b'%' => out.push(u32::from(b'%')),
         b'c' => {
             let point = va.int();
+            if spec.raw && !(0..=0xff).contains(&point) {
+                let text = "PyBytes_FromFormatV(): %c format expects an integer in range [0; 255]";
+                return Err(raise!(py, OverflowError, "{text}"));
+            }
             if !(0..=0x10ffff).contains(&point) {
                 return Err(raise!(py, OverflowError, "character argument not in range(0x110000)"));
             }
@@ -420,7 +445,7 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
                 None => unsafe { libc::strlen(data) },
             };
             // SAFETY: just measured.
-            let text = String::from_utf8_lossy(unsafe { bytes(data.cast(), length as isize) });
+            let text = text_of(unsafe { bytes(data.cast(), length as isize) }, spec.raw);
             pad(out, spec, &text);
         }
         b'A' | b'U' | b'S' | b'R' | b'T' | b'N' => {

@@ -120,9 +120,16 @@ capi! {
             path.push('.');
             path.push_str(part);
             let key = Str::new(py, part)?;
+            // What is no attribute may be a module; where it is none, the attribute is what is missing.
             at = match at.get_attr_opt(py, &key)? {
                 Some(next) => next,
-                None => krait_vm::import::import_module(py, &path)?,
+                None => match krait_vm::import::import_module(py, &path) {
+                    Err(raised) if raised.matches(py, exc::ImportError()) => {
+                        raised.clear(py);
+                        at.get_attr(py, &key)?
+                    }
+                    found => found?,
+                },
             };
         }
         match (*at).downcast::<Capsule>() {

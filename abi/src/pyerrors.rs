@@ -316,11 +316,24 @@ capi_raw! {
     fn PyErr_PrintEx(set_last: c_int) { print(Attached::from_tls(), set_last != 0) }
     fn PyErr_Display(_class: *mut PyObject, value: *mut PyObject, traceback: *mut PyObject) {
         let py = Attached::from_tls();
-        let Some(exception) = value.cast::<BaseException>().as_ref() else { return };
+        let Some(exception) = value.cast::<Object>().as_ref().and_then(|value| value.downcast::<BaseException>()) else {
+            if !value.is_null() { PyErr_DisplayException(value); }
+            return;
+        };
         if exception.traceback().is_none() && !traceback.is_null() { exception.replace_traceback(Ref::from_borrowed_opt(traceback)); }
         krait_vm::errors::display(py, exception)
     }
-    fn PyErr_DisplayException(value: *mut PyObject) { krait_vm::errors::display(Attached::from_tls(), &*value.cast::<BaseException>()) }
+    fn PyErr_DisplayException(value: *mut PyObject) {
+        let (py, value) = (Attached::from_tls(), Object::from_ptr(value));
+        match value.downcast::<BaseException>() {
+            Some(exception) => krait_vm::errors::display(py, exception),
+            None => {
+                let name = value.ty().name();
+                let text = format!("TypeError: print_exception(): Exception expected for value, {name} found\n");
+                krait_vm::errors::write_stderr(py, &text);
+            }
+        }
+    }
     fn PyErr_WriteUnraisable(object: *mut PyObject) { unraisable(Attached::from_tls(), None, object.cast::<Object>().as_ref()) }
     fn PyErr_CheckSignals() -> c_int { if krait_vm::signals::check(Attached::from_tls()).is_ok() { 0 } else { -1 } }
     fn PyErr_SetInterrupt() { krait_vm::signals::trip(libc::SIGINT) }

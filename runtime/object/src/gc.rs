@@ -322,12 +322,14 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
         _ => (generation, Generation::Full),
     };
     let (mut dying, mut garbage, mut weak) = (Vec::new(), Vec::new(), Cleared::default());
+    let mut legacy = Vec::new();
     let mut find = || {
         if FREE_THREADED {
             // SAFETY: the world is stopped.
             dying = unsafe { merge_counts(py) };
         }
         garbage = find_garbage(py, generation);
+        legacy = take_uncollectable(&mut garbage);
         weak = clear_garbage(garbage.iter().map(|object| &**object));
     };
     if FREE_THREADED {
@@ -337,7 +339,11 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     }
     drop(dying);
     weak.finish(py);
-    let result = dispose(py, garbage);
+    let mut result = dispose(py, garbage);
+    result.uncollectable += legacy.len();
+    let all = gc.debug.load(Relaxed) & DEBUG_SAVEALL != 0;
+    legacy.iter().filter(|object| all || has_old_finalizer(object)).for_each(|object| keep(py, object));
+    drop(legacy);
     let mut stats = gc.stats.lock().expect("no panic under this lock");
     let entry = &mut stats[asked as usize];
     entry.collections += 1;
@@ -620,7 +626,7 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
         garbage.retain(|object| dead.contains(&object.as_ptr().addr()));
     }
     let mut result = Collected::default();
-    let save = py.state().gc.debug.load(Relaxed) & 32 != 0;
+    let save = py.state().gc.debug.load(Relaxed) & DEBUG_SAVEALL != 0;
     for object in &garbage {
         result.collected += 1;
         if save {
@@ -641,7 +647,49 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     result
 }
 
-/// `gc.DEBUG_SAVEALL`: puts garbage on `gc.garbage`.
+/// `gc.DEBUG_SAVEALL`.
+const DEBUG_SAVEALL: u32 = 32;
+
+/// Whether the type has a `tp_del`, which may run at any time after the object is gone from a cycle, but not before.
+fn has_old_finalizer(object: &Object) -> bool {
+    object.ty().as_type().tp_del.get().is_some()
+}
+
+/// Takes out of garbage what has a `tp_del`, with all that it reaches: that cannot be cleared.
+fn take_uncollectable(garbage: &mut Vec<Ref<Object>>) -> Vec<Ref<Object>> {
+    use std::collections::HashSet;
+    struct Reached {
+        garbage: HashSet<usize>,
+        todo: Vec<NonNull<PyObject>>,
+    }
+    unsafe extern "C" fn visit(object: *mut PyObject, reached: *mut c_void) -> c_int {
+        // SAFETY: `take_uncollectable` passes its own `Reached`.
+        let reached = unsafe { &mut *reached.cast::<Reached>() };
+        if reached.garbage.remove(&object.addr()) {
+            reached.todo.extend(NonNull::new(object));
+        }
+        0
+    }
+    if !garbage.iter().any(|object| has_old_finalizer(object)) {
+        return Vec::new();
+    }
+    let mut reached =
+        Reached { garbage: garbage.iter().map(|object| object.as_ptr().addr()).collect(), todo: Vec::new() };
+    for object in garbage.iter().filter(|object| has_old_finalizer(object)) {
+        reached.garbage.remove(&object.as_ptr().addr());
+        reached.todo.push(NonNull::from(&**object).cast());
+    }
+    while let Some(object) = reached.todo.pop() {
+        traverse(object, visit, (&raw mut reached).cast());
+    }
+    let collectable = reached.garbage;
+    let (rest, taken) =
+        std::mem::take(garbage).into_iter().partition(|object| collectable.contains(&object.as_ptr().addr()));
+    *garbage = rest;
+    taken
+}
+
+/// Puts garbage on `gc.garbage`.
 fn keep(py: Attached<'_>, object: &Object) {
     if let Some(list) = py.state().gc.garbage.get()
         && let Some(list) = list.downcast::<crate::List>().ok()

@@ -68,6 +68,10 @@ pub fn compile_source(
     if let Some(text) = decode_by_codec(py, source, options.ignore_cookie)? {
         return finish(py, krait_compiler::compile(text.to_utf8(py)?, &name, mode, options), filename, flags);
     }
+    if options.ignore_cookie && std::str::from_utf8(source).is_err() {
+        let text = krait_object::codecs::decode(py, source, Some("utf-8"), None)?;
+        return finish(py, krait_compiler::compile(text.to_utf8(py)?, &name, mode, options), filename, flags);
+    }
     finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename, flags)
 }
 

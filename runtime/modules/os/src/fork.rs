@@ -63,6 +63,15 @@ pub fn after_in_child(py: Attached<'_>) {
     run(py, &current(py).after_forkers_child, false);
 }
 
+/// How many threads the process has, those that the runtime does not know among them; nothing where the system does
+/// not tell.
+fn process_threads() -> Option<usize> {
+    let stat = std::fs::read("/proc/self/stat").ok()?;
+    // The second field is a name in parentheses, which may hold anything; the 20th counts threads.
+    let end = stat.iter().rposition(|byte| *byte == b')')?;
+    std::str::from_utf8(&stat[end + 1..]).ok()?.split_ascii_whitespace().nth(17)?.parse().ok()
+}
+
 /// Forks by `call` with the whole protocol around it.
 pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
     if current(py).finalizing.load(std::sync::atomic::Ordering::Acquire) {
@@ -85,7 +94,7 @@ pub fn fork(py: Attached<'_>, mut call: impl FnMut() -> i32) -> PyResult<i32> {
         return Ok(0);
     }
     after_in_parent(py);
-    if pid > 0 && current(py).thread_count() > 1 {
+    if pid > 0 && process_threads().unwrap_or_else(|| current(py).thread_count()) > 1 {
         // SAFETY: no memory is involved.
         let own = unsafe { libc::getpid() };
         let message =

@@ -156,6 +156,9 @@ fn number(
                     raised
                 })?,
             };
+            if precision.is_some_and(|digits| digits > krait_text::format::MAX_FLOAT_PRECISION) {
+                return Err(fail(py, PrintfError::PrecisionTooBig));
+            }
             printf::format_float(conversion, flags, width, precision, float)
         }
         _ => return Ok(None),

@@ -6,7 +6,7 @@ use crate::args::{Args, ArgsBuf, as_borrowed};
 use crate::builtins::descrobject::WrapperDescr;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::ternaryfunc;
-use crate::layout::{Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject, vectorcallfunc};
+use crate::layout::{Field, Py_TPFLAGS_HAVE_VECTORCALL, Py_TPFLAGS_METHOD_DESCRIPTOR, PyObject, vectorcallfunc};
 use crate::typeobject::slot_functions;
 use crate::{Dict, Object, PyResult, Raised, Str, Tuple, exc, raise};
 use std::ffi::c_int;
@@ -178,6 +178,20 @@ impl Object {
         self.call_tuple_dict(py, args, kwargs)
     }
 
+    /// Calls through the vectorcall function that the type has a place for, whatever its flags say
+    /// (`PyVectorcall_Call`, which types have for `tp_call`).
+    pub fn call_by_vector(&self, py: Attached<'_>, args: &Tuple, kwargs: Option<&Dict>) -> PyResult<Ref<Object>> {
+        let offset = self.ty().as_type().tp_vectorcall_offset.get();
+        let place = (offset > 0).then(|| self.as_ptr().wrapping_byte_offset(offset));
+        // SAFETY: [layout]: objects of the type keep a function or null there.
+        let function = place.and_then(|place| unsafe { (*place.cast::<Field<Option<vectorcallfunc>>>()).get() });
+        let Some(function) = function else {
+            return Err(raise!(py, TypeError, "'{}' object does not support vectorcall", self.ty().name()));
+        };
+        let buf = ArgsBuf::new(py, args, kwargs);
+        self.call_function(py, function, buf.args())
+    }
+
     fn call_tuple_dict(&self, py: Attached<'_>, args: &Tuple, kwargs: Option<&Dict>) -> PyResult<Ref<Object>> {
         let Some(call) = self.ty().as_type().tp_call.get() else { return Err(self.not_callable(py)) };
         let kwargs = kwargs.map_or(ptr::null_mut(), Layout::as_ptr);
@@ -187,7 +201,14 @@ impl Object {
     }
 
     pub fn call(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<Object>> {
-        let Some(function) = self.vectorcall_function() else { return self.call_slot(py, args) };
+        match self.vectorcall_function() {
+            Some(function) => self.call_function(py, function, args),
+            None => self.call_slot(py, args),
+        }
+    }
+
+    #[inline]
+    fn call_function(&self, py: Attached<'_>, function: vectorcallfunc, args: Args<'_>) -> PyResult<Ref<Object>> {
         if args.names.is_empty() {
             // SAFETY: borrowed arguments, live for the call; `&Object` is a pointer.
             return unsafe {

@@ -8,8 +8,8 @@ mod render;
 mod spec;
 
 pub use render::{
-    Locale, StrLayout, check_char, format_char, format_complex, format_float, format_int, format_str, layout_number,
-    layout_str,
+    Locale, MAX_FLOAT_PRECISION, StrLayout, check_char, format_char, format_complex, format_float, format_int,
+    format_str, layout_number, layout_str,
 };
 pub use spec::{Align, Grouping, Sign, Spec, SpecError, parse_spec};
 

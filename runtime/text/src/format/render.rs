@@ -275,8 +275,11 @@ fn pad(spec: &Spec, text: &[u32]) -> Result<TextBuf, SpecError> {
 
 const INT_MAX: usize = i32::MAX as usize;
 
+/// The largest precision of a float: what it needs besides has to fit into a C `int` too.
+pub const MAX_FLOAT_PRECISION: usize = INT_MAX - 1024;
+
 fn float_options(spec: &Spec) -> Result<(Options, bool), SpecError> {
-    if spec.precision.is_some_and(|p| p > INT_MAX) {
+    if spec.precision.is_some_and(|p| p > MAX_FLOAT_PRECISION) {
         return Err(SpecError::PrecisionTooBig);
     }
     let precision = spec.precision.unwrap_or(6);

@@ -97,7 +97,9 @@ pub(super) fn check_raised(py: Attached<'_>, callable: &Object) -> Raised {
 /// Whether calls of the function may push a frame instead of calling its vectorcall function.
 #[inline(always)]
 pub(crate) fn as_python_function(callable: &Object) -> Option<&Function> {
-    callable.downcast_exact::<Function>()
+    let function = callable.downcast_exact::<Function>()?;
+    let calls = function.raw().vectorcall.get()?;
+    std::ptr::fn_addr_eq(calls, super::entry::function_vectorcall as vectorcallfunc).then_some(function)
 }
 
 impl Eval<'_> {
@@ -232,6 +234,12 @@ impl Eval<'_> {
         }
         // SAFETY: a tuple, see above; it stays on the stack.
         let args: &Tuple = unsafe { self.object(2).cast_unchecked() };
+        if vectorcall_function(callable).is_none() && callable.downcast::<krait_object::Type>().is_none() {
+            let result = callable.call_with(py, args, kwargs)?;
+            self.replace(4, result);
+            self.check_breaker()?;
+            return Ok(EX_SKIP);
+        }
         let (mut names, mut words) = (Vec::new(), Vec::with_capacity(args.len()));
         words.extend(args.as_slice().iter().map(|arg| arg.to_ref()));
         if let Some(kwargs) = kwargs {

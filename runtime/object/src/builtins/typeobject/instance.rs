@@ -189,12 +189,25 @@ pub unsafe extern "C" fn subtype_dealloc(this: *mut PyObject) {
                 gc::untrack(object);
             }
         }
-        ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);
         let ty = object.ty();
         let base = native_base(ty, |_| {});
         if ty.0.tp_weaklistoffset.get() != 0 && base.0.tp_weaklistoffset.get() == 0 {
             crate::builtins::weakrefobject::clear_all(py, object);
         }
+        if let Some(del) = ty.0.tp_del.get() {
+            // The finalizer of old may keep the object, by leaving it a count.
+            if ty.is_gc() {
+                gc::track(object);
+            }
+            del(this);
+            if crate::mode::refcount(object) > 0 {
+                return;
+            }
+            if ty.is_gc() {
+                gc::untrack(object);
+            }
+        }
+        ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);
         native_base(ty, |class| slot_cells(class, object).for_each(|cell| drop(cell.take())));
         if ty.0.tp_dictoffset.get() != 0 && base.0.tp_dictoffset.get() == 0 {
             dictobject::clear_instance_dict(py, object);

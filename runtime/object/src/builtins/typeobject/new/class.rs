@@ -85,16 +85,31 @@ pub fn type_new(
         }
     }
     let winner = calculate_metaclass(py, metatype, bases)?;
-    if !ptr::eq(winner, metatype)
-        && let Some(new) = winner.as_type().tp_new.get()
-        && !ptr::fn_addr_eq(new, slot_type_new as newfunc)
-    {
+    if !ptr::eq(winner, metatype) {
+        let Some(new) = winner.as_type().tp_new.get() else {
+            return Err(raise!(py, TypeError, "cannot create '{}' instances", winner.name()));
+        };
+        if ptr::fn_addr_eq(new, slot_type_new as newfunc) {
+            return make_class(py, winner, name, bases, dict, kwargs);
+        }
         let args = Tuple::from_slice(py, &[name.as_object(), bases.as_object(), dict.as_object()])?;
         let kwargs = kwargs.map_or(ptr::null_mut(), Layout::as_ptr);
         // SAFETY: [slot-contract].
         let made = unsafe { steal_result(py, new(winner.as_type_ptr(), args.as_ptr(), kwargs))? };
         return made.downcast::<Type>().map_err(|_| py.bad_internal_call());
     }
+    make_class(py, winner, name, bases, dict, kwargs)
+}
+
+/// A class of the metaclass that was chosen.
+fn make_class(
+    py: Attached<'_>,
+    winner: &Type,
+    name: &Str,
+    bases: &Tuple,
+    dict: &Dict,
+    kwargs: Option<&Dict>,
+) -> PyResult<Ref<Type>> {
     let bases =
         if bases.is_empty() { Tuple::from_slice(py, &[Object::type_object().as_object()])? } else { bases.to_ref() };
     let base = super::best_base(py, &bases)?;
