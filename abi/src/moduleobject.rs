@@ -3,7 +3,7 @@ use crate::capi::*;
 use krait_layout::*;
 use krait_object::capsule::Capsule;
 use krait_object::moduleobject::{ModuleDef, module_exec_def, module_from_def, module_from_def_and_spec};
-use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, id, raise};
+use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, exc, id, raise};
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
 fn module<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Module> {

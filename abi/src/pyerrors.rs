@@ -377,6 +377,9 @@ capi! {
         Err(exceptions::raise_import_error(py, exc::ImportError(), format_args!("{text}"), name, path, None))
     }
     fn PyErr_SetImportErrorSubclass(py, class: &Type, message: &Object, name: Option<&Object>, path: Option<&Object>) -> Lent {
+        if !class.is_subtype_of(exc::ImportError()) {
+            return Err(raise!(py, TypeError, "expected a subclass of ImportError"));
+        }
         let text = message.str(py)?;
         Err(exceptions::raise_import_error(py, class, format_args!("{text}"), name, path, None))
     }

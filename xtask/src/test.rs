@@ -23,6 +23,7 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("python", true, "programs in tests/python on the interpreters, in each mode"),
     ("properties", true, "generated cases whose answers the reference gave, in each mode"),
     ("embed", true, "C programs against the prefixes"),
+    ("build", true, "samples of build tools against the prefixes, those tools that are there"),
     ("soak", false, "threads that change shared objects for a minute, in each mode, and a search for leaks"),
     ("tsan", false, "Rust tests of the runtime, and the soak program for a short time, under ThreadSanitizer"),
 ];
@@ -119,6 +120,7 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
             Ok(Outcome::Done)
         }),
         "embed" => steps.step(name, embed),
+        "build" => steps.step(name, build_tools),
         _ => unreachable!("STAGES has no {name}"),
     }
 }
@@ -254,6 +256,20 @@ fn embed() -> Result<Outcome> {
             cc.args(embed_flags(mode, &prefix)?).arg("-pthread").current_dir(tree::root());
             run::output(&mut cc)?;
             run::output(Command::new(&exe).arg("200000").env("LD_LIBRARY_PATH", &lib))?;
+        }
+    }
+    Ok(Outcome::Done)
+}
+
+/// Builds the samples of `tests/build` against both prefixes with the tools that are there, and says which are not.
+fn build_tools() -> Result<Outcome> {
+    for mode in Mode::BOTH {
+        let prefix = dist::make(mode, "dev")?;
+        let python = prefix.join("bin").join(format!("python3.14{}", mode.abiflags()));
+        let mut command = Command::new(python);
+        command.arg(tree::root().join("tests/build/run.py")).arg(&prefix);
+        for line in run::output(&mut command)?.lines() {
+            println!("        {}: {line}", mode.name());
         }
     }
     Ok(Outcome::Done)

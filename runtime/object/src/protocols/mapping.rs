@@ -127,6 +127,10 @@ impl Object {
                 }
             };
         }
+        // Where an index would do, the sequence protocol speaks.
+        if sequence(ty).is_some() && let Some(index) = index_value(py, key)? {
+            return self.sequence_assign(py, index, value);
+        }
         let name = ty.name();
         Err(match value {
             Some(_) => raise!(py, TypeError, "'{name}' object does not support item assignment"),

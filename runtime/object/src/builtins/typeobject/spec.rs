@@ -196,6 +196,14 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
     let (mut base_slot, mut bases_slot): (Option<&Object>, Option<&Object>) = (None, None);
     // SAFETY: by the contract.
     for slot in unsafe { slot_entries(spec.slots) } {
+        let repeated = match slot.slot {
+            Py_tp_doc if plan.doc.is_some() => Some("Py_tp_doc"),
+            Py_tp_members if !plan.members.is_empty() => Some("Py_tp_members"),
+            _ => None,
+        };
+        if let Some(name) = repeated {
+            return Err(raise!(py, SystemError, "Multiple {name} slots are not supported."));
+        }
         if slot.slot < 0 || slot.slot > LAST_SLOT {
             return Err(raise!(py, RuntimeError, "invalid slot offset"));
         }
