@@ -7,7 +7,9 @@ use krait_object::descrobject::{
     ClassMethodDescr, GetSetDescr, MemberDescr, MethodDescr, WrapperDescr, read_member, write_member,
 };
 use krait_object::methodobject::CFunction;
-use krait_object::{Attached, Cell, Code, Function, Layout, Method, Object, Ref, Str, Tuple, Type, WeakRef, raise};
+use krait_object::{
+    Attached, Bytes, Cell, Code, Function, Layout, Method, Object, Ref, Str, Tuple, Type, WeakRef, raise,
+};
 use krait_vm::frameobject::FrameObject;
 use std::ffi::{c_char, c_int, c_void};
 use std::ptr;
@@ -93,6 +95,15 @@ fn empty_code(py: Attached<'_>, file: &str, name: &str, line: c_int) -> krait_ob
     let code = krait_vm::compile::compile_source(py, b"raise AssertionError", &file, mode, &Default::default())?;
     let mut parts = code.parts(py)?;
     (parts.name, parts.qualname, parts.firstlineno) = (name.clone(), name, line);
+    // Every instruction stands on the first line: entries without columns for up to eight code units each.
+    let mut table = Vec::new();
+    let mut units = parts.code.as_slice().len() / 2;
+    while units > 0 {
+        let part = units.min(8);
+        table.extend([0x80 | 13 << 3 | (part as u8 - 1), 0]);
+        units -= part;
+    }
+    parts.linetable = Bytes::new(py, &table)?;
     Code::from_parts(py, parts)
 }
 

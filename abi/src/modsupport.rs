@@ -278,7 +278,11 @@ fn message(py: Attached<'_>, format: &[u8], va: &mut Va) -> PyResult<StrBuilder>
 
 /// Bytes as text: UTF-8, or each byte a character.
 fn text_of(data: &[u8], raw: bool) -> std::borrow::Cow<'_, str> {
-    if raw { data.iter().map(|byte| char::from(*byte)).collect::<String>().into() } else { String::from_utf8_lossy(data) }
+    if raw {
+        data.iter().map(|byte| char::from(*byte)).collect::<String>().into()
+    } else {
+        String::from_utf8_lossy(data)
+    }
 }
 
 /// A format with its arguments; `raw` makes a character of each byte.

@@ -7,7 +7,7 @@ use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Ty
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
 fn module<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Module> {
-    o.downcast::<Module>().ok_or_else(|| py.bad_internal_call())
+    o.downcast::<Module>().ok_or_else(|| raise!(py, TypeError, "bad argument type for built-in operation"))
 }
 
 fn add(py: Attached<'_>, o: &Object, name: &str, value: Option<&Object>) -> PyResult<()> {
@@ -53,7 +53,7 @@ capi! {
     fn PyModule_ExecDef(py, o: &Object, def: *mut PyModuleDef) -> () { module_exec_def(py, o, def) }
     fn PyModule_New(py, name: Text<'_>) -> Ref<Module> { Module::new(py, name.0) }
     fn PyModule_NewObject(py, name: &Str) -> Ref<Module> { Module::with_name(py, name) }
-    fn PyModule_GetDict(py, o: &Object) -> Lent { Ok(Lent(module(py, o)?.dict().as_ptr())) }
+    fn PyModule_GetDict(py, o: &Module) -> Lent { Ok(Lent(o.dict().as_ptr())) }
     fn PyModule_GetNameObject(py, o: &Object) -> Ref<Object> { name_of(py, o) }
     fn PyModule_GetName(py, o: &Object) -> *const c_char {
         let name = name_of(py, o)?;

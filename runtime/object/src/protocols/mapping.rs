@@ -128,7 +128,9 @@ impl Object {
             };
         }
         // Where an index would do, the sequence protocol speaks.
-        if sequence(ty).is_some() && let Some(index) = index_value(py, key)? {
+        if sequence(ty).is_some()
+            && let Some(index) = index_value(py, key)?
+        {
             return self.sequence_assign(py, index, value);
         }
         let name = ty.name();
