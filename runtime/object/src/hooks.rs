@@ -32,6 +32,8 @@ pub struct Hooks {
     pub handled_exception: fn(py: Attached<'_>) -> Option<Ref<Object>>,
     /// Looks up an attribute of the `sys` module.
     pub sys_attr: fn(py: Attached<'_>, name: &str) -> Option<Ref<Object>>,
+    /// The directory that the program put in front of `sys.path` when it began, as text.
+    pub first_path: fn(py: Attached<'_>) -> Option<String>,
     /// Stops the other threads of the interpreter, runs `body`, and lets them go on. In `gil` mode it only runs it.
     pub stop_the_world: fn(py: Attached<'_>, body: &mut dyn FnMut()),
     /// Visits what is alive for sure and refers to most of the rest: the interpreter's modules, and what the frames of its

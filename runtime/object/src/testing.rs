@@ -27,6 +27,7 @@ fn hooks_for_tests() -> Hooks {
         super_context: |py| Err(raise!(py, RuntimeError, "super(): no current frame")),
         handled_exception: |_| None,
         sys_attr: |_, _| None,
+        first_path: |_| None,
         stop_the_world: |_, body| body(),
         visit_roots: |_, _| {},
         check_signals: |_| Ok(()),

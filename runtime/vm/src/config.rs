@@ -1,6 +1,7 @@
 //! What an interpreter is told when it is made: flags, paths, arguments (the runtime side of `PyConfig`).
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
 /// The configuration of one interpreter. Fields follow `PyConfig`'s members of the same names.
@@ -60,6 +61,8 @@ pub struct Config {
     pub platlibdir: String,
     /// `sys.path` before `site` adds to it.
     pub module_search_paths: Vec<OsString>,
+    /// What the program put in front of `sys.path`, once it did.
+    pub sys_path_0: OnceLock<OsString>,
     /// The directory of the standard library; `None` when only the embedded copy is there.
     pub stdlib_dir: Option<OsString>,
     pub pycache_prefix: Option<OsString>,
@@ -145,6 +148,7 @@ impl Default for Config {
             base_exec_prefix: OsString::new(),
             platlibdir: "lib".to_owned(),
             module_search_paths: Vec::new(),
+            sys_path_0: OnceLock::new(),
             stdlib_dir: None,
             pycache_prefix: None,
             check_hash_pycs_mode: "default".to_owned(),
@@ -205,6 +209,7 @@ impl Clone for Config {
             base_exec_prefix: self.base_exec_prefix.clone(),
             platlibdir: self.platlibdir.clone(),
             module_search_paths: self.module_search_paths.clone(),
+            sys_path_0: self.sys_path_0.clone(),
             stdlib_dir: self.stdlib_dir.clone(),
             pycache_prefix: self.pycache_prefix.clone(),
             check_hash_pycs_mode: self.check_hash_pycs_mode.clone(),

@@ -145,8 +145,9 @@ fn boot(py: Attached<'_>) -> Result<(), Failure> {
     if interpreter.config.install_signal_handlers && interpreter.is_main() {
         install_signal_handlers(py)?;
     }
-    import::import_module(py, "encodings").map_err(Failure::at(NO_ENCODINGS, "core initialized"))?;
+    // Before the first search of `sys.path`, which keeps what it finds.
     install_zip_importer(py)?;
+    import::import_module(py, "encodings").map_err(Failure::at(NO_ENCODINGS, "core initialized"))?;
     let encoding = stream_encoding(py).map_err(Failure::at(
         "init_stdio_encoding: failed to get the Python codec name of the stdio encoding",
         "core initialized",
@@ -488,6 +489,7 @@ fn install_hooks() {
             krait_object::exceptions::handled_exception(py).map(|exception| exception.as_object().to_ref())
         },
         sys_attr: sysmodule::get,
+        first_path: |py| current(py).config.sys_path_0.get().and_then(|path| path.to_str().map(str::to_owned)),
         stop_the_world: |py, body| current(py).stop_the_world(py, body),
         visit_roots: |py, visit| {
             let interp = current(py);

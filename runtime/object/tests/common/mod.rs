@@ -33,6 +33,7 @@ fn test_hooks() -> Hooks {
         super_context: |_| unreachable!("tests have no frames"),
         handled_exception: |_| None,
         sys_attr: |_, _| None,
+        first_path: |_| None,
         stop_the_world: |_, body| body(),
         visit_roots: |_, _| {},
         check_signals: |_| Ok(()),

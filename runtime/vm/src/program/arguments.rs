@@ -107,7 +107,7 @@ impl Reader<'_> {
                 return Ok(true);
             }
             _ if word.starts_with(b"--") => {
-                let message = format!("unknown option {}", arg.to_string_lossy());
+                let message = format!("Unknown option: {}", arg.to_string_lossy());
                 return Err(Box::new(misuse(name, &message)));
             }
             _ => {}

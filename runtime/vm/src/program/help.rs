@@ -45,8 +45,8 @@ PYTHON_BASIC_REPL: use the plain interactive interpreter
 PYTHONBREAKPOINT: what breakpoint() calls; 0 for nothing
 PYTHONCOERCECLOCALE: 0 leaves the C locale alone; warn tells when it is replaced
 PYTHON_COLORS   : 1 for colored output, 0 for none
-PYTHON_HISTORY  : file of the interactive interpreter's history
 PYTHONHASHSEED  : seed of string hashes, or 'random'
+PYTHON_HISTORY  : file of the interactive interpreter's history
 PYTHONHOME      : the prefix of the standard library
 PYTHONIOENCODING: encoding[:errors] of the standard streams
 PYTHONMALLOC    : memory allocator: default, malloc, debug and so on

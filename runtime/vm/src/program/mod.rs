@@ -188,6 +188,7 @@ fn prepend_path(py: Attached<'_>, path: &OsStr) -> PyResult<()> {
     if crate::interp::current(py).config.safe_path {
         return Ok(());
     }
+    let _ = crate::interp::current(py).config.sys_path_0.set(path.to_owned());
     let Some(list) = sysmodule::get(py, "path") else { return Ok(()) };
     let path = fs_text(py, path)?;
     let zero = krait_object::Int::from_i64(py, 0)?;

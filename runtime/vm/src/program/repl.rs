@@ -6,7 +6,7 @@ use super::{register_source, run_source};
 use crate::interp::current;
 use crate::{compile, errors, import, lifecycle, platform, signals, sysmodule};
 use krait_compiler::{ErrorKind, Flags, Mode};
-use krait_object::{Attached, Dict, Layout, Object, PyResult, Str, exc, id};
+use krait_object::{Attached, Dict, Layout, Object, PyResult, Raised, Str, exc, id};
 use std::os::unix::ffi::OsStrExt;
 
 /// Whether standard input is a person's, or to be taken for one (`-i`).
@@ -158,7 +158,7 @@ fn base_loop(py: Attached<'_>) -> PyResult<i32> {
         }
     }
     let main = lifecycle::main_dict(py)?;
-    let mut future = 0;
+    let (mut future, mut count) = (0, 0);
     loop {
         let (source, ended) = match read_statement(py) {
             Ok(Statement::Lines(source, ended)) => (source, ended),
@@ -179,24 +179,52 @@ fn base_loop(py: Attached<'_>) -> PyResult<i32> {
         if ended {
             errors::write_stderr(py, "\n");
         }
-        if let Err(raised) = run_statement(py, &main, &source, &mut future) {
+        if let Err(raised) = run_statement(py, &main, &source, &mut future, count) {
             if raised.matches(py, exc::SystemExit()) {
                 return Ok(errors::report_pending(py));
             }
             errors::report_pending(py);
         }
         lifecycle::flush_streams(py);
+        count += 1;
     }
 }
 
-fn run_statement(py: Attached<'_>, main: &Dict, source: &[u8], future: &mut u32) -> PyResult<()> {
+/// Runs a statement, the one of number `count`. The future features that it turns on stay on.
+fn run_statement(py: Attached<'_>, main: &Dict, source: &[u8], future: &mut u32, count: usize) -> PyResult<()> {
     let name = Str::new(py, "<stdin>")?;
     let cf_flags = krait_bytecode::flags::PYCF_IGNORE_COOKIE;
     let flags = compile::CompileFlags { future: *future, cf_flags, ..Default::default() };
-    let code = compile::compile_source(py, source, &name, Mode::Single, &flags)?;
+    let code = compile::compile_source(py, source, &name, Mode::Single, &flags)
+        .map_err(|raised| with_source(py, raised, source, count))?;
     *future |= code.raw().co_flags.get() as u32 & krait_bytecode::flags::FUTURE_MASK;
     register_source(py, &code, &*Str::from_fs_bytes(py, source)?, &name)?;
     crate::eval::eval_code(py, &code, main.as_object(), None, None).map(drop)
+}
+
+/// Gives a syntax error that was found after parsing its source line. Such errors name the statement.
+fn with_source(py: Attached<'_>, raised: Raised, source: &[u8], count: usize) -> Raised {
+    if !raised.matches(py, exc::SyntaxError()) {
+        return raised;
+    }
+    let exception = raised.take(py);
+    let complete = || -> PyResult<()> {
+        let object = exception.as_object();
+        let (line, text) = (Str::new(py, "lineno")?, Str::new(py, "text")?);
+        let line = object.get_attr(py, &line)?;
+        if line.is_none() || !object.get_attr(py, &text)?.is_none() {
+            return Ok(());
+        }
+        let number = usize::try_from(line.as_i64(py)? - 1).unwrap_or(0);
+        let Some(shown) = source.split_inclusive(|byte| *byte == b'\n').nth(number) else { return Ok(()) };
+        object.set_attr(py, &text, Some(Str::from_fs_bytes(py, shown)?.as_object()))?;
+        let file = Str::new(py, &format!("<stdin-{count}>"))?;
+        object.set_attr(py, &*Str::new(py, "filename")?, Some(file.as_object()))
+    };
+    if let Err(second) = complete() {
+        second.clear(py);
+    }
+    py.restore(exception)
 }
 
 /// Reads lines until they make a statement, or cannot become one.
@@ -213,6 +241,7 @@ fn read_statement(py: Attached<'_>) -> PyResult<Statement> {
         source.extend_from_slice(&line);
         if !source.ends_with(b"\n") {
             source.push(b'\n');
+            return Ok(Statement::Lines(source, true));
         }
         if is_whole(&source) {
             return Ok(Statement::Lines(source, false));

@@ -30,7 +30,8 @@ fn origin(py: Attached<'_>, spec: &Object) -> PyResult<Option<Ref<Str>>> {
     Ok(origin.and_then(|origin| origin.downcast::<Str>().ok()))
 }
 
-/// Whether a file would be imported first although it is not meant to: its directory is `sys.path[0]`.
+/// Whether a file would be imported first although it is not meant to: its directory is what the program put in front of
+/// `sys.path`.
 pub fn is_shadowing(py: Attached<'_>, origin: &Str) -> bool {
     if let Some(flags) = (hooks::hooks().sys_attr)(py, "flags")
         && let Ok(Some(safe)) = flags.get_attr_opt(py, id!(py, safe_path))
@@ -38,9 +39,7 @@ pub fn is_shadowing(py: Attached<'_>, origin: &Str) -> bool {
     {
         return false;
     }
-    let Some(path) = (hooks::hooks().sys_attr)(py, "path") else { return false };
-    let Some(first) = path.as_object().downcast::<crate::List>().and_then(|path| path.get(py, 0)) else { return false };
-    let Some(first) = first.as_object().downcast::<Str>().map(|text| text.to_string()) else { return false };
+    let Some(first) = (hooks::hooks().first_path)(py) else { return false };
     let origin = origin.to_string();
     let Some(mut root) = origin.rsplit_once('/').map(|(root, _)| root.to_owned()) else { return false };
     if origin.ends_with("/__init__.py") {
