@@ -240,6 +240,7 @@ impl Scheme {
     ) -> Stop {
         let maps: Vec<(&Designation, &Map)> =
             self.sets.iter().filter(|set| set.encodes).map(|set| (set, set.set.map())).collect();
+        let paired: &[_] = if maps.iter().any(|(_, map)| map.has_pairs()) { &maps } else { &[] };
         while let Some(&unit) = text.get(*at) {
             let point: u32 = unit.into();
             if point < 0x80 {
@@ -250,7 +251,7 @@ impl Scheme {
             }
             let next = text.get(*at + 1).map(|&unit| unit.into());
             let mut found = None;
-            for &(set, map) in maps.iter().filter(|(_, map)| map.has_pairs()) {
+            for &(set, map) in paired {
                 match map.pair(point, next) {
                     Ok(code) => found = Some((set, code, 2)),
                     Err(true) if next.is_none() && !last => return Stop::Short,

@@ -83,6 +83,8 @@ pub(super) struct Map {
     pages: Vec<u16>,
     codes: Vec<u16>,
     pairs: Vec<([u32; 2], u16)>,
+    /// A bit for each remainder by 64 of what pairs begin with.
+    firsts: u64,
 }
 
 impl Map {
@@ -121,7 +123,12 @@ impl Map {
 
     /// The code of two code points. `Err` tells whether a pair begins with `first` when `second` is not known
     /// or no pair.
+    #[inline(always)]
     pub(super) fn pair(&self, first: u32, second: Option<u32>) -> Result<u16, bool> {
+        if self.firsts >> (first & 63) & 1 == 0 { Err(false) } else { self.find_pair(first, second) }
+    }
+
+    fn find_pair(&self, first: u32, second: Option<u32>) -> Result<u16, bool> {
         let start = self.pairs.partition_point(|(pair, _)| pair[0] < first);
         let mut known = self.pairs[start..].iter().take_while(|(pair, _)| pair[0] == first).peekable();
         let begins = known.peek().is_some();
@@ -171,7 +178,8 @@ impl Map {
             put(point, code, true);
         }
         pairs.sort_unstable();
-        Map { rows, values, wide, pages, codes, pairs }
+        let firsts = pairs.iter().fold(0, |firsts, (pair, _)| firsts | 1 << (pair[0] & 63));
+        Map { rows, values, wide, pages, codes, pairs, firsts }
     }
 }
 
