@@ -213,7 +213,10 @@ impl MemoryView {
             *to = view;
             to.internal = ptr::null_mut();
             to.ndim = ndim as c_int;
-            to.len = len;
+            // A view without dimensions may be longer than its one item: an exporter of no known item has only a length.
+            if ndim != 0 {
+                to.len = len;
+            }
             to.shape = if ndim == 0 { ptr::null_mut() } else { array };
             to.strides = if ndim == 0 { ptr::null_mut() } else { array.add(ndim) };
             to.suboffsets = if suboffsets.is_some() { array.add(2 * ndim) } else { ptr::null_mut() };
@@ -475,7 +478,9 @@ impl MemoryView {
             return Err(raise!(py, TypeError, "memoryview: casts are restricted to C-contiguous views"));
         }
         let view = this.view();
-        if (shape.is_some() || view.ndim != 1) && view.len == 0 {
+        // SAFETY: the description of a view is complete.
+        let no_items = unsafe { buffer::shape_of(view) }.contains(&0);
+        if (shape.is_some() || view.ndim != 1) && no_items {
             return Err(raise!(py, TypeError, "memoryview: cannot cast view with zeros in shape or strides"));
         }
         let dims = match shape {
