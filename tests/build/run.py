@@ -129,6 +129,8 @@ def meson(prefix):
 def maturin(prefix):
     prefix.need('cc', 'cargo', 'maturin')
     folder = prefix.copy('maturin')
+    # Under its real name it would be a crate of this tree.
+    os.rename(os.path.join(folder, 'Cargo.toml.in'), os.path.join(folder, 'Cargo.toml'))
     try:
         prefix.run('cargo', 'fetch', cwd=folder)
     except RuntimeError:
