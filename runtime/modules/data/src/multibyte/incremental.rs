@@ -79,7 +79,8 @@ impl Decoder {
         Decoder { codec, state: codec.decoder_state(), pending: Vec::new() }
     }
 
-    /// Decodes what was pending and `data`; all of it if `last`. What goes wrong leaves the pending bytes.
+    /// Decodes what was pending and `data`; all of it if `last`. What is wrong in itself takes the pending bytes with it;
+    /// what only lacks its end leaves them.
     pub fn decode(py: Attached<'_>, cell: &Cell<Decoder>, data: &[u8], errors: &Str, last: bool) -> PyResult<Ref<Str>> {
         let Decoder { codec, mut state, mut pending } = cell.lock().clone();
         let data = match pending.is_empty() {
@@ -89,11 +90,13 @@ impl Decoder {
                 &pending
             }
         };
-        let result = run::decode(py, codec, &mut state, data, Some(errors.to_utf8(py)?), last);
+        let mut cut = false;
+        let result = run::decode(py, codec, &mut state, data, Some(errors.to_utf8(py)?), last, &mut cut);
         let rest = match &result {
             Ok((_, used)) if data.len() - used > MOST => Some(Vec::new()),
             Ok((_, used)) => Some(data[*used..].to_vec()),
-            Err(_) => None,
+            Err(_) if cut => None,
+            Err(_) => Some(Vec::new()),
         };
         {
             let mut cell = cell.lock();

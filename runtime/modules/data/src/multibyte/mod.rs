@@ -61,7 +61,7 @@ impl MultibyteCodec {
         let (codec, input) = (this.get(py)?, required(py, input)?);
         let data = stable_bytes(py, input)?;
         let errors = errors_arg(py, "decode", errors)?;
-        let (text, _) = run::decode(py, codec, &mut codec.decoder_state(), &data, errors, true)?;
+        let (text, _) = run::decode(py, codec, &mut codec.decoder_state(), &data, errors, true, &mut false)?;
         Tuple::from_slice(py, &[text.as_object(), &*data.len().into_object(py)?])
     }
 }

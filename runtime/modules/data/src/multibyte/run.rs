@@ -6,7 +6,7 @@ use krait_object::builtins::codecs::{
 use krait_object::builtins::exceptions::{UnicodeDecodeError, UnicodeEncodeError};
 use krait_object::{Attached, Bytes, Int, Layout, Object, PyResult, Ref, Str, Tuple, raise, with_units};
 use krait_text::codecs::Problem;
-use krait_text::codecs::multibyte::{Codec, State};
+use krait_text::codecs::multibyte::{Codec, INCOMPLETE, State};
 
 /// What a registered handler made of an error: the replacement, and where to go on in input of length `len`.
 fn call_handler(
@@ -90,7 +90,8 @@ pub fn encode(
     Ok((out, at))
 }
 
-/// Decodes bytes: the text, and how many bytes were used (all of them if `last`).
+/// Decodes bytes: the text, and how many bytes were used (all of them if `last`). `cut` says afterwards whether the last
+/// problem was that the bytes end within a character.
 ///
 /// # Errors
 /// `UnicodeDecodeError`, and what error handlers raise.
@@ -101,12 +102,14 @@ pub fn decode(
     data: &[u8],
     errors: Option<&str>,
     last: bool,
+    cut: &mut bool,
 ) -> PyResult<(Ref<Str>, usize)> {
     let (mut out, mut at) = (StrBuilder::with_capacity(data.len()), 0);
     let mut known = DecodeErrors::new(py, codec.name, errors);
     let mut error: Option<Ref<Object>> = None;
     while let Err(problem) = codec.decode(state, data, &mut at, &mut out, last) {
         let Problem { start, end, reason } = problem;
+        *cut = reason == INCOMPLETE;
         at = match Mode::parse(errors) {
             Mode::Custom => {
                 if error.is_none() {

@@ -19,7 +19,8 @@ use maps::Set;
 use stateless::{Extra, Table};
 
 const ILLEGAL: &str = "illegal multibyte sequence";
-const INCOMPLETE: &str = "incomplete multibyte sequence";
+/// Why input that ends within a character cannot be decoded.
+pub const INCOMPLETE: &str = "incomplete multibyte sequence";
 
 /// What a codec remembers between calls, in the bytes that the reference's `getstate` shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
