@@ -167,7 +167,7 @@ impl StreamWriter {
         if !this.encoder.lock().is_pending() {
             return Ok(());
         }
-        let data = this.encode(py, &*Str::empty(), true)?;
+        let data = this.encode(py, &Str::empty(), true)?;
         if data.is_empty() { Ok(()) } else { this.send(py, &data) }
     }
 }
