@@ -409,7 +409,7 @@ unsafe fn preinitialize(config: *const PyPreConfig, args: &[OsString]) -> PyStat
 static ARGUMENTS: Mutex<(c_int, usize)> = Mutex::new((0, 0));
 
 fn keep_arguments(args: &[OsString]) {
-    let mut items: Vec<*mut i32> = args.iter().map(|arg| wide(arg)).collect();
+    let mut items: Vec<*mut i32> = args.iter().map(wide).collect();
     items.push(ptr::null_mut());
     if let Ok(mut kept) = ARGUMENTS.lock() {
         *kept = (args.len() as c_int, Vec::leak(items).as_mut_ptr().expose_provenance());
