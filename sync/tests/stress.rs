@@ -477,9 +477,9 @@ fn the_gil_goes_round() {
     gil.set_interval(Duration::from_micros(200));
     let total = AtomicUsize::new(0);
     let stop = AtomicBool::new(false);
-    let mut shares = [0usize; 4];
+    let shares = [const { AtomicUsize::new(0) }; 4];
     scope(|s| {
-        for share in &mut shares {
+        for share in &shares {
             let (gil, total, stop) = (&gil, &total, &stop);
             s.spawn(move || {
                 let breaker = Breaker::new();
@@ -488,7 +488,7 @@ fn the_gil_goes_round() {
                 while !stop.load(Relaxed) {
                     let n = total.load(Relaxed);
                     total.store(n + 1, Relaxed);
-                    *share += 1;
+                    share.fetch_add(1, Relaxed);
                     if breaker.is_set(GIL_DROP_REQUEST) {
                         // SAFETY: held.
                         unsafe { gil.switch(&breaker) };
@@ -498,9 +498,16 @@ fn the_gil_goes_round() {
                 unsafe { gil.release(&breaker) };
             });
         }
-        thread::sleep(Duration::from_millis(200));
+        // As long as it takes on a busy machine, within reason.
+        for _ in 0..200 {
+            thread::sleep(Duration::from_millis(100));
+            if shares.iter().all(|share| share.load(Relaxed) > 0) {
+                break;
+            }
+        }
         stop.store(true, Relaxed);
     });
+    let shares = shares.map(AtomicUsize::into_inner);
     assert_eq!(total.into_inner(), shares.iter().sum::<usize>());
     assert!(shares.iter().all(|&n| n > 0), "{shares:?}");
     assert!(!gil.is_held());

@@ -311,7 +311,7 @@ mod tests {
         for (set, code, point) in [
             (Set::Gb18030Four, 1, 0x80),
             (Set::Johab, 0x8861, 0xAC00),
-            (Set::Cp932, 0xFA40, 0x2170),
+            (Set::Cp932, 0x8740, 0x2460),
             (Set::ShiftJisx0213, 0x5C, 0xA5),
             (Set::IsoJisx0201Kana, 0xA1, 0xFF61),
             (Set::Hz, 0xB0A1, 0x554A),
