@@ -260,6 +260,11 @@ impl Signature {
         sig
     }
 
+    /// Whether no parameter can be given by keyword.
+    pub const fn is_positional(&self) -> bool {
+        self.positional_only == self.len
+    }
+
     /// How many parameters there are.
     pub const fn len(&self) -> usize {
         self.len
@@ -308,6 +313,32 @@ impl Signature {
             variadic: false,
         };
         params.bind(py, args, bound)
+    }
+}
+
+/// Whether no parameter of a text signature can be given by keyword: all stand before the `/`, but for a last
+/// `*rest`. An empty text says nothing, so it is `false`.
+pub const fn is_positional_text(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    let mut at = bytes.len();
+    // The place of the last slash; what follows may only be `)` or `, *rest)`.
+    while at > 0 && bytes[at - 1] != b'/' {
+        at -= 1;
+    }
+    if at == 0 {
+        return false;
+    }
+    let (_, rest) = bytes.split_at(at);
+    match rest {
+        b")" => true,
+        [b',', b' ', b'*', b'a'..=b'z', tail @ ..] => {
+            let mut at = 0;
+            while at < tail.len() && tail[at] != b',' {
+                at += 1;
+            }
+            at == tail.len()
+        }
+        _ => false,
     }
 }
 

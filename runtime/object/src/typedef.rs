@@ -581,7 +581,8 @@ impl TypeBundle {
 /// One `PyMethodDef` from a Rust function.
 ///
 /// Kinds: `noargs` `fn(py, &Self)`, `o` `fn(py, &Self, &Object)`, `sig` `fn(py, &Self, [Option<&Object>; N])` with the
-/// arguments bound by the text signature, `raw` `fn(py, &Self, Args)`; each returns `impl IntoObject`. Before the kind
+/// arguments bound by the text signature, `raw` `fn(py, &Self, Args)`, `varargs` and `varargs_keywords` the same by the
+/// older convention of a tuple and a dict, in which keywords need not be strings; each returns `impl IntoObject`. Before the kind
 /// may stand `class` (the function gets `&Type`) or `stat` (it gets `&Object`, null never: the type).
 #[macro_export]
 macro_rules! method_def {
@@ -619,34 +620,80 @@ macro_rules! method_def {
     }};
     (@flags $ty:ty; $flags:expr; sig $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
         const SIGNATURE: $crate::args::Signature = $crate::args::Signature::parse($name, $sig);
-        unsafe extern "C" fn method(
-            this: *mut $crate::layout::PyObject, args: *const *mut $crate::layout::PyObject, nargs: isize, names: *mut $crate::layout::PyObject,
-        ) -> *mut $crate::layout::PyObject {
+        #[inline(always)]
+        unsafe fn method_body(this: *mut $crate::layout::PyObject, args: $crate::args::Args<'_>) -> *mut $crate::layout::PyObject {
             static SIG: $crate::args::Signature = SIGNATURE;
             // SAFETY: [slot-contract].
             unsafe {
                 let py = $crate::Attached::from_tls();
-                let args = $crate::args::Args::from_vectorcall(args, nargs as usize, names);
                 match SIG.bind::<{ SIGNATURE.len() }>(py, args) {
                     Ok(bound) => $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), bound)),
                     Err(_) => ::std::ptr::null_mut(),
                 }
             }
         }
-        $crate::method_def!(@def $name, method, $crate::layout::METH_FASTCALL | $crate::layout::METH_KEYWORDS | $flags, $sig, $doc)
+        $crate::method_def!(@fast $name, method_body, SIGNATURE.is_positional(), $flags, $sig, $doc)
     }};
     (@flags $ty:ty; $flags:expr; raw $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
+        #[inline(always)]
+        unsafe fn method_body(this: *mut $crate::layout::PyObject, args: $crate::args::Args<'_>) -> *mut $crate::layout::PyObject {
+            // SAFETY: [slot-contract].
+            unsafe {
+                let py = $crate::Attached::from_tls();
+                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), args))
+            }
+        }
+        $crate::method_def!(@fast $name, method_body, $crate::args::is_positional_text($sig), $flags, $sig, $doc)
+    }};
+    (@flags $ty:ty; $flags:expr; varargs $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
+        unsafe extern "C" fn method(this: *mut $crate::layout::PyObject, args: *mut $crate::layout::PyObject) -> *mut $crate::layout::PyObject {
+            // SAFETY: [slot-contract]: a tuple.
+            unsafe {
+                let py = $crate::Attached::from_tls();
+                let args = $crate::args::Args::positional($crate::typedef::arg::<$crate::Tuple>(args).as_slice());
+                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), args))
+            }
+        }
+        $crate::method_def!(@def $name, method, $crate::layout::METH_VARARGS | $flags, $sig, $doc)
+    }};
+    (@flags $ty:ty; $flags:expr; varargs_keywords $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
+        unsafe extern "C" fn method(
+            this: *mut $crate::layout::PyObject, args: *mut $crate::layout::PyObject, kwargs: *mut $crate::layout::PyObject,
+        ) -> *mut $crate::layout::PyObject {
+            // SAFETY: [slot-contract]: a tuple, and a dict or null.
+            unsafe {
+                let py = $crate::Attached::from_tls();
+                let kwargs = kwargs.cast::<$crate::Dict>().as_ref();
+                let buffer = $crate::args::ArgsBuf::new(py, $crate::typedef::arg::<$crate::Tuple>(args), kwargs);
+                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), buffer.args()))
+            }
+        }
+        $crate::method_def!(@def $name, method, $crate::layout::METH_VARARGS | $crate::layout::METH_KEYWORDS | $flags, $sig, $doc)
+    }};
+    // A function of which no parameter has a name takes no keywords, which its caller checks.
+    (@fast $name:literal, $call:ident, $positional:expr, $flags:expr, $sig:literal, $doc:literal) => {{
+        unsafe extern "C" fn positional(
+            this: *mut $crate::layout::PyObject, args: *const *mut $crate::layout::PyObject, nargs: isize,
+        ) -> *mut $crate::layout::PyObject {
+            // SAFETY: [slot-contract].
+            unsafe { $call(this, $crate::args::Args::from_vectorcall(args, nargs as usize, ::std::ptr::null_mut())) }
+        }
         unsafe extern "C" fn method(
             this: *mut $crate::layout::PyObject, args: *const *mut $crate::layout::PyObject, nargs: isize, names: *mut $crate::layout::PyObject,
         ) -> *mut $crate::layout::PyObject {
             // SAFETY: [slot-contract].
-            unsafe {
-                let py = $crate::Attached::from_tls();
-                let args = $crate::args::Args::from_vectorcall(args, nargs as usize, names);
-                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), args))
-            }
+            unsafe { $call(this, $crate::args::Args::from_vectorcall(args, nargs as usize, names)) }
         }
-        $crate::method_def!(@def $name, method, $crate::layout::METH_FASTCALL | $crate::layout::METH_KEYWORDS | $flags, $sig, $doc)
+        const FAST: (*const (), ::std::ffi::c_int) = match $positional {
+            true => (positional as *const (), $crate::layout::METH_FASTCALL),
+            false => (method as *const (), $crate::layout::METH_FASTCALL | $crate::layout::METH_KEYWORDS),
+        };
+        $crate::typedef::method_entry(
+            concat!($name, "\0"),
+            FAST.0,
+            FAST.1 | $flags,
+            $crate::method_def!(@doc $name, $sig, $doc),
+        )
     }};
     // An empty signature text leaves `__text_signature__` None.
     (@def $name:literal, $f:ident, $flags:expr, $sig:literal, $doc:literal) => {
@@ -654,8 +701,11 @@ macro_rules! method_def {
             concat!($name, "\0"),
             $f as *const (),
             $flags,
-            if $sig.is_empty() { concat!($doc, "\0") } else { concat!($name, $sig, "\n--\n\n", $doc, "\0") },
+            $crate::method_def!(@doc $name, $sig, $doc),
         )
+    };
+    (@doc $name:literal, $sig:literal, $doc:literal) => {
+        if $sig.is_empty() { concat!($doc, "\0") } else { concat!($name, $sig, "\n--\n\n", $doc, "\0") }
     };
 }
 

@@ -271,7 +271,7 @@ fn compile(
     };
     let filename = crate::compile::filename(py, filename)?;
     let Some(mode_text) = mode.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "compile() argument 'mode' must be str, not {}", mode.ty().name()));
+        return Err(raise!(py, TypeError, "compile() argument 'mode' must be str, not {}", krait_object::builtins::textargs::arg_type(mode)));
     };
     let flags = flags.map_or(Ok(0), |flags| flags.as_i32(py))?;
     let dont_inherit = dont_inherit.map_or(Ok(false), |flag| flag.is_true(py))?;
@@ -409,7 +409,7 @@ fn format(py: Attached<'_>, _: &Object, [value, spec]: [Option<&Object>; 2]) -> 
         None => None,
         Some(spec) => match spec.downcast::<Str>() {
             Some(spec) => Some(spec),
-            None => return Err(raise!(py, TypeError, "format() argument 2 must be str, not {}", spec.ty().name())),
+            None => return Err(raise!(py, TypeError, "format() argument 2 must be str, not {}", krait_object::builtins::textargs::arg_type(spec))),
         },
     };
     value.format(py, spec)
@@ -673,7 +673,7 @@ fn sorted(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<List>> {
 
 fn sum(py: Attached<'_>, _: &Object, [iterable, start]: [Option<&Object>; 2]) -> PyResult<Ref<Object>> {
     use krait_object::protocols::number::BinaryOp;
-    let iterable = iterable.ok_or_else(|| py.bad_internal_call())?;
+    let iterator = iterable.ok_or_else(|| py.bad_internal_call())?.iter(py)?;
     let mut total = match start {
         None => Int::from_i64(py, 0)?.upcast(),
         Some(start) => {
@@ -692,7 +692,6 @@ fn sum(py: Attached<'_>, _: &Object, [iterable, start]: [Option<&Object>; 2]) ->
             start.to_ref()
         }
     };
-    let iterator = iterable.iter(py)?;
     let mut items = Numbers { iterator: &iterator, ahead: None };
     loop {
         if let Some(whole) = (*total).downcast_exact::<Int>()

@@ -426,7 +426,7 @@ fn clear_type_cache(py: Attached<'_>, _: &Object) -> PyResult<()> {
 fn nothing(_: Attached<'_>, _: &Object) {}
 fn clear_type_descriptors(py: Attached<'_>, _: &Object, class: &Object) -> PyResult<()> {
     let Some(class) = class.downcast::<krait_object::Type>() else {
-        let given = class.ty().name();
+        let given = krait_object::builtins::textargs::arg_type(class);
         return Err(raise!(py, TypeError, "_clear_type_descriptors() argument must be type, not {given}"));
     };
     krait_object::typeobject::clear_descriptors(py, class)
@@ -824,14 +824,14 @@ fn intern(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<&'static Str>
     match text.downcast_exact::<Str>() {
         Some(text) => Ok(Str::intern(py, text.to_ref())),
         None if text.downcast::<Str>().is_some() => Err(raise!(py, TypeError, "can't intern {}", text.ty().name())),
-        None => Err(raise!(py, TypeError, "intern() argument must be str, not {}", text.ty().name())),
+        None => Err(raise!(py, TypeError, "intern() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text))),
     }
 }
 
 fn is_interned(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<bool> {
     match text.downcast::<Str>() {
         Some(text) => Ok(text.is_interned()),
-        None => Err(raise!(py, TypeError, "_is_interned() argument must be str, not {}", text.ty().name())),
+        None => Err(raise!(py, TypeError, "_is_interned() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text))),
     }
 }
 
@@ -871,6 +871,10 @@ pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option
         return;
     }
     let report = || -> PyResult<()> {
+        // An error of native code was raised where the program is now.
+        if exception.traceback().is_none() {
+            crate::traceback::attach_current(py, exception.as_object())?;
+        }
         let hook = get(py, "unraisablehook");
         let Some(hook) = hook.filter(|hook| !hook.is_none()) else {
             crate::errors::display_unraisable(py, exception.as_object(), message, object);

@@ -135,7 +135,7 @@ impl Traceback {
             return Err(py.bad_internal_call());
         };
         let Some(frame) = frame.downcast_exact::<FrameObject>() else {
-            let given = frame.ty().name();
+            let given = krait_object::builtins::textargs::arg_type(frame);
             return Err(raise!(py, TypeError, "traceback() argument 'tb_frame' must be frame, not {given}"));
         };
         let next = check_next(py, next)?;

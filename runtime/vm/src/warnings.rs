@@ -509,7 +509,7 @@ fn warn_function(py: Attached<'_>, _: &Object, args: [Opt<'_>; 5]) -> PyResult<(
     let mut prefixes = Vec::new();
     if let Some(skip) = skip {
         let Some(skip) = skip.downcast::<Tuple>() else {
-            let class = skip.ty().name();
+            let class = krait_object::builtins::textargs::arg_type(skip);
             return Err(raise!(py, TypeError, "warn() argument 'skip_file_prefixes' must be tuple, not {class}"));
         };
         for prefix in skip.as_slice() {

@@ -143,7 +143,7 @@ fn format_bytes(py: Attached<'_>, function: &str, format: &Object) -> PyResult<V
     match format.downcast::<Bytes>() {
         Some(bytes) => Ok(bytes.as_slice().to_vec()),
         None => {
-            let name = format.ty().name();
+            let name = krait_object::builtins::textargs::arg_type(format);
             Err(raise!(py, TypeError, "{function}() argument 1 must be a str or bytes object, not {name}"))
         }
     }

@@ -1,12 +1,12 @@
 //! `_heapq`: lists as priority queues.
-use krait_object::native::{Arg, required, type_name};
+use krait_object::native::{Arg, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{Attached, IntoObject, Layout, List, Module, Object, PyResult, Ref, exc, functions, raise};
 
 fn list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a List> {
     match heap.downcast::<List>() {
         Some(list) => Ok(list),
-        None => Err(raise!(py, TypeError, "{function}() argument must be list, not {}", type_name(heap))),
+        None => Err(raise!(py, TypeError, "{function}() argument must be list, not {}", krait_object::builtins::textargs::arg_type(heap))),
     }
 }
 
@@ -14,7 +14,7 @@ fn list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a 
 fn first_list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a List> {
     match heap.downcast::<List>() {
         Some(list) => Ok(list),
-        None => Err(raise!(py, TypeError, "{function}() argument 1 must be list, not {}", type_name(heap))),
+        None => Err(raise!(py, TypeError, "{function}() argument 1 must be list, not {}", krait_object::builtins::textargs::arg_type(heap))),
     }
 }
 

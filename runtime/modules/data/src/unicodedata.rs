@@ -1,5 +1,5 @@
 //! `unicodedata`: the Unicode character database, of now and of version 3.2.
-use krait_object::native::{Arg, add_type, alloc, required, type_name};
+use krait_object::native::{Arg, add_type, alloc, required};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::{Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Str, functions, pytype, raise};
 use krait_text::unicode::Form;
@@ -48,7 +48,7 @@ fn character(py: Attached<'_>, function: &str, number: &str, arg: &Object) -> Py
             ))
         }
         None => {
-            let name = type_name(arg);
+            let name = krait_object::builtins::textargs::arg_type(arg);
             Err(raise!(py, TypeError, "{function}() argument{number} must be a unicode character, not {name}"))
         }
     }
@@ -149,7 +149,7 @@ fn form_and_text<'a>(
         let arg = required(py, arg)?;
         given[at] = match arg.downcast::<Str>() {
             None => {
-                let name = type_name(arg);
+                let name = krait_object::builtins::textargs::arg_type(arg);
                 return Err(raise!(py, TypeError, "{function}() argument {} must be str, not {name}", at + 1));
             }
             text => text,

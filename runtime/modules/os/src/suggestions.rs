@@ -10,7 +10,7 @@ const MOST: usize = 750;
 fn generate(py: Attached<'_>, _: &Object, [candidates, item]: [Opt<'_>; 2]) -> PyResult<Option<Ref<Str>>> {
     let (candidates, item) = (need(py, candidates)?, need(py, item)?);
     let Some(wrong) = item.downcast::<Str>() else {
-        let class = item.ty().name();
+        let class = krait_object::builtins::textargs::arg_type(item);
         return Err(raise!(py, TypeError, "_generate_suggestions() argument 2 must be str, not {class}"));
     };
     let Some(list) = candidates.downcast_exact::<List>() else {

@@ -27,7 +27,7 @@ fn program_name(py: Attached<'_>) -> Option<CString> {
 
 fn text_arg(py: Attached<'_>, function: &str, argument: &str, object: &Object) -> PyResult<CString> {
     let Some(text) = object.downcast::<Str>() else {
-        let class = object.ty().name();
+        let class = krait_object::builtins::textargs::arg_type(object);
         return Err(raise!(py, TypeError, "{function}() argument {argument} must be str, not {class}"));
     };
     CString::new(text.to_utf8(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))

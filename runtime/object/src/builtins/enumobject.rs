@@ -265,7 +265,7 @@ impl Reversed {
     }
 
     fn setstate(py: Attached<'_>, this: &Reversed, state: &Object) -> PyResult<()> {
-        let index = state.as_isize(py)?;
+        let index = crate::builtins::textargs::state_index(py, state)?;
         if let Some(seq) = this.seq.get() {
             let len = seq.sequence_len(py)? as isize;
             this.index.set(index.clamp(-1, len - 1));

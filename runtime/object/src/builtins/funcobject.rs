@@ -194,11 +194,11 @@ impl Function {
         let [code, globals, name, defaults, closure, kwdefaults] = SIG.bind::<6>(py, args)?;
         let (Some(code), Some(globals)) = (code, globals) else { return Err(py.bad_internal_call()) };
         let Some(code) = code.downcast_exact::<Code>() else {
-            let given = code.ty().name();
+            let given = crate::builtins::textargs::arg_type(code);
             return Err(raise!(py, TypeError, "function() argument 'code' must be code, not {given}"));
         };
         if globals.downcast::<Dict>().is_none() {
-            let given = globals.ty().name();
+            let given = crate::builtins::textargs::arg_type(globals);
             return Err(raise!(py, TypeError, "function() argument 'globals' must be dict, not {given}"));
         }
         let given = |arg: Option<&'_ Object>| arg.filter(|arg| !arg.is_none()).map(Object::to_ref);

@@ -45,9 +45,9 @@ pytype! {
             raw tp_weaklistoffset = offset_of!(GenericAliasObject, weaklist) as isize,
         },
         methods: {
-            raw "__mro_entries__" => |py: Attached<'_>, this: &GenericAlias, _: Args<'_>| Tuple::from_slice(py, &[this.origin()]), "($self, object, /)", "";
-            raw "__instancecheck__" => |py: Attached<'_>, _: &GenericAlias, _: Args<'_>| -> PyResult<()> { Err(raise!(py, TypeError, "isinstance() argument 2 cannot be a parameterized generic")) }, "($self, object, /)", "";
-            raw "__subclasscheck__" => |py: Attached<'_>, _: &GenericAlias, _: Args<'_>| -> PyResult<()> { Err(raise!(py, TypeError, "issubclass() argument 2 cannot be a parameterized generic")) }, "($self, object, /)", "";
+            o "__mro_entries__" => |py: Attached<'_>, this: &GenericAlias, _: &Object| Tuple::from_slice(py, &[this.origin()]), "($self, object, /)", "";
+            o "__instancecheck__" => |py: Attached<'_>, _: &GenericAlias, _: &Object| -> PyResult<()> { Err(raise!(py, TypeError, "isinstance() argument 2 cannot be a parameterized generic")) }, "($self, object, /)", "";
+            o "__subclasscheck__" => |py: Attached<'_>, _: &GenericAlias, _: &Object| -> PyResult<()> { Err(raise!(py, TypeError, "issubclass() argument 2 cannot be a parameterized generic")) }, "($self, object, /)", "";
             noargs "__reduce__" => GenericAlias::reduce, "($self, /)", "";
             noargs "__dir__" => GenericAlias::dir, "($self, /)", "";
         },

@@ -430,8 +430,8 @@ impl CFunction {
         let def = this.definition();
         let kind = def.ml_flags.get() & KINDS;
         if let (METH_VARARGS | VARARGS_KEYWORDS, Some(meth)) = (kind, def.ml_meth.get()) {
-            if kind == METH_VARARGS && !args.names.is_empty() {
-                return Err(no_keywords(py, this.as_object()));
+            if kind == METH_VARARGS {
+                args.no_keywords(py, &c_text(def.ml_name.get()))?;
             }
             let (pos, kwargs) = (args.pos_tuple(py)?, args.kw_dict(py)?);
             // SAFETY: [slot-contract]; `tp_call` counts the recursion.

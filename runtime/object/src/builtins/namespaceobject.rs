@@ -130,12 +130,7 @@ impl Namespace {
 
     fn replace(py: Attached<'_>, this: &Namespace, args: Args<'_>) -> PyResult<Ref<Object>> {
         if !args.pos.is_empty() {
-            return Err(raise!(
-                py,
-                TypeError,
-                "__replace__() takes no positional arguments ({} given)",
-                args.pos.len()
-            ));
+            return Err(raise!(py, TypeError, "__replace__() takes no positional arguments"));
         }
         let made = this.as_object().ty().as_object().call0(py)?;
         let Some(namespace) = made.as_object().downcast::<Namespace>() else {

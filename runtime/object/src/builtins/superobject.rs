@@ -165,7 +165,7 @@ impl Super {
 
     fn init(py: Attached<'_>, this: &Super, args: Args<'_>) -> PyResult<()> {
         args.no_keywords(py, "super")?;
-        crate::args::check_positional(py, "super", args.pos.len(), 0, 2)?;
+        crate::args::check_positional(py, "super()", args.pos.len(), 0, 2)?;
         let (class, object) = match args.pos {
             [] => {
                 let (object, class) = (hooks::hooks().super_context)(py)?;

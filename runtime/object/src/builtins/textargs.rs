@@ -64,6 +64,14 @@ pub fn c_int_arg(py: Attached<'_>, given: Option<&Object>, default: i32) -> PyRe
     narrow.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int"))
 }
 
+/// A position that `__setstate__` gets: an `int`, and nothing that only stands for one.
+pub fn state_index(py: Attached<'_>, state: &Object) -> PyResult<isize> {
+    match state.downcast::<Int>() {
+        Some(_) => state.as_isize(py),
+        None => Err(raise!(py, TypeError, "an integer is required")),
+    }
+}
+
 /// A truth value argument.
 pub fn bool_arg(py: Attached<'_>, given: Option<&Object>, default: bool) -> PyResult<bool> {
     given.map_or(Ok(default), |given| given.is_true(py))

@@ -517,7 +517,7 @@ impl TupleIter {
     }
 
     fn setstate(py: Attached<'_>, this: &TupleIter, state: &Object) -> PyResult<()> {
-        let index = state.as_isize(py)?;
+        let index = crate::builtins::textargs::state_index(py, state)?;
         if let Some(tuple) = this.tuple.get() {
             this.index.set(index.clamp(0, tuple.len() as isize));
         }

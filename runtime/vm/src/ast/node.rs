@@ -31,7 +31,7 @@ pytype! {
         },
         methods: {
             noargs "__reduce__" => |py: Attached<'_>, this: &Node| reduce(py, this.as_object()), "", "";
-            raw "__replace__" => |py: Attached<'_>, this: &Node, args: Args<'_>| replace(py, this.as_object(), args), "($self, /, **fields)", "Return a copy of the node in which the given fields have new values.";
+            varargs_keywords "__replace__" => |py: Attached<'_>, this: &Node, args: Args<'_>| replace(py, this.as_object(), args), "($self, /, **fields)", "Return a copy of the node in which the given fields have new values.";
         },
         getset: {
             "__dict__" => |py: Attached<'_>, this: &Node| instance::get_dict(py, this.as_object()), |py: Attached<'_>, this: &Node, value: Option<&Object>| instance::set_dict(py, this.as_object(), value), "";

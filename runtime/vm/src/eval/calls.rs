@@ -243,8 +243,10 @@ impl Eval<'_> {
         let (mut names, mut words) = (Vec::new(), Vec::with_capacity(args.len()));
         words.extend(args.as_slice().iter().map(|arg| arg.to_ref()));
         if let Some(kwargs) = kwargs {
+            // A callable that takes a dict sees the keys as they are.
+            let checked = vectorcall_function(callable).is_some();
             for (key, value) in kwargs.items_snapshot(py) {
-                if key.as_object().downcast::<krait_object::Str>().is_none() {
+                if checked && key.as_object().downcast::<krait_object::Str>().is_none() {
                     return Err(raise!(py, TypeError, "keywords must be strings").into());
                 }
                 names.push(key);

@@ -331,13 +331,27 @@ fn unraisable_about(py: Attached<'_>, message: &str, object: &Object) {
     (hooks().unraisable)(py, Some(&message), None);
 }
 
-/// Warns through `warnings._warn_unawaited_coroutine`.
+/// Warns through `warnings._warn_unawaited_coroutine`; where that is missing or fails, in fewer words.
 fn warn_never_awaited(py: Attached<'_>, coroutine: &Object) {
-    let warned = (|| -> PyResult<()> {
+    const WHERE: &str = "Exception ignored while finalizing coroutine";
+    let warned = (|| -> PyResult<bool> {
         let warnings = (hooks().import)(py, "warnings")?;
-        if let Some(warn) = warnings.get_attr_opt(py, id!(py, _warn_unawaited_coroutine))? {
-            return warn.call_pos(py, &[coroutine]).map(drop);
+        let Some(warn) = warnings.get_attr_opt(py, id!(py, _warn_unawaited_coroutine))? else { return Ok(false) };
+        warn.call_pos(py, &[coroutine]).map(|_| true)
+    })();
+    match warned {
+        Ok(true) => return,
+        Ok(false) => {}
+        Err(raised) => {
+            // A filter that makes errors of warnings has been heard.
+            let was_warning = raised.matches(py, exc::RuntimeWarning());
+            unraisable_about(py, WHERE, coroutine);
+            if was_warning {
+                return;
+            }
         }
+    }
+    let warned = (|| -> PyResult<()> {
         // SAFETY: coroutines have this layout.
         let name =
             unsafe { coroutine.cast_unchecked::<Generator>() }.as_object().get_attr(py, id!(py, __qualname__))?;
@@ -345,7 +359,7 @@ fn warn_never_awaited(py: Attached<'_>, coroutine: &Object) {
         (hooks().warn)(py, exc::RuntimeWarning(), &text, 1)
     })();
     if warned.is_err() {
-        unraisable_about(py, "Exception ignored while finalizing coroutine", coroutine);
+        unraisable_about(py, WHERE, coroutine);
     }
 }
 

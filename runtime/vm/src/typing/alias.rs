@@ -69,7 +69,7 @@ impl TypeAliasType {
         static SIG: Signature = Signature::parse("typealias", "(name, value, *, type_params=())");
         let [Some(name), Some(value), params] = SIG.bind::<3>(py, args)? else { return Err(py.bad_internal_call()) };
         if name.downcast::<Str>().is_none() {
-            let given = name.ty().name();
+            let given = krait_object::builtins::textargs::arg_type(name);
             return Err(raise!(py, TypeError, "typealias() argument 'name' must be str, not {given}"));
         }
         let params = match params {

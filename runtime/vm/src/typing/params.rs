@@ -264,7 +264,7 @@ fn check_name<'a>(py: Attached<'_>, what: &str, name: Option<&'a Object>) -> PyR
     match name {
         Some(name) if name.downcast::<Str>().is_some() => Ok(name),
         Some(name) => {
-            let given = name.ty().name();
+            let given = krait_object::builtins::textargs::arg_type(name);
             Err(raise!(py, TypeError, "{what}() argument 'name' must be str, not {given}"))
         }
         None => Err(raise!(py, TypeError, "{what}() missing required argument 'name' (pos 1)")),

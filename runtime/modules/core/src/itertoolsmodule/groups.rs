@@ -73,7 +73,7 @@ impl Grouper {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Grouper>> {
         let pos = args.unpack(py, "_grouper", 2, 2)?;
         let Some(parent) = pos[0].downcast::<GroupBy>() else {
-            let given = pos[0].ty().name();
+            let given = krait_object::builtins::textargs::arg_type(pos[0]);
             return Err(raise!(py, TypeError, "_grouper() argument 1 must be itertools.groupby, not {given}"));
         };
         let this = alloc::<Grouper>(py, ty)?;

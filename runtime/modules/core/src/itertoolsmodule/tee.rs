@@ -67,7 +67,7 @@ impl TeeData {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<TeeData>> {
         let pos = args.unpack(py, "teedataobject", 3, 3)?;
         let Some(values) = pos[1].downcast::<krait_object::List>() else {
-            let given = pos[1].ty().name();
+            let given = krait_object::builtins::textargs::arg_type(pos[1]);
             return Err(raise!(py, TypeError, "teedataobject() argument 2 must be list, not {given}"));
         };
         let this = TeeData::make(py, ty, pos[0].to_ref())?;

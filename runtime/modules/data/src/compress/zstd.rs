@@ -137,7 +137,7 @@ fn option_int(py: Attached<'_>, value: &Object) -> PyResult<i32> {
 /// The options as numbers.
 fn options(py: Attached<'_>, value: &Object, function: &str, compression: bool) -> PyResult<Vec<(i32, i32)>> {
     let Some(options) = value.downcast::<Dict>() else {
-        let kind = type_name(value);
+        let kind = krait_object::builtins::textargs::arg_type(value);
         return Err(raise!(py, TypeError, "{function}() argument 'options' must be dict, not {kind}"));
     };
     let (kind, wrong, slot) = match compression {
@@ -629,7 +629,7 @@ impl ZstdDecompressor {
 /// The sizes of samples, which add up to `total`.
 fn sample_sizes(py: Attached<'_>, sizes: &Object, total: usize, function: &str, at: usize) -> PyResult<Vec<usize>> {
     let Some(sizes) = sizes.downcast::<Tuple>() else {
-        let kind = type_name(sizes);
+        let kind = krait_object::builtins::textargs::arg_type(sizes);
         return Err(raise!(py, TypeError, "{function}() argument {at} must be tuple, not {kind}"));
     };
     let mut found = Vec::with_capacity(sizes.len());
@@ -657,7 +657,7 @@ fn bytes_argument<'a>(py: Attached<'_>, value: Arg<'a>, function: &str, at: usiz
     let value = required(py, value)?;
     match value.downcast::<Bytes>() {
         Some(bytes) => Ok(bytes),
-        None => Err(raise!(py, TypeError, "{function}() argument {at} must be bytes, not {}", type_name(value))),
+        None => Err(raise!(py, TypeError, "{function}() argument {at} must be bytes, not {}", krait_object::builtins::textargs::arg_type(value))),
     }
 }
 

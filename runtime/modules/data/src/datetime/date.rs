@@ -5,7 +5,7 @@ use super::instant::DateTime;
 use super::{compact, format, iso, stamp};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyDateTime_Date;
-use krait_object::native::{Arg, alloc, required, type_name};
+use krait_object::native::{Arg, alloc, required};
 use krait_object::structseq::StructSeq;
 use krait_object::typedef::CompareOp;
 use krait_object::{
@@ -118,7 +118,7 @@ pub fn strptime(
     for (at, arg) in [text, format].into_iter().enumerate() {
         given[at] = required(py, arg)?;
         if given[at].downcast::<Str>().is_none() {
-            let name = type_name(given[at]);
+            let name = krait_object::builtins::textargs::arg_type(given[at]);
             return Err(raise!(py, TypeError, "strptime() argument {} must be str, not {name}", at + 1));
         }
     }

@@ -7,7 +7,7 @@ use super::zone::{self, TimeZone, zone_arg};
 use super::{format, iso, stamp};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyDateTime_DateTime;
-use krait_object::native::{Arg, alloc, character, required, type_name};
+use krait_object::native::{Arg, alloc, character, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, Bytes, IntoObject, Layout, Object, PyResult, Raised, Ref, Slot, Str, StrBuilder, Tuple, Type, hooks, id,
@@ -375,10 +375,10 @@ impl DateTime {
     fn combine(py: Attached<'_>, class: &Type, [date, time, zone]: [Arg<'_>; 3]) -> PyResult<Ref<Object>> {
         let (date, time) = (required(py, date)?, required(py, time)?);
         let Some(date) = date.downcast::<Date>() else {
-            return Err(raise!(py, TypeError, "combine() argument 1 must be datetime.date, not {}", type_name(date)));
+            return Err(raise!(py, TypeError, "combine() argument 1 must be datetime.date, not {}", krait_object::builtins::textargs::arg_type(date)));
         };
         let Some(time) = time.downcast::<Time>() else {
-            return Err(raise!(py, TypeError, "combine() argument 2 must be datetime.time, not {}", type_name(time)));
+            return Err(raise!(py, TypeError, "combine() argument 2 must be datetime.time, not {}", krait_object::builtins::textargs::arg_type(time)));
         };
         let own = time.zone();
         let zone = match zone {

@@ -177,7 +177,7 @@ impl TimeZone {
         let [offset, name] = SIG.bind::<2>(py, args)?;
         let offset = required(py, offset)?;
         let Some(offset) = offset.downcast::<Delta>() else {
-            let given = type_name(offset);
+            let given = krait_object::builtins::textargs::arg_type(offset);
             return Err(raise!(py, TypeError, "timezone() argument 1 must be datetime.timedelta, not {given}"));
         };
         let name = match name {

@@ -2,7 +2,7 @@
 use super::element::Element;
 use super::{expect, global};
 use krait_object::args::{Args, Signature};
-use krait_object::native::{Arg, State, Trace, alloc, required, type_name};
+use krait_object::native::{Arg, State, Trace, alloc, required};
 use krait_object::{Attached, Dict, Layout, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, id, pytype, raise};
 use std::ffi::c_int;
 
@@ -247,7 +247,7 @@ impl TreeBuilder {
         let attrib = required(py, attrib)?;
         match attrib.downcast::<Dict>() {
             Some(attrib) => this.start(py, required(py, tag)?, attrib.to_ref()),
-            None => Err(raise!(py, TypeError, "start() argument 2 must be dict, not {}", type_name(attrib))),
+            None => Err(raise!(py, TypeError, "start() argument 2 must be dict, not {}", krait_object::builtins::textargs::arg_type(attrib))),
         }
     }
 }

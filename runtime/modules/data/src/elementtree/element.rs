@@ -39,7 +39,7 @@ fn attributes(py: Attached<'_>, function: &str, at: usize, args: Args<'_>) -> Py
         None => Dict::new(py)?,
         Some((_, Some(dict))) => dict.copy(py)?,
         Some((other, None)) => {
-            return Err(raise!(py, TypeError, "{function}() argument {at} must be dict, not {}", type_name(other)));
+            return Err(raise!(py, TypeError, "{function}() argument {at} must be dict, not {}", krait_object::builtins::textargs::arg_type(other)));
         }
     };
     for (name, value) in extra {
@@ -162,7 +162,7 @@ impl Element {
 
     fn append(py: Attached<'_>, this: &Element, child: &Object) -> PyResult<()> {
         if child.downcast::<Element>().is_none() {
-            let kind = type_name(child);
+            let kind = krait_object::builtins::textargs::arg_type(child);
             return Err(raise!(py, TypeError, "append() argument 1 must be xml.etree.ElementTree.Element, not {kind}"));
         }
         this.children(py)?.push(py, child.to_ref())
@@ -192,7 +192,7 @@ impl Element {
 
     fn deep_copy(py: Attached<'_>, this: &Element, memo: &Object) -> PyResult<Ref<Element>> {
         if memo.downcast::<Dict>().is_none() {
-            return Err(raise!(py, TypeError, "__deepcopy__() argument must be dict, not {}", type_name(memo)));
+            return Err(raise!(py, TypeError, "__deepcopy__() argument must be dict, not {}", krait_object::builtins::textargs::arg_type(memo)));
         }
         let copier = (hooks().import)(py, "copy")?.get_attr(py, id!(py, deepcopy))?;
         let copied = |value: &Object| -> PyResult<Ref<Object>> {
@@ -286,7 +286,7 @@ impl Element {
         let index = required(py, index)?.as_isize(py)?;
         let child = required(py, child)?;
         if child.downcast::<Element>().is_none() {
-            let kind = type_name(child);
+            let kind = krait_object::builtins::textargs::arg_type(child);
             return Err(raise!(py, TypeError, "insert() argument 2 must be xml.etree.ElementTree.Element, not {kind}"));
         }
         this.children(py)?.insert(py, index, child.to_ref())
@@ -294,7 +294,7 @@ impl Element {
 
     fn remove(py: Attached<'_>, this: &Element, child: &Object) -> PyResult<()> {
         if child.downcast::<Element>().is_none() {
-            let kind = type_name(child);
+            let kind = krait_object::builtins::textargs::arg_type(child);
             return Err(raise!(py, TypeError, "remove() argument must be xml.etree.ElementTree.Element, not {kind}"));
         }
         let mut at = 0;
@@ -403,7 +403,7 @@ impl Element {
         let attrib = required(py, attrib)?;
         match attrib.downcast::<Dict>() {
             Some(attrib) => Self::make(py, required(py, tag)?, Some(attrib.copy(py)?)),
-            None => Err(raise!(py, TypeError, "makeelement() argument 2 must be dict, not {}", type_name(attrib))),
+            None => Err(raise!(py, TypeError, "makeelement() argument 2 must be dict, not {}", krait_object::builtins::textargs::arg_type(attrib))),
         }
     }
 

@@ -64,7 +64,7 @@ fn text_arg(py: Attached<'_>, value: &Object, at: usize) -> PyResult<Ref<Str>> {
     match value.downcast::<Str>() {
         Some(text) => Ok(text.to_ref()),
         None => {
-            let name = type_name(value);
+            let name = krait_object::builtins::textargs::arg_type(value);
             Err(raise!(py, TypeError, "make_encoder() argument {at} must be str, not {name}"))
         }
     }
@@ -87,7 +87,7 @@ impl Encoder {
         let (sort_keys, skipkeys) = (sort_keys.is_true(py)?, skipkeys.is_true(py)?);
         let allow_nan = allow_nan.is_true(py)?;
         if !markers.is_none() && markers.downcast::<Dict>().is_none() {
-            let name = type_name(markers);
+            let name = krait_object::builtins::textargs::arg_type(markers);
             return Err(raise!(py, TypeError, "make_encoder() argument 1 must be dict or None, not {name}"));
         }
         let module = (hooks::hooks().import)(py, "_json")?;

@@ -5,7 +5,7 @@ use super::library::Handle;
 use super::statement::Statement;
 use krait_object::args::{Args, Signature, as_borrowed};
 use krait_object::layout::PyObject;
-use krait_object::native::{Arg, alloc, part, type_name};
+use krait_object::native::{Arg, alloc, part};
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, Dict, Field, Int, IntoObject, Layout, List, Object, PyResult, Ref, Slot, Str, Tuple, Type,
@@ -63,7 +63,7 @@ impl Cursor {
     fn init(py: Attached<'_>, this: &Cursor, args: Args<'_>) -> PyResult<()> {
         let [connection] = args.unpack(py, "Cursor", 1, 1)? else { return Err(py.bad_internal_call()) };
         let Some(connection) = connection.downcast::<Connection>() else {
-            let kind = type_name(connection);
+            let kind = krait_object::builtins::textargs::arg_type(connection);
             return Err(raise!(py, TypeError, "Cursor() argument 1 must be sqlite3.Connection, not {kind}"));
         };
         if this.running.get() {
@@ -286,7 +286,7 @@ impl Cursor {
 
     fn execute_script(py: Attached<'_>, this: &Cursor, script: &Object) -> PyResult<Ref<Cursor>> {
         let Some(script) = script.downcast::<Str>() else {
-            let kind = type_name(script);
+            let kind = krait_object::builtins::textargs::arg_type(script);
             return Err(raise!(py, TypeError, "executescript() argument must be str, not {kind}"));
         };
         let code = script.to_utf8(py)?;
@@ -450,7 +450,7 @@ fn unsigned(py: Attached<'_>, value: &Object) -> PyResult<i64> {
 fn sql_text<'a>(py: Attached<'_>, function: &str, sql: &'a Object) -> PyResult<&'a Str> {
     match sql.downcast::<Str>() {
         Some(sql) => Ok(sql),
-        None => Err(raise!(py, TypeError, "{function}() argument 1 must be str, not {}", type_name(sql))),
+        None => Err(raise!(py, TypeError, "{function}() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(sql))),
     }
 }
 
@@ -518,10 +518,10 @@ impl Row {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Row>> {
         let [cursor, data] = args.unpack(py, "Row", 2, 2)? else { return Err(py.bad_internal_call()) };
         let Some(cursor) = cursor.downcast::<Cursor>() else {
-            return Err(raise!(py, TypeError, "Row() argument 1 must be sqlite3.Cursor, not {}", type_name(cursor)));
+            return Err(raise!(py, TypeError, "Row() argument 1 must be sqlite3.Cursor, not {}", krait_object::builtins::textargs::arg_type(cursor)));
         };
         let Some(data) = data.downcast::<Tuple>() else {
-            return Err(raise!(py, TypeError, "Row() argument 2 must be tuple, not {}", type_name(data)));
+            return Err(raise!(py, TypeError, "Row() argument 2 must be tuple, not {}", krait_object::builtins::textargs::arg_type(data)));
         };
         let this = alloc::<Row>(py, ty)?;
         drop(this.data.replace(Some(data.to_ref())));

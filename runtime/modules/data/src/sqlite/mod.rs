@@ -16,7 +16,7 @@ use connection::{Connection, LEGACY};
 use cursor::{Cursor, Row};
 use errors::{global, text};
 use krait_object::args::Args;
-use krait_object::native::{Arg, add_type, alloc, ready, required, type_name};
+use krait_object::native::{Arg, add_type, alloc, ready, required};
 use krait_object::{
     Attached, Bool, Dict, IntoObject, Layout, Module, Object, PyResult, Ref, Str, Tuple, Type, functions, id, pytype,
     raise,
@@ -59,7 +59,7 @@ fn register_adapter(py: Attached<'_>, _: &Object, [kind, adapter]: [Arg<'_>; 2])
 fn register_converter(py: Attached<'_>, _: &Object, [name, converter]: [Arg<'_>; 2]) -> PyResult<()> {
     let name = required(py, name)?;
     let Some(name) = name.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "register_converter() argument 1 must be str, not {}", type_name(name)));
+        return Err(raise!(py, TypeError, "register_converter() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
     };
     let key = name.as_object().call_method(py, id!(py, upper), &[])?;
     mapping(py, "converters")?.set(py, &key, required(py, converter)?)

@@ -2,7 +2,7 @@
 use super::connection::{Connection, c_text};
 use super::errors::{fail, raise_db};
 use super::library::inside;
-use krait_object::native::{Arg, required, type_name};
+use krait_object::native::{Arg, required};
 use krait_object::protocols::buffer::Buffer;
 use krait_object::{Attached, Bytes, IntoObject, PyResult, Ref, raise};
 use libsqlite3_sys as ffi;
@@ -25,7 +25,7 @@ pub fn backup(
 ) -> PyResult<()> {
     let target = required(py, target)?;
     let Some(target) = target.downcast::<Connection>() else {
-        let kind = type_name(target);
+        let kind = krait_object::builtins::textargs::arg_type(target);
         return Err(raise!(py, TypeError, "backup() argument 'target' must be sqlite3.Connection, not {kind}"));
     };
     let pages = pages.map_or(Ok(-1), |pages| pages.as_i32(py))?;

@@ -40,14 +40,14 @@ pytype! {
             noargs "seekable" => no, "($self, /)", "Whether the position can be moved.";
             noargs "readable" => no, "($self, /)", "Whether it can be read.";
             noargs "writable" => no, "($self, /)", "Whether it can be written.";
-            raw "_checkClosed" => IOBase::check_closed_method, "($self, /)", "Raises ValueError for a closed stream.";
-            raw "_checkSeekable" => IOBase::check_seekable_method, "($self, /)", "Raises UnsupportedOperation unless seekable.";
-            raw "_checkReadable" => IOBase::check_readable_method, "($self, /)", "Raises UnsupportedOperation unless readable.";
-            raw "_checkWritable" => IOBase::check_writable_method, "($self, /)", "Raises UnsupportedOperation unless writable.";
+            noargs "_checkClosed" => IOBase::check_closed_method, "($self, /)", "Raises ValueError for a closed stream.";
+            noargs "_checkSeekable" => IOBase::check_seekable_method, "($self, /)", "Raises UnsupportedOperation unless seekable.";
+            noargs "_checkReadable" => IOBase::check_readable_method, "($self, /)", "Raises UnsupportedOperation unless readable.";
+            noargs "_checkWritable" => IOBase::check_writable_method, "($self, /)", "Raises UnsupportedOperation unless writable.";
             noargs "fileno" => IOBase::fileno, "($self, /)", "The file descriptor.";
             noargs "isatty" => IOBase::isatty, "($self, /)", "Whether it is a terminal.";
             noargs "__enter__" => IOBase::enter, "($self, /)", "The stream itself.";
-            raw "__exit__" => IOBase::exit, "", "Closes the stream.";
+            varargs "__exit__" => IOBase::exit, "", "Closes the stream.";
             raw "readline" => IOBase::readline, "($self, size=-1, /)", "One line, or as much of it as allowed.";
             raw "readlines" => IOBase::readlines, "($self, hint=-1, /)", "A list of lines.";
             o "writelines" => IOBase::writelines, "($self, lines, /)", "Writes each item.";
@@ -231,19 +231,19 @@ impl IOBase {
         Self::marked_closed(py, this)
     }
 
-    fn check_closed_method(py: Attached<'_>, this: &Self, _: Args<'_>) -> PyResult<()> {
+    fn check_closed_method(py: Attached<'_>, this: &Self) -> PyResult<()> {
         check_closed(py, this.as_object())
     }
 
-    fn check_seekable_method(py: Attached<'_>, this: &Self, _: Args<'_>) -> PyResult<bool> {
+    fn check_seekable_method(py: Attached<'_>, this: &Self) -> PyResult<bool> {
         check_seekable(py, this.as_object()).map(|()| true)
     }
 
-    fn check_readable_method(py: Attached<'_>, this: &Self, _: Args<'_>) -> PyResult<bool> {
+    fn check_readable_method(py: Attached<'_>, this: &Self) -> PyResult<bool> {
         check_readable(py, this.as_object()).map(|()| true)
     }
 
-    fn check_writable_method(py: Attached<'_>, this: &Self, _: Args<'_>) -> PyResult<bool> {
+    fn check_writable_method(py: Attached<'_>, this: &Self) -> PyResult<bool> {
         check_writable(py, this.as_object()).map(|()| true)
     }
 

@@ -156,8 +156,7 @@ impl FileIO {
                     return Err(raise!(
                         py,
                         TypeError,
-                        "FileIO() argument 'mode' must be str, not {}",
-                        mode.ty().name()
+                        "FileIO() argument 'mode' must be str, not {}", krait_object::builtins::textargs::arg_type(mode)
                     ));
                 }
             },

@@ -139,7 +139,7 @@ fn text_arg<'a>(py: Attached<'_>, function: &str, name: &str, value: Option<&'a 
     match value.downcast::<Str>() {
         Some(text) => Ok(Some(text)),
         None => {
-            Err(raise!(py, TypeError, "{function}() argument '{name}' must be str or None, not {}", value.ty().name()))
+            Err(raise!(py, TypeError, "{function}() argument '{name}' must be str or None, not {}", krait_object::builtins::textargs::arg_type(value)))
         }
     }
 }
@@ -408,7 +408,7 @@ impl TextIOWrapper {
 
     fn write(py: Attached<'_>, this: &Self, text: &Object) -> PyResult<usize> {
         let Some(text) = text.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "write() argument must be str, not {}", text.ty().name()));
+            return Err(raise!(py, TypeError, "write() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text)));
         };
         let buffer = this.check_closed(py)?;
         let (writable, newline, coding) = this.with(py, |st| (st.writable, st.newline, st.coding));

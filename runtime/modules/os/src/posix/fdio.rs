@@ -85,7 +85,7 @@ fn readinto(py: Attached<'_>, _: &Object, [fd, buffer]: [Opt<'_>; 2]) -> PyResul
     let fd = int_arg(py, need(py, fd)?)?;
     let buffer = need(py, buffer)?;
     let Ok(buffer) = Buffer::writable(py, buffer).map_err(|raised| raised.clear(py)) else {
-        let class = buffer.ty().name();
+        let class = krait_object::builtins::textargs::arg_type(buffer);
         return Err(raise!(py, TypeError, "readinto() argument 2 must be read-write bytes-like object, not {class}"));
     };
     let (data, len) = (buffer.view().buf, (buffer.view().len as usize).min(MAX_IO));

@@ -426,7 +426,7 @@ impl Connection {
         };
         let Ok(view) = Buffer::writable(py, buffer) else {
             drop(py.take_raised());
-            let kind = buffer.ty().name();
+            let kind = krait_object::builtins::textargs::arg_type(buffer);
             return Err(raise!(py, TypeError, "read() argument 2 must be read-write bytes-like object, not {kind}"));
         };
         let room = view.view().len as usize;

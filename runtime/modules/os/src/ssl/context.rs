@@ -312,7 +312,7 @@ impl SslContext {
         let [sock, server, host, owner, session]: [Opt<'_>; 5] = SIG.bind(py, args)?;
         let sock = need(py, sock)?;
         let Some(socket) = sock.downcast::<Socket>() else {
-            let kind = sock.ty().name();
+            let kind = krait_object::builtins::textargs::arg_type(sock);
             return Err(raise!(py, TypeError, "_wrap_socket() argument 'sock' must be _socket.socket, not {kind}"));
         };
         let server = need(py, server)?.is_true(py)?;
@@ -364,7 +364,7 @@ impl SslContext {
 
     fn set_ciphers(py: Attached<'_>, this: &Self, list: &Object) -> PyResult<()> {
         let Some(text) = list.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "set_ciphers() argument must be str, not {}", list.ty().name()));
+            return Err(raise!(py, TypeError, "set_ciphers() argument must be str, not {}", krait_object::builtins::textargs::arg_type(list)));
         };
         let list = CString::new(text.to_utf8(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
         // SAFETY: live objects.
@@ -675,7 +675,7 @@ impl SslContext {
             Some(hint) => match hint.downcast::<Str>() {
                 Some(text) => Some(c_string(py, text.to_utf8(py)?.as_bytes().to_vec())?),
                 None => {
-                    let kind = hint.ty().name();
+                    let kind = krait_object::builtins::textargs::arg_type(hint);
                     return Err(raise!(
                         py,
                         TypeError,

@@ -132,7 +132,7 @@ macro_rules! iterator {
             }
 
             fn set_state(py: Attached<'_>, this: &$ty, state: &Object) -> PyResult<()> {
-                let index = state.as_isize(py)?;
+                let index = crate::builtins::textargs::state_index(py, state)?;
                 if let Some(seq) = this.0.live() {
                     this.0.index.set(index.clamp(0, seq.length() as isize));
                 }

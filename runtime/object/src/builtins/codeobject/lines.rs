@@ -277,7 +277,7 @@ impl Code {
 
     /// `co_lnotab`: pairs of unsigned bytecode steps and signed line steps.
     pub(super) fn lnotab(py: Attached<'_>, this: &Code) -> PyResult<Ref<Bytes>> {
-        let text = "co_lnotab is deprecated, use co_lines instead";
+        let text = "co_lnotab is deprecated, use co_lines instead.";
         (hooks().warn)(py, exc::DeprecationWarning(), text, 1)?;
         let mut out: Vec<u8> = Vec::new();
         let mut reader = Reader::new(this);

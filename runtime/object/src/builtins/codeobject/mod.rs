@@ -63,7 +63,7 @@ crate::pytype! {
             noargs "co_positions" => Code::positions, "($self, /)", "Iterates over (line, end line, column, end column) of each code unit.";
             raw "replace" => Code::replace, "($self, /, **changes)", "Returns a copy with some fields changed.";
             raw "__replace__" => Code::replace, "($self, /, **changes)", "As replace().";
-            o "_varname_from_oparg" => Code::varname_from_oparg, "($self, /, oparg)", "The local variable that an instruction's argument names.";
+            sig "_varname_from_oparg" => Code::varname_from_oparg, "($self, /, oparg)", "The local variable that an instruction's argument names.";
         },
         getset: {
             "co_lnotab" => Code::lnotab, "Line steps in the old format.";
@@ -181,7 +181,8 @@ impl Code {
         Self::names_of_kind(py, this, CO_FAST_FREE)
     }
 
-    fn varname_from_oparg(py: Attached<'_>, this: &Code, oparg: &Object) -> PyResult<Ref<Object>> {
+    fn varname_from_oparg(py: Attached<'_>, this: &Code, [oparg]: [Option<&Object>; 1]) -> PyResult<Ref<Object>> {
+        let Some(oparg) = oparg else { return Err(py.bad_internal_call()) };
         let index = oparg.as_i32(py)?;
         match this.localsplusnames().as_slice().get(index as usize) {
             Some(name) => Ok(name.to_ref()),

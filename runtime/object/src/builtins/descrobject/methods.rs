@@ -151,6 +151,13 @@ impl MethodDescr {
         self.method()
     }
 
+    /// The error of a call without a receiver.
+    #[cold]
+    fn unbound(&self, py: Attached<'_>) -> crate::Raised {
+        let name = crate::builtins::methodobject::display_name(py, self.as_object());
+        raise!(py, TypeError, "unbound method {name} needs an argument")
+    }
+
     #[inline]
     unsafe fn check_receiver<'a>(
         &self,
@@ -159,13 +166,7 @@ impl MethodDescr {
         nargs: usize,
     ) -> PyResult<&'a Object> {
         if nargs == 0 {
-            return Err(raise!(
-                py,
-                TypeError,
-                "unbound method {}.{}() needs an argument",
-                self.owner().name(),
-                self.name()
-            ));
+            return Err(self.unbound(py));
         }
         // SAFETY: [slot-contract]: the array holds `nargs` live objects.
         let receiver = unsafe { Object::from_ptr(*args) };
@@ -175,13 +176,7 @@ impl MethodDescr {
 
     fn call_args(py: Attached<'_>, this: &MethodDescr, args: Args<'_>) -> PyResult<Ref<Object>> {
         let Some((receiver, rest)) = args.pos.split_first() else {
-            return Err(raise!(
-                py,
-                TypeError,
-                "unbound method {}.{}() needs an argument",
-                this.owner().name(),
-                this.name()
-            ));
+            return Err(this.unbound(py));
         };
         this.check_object(py, receiver)?;
         let rest = Args { pos: rest, ..args };

@@ -78,7 +78,6 @@ pub struct Split {
 impl BaseExceptionGroup {
     fn new_object(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Object>> {
         let name = ty.name().into_owned();
-        args.no_keywords(py, "BaseExceptionGroup.__new__")?;
         let &[message, excs] = args.pos else {
             let given = args.pos.len();
             return Err(raise!(
@@ -87,18 +86,15 @@ impl BaseExceptionGroup {
                 "BaseExceptionGroup.__new__() takes exactly 2 arguments ({given} given)"
             ));
         };
+        args.no_keywords(py, &name)?;
         if message.downcast::<Str>().is_none() {
             return Err(raise!(
                 py,
                 TypeError,
-                "BaseExceptionGroup.__new__() argument 1 must be str, not {}",
-                message.ty().name()
+                "BaseExceptionGroup.__new__() argument 1 must be str, not {}", crate::builtins::textargs::arg_type(message)
             ));
         }
-        if excs.ty().as_type().tp_as_sequence.get().is_null()
-            || excs.downcast::<crate::Dict>().is_some()
-            || excs.downcast::<crate::Set>().is_some()
-        {
+        if !excs.is_sequence() {
             return Err(raise!(py, TypeError, "second argument (exceptions) must be a sequence"));
         }
         let given = excs;

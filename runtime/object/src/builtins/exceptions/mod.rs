@@ -330,7 +330,7 @@ impl BaseException {
     /// Adds to `__notes__`, which is made on demand.
     pub fn add_note(py: Attached<'_>, this: &Self, note: &Object) -> PyResult<()> {
         if note.downcast::<Str>().is_none() {
-            return Err(raise!(py, TypeError, "note must be a str, not '{}'", note.ty().name()));
+            return Err(crate::builtins::textargs::bad_argument(py, "add_note", "argument", "str", note));
         }
         let name = id!(py, __notes__);
         let notes = match this.as_object().get_attr_opt(py, name)? {

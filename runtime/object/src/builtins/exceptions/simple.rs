@@ -4,7 +4,7 @@ use crate::layout::{PyBaseExceptionObject, PyOSErrorObject};
 
 macro_rules! simple {
     ($($name:ident($base:ty): $doc:literal;)*) => {$(
-        exception!($name($base), PyBaseExceptionObject, &[], $doc);
+        exception!($name($base), PyBaseExceptionObject, &[], $doc, slots: { tp_new = BaseException::new_object });
     )*};
 }
 

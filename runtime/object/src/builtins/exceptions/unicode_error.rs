@@ -11,13 +11,16 @@ const OBJECT: usize = offset_of!(PyUnicodeErrorObject, object);
 const REASON: usize = offset_of!(PyUnicodeErrorObject, reason);
 const FIELDS: &[usize] = &[ENCODING, OBJECT, REASON];
 
-exception!(UnicodeError(ValueError), PyBaseExceptionObject, &[], "A text cannot be encoded or decoded.");
+exception!(
+    UnicodeError(ValueError), PyBaseExceptionObject, &[], "A text cannot be encoded or decoded.",
+    slots: { tp_new = BaseException::new_object }
+);
 
 macro_rules! unicode_exception {
     ($name:ident, $doc:literal, $init:path, $str:path) => {
         exception!(
             $name(UnicodeError), PyUnicodeErrorObject, FIELDS, $doc,
-            slots: { tp_init = $init, tp_str = $str },
+            slots: { tp_new = BaseException::new_object, tp_init = $init, tp_str = $str },
             members: [
                 object_member("encoding\0", ENCODING, c"The codec's name."),
                 object_member("object\0", OBJECT, c"What was to be converted."),
@@ -61,11 +64,21 @@ unicode_exception!(
     UnicodeTranslateError::str
 );
 
-fn want_str(py: Attached<'_>, function: &str, at: usize, value: &Object) -> PyResult<()> {
+/// The arguments of a constructor, in the words of a C function that does not say its name.
+fn exactly<'a>(py: Attached<'_>, args: Args<'a>, class: &str, count: usize) -> PyResult<&'a [&'a Object]> {
+    args.no_keywords(py, class)?;
+    if args.pos.len() != count {
+        let given = args.pos.len();
+        return Err(raise!(py, TypeError, "function takes exactly {count} arguments ({given} given)"));
+    }
+    Ok(args.pos)
+}
+
+fn want_str(py: Attached<'_>, at: usize, value: &Object) -> PyResult<()> {
     if value.downcast::<Str>().is_some() {
         return Ok(());
     }
-    Err(raise!(py, TypeError, "{function}() argument {at} must be str, not {}", value.ty().name()))
+    Err(raise!(py, TypeError, "argument {at} must be str, not {}", crate::builtins::textargs::arg_type(value)))
 }
 
 /// Stores the arguments; `object` may be any value the caller has checked.
@@ -117,13 +130,13 @@ fn text(py: Attached<'_>, value: Option<Ref<Object>>) -> PyResult<String> {
 impl UnicodeDecodeError {
     fn init(py: Attached<'_>, this: &Self, args: Args<'_>) -> PyResult<()> {
         BaseException::init(py, this.base_exception(), args)?;
-        let pos = args.unpack(py, "UnicodeDecodeError", 5, 5)?;
-        want_str(py, "UnicodeDecodeError", 1, pos[0])?;
+        let pos = exactly(py, args, "UnicodeDecodeError", 5)?;
+        want_str(py, 1, pos[0])?;
         let object = match pos[1].downcast::<Bytes>() {
             Some(bytes) => bytes.as_object().to_ref(),
             None => pos[1].bytes(py)?.upcast(),
         };
-        want_str(py, "UnicodeDecodeError", 5, pos[4])?;
+        want_str(py, 5, pos[4])?;
         store(py, this, &this.0, Some(pos[0]), object, &pos[2..])
     }
 
@@ -150,9 +163,9 @@ impl UnicodeDecodeError {
 impl UnicodeEncodeError {
     fn init(py: Attached<'_>, this: &Self, args: Args<'_>) -> PyResult<()> {
         BaseException::init(py, this.base_exception(), args)?;
-        let pos = args.unpack(py, "UnicodeEncodeError", 5, 5)?;
+        let pos = exactly(py, args, "UnicodeEncodeError", 5)?;
         for at in [0, 1, 4] {
-            want_str(py, "UnicodeEncodeError", at + 1, pos[at])?;
+            want_str(py, at + 1, pos[at])?;
         }
         store(py, this, &this.0, Some(pos[0]), pos[1].to_ref(), &pos[2..])
     }
@@ -179,9 +192,9 @@ impl UnicodeEncodeError {
 impl UnicodeTranslateError {
     fn init(py: Attached<'_>, this: &Self, args: Args<'_>) -> PyResult<()> {
         BaseException::init(py, this.base_exception(), args)?;
-        let pos = args.unpack(py, "UnicodeTranslateError", 4, 4)?;
+        let pos = exactly(py, args, "UnicodeTranslateError", 4)?;
         for at in [0, 3] {
-            want_str(py, "UnicodeTranslateError", at + 1, pos[at])?;
+            want_str(py, at + 1, pos[at])?;
         }
         store(py, this, &this.0, None, pos[0].to_ref(), &pos[1..])
     }

@@ -136,7 +136,7 @@ impl ListIter {
     }
 
     fn setstate(py: Attached<'_>, this: &ListIter, state: &Object) -> PyResult<()> {
-        let index = state.as_isize(py)?;
+        let index = crate::builtins::textargs::state_index(py, state)?;
         if let Some(list) = this.live() {
             this.index.set(index.clamp(0, list.len() as isize));
         }
@@ -196,7 +196,7 @@ impl ListRevIter {
     }
 
     fn setstate(py: Attached<'_>, this: &ListRevIter, state: &Object) -> PyResult<()> {
-        let index = state.as_isize(py)?;
+        let index = crate::builtins::textargs::state_index(py, state)?;
         if let Some(list) = this.live() {
             this.index.set(index.clamp(-1, list.len() as isize - 1));
         }

@@ -82,6 +82,7 @@ impl Int {
         match (args.pos, args.names) {
             ([], []) => return Self::from_i64(py, 0),
             ([x], []) => return x.to_int(py),
+            (pos, []) => crate::args::check_positional(py, "int", pos.len(), 0, 2)?,
             _ => {}
         }
         let [x, base]: [Option<&Object>; 2] = SIG.bind(py, args)?;
@@ -159,7 +160,7 @@ impl Int {
             Some(text) if text.eq_str("big") => Ok(false),
             Some(_) => Err(raise!(py, ValueError, "byteorder must be either 'little' or 'big'")),
             None => {
-                let given = byteorder.ty().name();
+                let given = crate::builtins::textargs::arg_type(byteorder);
                 Err(raise!(py, TypeError, "{function}() argument 'byteorder' must be str, not {given}"))
             }
         }

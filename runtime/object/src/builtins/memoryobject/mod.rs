@@ -68,7 +68,7 @@ pytype! {
             o "count" => access::count, "($self, value, /)", "How many items equal the value.";
             sig "index" => access::index, "($self, value, start=0, stop=sys.maxsize, /)", "The first index of an item equal to the value.\n\nRaises ValueError when there is none.";
             noargs "__enter__" => MemoryView::enter, "($self, /)", "The view itself.";
-            raw "__exit__" => MemoryView::exit, "($self, /, *exc_info)", "Releases the view.";
+            varargs "__exit__" => MemoryView::exit, "($self, /, *exc_info)", "Releases the view.";
             class o "__class_getitem__" => crate::builtins::container::generic_alias, "($type, object, /)", "See PEP 585";
         },
         getset: {

@@ -3,7 +3,8 @@ use super::Object;
 use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{PyObject, PyTypeObject};
-use crate::{PyResult, Type, id, pytype, raise};
+use crate::typedef::CompareOp;
+use crate::{IntoObject, PyResult, Type, id, pytype, raise};
 use std::ptr::NonNull;
 
 /// Layout of `None`.
@@ -25,7 +26,8 @@ unsafe fn never_freed<T: Layout>(_py: Attached<'_>, this: NonNull<T>) {
 
 fn singleton(py: Attached<'_>, ty: &Type, args: Args<'_>, value: &'static Object) -> PyResult<Ref<Object>> {
     if !args.is_empty() {
-        return Err(raise!(py, TypeError, "{} takes no arguments", ty.name()));
+        let name = if ty.name() == "ellipsis" { "EllipsisType".into() } else { ty.name() };
+        return Err(raise!(py, TypeError, "{name} takes no arguments"));
     }
     Ok(value.to_ref())
 }
@@ -40,6 +42,11 @@ pytype! {
             tp_dealloc = never_freed::<NoneObject>,
             tp_repr = |py: Attached<'_>, _: &NoneObject| id!(py, "None"),
             tp_hash = |_: Attached<'_>, _: &NoneObject| PyResult::Ok(0xfca8_6420),
+            tp_richcompare = |py: Attached<'_>, _: &NoneObject, other: &Object, op: CompareOp| match op {
+                CompareOp::Eq if other.is_none() => true.into_object(py),
+                CompareOp::Ne if other.is_none() => false.into_object(py),
+                _ => Ok(crate::not_implemented()),
+            },
             constructor = |py, ty, args| singleton(py, ty, args, none_borrowed()),
             nb_bool = |_: Attached<'_>, _: &NoneObject| PyResult::Ok(false),
         },

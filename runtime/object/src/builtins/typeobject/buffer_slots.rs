@@ -155,7 +155,7 @@ pub unsafe extern "C" fn wrap_releasebuffer(
 }
 
 fn release_view(py: Attached<'_>, this: &Object, args: &Tuple) -> PyResult<()> {
-    check_positional(py, "", args.len(), 1, 1)?;
+    check_positional(py, "__release_buffer__", args.len(), 1, 1)?;
     let Some(view) = args.as_slice()[0].downcast::<MemoryView>() else {
         return Err(raise!(py, TypeError, "expected a memoryview object"));
     };

@@ -82,7 +82,7 @@ macro_rules! iterator {
             }
 
             fn set_state(py: Attached<'_>, this: &$ty, state: &Object) -> PyResult<()> {
-                let index = state.as_isize(py)?;
+                let index = crate::builtins::textargs::state_index(py, state)?;
                 if let Some(text) = this.0.seq.get().filter(|_| this.0.index.get() != ENDED) {
                     this.0.index.set(index.clamp(0, text.len() as isize));
                 }
