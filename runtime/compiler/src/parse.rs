@@ -235,7 +235,7 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
     let unfinished = error.msg.starts_with("unterminated ") || error.msg.contains("-string: expecting");
     let tokenizer = error.msg.starts_with("unexpected EOF")
         || error.msg.starts_with("unterminated triple-quoted")
-        || (unfinished && !text.ends_with('\n'));
+        || (unfinished && (!text.ends_with('\n') || text.ends_with("\\\n")));
     // The tokenizer has seen the end of the text if the last token that was read lies there.
     let reaches_end = |at: usize| {
         let rest = text.get(at..).unwrap_or_default();
