@@ -271,7 +271,12 @@ fn compile(
     };
     let filename = crate::compile::filename(py, filename)?;
     let Some(mode_text) = mode.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "compile() argument 'mode' must be str, not {}", krait_object::builtins::textargs::arg_type(mode)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "compile() argument 'mode' must be str, not {}",
+            krait_object::builtins::textargs::arg_type(mode)
+        ));
     };
     let flags = flags.map_or(Ok(0), |flags| flags.as_i32(py))?;
     let dont_inherit = dont_inherit.map_or(Ok(false), |flag| flag.is_true(py))?;
@@ -409,7 +414,14 @@ fn format(py: Attached<'_>, _: &Object, [value, spec]: [Option<&Object>; 2]) -> 
         None => None,
         Some(spec) => match spec.downcast::<Str>() {
             Some(spec) => Some(spec),
-            None => return Err(raise!(py, TypeError, "format() argument 2 must be str, not {}", krait_object::builtins::textargs::arg_type(spec))),
+            None => {
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "format() argument 2 must be str, not {}",
+                    krait_object::builtins::textargs::arg_type(spec)
+                ));
+            }
         },
     };
     value.format(py, spec)

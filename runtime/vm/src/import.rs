@@ -374,9 +374,14 @@ pub fn install_importlib(py: Attached<'_>) -> PyResult<()> {
 }
 
 fn want_str<'a>(py: Attached<'_>, function: &str, object: &'a Object) -> PyResult<&'a Str> {
-    object
-        .downcast::<Str>()
-        .ok_or_else(|| raise!(py, TypeError, "{function}() argument must be str, not {}", krait_object::builtins::textargs::arg_type(object)))
+    object.downcast::<Str>().ok_or_else(|| {
+        raise!(
+            py,
+            TypeError,
+            "{function}() argument must be str, not {}",
+            krait_object::builtins::textargs::arg_type(object)
+        )
+    })
 }
 
 fn acquire_lock(py: Attached<'_>, _: &Object) {
@@ -586,7 +591,12 @@ fn fix_filename(code: &Code, from: &Str, path: &Str) {
 fn fix_co_filename(py: Attached<'_>, _: &Object, [code, path]: [Option<&Object>; 2]) -> PyResult<()> {
     let (Some(code), Some(path)) = (code, path) else { return Err(py.bad_internal_call()) };
     let Some(code) = code.downcast::<Code>() else {
-        return Err(raise!(py, TypeError, "_fix_co_filename() argument 1 must be code, not {}", krait_object::builtins::textargs::arg_type(code)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "_fix_co_filename() argument 1 must be code, not {}",
+            krait_object::builtins::textargs::arg_type(code)
+        ));
     };
     let (from, path) = (code.filename().to_ref(), want_str(py, "_fix_co_filename", path)?);
     if !from.eq(path) {

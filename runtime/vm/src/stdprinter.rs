@@ -46,7 +46,12 @@ impl StdPrinter {
 
     fn write(py: Attached<'_>, this: &StdPrinter, text: &Object) -> PyResult<usize> {
         let Some(text) = text.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "write() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "write() argument must be str, not {}",
+                krait_object::builtins::textargs::arg_type(text)
+            ));
         };
         let data = krait_object::codecs::encode(py, text, Some("utf-8"), Some("backslashreplace"))?;
         let data = data.as_slice();

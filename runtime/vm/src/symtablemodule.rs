@@ -88,7 +88,12 @@ fn symtable(py: Attached<'_>, _: &Object, [source, name, mode]: [Arg<'_>; 3]) ->
     let (source, name, mode) = (required(py, source)?, required(py, name)?, required(py, mode)?);
     let name = filename(py, name)?;
     let Some(mode) = mode.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "symtable() argument 3 must be str, not {}", krait_object::builtins::textargs::arg_type(mode)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "symtable() argument 3 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(mode)
+        ));
     };
     let mode = match &*mode.to_string_lossy() {
         "exec" => Mode::Exec,

@@ -76,7 +76,12 @@ fn current_exceptions(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
 fn call_tracing(py: Attached<'_>, _: &Object, [function, args]: [Option<&Object>; 2]) -> PyResult<Ref<Object>> {
     let (Some(function), Some(args)) = (function, args) else { return Err(py.bad_internal_call()) };
     let Some(args) = args.downcast::<krait_object::Tuple>() else {
-        return Err(raise!(py, TypeError, "call_tracing() argument 2 must be tuple, not {}", krait_object::builtins::textargs::arg_type(args)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "call_tracing() argument 2 must be tuple, not {}",
+            krait_object::builtins::textargs::arg_type(args)
+        ));
     };
     let tstate = py.tstate();
     let tracing = tstate.tracing.get();

@@ -824,14 +824,24 @@ fn intern(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<&'static Str>
     match text.downcast_exact::<Str>() {
         Some(text) => Ok(Str::intern(py, text.to_ref())),
         None if text.downcast::<Str>().is_some() => Err(raise!(py, TypeError, "can't intern {}", text.ty().name())),
-        None => Err(raise!(py, TypeError, "intern() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text))),
+        None => Err(raise!(
+            py,
+            TypeError,
+            "intern() argument must be str, not {}",
+            krait_object::builtins::textargs::arg_type(text)
+        )),
     }
 }
 
 fn is_interned(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<bool> {
     match text.downcast::<Str>() {
         Some(text) => Ok(text.is_interned()),
-        None => Err(raise!(py, TypeError, "_is_interned() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text))),
+        None => Err(raise!(
+            py,
+            TypeError,
+            "_is_interned() argument must be str, not {}",
+            krait_object::builtins::textargs::arg_type(text)
+        )),
     }
 }
 

@@ -970,7 +970,12 @@ fn excepthook(py: Attached<'_>, _: &Object, args: &Object) -> PyResult<()> {
 fn set_name(py: Attached<'_>, _: &Object, [name]: [Option<&Object>; 1]) -> PyResult<()> {
     let name = name.ok_or_else(|| py.bad_internal_call())?;
     let Some(name) = name.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "set_name() argument 'name' must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "set_name() argument 'name' must be str, not {}",
+            krait_object::builtins::textargs::arg_type(name)
+        ));
     };
     // What the file system's encoding lacks is shown as a question mark; the system's limit is one of bytes.
     let mut bytes = Vec::with_capacity(name.len());

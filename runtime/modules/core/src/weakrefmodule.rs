@@ -15,7 +15,12 @@ fn getweakrefs(py: Attached<'_>, _: &Object, object: &Object) -> PyResult<Ref<Li
 fn remove_dead(py: Attached<'_>, _: &Object, [dict, key]: [Arg<'_>; 2]) -> PyResult<()> {
     let (dict, key) = (required(py, dict)?, required(py, key)?);
     let Some(dict) = dict.downcast::<Dict>() else {
-        return Err(raise!(py, TypeError, "_remove_dead_weakref() argument 1 must be dict, not {}", krait_object::builtins::textargs::arg_type(dict)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "_remove_dead_weakref() argument 1 must be dict, not {}",
+            krait_object::builtins::textargs::arg_type(dict)
+        ));
     };
     dict.remove_if(py, key, |value| value.downcast::<WeakRef>().is_some_and(WeakRef::is_dead)).map(drop)
 }

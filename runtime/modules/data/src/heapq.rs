@@ -6,7 +6,12 @@ use krait_object::{Attached, IntoObject, Layout, List, Module, Object, PyResult,
 fn list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a List> {
     match heap.downcast::<List>() {
         Some(list) => Ok(list),
-        None => Err(raise!(py, TypeError, "{function}() argument must be list, not {}", krait_object::builtins::textargs::arg_type(heap))),
+        None => Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument must be list, not {}",
+            krait_object::builtins::textargs::arg_type(heap)
+        )),
     }
 }
 
@@ -14,7 +19,12 @@ fn list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a 
 fn first_list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a List> {
     match heap.downcast::<List>() {
         Some(list) => Ok(list),
-        None => Err(raise!(py, TypeError, "{function}() argument 1 must be list, not {}", krait_object::builtins::textargs::arg_type(heap))),
+        None => Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument 1 must be list, not {}",
+            krait_object::builtins::textargs::arg_type(heap)
+        )),
     }
 }
 

@@ -63,7 +63,12 @@ pytype! {
 
 fn name_arg(py: Attached<'_>, name: &Object) -> PyResult<CString> {
     let Some(text) = name.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "SemLock() argument 'name' must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "SemLock() argument 'name' must be str, not {}",
+            krait_object::builtins::textargs::arg_type(name)
+        ));
     };
     CString::new(text.to_utf8(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))
 }

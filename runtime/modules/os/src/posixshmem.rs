@@ -8,7 +8,12 @@ type Opt<'a> = Option<&'a Object>;
 
 fn name_arg(py: Attached<'_>, function: &str, name: &Object) -> PyResult<CString> {
     let Some(text) = name.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "{function}() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(name)
+        ));
     };
     CString::new(text.to_utf8(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))
 }

@@ -209,7 +209,12 @@ fn strings(py: Attached<'_>, items: &Object) -> PyResult<Vec<CString>> {
 fn keep_arg(py: Attached<'_>, fds: &Object) -> PyResult<Vec<c_int>> {
     let wrong = || raise!(py, ValueError, "bad value(s) in fds_to_keep");
     let Some(fds) = fds.downcast::<Tuple>() else {
-        return Err(raise!(py, TypeError, "fork_exec() argument 4 must be tuple, not {}", krait_object::builtins::textargs::arg_type(fds)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "fork_exec() argument 4 must be tuple, not {}",
+            krait_object::builtins::textargs::arg_type(fds)
+        ));
     };
     let mut keep = Vec::new();
     for fd in fds.as_slice() {

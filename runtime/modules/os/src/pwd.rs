@@ -81,7 +81,12 @@ fn lookup(
 
 fn name_arg(py: Attached<'_>, function: &str, name: &Object) -> PyResult<CString> {
     if name.downcast::<Str>().is_none() {
-        return Err(raise!(py, TypeError, "{function}() argument must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument must be str, not {}",
+            krait_object::builtins::textargs::arg_type(name)
+        ));
     }
     fs_bytes(py, name)
 }

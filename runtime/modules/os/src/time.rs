@@ -350,7 +350,12 @@ fn format_piece(py: Attached<'_>, format: &[u8], tm: &libc::tm) -> PyResult<Vec<
 fn py_strftime(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
     let args = args.unpack(py, "strftime", 1, 2)?;
     let Some(format) = args[0].downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "strftime() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(args[0])));
+        return Err(raise!(
+            py,
+            TypeError,
+            "strftime() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(args[0])
+        ));
     };
     let (mut tm, _zone) = match args.get(1) {
         None => {
@@ -382,7 +387,12 @@ fn strptime(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object
 fn get_clock_info(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> {
     let args = args.unpack(py, "get_clock_info", 1, 1)?;
     let Some(name) = args[0].downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "get_clock_info() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(args[0])));
+        return Err(raise!(
+            py,
+            TypeError,
+            "get_clock_info() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(args[0])
+        ));
     };
     let (implementation, clock, adjustable) = match name.as_str() {
         Some("time") => ("clock_gettime(CLOCK_REALTIME)", libc::CLOCK_REALTIME, true),

@@ -413,7 +413,12 @@ impl Float {
                 Ok(if cfg!(target_endian = "little") { "IEEE, little-endian" } else { "IEEE, big-endian" })
             }
             Some(_) => Err(raise!(py, ValueError, "__getformat__() argument 1 must be 'double' or 'float'")),
-            None => Err(raise!(py, TypeError, "__getformat__() argument must be str, not {}", crate::builtins::textargs::arg_type(kind))),
+            None => Err(raise!(
+                py,
+                TypeError,
+                "__getformat__() argument must be str, not {}",
+                crate::builtins::textargs::arg_type(kind)
+            )),
         }
     }
 

@@ -90,6 +90,9 @@ impl Namespace {
             target.merge(py, dict.as_object(), true)?;
         }
         for (name, value) in args.names.iter().zip(args.values) {
+            if name.downcast::<Str>().is_none() {
+                return Err(raise!(py, TypeError, "keywords must be strings"));
+            }
             target.set(py, name, value)?;
         }
         Ok(())

@@ -397,7 +397,12 @@ impl Array {
 
     fn fromunicode(py: Attached<'_>, this: &Array, text: &Object) -> PyResult<()> {
         let Some(text) = text.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "fromunicode() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "fromunicode() argument must be str, not {}",
+                krait_object::builtins::textargs::arg_type(text)
+            ));
         };
         if !this.descr().is_text() {
             return Err(raise!(py, ValueError, "fromunicode() may only be called on unicode type arrays ('u' or 'w')"));

@@ -657,7 +657,12 @@ fn bytes_argument<'a>(py: Attached<'_>, value: Arg<'a>, function: &str, at: usiz
     let value = required(py, value)?;
     match value.downcast::<Bytes>() {
         Some(bytes) => Ok(bytes),
-        None => Err(raise!(py, TypeError, "{function}() argument {at} must be bytes, not {}", krait_object::builtins::textargs::arg_type(value))),
+        None => Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument {at} must be bytes, not {}",
+            krait_object::builtins::textargs::arg_type(value)
+        )),
     }
 }
 

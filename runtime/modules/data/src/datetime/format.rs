@@ -65,7 +65,12 @@ pub fn clock(py: Attached<'_>, [hour, minute, second, micros]: [i32; 4], timespe
 /// `__format__`: `str` for an empty format, `strftime` for others.
 pub fn format(py: Attached<'_>, this: &Object, spec: &Object) -> PyResult<Ref<Object>> {
     let Some(text) = spec.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "__format__() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(spec)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "__format__() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(spec)
+        ));
     };
     if text.is_empty() {
         return Ok(this.str(py)?.upcast());
@@ -120,7 +125,12 @@ pub fn strftime_tuple(
     tuple: &Object,
 ) -> PyResult<Ref<Object>> {
     let Some(text) = format.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "strftime() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(format)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "strftime() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(format)
+        ));
     };
     let zone = Zone { this };
     let points = text.to_code_points();

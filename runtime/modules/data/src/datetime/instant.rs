@@ -375,10 +375,20 @@ impl DateTime {
     fn combine(py: Attached<'_>, class: &Type, [date, time, zone]: [Arg<'_>; 3]) -> PyResult<Ref<Object>> {
         let (date, time) = (required(py, date)?, required(py, time)?);
         let Some(date) = date.downcast::<Date>() else {
-            return Err(raise!(py, TypeError, "combine() argument 1 must be datetime.date, not {}", krait_object::builtins::textargs::arg_type(date)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "combine() argument 1 must be datetime.date, not {}",
+                krait_object::builtins::textargs::arg_type(date)
+            ));
         };
         let Some(time) = time.downcast::<Time>() else {
-            return Err(raise!(py, TypeError, "combine() argument 2 must be datetime.time, not {}", krait_object::builtins::textargs::arg_type(time)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "combine() argument 2 must be datetime.time, not {}",
+                krait_object::builtins::textargs::arg_type(time)
+            ));
         };
         let own = time.zone();
         let zone = match zone {

@@ -247,7 +247,12 @@ impl TreeBuilder {
         let attrib = required(py, attrib)?;
         match attrib.downcast::<Dict>() {
             Some(attrib) => this.start(py, required(py, tag)?, attrib.to_ref()),
-            None => Err(raise!(py, TypeError, "start() argument 2 must be dict, not {}", krait_object::builtins::textargs::arg_type(attrib))),
+            None => Err(raise!(
+                py,
+                TypeError,
+                "start() argument 2 must be dict, not {}",
+                krait_object::builtins::textargs::arg_type(attrib)
+            )),
         }
     }
 }

@@ -39,7 +39,12 @@ fn attributes(py: Attached<'_>, function: &str, at: usize, args: Args<'_>) -> Py
         None => Dict::new(py)?,
         Some((_, Some(dict))) => dict.copy(py)?,
         Some((other, None)) => {
-            return Err(raise!(py, TypeError, "{function}() argument {at} must be dict, not {}", krait_object::builtins::textargs::arg_type(other)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "{function}() argument {at} must be dict, not {}",
+                krait_object::builtins::textargs::arg_type(other)
+            ));
         }
     };
     for (name, value) in extra {
@@ -192,7 +197,12 @@ impl Element {
 
     fn deep_copy(py: Attached<'_>, this: &Element, memo: &Object) -> PyResult<Ref<Element>> {
         if memo.downcast::<Dict>().is_none() {
-            return Err(raise!(py, TypeError, "__deepcopy__() argument must be dict, not {}", krait_object::builtins::textargs::arg_type(memo)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "__deepcopy__() argument must be dict, not {}",
+                krait_object::builtins::textargs::arg_type(memo)
+            ));
         }
         let copier = (hooks().import)(py, "copy")?.get_attr(py, id!(py, deepcopy))?;
         let copied = |value: &Object| -> PyResult<Ref<Object>> {
@@ -403,7 +413,12 @@ impl Element {
         let attrib = required(py, attrib)?;
         match attrib.downcast::<Dict>() {
             Some(attrib) => Self::make(py, required(py, tag)?, Some(attrib.copy(py)?)),
-            None => Err(raise!(py, TypeError, "makeelement() argument 2 must be dict, not {}", krait_object::builtins::textargs::arg_type(attrib))),
+            None => Err(raise!(
+                py,
+                TypeError,
+                "makeelement() argument 2 must be dict, not {}",
+                krait_object::builtins::textargs::arg_type(attrib)
+            )),
         }
     }
 

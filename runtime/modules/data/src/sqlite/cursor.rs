@@ -450,7 +450,12 @@ fn unsigned(py: Attached<'_>, value: &Object) -> PyResult<i64> {
 fn sql_text<'a>(py: Attached<'_>, function: &str, sql: &'a Object) -> PyResult<&'a Str> {
     match sql.downcast::<Str>() {
         Some(sql) => Ok(sql),
-        None => Err(raise!(py, TypeError, "{function}() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(sql))),
+        None => Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(sql)
+        )),
     }
 }
 
@@ -518,10 +523,20 @@ impl Row {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Row>> {
         let [cursor, data] = args.unpack(py, "Row", 2, 2)? else { return Err(py.bad_internal_call()) };
         let Some(cursor) = cursor.downcast::<Cursor>() else {
-            return Err(raise!(py, TypeError, "Row() argument 1 must be sqlite3.Cursor, not {}", krait_object::builtins::textargs::arg_type(cursor)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "Row() argument 1 must be sqlite3.Cursor, not {}",
+                krait_object::builtins::textargs::arg_type(cursor)
+            ));
         };
         let Some(data) = data.downcast::<Tuple>() else {
-            return Err(raise!(py, TypeError, "Row() argument 2 must be tuple, not {}", krait_object::builtins::textargs::arg_type(data)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "Row() argument 2 must be tuple, not {}",
+                krait_object::builtins::textargs::arg_type(data)
+            ));
         };
         let this = alloc::<Row>(py, ty)?;
         drop(this.data.replace(Some(data.to_ref())));

@@ -59,7 +59,12 @@ fn register_adapter(py: Attached<'_>, _: &Object, [kind, adapter]: [Arg<'_>; 2])
 fn register_converter(py: Attached<'_>, _: &Object, [name, converter]: [Arg<'_>; 2]) -> PyResult<()> {
     let name = required(py, name)?;
     let Some(name) = name.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "register_converter() argument 1 must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "register_converter() argument 1 must be str, not {}",
+            krait_object::builtins::textargs::arg_type(name)
+        ));
     };
     let key = name.as_object().call_method(py, id!(py, upper), &[])?;
     mapping(py, "converters")?.set(py, &key, required(py, converter)?)

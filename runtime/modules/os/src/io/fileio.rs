@@ -156,7 +156,8 @@ impl FileIO {
                     return Err(raise!(
                         py,
                         TypeError,
-                        "FileIO() argument 'mode' must be str, not {}", krait_object::builtins::textargs::arg_type(mode)
+                        "FileIO() argument 'mode' must be str, not {}",
+                        krait_object::builtins::textargs::arg_type(mode)
                     ));
                 }
             },

@@ -15,9 +15,12 @@ fn text_arg<'a>(py: Attached<'_>, value: Opt<'a>, name: &str) -> PyResult<Option
         None => Ok(None),
         Some(value) => match value.downcast::<Str>() {
             Some(text) => Ok(Some(text)),
-            None => {
-                Err(raise!(py, TypeError, "open() argument '{name}' must be str or None, not {}", krait_object::builtins::textargs::arg_type(value)))
-            }
+            None => Err(raise!(
+                py,
+                TypeError,
+                "open() argument '{name}' must be str or None, not {}",
+                krait_object::builtins::textargs::arg_type(value)
+            )),
         },
     }
 }
@@ -63,7 +66,14 @@ fn open(py: Attached<'_>, _: &Object, args: [Opt<'_>; 8]) -> PyResult<Ref<Object
         None => "r",
         Some(mode) => match mode.downcast::<Str>() {
             Some(mode) => mode.to_utf8(py)?,
-            None => return Err(raise!(py, TypeError, "open() argument 'mode' must be str, not {}", krait_object::builtins::textargs::arg_type(mode))),
+            None => {
+                return Err(raise!(
+                    py,
+                    TypeError,
+                    "open() argument 'mode' must be str, not {}",
+                    krait_object::builtins::textargs::arg_type(mode)
+                ));
+            }
         },
     };
     let mut buffering = int_or(py, buffering, -1)?;
@@ -155,7 +165,12 @@ fn open(py: Attached<'_>, _: &Object, args: [Opt<'_>; 8]) -> PyResult<Ref<Object
 fn open_code(py: Attached<'_>, _: &Object, [path]: [Opt<'_>; 1]) -> PyResult<Ref<Object>> {
     let path = need(py, path)?;
     if path.downcast::<Str>().is_none() {
-        return Err(raise!(py, TypeError, "open_code() argument 'path' must be str, not {}", krait_object::builtins::textargs::arg_type(path)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "open_code() argument 'path' must be str, not {}",
+            krait_object::builtins::textargs::arg_type(path)
+        ));
     }
     if let Some(file) = krait_vm::sysmodule::open_code_by_hook(py, path) {
         return file;

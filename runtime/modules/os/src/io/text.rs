@@ -138,9 +138,12 @@ fn text_arg<'a>(py: Attached<'_>, function: &str, name: &str, value: Option<&'a 
     let Some(value) = given(value) else { return Ok(None) };
     match value.downcast::<Str>() {
         Some(text) => Ok(Some(text)),
-        None => {
-            Err(raise!(py, TypeError, "{function}() argument '{name}' must be str or None, not {}", krait_object::builtins::textargs::arg_type(value)))
-        }
+        None => Err(raise!(
+            py,
+            TypeError,
+            "{function}() argument '{name}' must be str or None, not {}",
+            krait_object::builtins::textargs::arg_type(value)
+        )),
     }
 }
 
@@ -408,7 +411,12 @@ impl TextIOWrapper {
 
     fn write(py: Attached<'_>, this: &Self, text: &Object) -> PyResult<usize> {
         let Some(text) = text.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "write() argument must be str, not {}", krait_object::builtins::textargs::arg_type(text)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "write() argument must be str, not {}",
+                krait_object::builtins::textargs::arg_type(text)
+            ));
         };
         let buffer = this.check_closed(py)?;
         let (writable, newline, coding) = this.with(py, |st| (st.writable, st.newline, st.coding));

@@ -364,7 +364,12 @@ impl SslContext {
 
     fn set_ciphers(py: Attached<'_>, this: &Self, list: &Object) -> PyResult<()> {
         let Some(text) = list.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "set_ciphers() argument must be str, not {}", krait_object::builtins::textargs::arg_type(list)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "set_ciphers() argument must be str, not {}",
+                krait_object::builtins::textargs::arg_type(list)
+            ));
         };
         let list = CString::new(text.to_utf8(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
         // SAFETY: live objects.

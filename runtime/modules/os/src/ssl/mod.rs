@@ -21,7 +21,12 @@ type Opt<'a> = Option<&'a Object>;
 fn txt2obj(py: Attached<'_>, _: &Object, [name, by_name]: [Opt<'_>; 2]) -> PyResult<Ref<Tuple>> {
     let name = need(py, name)?;
     let Some(text) = name.downcast::<Str>() else {
-        return Err(raise!(py, TypeError, "txt2obj() argument 'txt' must be str, not {}", krait_object::builtins::textargs::arg_type(name)));
+        return Err(raise!(
+            py,
+            TypeError,
+            "txt2obj() argument 'txt' must be str, not {}",
+            krait_object::builtins::textargs::arg_type(name)
+        ));
     };
     let by_name = bool_or(py, by_name, false)?;
     let c_text = c_string(py, text.to_utf8(py)?.as_bytes().to_vec())?;

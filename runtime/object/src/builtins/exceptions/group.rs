@@ -91,7 +91,8 @@ impl BaseExceptionGroup {
             return Err(raise!(
                 py,
                 TypeError,
-                "BaseExceptionGroup.__new__() argument 1 must be str, not {}", crate::builtins::textargs::arg_type(message)
+                "BaseExceptionGroup.__new__() argument 1 must be str, not {}",
+                crate::builtins::textargs::arg_type(message)
             ));
         }
         if !excs.is_sequence() {

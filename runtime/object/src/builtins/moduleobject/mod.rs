@@ -101,7 +101,12 @@ impl Module {
         let [name, doc] = SIG.bind::<2>(py, args)?;
         let Some(name) = name else { return Err(py.bad_internal_call()) };
         let Some(name) = name.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "module() argument 'name' must be str, not {}", crate::builtins::textargs::arg_type(name)));
+            return Err(raise!(
+                py,
+                TypeError,
+                "module() argument 'name' must be str, not {}",
+                crate::builtins::textargs::arg_type(name)
+            ));
         };
         if this.0.md_dict.is_null() {
             drop(this.0.md_dict.replace(Some(Dict::new(py)?)));

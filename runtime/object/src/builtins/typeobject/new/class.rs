@@ -26,13 +26,24 @@ pub(in crate::builtins::typeobject) unsafe extern "C" fn slot_type_new(
         let result = match args.as_slice() {
             [name, bases, dict] => match (name.downcast::<Str>(), bases.downcast::<Tuple>(), dict.downcast::<Dict>()) {
                 (Some(name), Some(bases), Some(dict)) => type_new(py, metatype, name, bases, dict, kwargs),
-                (None, ..) => {
-                    Err(raise!(py, TypeError, "type.__new__() argument 1 must be str, not {}", crate::builtins::textargs::arg_type(name)))
-                }
-                (_, None, _) => {
-                    Err(raise!(py, TypeError, "type.__new__() argument 2 must be tuple, not {}", crate::builtins::textargs::arg_type(bases)))
-                }
-                _ => Err(raise!(py, TypeError, "type.__new__() argument 3 must be dict, not {}", crate::builtins::textargs::arg_type(dict))),
+                (None, ..) => Err(raise!(
+                    py,
+                    TypeError,
+                    "type.__new__() argument 1 must be str, not {}",
+                    crate::builtins::textargs::arg_type(name)
+                )),
+                (_, None, _) => Err(raise!(
+                    py,
+                    TypeError,
+                    "type.__new__() argument 2 must be tuple, not {}",
+                    crate::builtins::textargs::arg_type(bases)
+                )),
+                _ => Err(raise!(
+                    py,
+                    TypeError,
+                    "type.__new__() argument 3 must be dict, not {}",
+                    crate::builtins::textargs::arg_type(dict)
+                )),
             },
             other => Err(raise!(py, TypeError, "type.__new__() takes exactly 3 arguments ({} given)", other.len())),
         };
