@@ -1,6 +1,7 @@
 """What builtin functions and methods say of arguments that do not fit."""
 import collections
 import io
+import types
 import unittest
 
 from outcomes import check
@@ -74,6 +75,8 @@ class Arguments(unittest.TestCase):
             Taker(**{1: 2})
         with self.assertRaisesRegex(TypeError, "keywords must be strings"):
             len(**{1: 2})
+        with self.assertRaisesRegex(TypeError, "keywords must be strings"):
+            types.SimpleNamespace(**{1: 2})
 
 
 if __name__ == "__main__":
