@@ -29,7 +29,16 @@ capi! {
         }
         Ok(())
     }
-    fn PyBytes_Repr(py, o: &Object, smart: c_int) -> Ref<krait_object::Str> { o.repr(py) }
+    fn PyBytes_Repr(py, o: &Object, smart: c_int) -> Ref<krait_object::Str> {
+        let text = o.repr(py)?;
+        let data = want(py, o)?.as_slice();
+        // The plain form quotes with apostrophes whatever the bytes are.
+        if smart != 0 || !(data.contains(&b'\'') && !data.contains(&b'"')) { return Ok(text); }
+        let shown = text.to_string_lossy();
+        let inner = shown.strip_prefix("b\"").and_then(|rest| rest.strip_suffix('"'));
+        let Some(inner) = inner else { return Ok(text) };
+        krait_object::Str::new(py, &format!("b'{}'", inner.replace('\'', "\\'")))
+    }
     fn PyBytes_Join(py, separator: &Object, items: &Object) -> Ref<Bytes> {
         let Some(separator) = separator.downcast::<Bytes>() else {
             return Err(raise!(py, TypeError, "sep: expected bytes, got {}", separator.ty().name()));
@@ -39,16 +48,19 @@ capi! {
     fn PyBytes_Concat(py, place: *mut *mut PyObject, other: Option<&Object>) -> Void { concat(py, place, other); Ok(Void) }
     fn PyBytes_ConcatAndDel(py, place: *mut *mut PyObject, other: Stolen) -> Void { concat(py, place, other.as_deref()); Ok(Void) }
     fn PyBytes_DecodeEscape(py, data: *const c_char, len: isize, errors: *const c_char, unicode: isize, encoding: *const c_char) -> Ref<Object> {
+        if len >= crate::pymem::MOST as isize - 64 { return Err(raise!(py, OverflowError, "byte string is too large")); }
         let module = krait_vm::import::import_module(py, "_codecs")?;
         let value = Bytes::new(py, bytes(data.cast(), len))?;
-        let pair = module.call_method(py, krait_object::id!(py, escape_decode), &[value.as_object()])?;
+        let errors = krait_object::Str::new(py, opt_text(errors).unwrap_or("strict"))?;
+        let pair = module.call_method(py, krait_object::id!(py, escape_decode), &[value.as_object(), errors.as_object()])?;
         pair.sequence_item(py, 0)
     }
     fn _PyBytes_Resize(py, place: *mut *mut PyObject, size: isize) -> () {
-        let old = Ref::<Bytes>::from_raw(*place);
-        *place = ptr::null_mut();
+        let old = Ref::<Object>::from_raw_opt(std::mem::replace(&mut *place, ptr::null_mut()));
+        let Some(Ok(old)) = old.map(Ref::downcast::<Bytes>) else { return Err(py.bad_internal_call()) };
         if size < 0 { return Err(py.bad_internal_call()); }
         if old.len() as isize == size { *place = old.into_raw(); return Ok(()); }
+        if size == 0 { *place = Bytes::empty().into_raw(); return Ok(()); }
         let new = Bytes::alloc(py, size as usize)?;
         ptr::copy_nonoverlapping(old.data_ptr(), new.data_ptr(), old.len().min(size as usize));
         *place = new.into_raw();

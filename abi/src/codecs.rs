@@ -5,6 +5,24 @@ use krait_object::codecs::{self, registry};
 use krait_object::{Attached, Int, Layout, Object, PyResult, Ref, Str, id, raise};
 use std::ffi::{CStr, c_char, c_int};
 
+fn bad_argument(py: Attached<'_>) -> krait_object::Raised {
+    raise!(py, TypeError, "bad argument type for built-in operation")
+}
+
+/// The name of an encoding; NULL raises `TypeError`.
+pub struct Name<'a>(&'a str);
+
+impl CArg for Name<'_> {
+    type C = *const c_char;
+    unsafe fn from_c(py: Attached<'_>, raw: *const c_char) -> PyResult<Self> {
+        if raw.is_null() {
+            return Err(bad_argument(py));
+        }
+        // SAFETY: the C contract.
+        unsafe { Text::from_c(py, raw) }.map(|text| Name(text.0))
+    }
+}
+
 /// A member of a codec: 2 is the stream reader, 3 the stream writer.
 unsafe fn stream(
     py: Attached<'_>,
@@ -46,28 +64,30 @@ capi! {
     fn PyCodec_Register(py, search: Option<&Object>) -> () {
         match search {
             Some(search) => registry::register(py, search),
-            None => Err(raise!(py, TypeError, "bad argument type for built-in operation")),
+            None => Err(bad_argument(py)),
         }
     }
     fn PyCodec_Unregister(py, search: Option<&Object>) -> () {
         match search { Some(search) => registry::unregister(py, search), None => Ok(()) }
     }
-    fn PyCodec_Encode(py, o: &Object, encoding: *const c_char, errors: *const c_char) -> Ref<Object> {
-        registry::encode(py, o, opt_text(encoding).unwrap_or("utf-8"), opt_text(errors), false)
+    fn PyCodec_Encode(py, o: Option<&Object>, encoding: Name<'_>, errors: *const c_char) -> Ref<Object> {
+        let Some(o) = o else { return Err(bad_argument(py)) };
+        registry::encode(py, o, encoding.0, opt_text(errors), false)
     }
-    fn PyCodec_Decode(py, o: &Object, encoding: *const c_char, errors: *const c_char) -> Ref<Object> {
-        registry::decode(py, o, opt_text(encoding).unwrap_or("utf-8"), opt_text(errors), false)
+    fn PyCodec_Decode(py, o: Option<&Object>, encoding: Name<'_>, errors: *const c_char) -> Ref<Object> {
+        let Some(o) = o else { return Err(bad_argument(py)) };
+        registry::decode(py, o, encoding.0, opt_text(errors), false)
     }
-    fn PyCodec_Encoder(py, encoding: Text<'_>) -> Ref<Object> { registry::encoder(py, encoding.0) }
-    fn PyCodec_Decoder(py, encoding: Text<'_>) -> Ref<Object> { registry::decoder(py, encoding.0) }
-    fn PyCodec_IncrementalEncoder(py, encoding: Text<'_>, errors: *const c_char) -> Ref<Object> {
+    fn PyCodec_Encoder(py, encoding: Name<'_>) -> Ref<Object> { registry::encoder(py, encoding.0) }
+    fn PyCodec_Decoder(py, encoding: Name<'_>) -> Ref<Object> { registry::decoder(py, encoding.0) }
+    fn PyCodec_IncrementalEncoder(py, encoding: Name<'_>, errors: *const c_char) -> Ref<Object> {
         incremental(py, encoding.0, id!(py, incrementalencoder), errors)
     }
-    fn PyCodec_IncrementalDecoder(py, encoding: Text<'_>, errors: *const c_char) -> Ref<Object> {
+    fn PyCodec_IncrementalDecoder(py, encoding: Name<'_>, errors: *const c_char) -> Ref<Object> {
         incremental(py, encoding.0, id!(py, incrementaldecoder), errors)
     }
-    fn PyCodec_StreamReader(py, encoding: Text<'_>, from: &Object, errors: *const c_char) -> Ref<Object> { stream(py, encoding.0, 2, from, errors) }
-    fn PyCodec_StreamWriter(py, encoding: Text<'_>, to: &Object, errors: *const c_char) -> Ref<Object> { stream(py, encoding.0, 3, to, errors) }
+    fn PyCodec_StreamReader(py, encoding: Name<'_>, from: &Object, errors: *const c_char) -> Ref<Object> { stream(py, encoding.0, 2, from, errors) }
+    fn PyCodec_StreamWriter(py, encoding: Name<'_>, to: &Object, errors: *const c_char) -> Ref<Object> { stream(py, encoding.0, 3, to, errors) }
     fn PyCodec_RegisterError(py, name: Text<'_>, handler: &Object) -> () { registry::register_error(py, name.0, handler) }
     fn PyCodec_LookupError(py, name: *const c_char) -> Ref<Object> { registry::lookup_error(py, opt_text(name).unwrap_or("strict")) }
     fn PyCodec_StrictErrors(py, error: Option<&Object>) -> Ref<Object> { handle(py, "strict", error) }
@@ -126,7 +146,7 @@ fn only_text(py: Attached<'_>, made: Ref<Object>, what: &str) -> PyResult<Ref<Ob
 }
 
 /// Decodes text of 16 or 32 bit units whose byte order `order` tells and learns.
-unsafe fn stateful(
+pub(crate) unsafe fn stateful(
     py: Attached<'_>,
     data: &[u8],
     errors: Option<&str>,

@@ -66,9 +66,13 @@ capi! {
         open.call(py, Args::positional(&args))
     }
     fn PyFile_GetLine(py, file: &Object, limit: c_int) -> Ref<Object> { line(py, file, limit) }
-    fn PyFile_WriteObject(py, o: &Object, file: Option<&Object>, flags: c_int) -> () {
+    fn PyFile_WriteObject(py, o: Option<&Object>, file: Option<&Object>, flags: c_int) -> () {
         let Some(file) = file else { return Err(raise!(py, TypeError, "writeobject with NULL file")) };
-        let text = if flags & 1 != 0 { o.str(py)? } else { o.repr(py)? };
+        let text = match o {
+            Some(o) if flags & 1 != 0 => o.str(py)?,
+            Some(o) => o.repr(py)?,
+            None => Str::new(py, "<NULL>")?,
+        };
         write(py, file, text.as_object())
     }
     fn PyFile_WriteString(py, text: &CStr, file: Option<&Object>) -> () {

@@ -19,15 +19,48 @@ enum Fault {
     Set,
 }
 
-/// Buffers and encoded copies to release when a later argument fails.
-#[derive(Default)]
-struct Held(Vec<*mut Py_buffer>);
+/// What a conversion took that is to be given back when a later argument fails.
+enum Held {
+    Buffer(*mut Py_buffer),
+    /// Memory of an encoded copy, and the place that holds it.
+    Copy(*mut *mut c_char),
+    /// A converter that is called again, without an argument.
+    Converter(Converter, *mut c_void),
+}
+
+type Converter = unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int;
+/// What a converter returns that is to be called again.
+const CLEANUP: c_int = 0x20000;
+
+impl Held {
+    /// # Safety
+    /// The place is still the caller's.
+    unsafe fn give_back(self, py: Attached<'_>) {
+        // SAFETY: by the contract; filled by an earlier conversion.
+        unsafe {
+            match self {
+                Held::Buffer(view) => krait_object::protocols::buffer::release_buffer(py, &mut *view),
+                Held::Copy(place) => {
+                    crate::pymem::PyMem_Free((*place).cast());
+                    *place = ptr::null_mut();
+                }
+                Held::Converter(convert, out) => {
+                    let kept = py.take_raised();
+                    convert(ptr::null_mut(), out);
+                    if let Some(kept) = kept {
+                        let _raised = py.restore(kept);
+                    }
+                }
+            }
+        }
+    }
+}
 
 struct Parser<'f, 'v> {
     format: &'f [u8],
     at: usize,
     va: &'v mut Va,
-    held: Held,
+    held: Vec<Held>,
     /// Where the current unit stands in nested sequences.
     place: Vec<usize>,
 }
@@ -79,7 +112,9 @@ impl Parser<'_, '_> {
                     };
                     let count = self.units_inside();
                     let is_tuple = arg.downcast::<Tuple>().is_some();
-                    let is_text = arg.downcast::<Str>().is_some() || arg.downcast::<Bytes>().is_some();
+                    let is_text = arg.downcast::<Str>().is_some()
+                        || arg.downcast::<Bytes>().is_some()
+                        || arg.downcast::<ByteArray>().is_some();
                     if !is_tuple && (!arg.is_sequence() || is_text) {
                         return Err(Fault::Text(format!("must be {count}-item tuple, not {}", shown(arg))));
                     }
@@ -291,7 +326,7 @@ impl Parser<'_, '_> {
                         return Err(Fault::Kind("read-write bytes-like object"));
                     }
                 }
-                self.held.0.push(view);
+                self.held.push(Held::Buffer(view));
                 return Ok(());
             }
             let out = self.va.ptr::<*const c_char>();
@@ -329,6 +364,9 @@ impl Parser<'_, '_> {
     /// `es`, `et` and their forms with a length: a copy in an encoding.
     unsafe fn encoded(&mut self, py: Attached<'_>, arg: Option<&Object>) -> Result<(), Fault> {
         let kind = self.peek();
+        if !matches!(kind, b's' | b't') {
+            return Err(Fault::Text("(impossible<bad format char>)".to_owned()));
+        }
         self.at += 1;
         // SAFETY: the places match the format.
         unsafe {
@@ -366,6 +404,11 @@ impl Parser<'_, '_> {
             }
             if length.is_none() || (*out).is_null() {
                 *out = crate::pymem::PyMem_Malloc(data.len() + 1).cast();
+                if (*out).is_null() {
+                    let _ = py.no_memory();
+                    return Err(Fault::Set);
+                }
+                self.held.push(Held::Copy(out));
             }
             ptr::copy_nonoverlapping(data.as_ptr(), (*out).cast(), data.len());
             *(*out).add(data.len()) = 0;
@@ -387,13 +430,17 @@ impl Parser<'_, '_> {
                 return Ok(());
             }
             if self.next_is(b'&') {
-                let convert = std::mem::transmute::<
-                    *mut c_void,
-                    unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int,
-                >(self.va.raw());
+                let convert = std::mem::transmute::<*mut c_void, Converter>(self.va.raw());
                 let out = self.va.raw();
                 let Some(arg) = arg else { return Ok(()) };
-                return if convert(arg.as_ptr(), out) == 0 { Err(Fault::Set) } else { Ok(()) };
+                return match convert(arg.as_ptr(), out) {
+                    0 => Err(Fault::Set),
+                    CLEANUP => {
+                        self.held.push(Held::Converter(convert, out));
+                        Ok(())
+                    }
+                    _ => Ok(()),
+                };
             }
             let out = self.va.ptr::<*mut PyObject>();
             if let Some(arg) = arg {
@@ -552,6 +599,52 @@ fn positional<'a>(py: Attached<'_>, shape: &Shape, args: &'a [&'a Object]) -> Py
     Ok(bound)
 }
 
+/// Where `|` and `$` stand in a format, in units: the first of each, and whether one is there twice.
+struct Marks {
+    optional: Option<usize>,
+    keyword: Option<usize>,
+    fault: Option<&'static str>,
+}
+
+fn shape_marks(format: &[u8]) -> Marks {
+    let mut marks = Marks { optional: None, keyword: None, fault: None };
+    let (mut units, mut depth, mut before) = (0, 0, 0);
+    for &byte in format {
+        match byte {
+            b':' | b';' => break,
+            b'|' if marks.optional.is_some() => marks.fault = marks.fault.or(Some("(| specified twice)")),
+            b'|' if marks.keyword.is_some() => marks.fault = marks.fault.or(Some("($ before |)")),
+            b'|' => marks.optional = Some(units),
+            b'$' if marks.keyword.is_some() => marks.fault = marks.fault.or(Some("($ specified twice)")),
+            b'$' => marks.keyword = Some(units),
+            b'(' => {
+                units += usize::from(depth == 0);
+                depth += 1;
+            }
+            b')' => depth -= 1,
+            b's' | b't' if before == b'e' => {}
+            byte if depth == 0 && byte.is_ascii_alphabetic() => units += 1,
+            _ => {}
+        }
+        before = byte;
+    }
+    marks
+}
+
+fn check_marks(py: Attached<'_>, marks: &Marks, names: &[&str]) -> PyResult<()> {
+    if let Some(fault) = marks.fault {
+        return Err(raise!(py, SystemError, "Invalid format string {fault}"));
+    }
+    let unnamed = names.iter().take_while(|name| name.is_empty()).count();
+    if names[unnamed..].iter().any(|name| name.is_empty()) {
+        return Err(raise!(py, SystemError, "Empty keyword parameter name"));
+    }
+    if marks.keyword.is_some_and(|at| at < unnamed) {
+        return Err(raise!(py, SystemError, "Empty parameter name after $"));
+    }
+    Ok(())
+}
+
 fn named<'a>(
     py: Attached<'_>,
     shape: &Shape,
@@ -563,6 +656,7 @@ fn named<'a>(
         let (entries, units) = (names.len(), shape.units);
         return Err(raise!(py, SystemError, "more keyword list entries ({entries}) than format specifiers ({units})"));
     }
+    check_marks(py, &shape_marks(format), names)?;
     // Units behind a mark may lack names.
     if let Some(start) = shape.starts.get(names.len()).filter(|start| !start.marked) {
         let rest = String::from_utf8_lossy(&format[start.at..]).into_owned();
@@ -601,16 +695,26 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
         Given::Positional(args) => positional(py, &shape, args)?,
         Given::Named(args, names) => named(py, &shape, format, args, names)?,
     };
-    let mut parser = Parser { format, at: 0, va, held: Held::default(), place: Vec::new() };
+    let mut parser = Parser { format, at: 0, va, held: Vec::new(), place: Vec::new() };
     for (index, arg) in bound.iter().enumerate() {
         while matches!(parser.peek(), b'|' | b'$' | b' ') {
             parser.at += 1;
         }
+        if bound[index..].iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let begin = parser.at;
         // SAFETY: the places match the format.
         if let Err(fault) = unsafe { parser.unit(py, *arg) } {
-            for view in std::mem::take(&mut parser.held.0) {
-                // SAFETY: filled above.
-                krait_object::protocols::buffer::release_buffer(py, unsafe { &mut *view });
+            for held in std::mem::take(&mut parser.held) {
+                // SAFETY: the places are those of this call.
+                unsafe { held.give_back(py) };
+            }
+            if let (None, Fault::Text(text)) = (arg, &fault)
+                && text.starts_with('(')
+            {
+                let rest = String::from_utf8_lossy(&format[begin..]).into_owned();
+                return Err(raise!(py, SystemError, "impossible<bad format char>: '{rest}'"));
             }
             return Err(fail(py, &shape, (!alone).then_some(index), &parser.place, *arg, fault));
         }

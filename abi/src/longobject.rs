@@ -17,9 +17,25 @@ fn exact_int<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Int> {
     o.downcast::<Int>().ok_or_else(|| raise!(py, TypeError, "an integer is required"))
 }
 
+/// An integer; anything else raises `TypeError`.
+fn expect_int<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Int> {
+    o.downcast::<Int>().ok_or_else(|| raise!(py, TypeError, "expected int, got {}", o.ty().name()))
+}
+
+/// An unsigned integer of a fixed width: negative ones are no value of it.
+fn fixed(py: Attached<'_>, o: &Object, name: &str, most: u64) -> PyResult<u64> {
+    let value = int(py, o)?;
+    if value.is_negative() {
+        return Err(raise!(py, ValueError, "Cannot convert negative int"));
+    }
+    let fits = value.to_u64().filter(|value| *value <= most);
+    fits.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C {name}"))
+}
+
 /// The value, or -1 with the sign of the overflow.
-fn overflowing(py: Attached<'_>, o: &Object, overflow: &mut c_int) -> PyResult<i64> {
+fn overflowing(py: Attached<'_>, o: Option<&Object>, overflow: &mut c_int) -> PyResult<i64> {
     *overflow = 0;
+    let Some(o) = o else { return Err(py.bad_internal_call()) };
     let value = int(py, o)?;
     Ok(match value.to_i64() {
         Some(value) => value,
@@ -56,6 +72,7 @@ capi! {
     fn PyLong_FromVoidPtr(py, v: *mut c_void) -> Ref<Int> { Int::from_u64(py, v as u64) }
     fn PyLong_FromDouble(py, v: f64) -> Ref<Int> { Int::from_f64(py, v) }
     fn PyLong_FromString(py, text: &CStr, end: *mut *mut c_char, base: c_int) -> Ref<Int> {
+        if !end.is_null() { *end = text.as_ptr().cast_mut() }
         if base != 0 && !(2..=36).contains(&base) { return Err(raise!(py, ValueError, "int() arg 2 must be >= 2 and <= 36")); }
         let shown = text.to_string_lossy();
         match Int::parse(py, &shown, base as u32)? {
@@ -83,13 +100,11 @@ capi! {
     }
     fn PyLong_AsInt64(py, o: &Object, out: *mut i64) -> () { *out = signed(py, o, "int64_t")?; Ok(()) }
     fn PyLong_AsUInt32(py, o: &Object, out: *mut u32) -> () {
-        let value = int(py, o)?;
-        *out = u32::try_from(unsigned(py, value.as_object(), "uint32_t")?).map_err(|_| raise!(py, OverflowError, "Python int too large to convert to C uint32_t"))?;
+        *out = fixed(py, o, "uint32_t", u64::from(u32::MAX))? as u32;
         Ok(())
     }
     fn PyLong_AsUInt64(py, o: &Object, out: *mut u64) -> () {
-        let value = int(py, o)?;
-        *out = unsigned(py, value.as_object(), "uint64_t")?;
+        *out = fixed(py, o, "uint64_t", u64::MAX)?;
         Ok(())
     }
     fn PyLong_AsUnsignedLong(py, o: &Object) -> c_ulong { unsigned(py, o, "unsigned long") }
@@ -100,18 +115,18 @@ capi! {
     }
     fn PyLong_AsUnsignedLongMask(py, o: &Object) -> c_ulong { o.as_u64_mask(py) }
     fn PyLong_AsUnsignedLongLongMask(py, o: &Object) -> c_ulonglong { o.as_u64_mask(py) }
-    fn PyLong_AsLongAndOverflow(py, o: &Object, overflow: *mut c_int) -> c_long { overflowing(py, o, &mut *overflow) }
-    fn PyLong_AsLongLongAndOverflow(py, o: &Object, overflow: *mut c_int) -> c_longlong { overflowing(py, o, &mut *overflow) }
+    fn PyLong_AsLongAndOverflow(py, o: Option<&Object>, overflow: *mut c_int) -> c_long { overflowing(py, o, &mut *overflow) }
+    fn PyLong_AsLongLongAndOverflow(py, o: Option<&Object>, overflow: *mut c_int) -> c_longlong { overflowing(py, o, &mut *overflow) }
     fn PyLong_AsDouble(py, o: &Object) -> f64 { exact_int(py, o)?.to_f64(py) }
     fn PyLong_AsVoidPtr(py, o: &Object) -> *mut c_void {
         let value = exact_int(py, o)?;
         let bits = if value.is_negative() { value.to_i64().map(|value| value as u64) } else { value.to_u64() };
         bits.map(|bits| bits as usize as *mut c_void).ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C long"))
     }
-    fn PyLong_GetSign(py, o: &Int, sign: *mut c_int) -> () { *sign = sign_of(o); Ok(()) }
-    fn PyLong_IsPositive(py, o: &Int) -> bool { Ok(sign_of(o) > 0) }
-    fn PyLong_IsNegative(py, o: &Int) -> bool { Ok(sign_of(o) < 0) }
-    fn PyLong_IsZero(py, o: &Int) -> bool { Ok(o.is_zero()) }
+    fn PyLong_GetSign(py, o: &Object, sign: *mut c_int) -> () { *sign = sign_of(expect_int(py, o)?); Ok(()) }
+    fn PyLong_IsPositive(py, o: &Object) -> bool { Ok(sign_of(expect_int(py, o)?) > 0) }
+    fn PyLong_IsNegative(py, o: &Object) -> bool { Ok(sign_of(expect_int(py, o)?) < 0) }
+    fn PyLong_IsZero(py, o: &Object) -> bool { Ok(expect_int(py, o)?.is_zero()) }
     fn _PyLong_Sign(py, o: &Int) -> c_int { Ok(sign_of(o)) }
     fn _PyLong_NumBits(py, o: &Int) -> i64 { Ok(Int::bit_length(py, o) as i64) }
     fn _PyLong_Copy(py, o: &Int) -> Ref<Int> { Int::from_digits(py, o.is_negative(), o.digits()) }
@@ -121,7 +136,7 @@ capi! {
     }
     fn PyLong_FromNativeBytes(py, buffer: *const c_void, size: usize, flags: c_int) -> Ref<Int> {
         let data = bytes(buffer, size as isize).to_vec();
-        from_native(py, data, flags, flags & 4 != 0)
+        from_native(py, data, flags, flags != -1 && flags & 4 != 0)
     }
     fn PyLong_FromUnsignedNativeBytes(py, buffer: *const c_void, size: usize, flags: c_int) -> Ref<Int> {
         from_native(py, bytes(buffer, size as isize).to_vec(), flags, true)
@@ -179,8 +194,15 @@ capi! {
     fn PyBool_FromLong(py, v: c_long) -> Ref<Bool> { Ok(Bool::of(v != 0).to_ref()) }
 
     fn PyFloat_FromDouble(py, v: f64) -> Ref<Float> { Float::new(py, v) }
-    fn PyFloat_FromString(py, o: &Object) -> Ref<Object> { Float::type_object().as_object().call_pos(py, &[o]) }
-    fn PyFloat_AsDouble(py, o: &Object) -> f64 {
+    fn PyFloat_FromString(py, o: &Object) -> Ref<Object> {
+        let is_text = o.downcast::<Str>().is_some() || krait_object::protocols::buffer::Buffer::is_exporter(o);
+        if !is_text {
+            return Err(raise!(py, TypeError, "float() argument must be a string or a real number, not '{}'", o.ty().name()));
+        }
+        Float::type_object().as_object().call_pos(py, &[o])
+    }
+    fn PyFloat_AsDouble(py, o: Option<&Object>) -> f64 {
+        let Some(o) = o else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
         match o.downcast::<Float>() { Some(value) => Ok(value.value()), None => o.as_f64(py) }
     }
     fn PyFloat_GetInfo(py) -> Ref<Object> { krait_vm::sysmodule::get(py, "float_info").ok_or_else(|| py.bad_internal_call()) }
@@ -308,7 +330,7 @@ fn native_bytes(py: Attached<'_>, o: &Object, out: &mut [u8], flags: c_int) -> P
     let value = match o.downcast::<Int>() {
         Some(value) => value.to_ref(),
         None if flags != -1 && flags & 16 != 0 => o.index(py)?,
-        None => return Err(raise!(py, TypeError, "expect int, got {}", o.ty().name())),
+        None => return Err(raise!(py, TypeError, "expected int, got {}", o.ty().name())),
     };
     let (is_unsigned, reject) = (flags != -1 && flags & 4 != 0, flags != -1 && flags & 8 != 0);
     if reject && value.is_negative() {
@@ -316,13 +338,19 @@ fn native_bytes(py: Attached<'_>, o: &Object, out: &mut [u8], flags: c_int) -> P
     }
     let bits = Int::bit_length(py, &value) as usize;
     let whole = value.to_le_bytes(bits / 8 + 1, true).ok_or_else(|| py.bad_internal_call())?;
-    // What a signed (or, if asked for, unsigned) number of these bits takes.
+    let count = out.len();
     let mut needed = whole.len();
-    if is_unsigned && !value.is_negative() || value.is_negative() && is_minimum(&whole) {
-        needed = bits.div_ceil(8).max(1);
+    // The topmost bit of the room serves as sign of the least number, and as a digit of unsigned ones.
+    let is_exact = if value.is_negative() { is_minimum(&whole) } else { is_unsigned };
+    if needed == count + 1 && bits.is_multiple_of(8) && is_exact {
+        needed = count;
+    }
+    // Compact numbers are told the size of a word, or the room they got when it is less and enough.
+    const WORD: usize = size_of::<usize>();
+    if value.is_compact() && (count == 0 || needed <= count) {
+        needed = if count == 0 { WORD } else { count.min(WORD) };
     }
     let fill = if value.is_negative() { 0xff } else { 0 };
-    let count = out.len();
     for (at, byte) in out.iter_mut().enumerate() {
         let byte_value = whole.get(at).copied().unwrap_or(fill);
         *byte = byte_value;
@@ -330,7 +358,6 @@ fn native_bytes(py: Attached<'_>, o: &Object, out: &mut [u8], flags: c_int) -> P
     if !little(flags) {
         out.reverse();
     }
-    let _ = count;
     Ok(needed as isize)
 }
 
@@ -343,7 +370,7 @@ fn from_native(py: Attached<'_>, mut data: Vec<u8>, flags: c_int, is_unsigned: b
     if !little(flags) {
         data.reverse();
     }
-    Int::from_le_bytes(py, &data, !(is_unsigned && flags != -1))
+    Int::from_le_bytes(py, &data, !is_unsigned)
 }
 
 #[allow(dead_code)]

@@ -12,6 +12,8 @@ use std::ffi::{CStr, c_char, c_int, c_void};
 
 /// Builds one value per format unit up to `end`.
 struct Builder<'f> {
+    /// The format has a unit that is none.
+    is_bad: bool,
     format: &'f [u8],
     at: usize,
 }
@@ -30,17 +32,28 @@ impl Builder<'_> {
     /// The values up to `end` (which is passed over).
     unsafe fn items(&mut self, py: Attached<'_>, va: &mut Va, end: u8) -> PyResult<Vec<Ref<Object>>> {
         let mut items = Vec::new();
+        // References that are given away are taken even after a failure.
+        let mut failed: Option<Ref<krait_object::BaseException>> = None;
         loop {
             self.skip_blanks();
             if self.peek() == end {
                 self.at += usize::from(end != 0);
-                return Ok(items);
+                return match failed {
+                    Some(failed) => Err(py.restore(failed)),
+                    None => Ok(items),
+                };
             }
             if self.peek() == 0 {
                 return Err(raise!(py, SystemError, "unmatched paren in format"));
             }
             // SAFETY: by the contract.
-            items.push(unsafe { self.value(py, va)? });
+            match unsafe { self.value(py, va) } {
+                Ok(value) => items.push(value),
+                // Behind a unit that is none the arguments cannot be told.
+                Err(raised) if self.is_bad => return Err(raised),
+                Err(raised) if failed.is_some() => raised.clear(py),
+                Err(raised) => failed = Some(raised.take(py)),
+            }
         }
     }
 
@@ -87,7 +100,10 @@ impl Builder<'_> {
                     Ok(Complex::new(py, value.real, value.imag)?.upcast())
                 }
                 b'c' => Ok(Bytes::new(py, &[va.int() as u8])?.upcast()),
-                b'C' => Ok(Str::from_char(py, va.int() as u32)?.upcast()),
+                b'C' => match u32::try_from(va.int()) {
+                    Ok(point @ ..=0x10_ffff) => Ok(Str::from_char(py, point)?.upcast()),
+                    _ => Err(raise!(py, ValueError, "chr() arg not in range(0x110000)")),
+                },
                 b's' | b'z' | b'U' => {
                     let data = va.ptr::<c_char>();
                     let length = self.length(va);
@@ -132,7 +148,10 @@ impl Builder<'_> {
                         None => raise!(py, SystemError, "NULL object passed to Py_BuildValue"),
                     })
                 }
-                _ => Err(raise!(py, SystemError, "bad format char passed to Py_BuildValue")),
+                _ => {
+                    self.is_bad = true;
+                    Err(raise!(py, SystemError, "bad format char passed to Py_BuildValue"))
+                }
             }
         }
     }
@@ -142,7 +161,7 @@ unsafe fn build(py: Attached<'_>, format: *const c_char, va: &mut Va) -> PyResul
     // SAFETY: by the contract.
     unsafe {
         let format = if format.is_null() { c"" } else { CStr::from_ptr(format) };
-        Builder { format: format.to_bytes(), at: 0 }.items(py, va, 0)
+        Builder { format: format.to_bytes(), at: 0, is_bad: false }.items(py, va, 0)
     }
 }
 
@@ -181,6 +200,8 @@ capi! {
         }
     }
     fn krait_tuple_pack(py, count: isize, va: *mut VaList) -> Ref<Tuple> {
+        if count < 0 { return Err(py.bad_internal_call()); }
+        if count as usize >= crate::pymem::MOST / 8 { return Err(py.no_memory()); }
         let mut va = Va(va);
         Tuple::from_vec(py, (0..count).map(|_| Object::from_ptr(va.ptr()).to_ref()).collect())
     }
@@ -230,7 +251,14 @@ capi! {
         (*writer).push_obj(&text);
         Ok(())
     }
-    fn krait_sys_write(py, fd: c_int, text: &CStr) -> Void { write(py, fd, &*Str::new(py, &text.to_string_lossy())?); Ok(Void) }
+    fn krait_sys_write(py, fd: c_int, text: &CStr) -> Void {
+        // The manual's limit: 1,000 bytes and a remark.
+        let whole = text.to_bytes();
+        let mut shown = String::from_utf8_lossy(whole.get(..1000).unwrap_or(whole)).into_owned();
+        if whole.len() > 1000 { shown.push_str("... truncated") }
+        write(py, fd, &*Str::new(py, &shown)?);
+        Ok(Void)
+    }
     fn krait_sys_write_object(py, fd: c_int, text: Stolen) -> Void {
         if let Some(text) = text && let Some(text) = (*text).downcast::<Str>() { write(py, fd, text) }
         Ok(Void)
@@ -292,6 +320,11 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
     while at < format.len() {
         if format[at] != b'%' {
             let end = format[at..].iter().position(|byte| *byte == b'%').map_or(format.len(), |n| at + n);
+            if !raw && !format[at..end].is_ascii() {
+                let text = "PyUnicode_FromFormatV() expects an ASCII-encoded format string, got a non-ASCII byte";
+                let byte = format[at..end].iter().find(|byte| !byte.is_ascii()).copied().unwrap_or(0);
+                return Err(raise!(py, ValueError, "{text}: 0x{byte:02x}"));
+            }
             out.push_str(&text_of(&format[at..end], raw));
             at = end;
             continue;

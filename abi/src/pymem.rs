@@ -22,7 +22,7 @@ fn custom(domain: usize) -> Option<&'static PyMemAllocatorEx> {
     unsafe { CUSTOM[domain].load(Ordering::Acquire).as_ref() }
 }
 
-const MOST: usize = isize::MAX as usize;
+pub(crate) const MOST: usize = isize::MAX as usize;
 
 fn total(n: usize, size: usize) -> Option<usize> {
     n.checked_mul(size).filter(|total| *total <= MOST)

@@ -89,7 +89,7 @@ int krait_c_PyOS_vsnprintf(char *out, size_t n, const char *f, va_list v) {
     return r;
 }
 static void write_text(int fd, const char *f, va_list v) {
-    char text[1001];
+    char text[1002];
     vsnprintf(text, sizeof text, f, v);
     krait_sys_write(fd, text);
 }
