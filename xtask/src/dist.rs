@@ -3,7 +3,8 @@
 //! ```text
 //! bin/       python3.14[t], python3, python3.14[t]-config, python3-config
 //! lib/       libpython3.14[t].so.1.0 (.so), libpython3.14[t].a, libpython3.so (gil), pkgconfig/
-//! lib/python3.14[t]/    the stdlib, build-details.json, _sysconfigdata_*.py, config-*/Makefile
+//! lib/python3.14[t]/    the stdlib, build-details.json, _sysconfigdata_*.py, config-*/Makefile,
+//!                       lib-dynload/ with modules for CPython's own tests (nogil)
 //! include/python3.14[t]/
 //! ```
 //!
@@ -13,6 +14,7 @@
 use crate::run::{self, Outcome, Steps, cargo};
 use crate::sysconfig;
 use crate::{Mode, Result, no_more, take_modes, take_values, tree};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -96,7 +98,11 @@ fn install(mode: Mode, profile: &str, prefix: &Path) -> Result<()> {
     tree::write(&config.join("Makefile"), sysconfig::makefile(mode))?;
     script(&config.join("python-config.py"), "import runpy\nrunpy.run_module('sysconfig', run_name='__main__')\n")?;
 
-    headers(mode, &prefix.join("include").join(&python))?;
+    let include = prefix.join("include").join(&python);
+    headers(mode, &include)?;
+    if mode == Mode::Nogil {
+        test_modules(mode, &include, &stdlib.join("lib-dynload"))?;
+    }
     let pkgconfig = lib.join("pkgconfig");
     for (embed, suffix) in [(false, ""), (true, "-embed")] {
         let name = format!("python-3.14{t}{suffix}.pc");
@@ -124,6 +130,24 @@ pub fn headers(mode: Mode, to: &Path) -> Result<()> {
     }
     if !found {
         std::fs::create_dir_all(to)?;
+    }
+    Ok(())
+}
+
+/// The modules for CPython's own tests, which an install of CPython has in the same place. In `gil` mode the compiled ones
+/// of CPython 3.14 serve, and would stand beside ours.
+fn test_modules(mode: Mode, include: &Path, to: &Path) -> Result<()> {
+    let mut modules: BTreeMap<String, Vec<PathBuf>> = BTreeMap::new();
+    for path in tree::files()?.iter().filter(|path| path.ends_with(".c")) {
+        if let Some((module, _)) = path.strip_prefix("tests/cpython/ext/").and_then(|rest| rest.split_once('/')) {
+            modules.entry(module.into()).or_default().push(tree::root().join(path));
+        }
+    }
+    for (module, sources) in modules {
+        let mut cc = Command::new(std::env::var_os("CC").unwrap_or_else(|| "cc".into()));
+        cc.args(["-O1", "-std=gnu11", "-shared", "-fPIC", "-fvisibility=hidden", "-pthread", "-I"]).arg(include);
+        cc.args(sources).arg("-o").arg(to.join(format!("{module}{}", sysconfig::extension_suffix(mode))));
+        run::output(&mut cc)?;
     }
     Ok(())
 }

@@ -91,6 +91,11 @@ pub fn build_details(mode: Mode) -> String {
     )
 }
 
+/// How the file names of extension modules end.
+pub fn extension_suffix(mode: Mode) -> String {
+    format!(".cpython-314{}-{ARCH}-linux-gnu.so", mode.abiflags())
+}
+
 /// What `sysconfig.get_makefile_filename()` names. Nothing is built with it; tools read variables from it.
 pub fn makefile(mode: Mode) -> String {
     let t = mode.abiflags();
