@@ -120,6 +120,34 @@ def calls():
             continue
 
 
+def deep():
+    """Calls of Python functions of any shape nest without the native stack."""
+    def exact(n):
+        return n and exact(n - 1)
+
+    def default(n, k=1):
+        return n and default(n - 1)
+
+    def keyword(n, *, k=1):
+        return n and keyword(n - 1, k=k)
+
+    def spread(n, *rest, **named):
+        return n and spread(n - 1, *rest, **named)
+
+    class Node:
+        def __init__(self, n):
+            self.below = Node(n - 1) if n else None
+
+    limit = sys.getrecursionlimit()
+    sys.setrecursionlimit(30_000)
+    try:
+        for function in (exact, default, keyword, spread):
+            assert function(20_000) == 0
+        Node(5_000)
+    finally:
+        sys.setrecursionlimit(limit)
+
+
 def generators():
     def count(n):
         got = None
@@ -270,7 +298,7 @@ def run(kind):
 
 
 threading.stack_size(1 << 20)
-kinds = [numbers, texts, containers, attributes, calls, generators, exceptions, matching, names, cells, traced]
+kinds = [numbers, texts, containers, attributes, calls, deep, generators, exceptions, matching, names, cells, traced]
 for kind in kinds:
     thread = threading.Thread(target=run, args=(kind,))
     thread.start()

@@ -61,6 +61,8 @@ crate::pytype! {
     }
 }
 
+// Never inlined or merged with another: its address says that a function calls itself.
+#[inline(never)]
 unsafe extern "C" fn vectorcall(
     this: *mut PyObject,
     args: *const *mut PyObject,
@@ -83,6 +85,12 @@ macro_rules! slots {
 }
 
 impl Function {
+    /// Whether calls run the function's code: no extension has replaced its vectorcall function.
+    #[inline(always)]
+    pub fn runs_code(&self) -> bool {
+        self.0.vectorcall.get().is_some_and(|calls| std::ptr::fn_addr_eq(calls, vectorcall as vectorcallfunc))
+    }
+
     slots!(
         globals_slot: func_globals as Object,
         builtins_slot: func_builtins as Object,

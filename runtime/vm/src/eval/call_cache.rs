@@ -98,7 +98,7 @@ impl Eval<'_> {
         if let Some(function) = function.downcast_exact::<Function>() {
             let code = function.code();
             let total = total + usize::from(callable.downcast_exact::<Method>().is_some());
-            let exact = takes_exact(code) && code.raw().co_argcount.get() as usize == total;
+            let exact = function.runs_code() && takes_exact(code) && code.raw().co_argcount.get() as usize == total;
             return exact.then_some(Opcode::CALL_PY_EXACT_ARGS);
         }
         if let Some(function) = callable.downcast_exact::<CFunction>().filter(|_| !bound) {
@@ -198,7 +198,7 @@ impl Eval<'_> {
         let code = function.code();
         let raw = code.raw();
         // Any function that takes so many arguments will do.
-        if !takes_exact(code) || raw.co_argcount.get() as usize != total {
+        if !takes_exact(code) || raw.co_argcount.get() as usize != total || !function.runs_code() {
             return self.out(|this| this.call_deopt());
         }
         let tstate = self.py.tstate();

@@ -97,9 +97,7 @@ pub(super) fn check_raised(py: Attached<'_>, callable: &Object) -> Raised {
 /// Whether calls of the function may push a frame instead of calling its vectorcall function.
 #[inline(always)]
 pub(crate) fn as_python_function(callable: &Object) -> Option<&Function> {
-    let function = callable.downcast_exact::<Function>()?;
-    let calls = function.raw().vectorcall.get()?;
-    std::ptr::fn_addr_eq(calls, super::entry::function_vectorcall as vectorcallfunc).then_some(function)
+    callable.downcast_exact::<Function>().filter(|function| function.runs_code())
 }
 
 impl Eval<'_> {
