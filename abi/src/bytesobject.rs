@@ -33,7 +33,7 @@ capi! {
         let text = o.repr(py)?;
         let data = want(py, o)?.as_slice();
         // The plain form quotes with apostrophes whatever the bytes are.
-        if smart != 0 || !(data.contains(&b'\'') && !data.contains(&b'"')) { return Ok(text); }
+        if smart != 0 || !data.contains(&b'\'') || data.contains(&b'"') { return Ok(text); }
         let shown = text.to_string_lossy();
         let inner = shown.strip_prefix("b\"").and_then(|rest| rest.strip_suffix('"'));
         let Some(inner) = inner else { return Ok(text) };
