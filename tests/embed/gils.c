@@ -1,6 +1,6 @@
 /* Interpreters with GILs of their own and with a shared one; and native locks around calls that must not let go of the
  * calling thread: the guard of a C++ function-local static is one. */
-#include <Python.h>
+#include "check.h"
 
 #include <pthread.h>
 #include <stdatomic.h>
@@ -11,16 +11,6 @@
 #define THREADS 4
 #define TURNS 100
 #define NAMES 400
-
-#define CHECK(what)                                                            \
-    do {                                                                       \
-        if (!(what)) {                                                         \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-            if (PyGILState_Check() && PyErr_Occurred())                        \
-                PyErr_Print();                                                 \
-            _exit(1);                                                          \
-        }                                                                      \
-    } while (0)
 
 static atomic_int inside, met;
 static int gil;

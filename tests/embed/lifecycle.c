@@ -1,7 +1,7 @@
 /* The life cycle of the runtime, with figures: starts and ends again, interpreters made in threads, native threads that
  * call in while the runtime goes down and after it, and fork in a process with threads. Each part runs in a process of
  * its own; one that hangs or dies is reported with its name. */
-#include <Python.h>
+#include "check.h"
 
 #include <pthread.h>
 #include <signal.h>
@@ -20,16 +20,6 @@
 #define TRIALS 20
 #define FORKS 20
 #define GROWTH 1024 /* KiB */
-
-#define CHECK(what) \
-    do { \
-        if (!(what)) { \
-            fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #what); \
-            if (PyGILState_Check() && PyErr_Occurred()) \
-                PyErr_Print(); \
-            _exit(1); \
-        } \
-    } while (0)
 
 static double now(void) {
     struct timespec t;

@@ -148,13 +148,7 @@ class Next:
 class IteratorsInThemselves(unittest.TestCase):
     """Iterators that keep an item which is the iterator itself, or a part of it."""
 
-    def check(self, make):
-        def once():
-            source = Next()
-            iterator = make(source)
-            source.item = iterator
-            next(iterator)
-
+    def leaves_nothing(self, once):
         for _ in range(3):
             once()
         gc.collect()
@@ -163,6 +157,15 @@ class IteratorsInThemselves(unittest.TestCase):
             once()
         gc.collect()
         self.assertLess(len(gc.get_objects()) - before, 20)
+
+    def check(self, make):
+        def once():
+            source = Next()
+            iterator = make(source)
+            source.item = iterator
+            next(iterator)
+
+        self.leaves_nothing(once)
 
     def test_tee(self):
         self.check(lambda source: itertools.tee(source)[0])
@@ -182,13 +185,7 @@ class IteratorsInThemselves(unittest.TestCase):
             key = functools.cmp_to_key(lambda a, b: 0)(1)
             key.obj = key
 
-        once()
-        gc.collect()
-        before = len(gc.get_objects())
-        for _ in range(20):
-            once()
-        gc.collect()
-        self.assertLess(len(gc.get_objects()) - before, 20)
+        self.leaves_nothing(once)
 
 
 if __name__ == "__main__":

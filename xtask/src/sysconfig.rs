@@ -170,12 +170,13 @@ for arg in "$@"; do
         --cflags) echo "$cflags" ;;
         --libs) echo "$libs" ;;
         --ldflags) echo "-L$prefix/lib $libs" ;;
-        --extension-suffix) echo ".cpython-314{t}-{ARCH}-linux-gnu.so" ;;
+        --extension-suffix) echo "{suffix}" ;;
         --abiflags) echo "{t}" ;;
         --configdir) echo "$configdir" ;;
     esac
 done
 "#,
         config = config_dir(mode),
+        suffix = extension_suffix(mode),
     )
 }

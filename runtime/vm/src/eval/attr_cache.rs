@@ -602,14 +602,3 @@ impl Eval<'_> {
         }
     }
 }
-
-/// A pointer with or without a count as a stack word.
-#[inline(always)]
-pub(super) fn stack_word(raw: *mut PyObject, owned: bool) -> StackRef {
-    if owned {
-        // SAFETY: the caller made a reference for it.
-        StackRef::owned(unsafe { Ref::<Object>::from_raw(raw) })
-    } else {
-        StackRef::borrowed(raw)
-    }
-}

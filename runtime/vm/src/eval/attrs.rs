@@ -1,5 +1,4 @@
 //! Attributes: generic forms. Specialised ones are in `attr_cache`.
-use super::attr_cache::stack_word;
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
@@ -90,9 +89,8 @@ impl Eval<'_> {
             if arg & 1 != 0
                 && plain
                 && let Some(next) = superobject::next_class(class, this)
-                && let Some((found, owned)) = next.lookup_word(py, name)
+                && let Some(found) = self.settle(next.lookup_read(py, name))
             {
-                let found = stack_word(found, owned);
                 // SAFETY: the word holds the object.
                 if is_method_descriptor(unsafe { found.object() }) {
                     return Ok(self.finish_super_method(found));

@@ -227,28 +227,6 @@ impl Eval<'_> {
         self.call_generic(None, CALL_SKIP)
     }
 
-    /// As [`Eval::start_frame`] for a frame at its first instruction.
-    #[inline(always)]
-    fn enter_exact(&mut self, frame: *mut Frame) -> Step {
-        let tstate = self.py.tstate();
-        let left = tstate.py_recursion_remaining.get();
-        if left <= 1 {
-            return self.start_frame(frame);
-        }
-        tstate.py_recursion_remaining.set(left - 1);
-        tstate.current_frame.set(frame.cast());
-        // SAFETY: the frame was just pushed.
-        unsafe {
-            let exec = Exec::of((*frame).code());
-            self.frame = frame;
-            self.consts = (*exec).consts;
-            self.home().bias.set((*exec).bias);
-            self.ip = Exec::units(exec);
-            self.sp = (*frame).sp();
-        }
-        Ok(0)
-    }
-
     pub(super) fn CALL_ALLOC_AND_ENTER_INIT(&mut self) -> Step {
         let count = self.arg();
         let depth = count + 2;
@@ -298,7 +276,7 @@ impl Eval<'_> {
         self.load_frame(below, 0);
         // SAFETY: the version says that `__init__` takes exactly that many arguments.
         let frame = unsafe { self.push_exact(init, first, count + 1)? };
-        self.enter_exact(frame)
+        self.start_frame(frame)
     }
 
     /// `type(x)`.

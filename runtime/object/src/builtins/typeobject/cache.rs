@@ -9,7 +9,7 @@
 //! `try_incref` and then checks the version again (SYNC 1.17, TV1): the mutator drops the version before it lets go
 //! of the old value, and memory that a reader may still see keeps a valid head ([quiescent]).
 use super::Type;
-use crate::handle::{Attached, Layout, Ref};
+use crate::handle::{Attached, Layout, Read, Ref};
 use crate::layout::PyObject;
 use crate::{FREE_THREADED, Object, Str, mode};
 use std::cell::Cell;
@@ -108,19 +108,18 @@ impl Type {
         self.lookup_uncached(py, name).0
     }
 
-    /// As [`Type::lookup`], without a count for objects that need none while a frame holds them
-    /// ([`mode::needs_no_count`]): the pointer, and whether a reference was made.
+    /// As [`Type::lookup`], for a word of a frame.
     #[inline]
-    pub fn lookup_word(&self, py: Attached<'_>, name: &Str) -> Option<(*mut PyObject, bool)> {
+    pub fn lookup_read(&self, py: Attached<'_>, name: &Str) -> Read {
         if let Some(entry) = self.cached(name)
             && !entry.value.is_null()
             // SAFETY: [quiescent]: see the module doc.
             && unsafe { mode::needs_no_count(entry.value) }
             && (!FREE_THREADED || self.0.tp_version_tag.load(Acquire) == entry.version)
         {
-            return Some((entry.value, false));
+            return Read::Borrowed(entry.value);
         }
-        self.lookup(py, name).map(|found| (found.into_raw(), true))
+        self.lookup(py, name).map_or(Read::Nothing, Read::Counted)
     }
 
     /// As [`Type::lookup`], with the version under which the answer holds; 0 when it must not be cached.

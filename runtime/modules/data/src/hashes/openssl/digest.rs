@@ -1,67 +1,45 @@
 //! `HASH` and `HASHXOF`: hashes under way.
-use super::super::{digest_input, hex, in_background, usual_data};
-use super::{Crypto, Function, MAX_SIZE, Ptr, class_of, failed, name_of, sizes_of};
-use krait_object::native::{Arg, State, Trace, alloc, required, type_name};
+use super::super::{digest_input, hex, usual_data};
+use super::context::{Context, Kind, Running};
+use super::{Crypto, Function, Ptr, class_of, failed};
+use krait_object::native::{Arg, State, alloc, required, type_name};
 use krait_object::{Attached, Bytes, Layout, Object, PyResult, Ref, Str, Type, pytype, raise};
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
-/// The library's state of a hash.
-pub struct Context(Ptr);
+/// Hashes without a key.
+pub struct Digest;
 
-// SAFETY: one thread at a time uses it, under the lock of its object.
-unsafe impl Send for Context {}
-impl Trace for Context {}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: ours.
-        unsafe { (Crypto::get().EVP_MD_CTX_free)(self.0) };
-    }
-}
-
-impl Context {
-    fn empty() -> Option<Context> {
-        // SAFETY: no precondition.
-        let raw = unsafe { (Crypto::get().EVP_MD_CTX_new)() };
-        (!raw.is_null()).then_some(Context(raw))
+// SAFETY: all are functions of `EVP_MD_CTX`.
+unsafe impl Kind for Digest {
+    fn make() -> unsafe extern "C" fn() -> Ptr {
+        Crypto::get().EVP_MD_CTX_new
     }
 
-    fn new(function: &Function) -> Option<Context> {
-        let this = Self::empty()?;
-        // SAFETY: a live state and function.
-        (unsafe { (Crypto::get().EVP_DigestInit_ex)(this.0, function.raw, ptr::null_mut()) } == 1).then_some(this)
+    fn free() -> unsafe extern "C" fn(Ptr) {
+        Crypto::get().EVP_MD_CTX_free
     }
 
-    fn duplicate(&self) -> Option<Context> {
-        let this = Self::empty()?;
-        // SAFETY: live states.
-        (unsafe { (Crypto::get().EVP_MD_CTX_copy)(this.0, self.0) } == 1).then_some(this)
+    fn copy() -> unsafe extern "C" fn(Ptr, Ptr) -> c_int {
+        Crypto::get().EVP_MD_CTX_copy
     }
 
-    fn update(&mut self, data: &[u8]) -> bool {
-        // SAFETY: a live state; as many bytes as stated.
-        unsafe { (Crypto::get().EVP_DigestUpdate)(self.0, data.as_ptr(), data.len()) == 1 }
+    fn update() -> unsafe extern "C" fn(Ptr, *const u8, usize) -> c_int {
+        Crypto::get().EVP_DigestUpdate
     }
 
-    fn finish(self) -> Option<Vec<u8>> {
-        let (mut out, mut size) = (vec![0; MAX_SIZE], 0);
-        // SAFETY: a live state; room for the longest digest.
-        let done = unsafe { (Crypto::get().EVP_DigestFinal_ex)(self.0, out.as_mut_ptr(), &mut size) };
-        out.truncate(size as usize);
-        (done == 1).then_some(out)
+    fn finish() -> unsafe extern "C" fn(Ptr, *mut c_uchar, *mut c_uint) -> c_int {
+        Crypto::get().EVP_DigestFinal_ex
     }
 
-    /// The function that it computes, borrowed.
-    fn function(&self) -> Ptr {
-        // SAFETY: a live state.
-        unsafe { (Crypto::get().EVP_MD_CTX_get0_md)(self.0) }
+    fn function() -> unsafe extern "C" fn(Ptr) -> Ptr {
+        Crypto::get().EVP_MD_CTX_get0_md
     }
 }
 
 krait_object::native! {
     /// `_hashlib.HASH`.
-    pub struct Hash { state: State<Context> }
+    pub struct Hash { state: State<Context<Digest>> }
 }
 pytype! {
     pub static HASH: "_hashlib.HASH" for Hash {
@@ -69,7 +47,7 @@ pytype! {
         doc: "A hash under way.\n\nname, digest_size and block_size say what is computed; update() adds data,\ndigest() and hexdigest() give the hash of the data so far, copy() makes a copy.",
         slots: { tp_dealloc = Hash::dealloc, tp_repr = Hash::repr },
         methods: {
-            o "update" => Hash::update, "($self, obj, /)", "Adds data.";
+            o "update" => |py: Attached<'_>, this: &Hash, data: &Object| this.add(py, data), "($self, obj, /)", "Adds data.";
             noargs "digest" => |py: Attached<'_>, this: &Hash| this.finish(py).and_then(|digest| Bytes::new(py, &digest)), "($self, /)", "The hash of the data so far, as bytes.";
             noargs "hexdigest" => |py: Attached<'_>, this: &Hash| this.finish(py).map(|digest| hex(&digest)), "($self, /)", "The hash of the data so far, in hexadecimal digits.";
             noargs "copy" => Hash::copy, "($self, /)", "A copy that goes on from the same data.";
@@ -77,13 +55,21 @@ pytype! {
         getset: {
             "digest_size" => |_: Attached<'_>, this: &Hash| this.sizes().0, "The length of the hash in bytes.";
             "block_size" => |_: Attached<'_>, this: &Hash| this.sizes().1, "How many bytes are hashed at a time.";
-            "name" => |_: Attached<'_>, this: &Hash| this.name(), "The name of the hash function.";
+            "name" => |_: Attached<'_>, this: &Hash| this.hash_name(), "The name of the hash function.";
         },
     }
 }
 
+impl Running for Hash {
+    type Kind = Digest;
+
+    fn state(&self) -> &State<Context<Digest>> {
+        &self.state
+    }
+}
+
 impl Hash {
-    fn wrap(py: Attached<'_>, ty: &Type, context: Context) -> PyResult<Ref<Hash>> {
+    fn wrap(py: Attached<'_>, ty: &Type, context: Context<Digest>) -> PyResult<Ref<Hash>> {
         let this = alloc::<Hash>(py, ty)?;
         this.state.init(context);
         Ok(this)
@@ -93,47 +79,19 @@ impl Hash {
         let security = security.map_or(Ok(true), |security| security.is_true(py))?;
         let data = data.map(|data| digest_input(py, data)).transpose()?;
         let function = Function::fetch(py, name, security)?;
-        let mut context = Context::new(&function).ok_or_else(|| failed(py))?;
+        let begin = |raw| {
+            // SAFETY: a live state and function.
+            unsafe { (Crypto::get().EVP_DigestInit_ex)(raw, function.raw, ptr::null_mut()) }
+        };
+        let mut context = Context::<Digest>::new(begin).ok_or_else(|| failed(py))?;
         if let Some(data) = data {
-            let mut done = true;
-            in_background(data.as_slice(), |data| done = context.update(data));
-            if !done {
-                return Err(failed(py));
-            }
+            context.add(py, data.as_slice())?;
         }
         Self::wrap(py, class_of(&function), context)
     }
 
-    fn name(&self) -> String {
-        let state = self.state.lock();
-        // SAFETY: the state keeps its function.
-        unsafe { name_of(state.function()) }
-    }
-
-    fn sizes(&self) -> (c_int, c_int) {
-        let state = self.state.lock();
-        // SAFETY: the state keeps its function.
-        unsafe { sizes_of(state.function()) }
-    }
-
     fn repr(_: Attached<'_>, this: &Hash) -> String {
-        format!("<{} {} object @ {:?}>", this.name(), this.as_object().ty().full_name(), this.as_ptr())
-    }
-
-    fn update(py: Attached<'_>, this: &Hash, data: &Object) -> PyResult<()> {
-        let data = digest_input(py, data)?;
-        let mut done = true;
-        in_background(data.as_slice(), |data| done = this.state.lock().update(data));
-        if done { Ok(()) } else { Err(failed(py)) }
-    }
-
-    fn duplicate(&self, py: Attached<'_>) -> PyResult<Context> {
-        let copy = self.state.lock().duplicate();
-        copy.ok_or_else(|| failed(py))
-    }
-
-    fn finish(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
-        self.duplicate(py)?.finish().ok_or_else(|| failed(py))
+        format!("<{} {} object @ {:?}>", this.hash_name(), this.as_object().ty().full_name(), this.as_ptr())
     }
 
     fn copy(py: Attached<'_>, this: &Hash) -> PyResult<Ref<Hash>> {
@@ -171,7 +129,7 @@ impl ExtendableHash {
         out.resize(length, 0);
         let context = self.0.duplicate(py)?;
         // SAFETY: a live state; as many bytes as stated.
-        if length > 0 && unsafe { (Crypto::get().EVP_DigestFinalXOF)(context.0, out.as_mut_ptr(), length) } != 1 {
+        if length > 0 && unsafe { (Crypto::get().EVP_DigestFinalXOF)(context.raw(), out.as_mut_ptr(), length) } != 1 {
             return Err(failed(py));
         }
         Ok(out)

@@ -1,69 +1,46 @@
 //! `HMAC`: keyed hashes under way.
 use super::super::{digest_input, hex, in_background};
-use super::{Crypto, Function, MAX_SIZE, Ptr, failed, name_of, sizes_of};
-use krait_object::native::{Arg, State, Trace, alloc, required};
+use super::context::{Context, Kind, Running};
+use super::{Crypto, Function, MAX_SIZE, Ptr, failed};
+use krait_object::native::{Arg, State, alloc, required};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::{Attached, Bytes, Layout, Object, PyResult, Ref, pytype, raise};
-use std::ffi::c_int;
+use std::ffi::{c_int, c_uchar, c_uint};
 use std::ptr;
 
-/// The library's state of a keyed hash.
-pub struct Context(Ptr);
+/// Keyed hashes.
+pub struct Keyed;
 
-// SAFETY: one thread at a time uses it, under the lock of its object.
-unsafe impl Send for Context {}
-impl Trace for Context {}
-
-impl Drop for Context {
-    fn drop(&mut self) {
-        // SAFETY: ours.
-        unsafe { (Crypto::get().HMAC_CTX_free)(self.0) };
-    }
-}
-
-impl Context {
-    fn empty() -> Option<Context> {
-        // SAFETY: no precondition.
-        let raw = unsafe { (Crypto::get().HMAC_CTX_new)() };
-        (!raw.is_null()).then_some(Context(raw))
+// SAFETY: all are functions of `HMAC_CTX`.
+unsafe impl Kind for Keyed {
+    fn make() -> unsafe extern "C" fn() -> Ptr {
+        Crypto::get().HMAC_CTX_new
     }
 
-    fn new(function: &Function, key: &[u8], len: c_int) -> Option<Context> {
-        let this = Self::empty()?;
-        let init = Crypto::get().HMAC_Init_ex;
-        // SAFETY: a live state and function; as many bytes as stated, at an address that is not null.
-        (unsafe { init(this.0, key.as_ptr(), len, function.raw, ptr::null_mut()) } == 1).then_some(this)
+    fn free() -> unsafe extern "C" fn(Ptr) {
+        Crypto::get().HMAC_CTX_free
     }
 
-    fn duplicate(&self) -> Option<Context> {
-        let this = Self::empty()?;
-        // SAFETY: live states.
-        (unsafe { (Crypto::get().HMAC_CTX_copy)(this.0, self.0) } == 1).then_some(this)
+    fn copy() -> unsafe extern "C" fn(Ptr, Ptr) -> c_int {
+        Crypto::get().HMAC_CTX_copy
     }
 
-    fn update(&mut self, data: &[u8]) -> bool {
-        // SAFETY: a live state; as many bytes as stated.
-        unsafe { (Crypto::get().HMAC_Update)(self.0, data.as_ptr(), data.len()) == 1 }
+    fn update() -> unsafe extern "C" fn(Ptr, *const u8, usize) -> c_int {
+        Crypto::get().HMAC_Update
     }
 
-    fn finish(self) -> Option<Vec<u8>> {
-        let (mut out, mut size) = (vec![0; MAX_SIZE], 0);
-        // SAFETY: a live state; room for the longest digest.
-        let done = unsafe { (Crypto::get().HMAC_Final)(self.0, out.as_mut_ptr(), &mut size) };
-        out.truncate(size as usize);
-        (done == 1).then_some(out)
+    fn finish() -> unsafe extern "C" fn(Ptr, *mut c_uchar, *mut c_uint) -> c_int {
+        Crypto::get().HMAC_Final
     }
 
-    /// The function that it computes, borrowed.
-    fn function(&self) -> Ptr {
-        // SAFETY: a live state.
-        unsafe { (Crypto::get().HMAC_CTX_get_md)(self.0) }
+    fn function() -> unsafe extern "C" fn(Ptr) -> Ptr {
+        Crypto::get().HMAC_CTX_get_md
     }
 }
 
 krait_object::native! {
     /// `_hashlib.HMAC`.
-    pub struct Hmac { state: State<Context> }
+    pub struct Hmac { state: State<Context<Keyed>> }
 }
 pytype! {
     pub static HMAC: "_hashlib.HMAC" for Hmac {
@@ -71,7 +48,7 @@ pytype! {
         doc: "A keyed hash under way.\n\nname, digest_size and block_size say what is computed; update() adds data,\ndigest() and hexdigest() give the hash of the data so far, copy() makes a copy.",
         slots: { tp_dealloc = Hmac::dealloc, tp_repr = Hmac::repr },
         methods: {
-            sig "update" => Hmac::update, "($self, /, msg)", "Adds data.";
+            sig "update" => |py: Attached<'_>, this: &Hmac, [msg]: [Arg<'_>; 1]| this.add(py, required(py, msg)?), "($self, /, msg)", "Adds data.";
             noargs "digest" => |py: Attached<'_>, this: &Hmac| this.finish(py).and_then(|digest| Bytes::new(py, &digest)), "($self, /)", "The hash of the data so far, as bytes.";
             noargs "hexdigest" => |py: Attached<'_>, this: &Hmac| this.finish(py).map(|digest| hex(&digest)), "($self, /)", "The hash of the data so far, in hexadecimal digits.";
             noargs "copy" => Hmac::copy, "($self, /)", "A copy that goes on from the same data.";
@@ -84,43 +61,23 @@ pytype! {
     }
 }
 
+impl Running for Hmac {
+    type Kind = Keyed;
+
+    fn state(&self) -> &State<Context<Keyed>> {
+        &self.state
+    }
+}
+
 impl Hmac {
-    fn wrap(py: Attached<'_>, context: Context) -> PyResult<Ref<Hmac>> {
+    fn wrap(py: Attached<'_>, context: Context<Keyed>) -> PyResult<Ref<Hmac>> {
         let this = alloc::<Hmac>(py, Self::type_object())?;
         this.state.init(context);
         Ok(this)
     }
 
-    fn hash_name(&self) -> String {
-        let state = self.state.lock();
-        // SAFETY: the state keeps its function.
-        unsafe { name_of(state.function()) }
-    }
-
-    fn sizes(&self) -> (c_int, c_int) {
-        let state = self.state.lock();
-        // SAFETY: the state keeps its function.
-        unsafe { sizes_of(state.function()) }
-    }
-
     fn repr(_: Attached<'_>, this: &Hmac) -> String {
         format!("<{} HMAC object @ {:?}>", this.hash_name(), this.as_ptr())
-    }
-
-    fn update(py: Attached<'_>, this: &Hmac, [msg]: [Arg<'_>; 1]) -> PyResult<()> {
-        let data = digest_input(py, required(py, msg)?)?;
-        let mut done = true;
-        in_background(data.as_slice(), |data| done = this.state.lock().update(data));
-        if done { Ok(()) } else { Err(failed(py)) }
-    }
-
-    fn duplicate(&self, py: Attached<'_>) -> PyResult<Context> {
-        let copy = self.state.lock().duplicate();
-        copy.ok_or_else(|| failed(py))
-    }
-
-    fn finish(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
-        self.duplicate(py)?.finish().ok_or_else(|| failed(py))
     }
 
     fn copy(py: Attached<'_>, this: &Hmac) -> PyResult<Ref<Hmac>> {
@@ -141,14 +98,14 @@ pub fn new(py: Attached<'_>, _: &Object, [key, msg, digest]: [Arg<'_>; 3]) -> Py
         return Err(raise!(py, TypeError, "Missing required parameter 'digestmod'."));
     };
     let function = Function::from_object(py, digest)?;
-    let mut context = Context::new(&function, key.as_slice(), len).ok_or_else(|| failed(py))?;
+    let begin = |raw| {
+        let init = Crypto::get().HMAC_Init_ex;
+        // SAFETY: a live state and function; as many bytes as stated, at an address that is not null.
+        unsafe { init(raw, key.as_slice().as_ptr(), len, function.raw, ptr::null_mut()) }
+    };
+    let mut context = Context::<Keyed>::new(begin).ok_or_else(|| failed(py))?;
     if let Some(msg) = msg.filter(|msg| !msg.is_none()) {
-        let msg = digest_input(py, msg)?;
-        let mut done = true;
-        in_background(msg.as_slice(), |msg| done = context.update(msg));
-        if !done {
-            return Err(failed(py));
-        }
+        context.add(py, digest_input(py, msg)?.as_slice())?;
     }
     Hmac::wrap(py, context)
 }

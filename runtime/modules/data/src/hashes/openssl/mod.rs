@@ -1,6 +1,7 @@
 //! `_hashlib`: the hash functions of the system's OpenSSL, opened when the module is first imported
 //! (`docs/adr/0006-libraries-at-run-time.md`). Without the library there is no module, and `hashlib` uses the
 //! functions that are built in.
+mod context;
 mod digest;
 mod kdf;
 mod mac;

@@ -100,14 +100,13 @@ pub fn type_new(
         let Some(new) = winner.as_type().tp_new.get() else {
             return Err(raise!(py, TypeError, "cannot create '{}' instances", winner.name()));
         };
-        if ptr::fn_addr_eq(new, slot_type_new as newfunc) {
-            return make_class(py, winner, name, bases, dict, kwargs);
+        if !ptr::fn_addr_eq(new, slot_type_new as newfunc) {
+            let args = Tuple::from_slice(py, &[name.as_object(), bases.as_object(), dict.as_object()])?;
+            let kwargs = kwargs.map_or(ptr::null_mut(), Layout::as_ptr);
+            // SAFETY: [slot-contract].
+            let made = unsafe { steal_result(py, new(winner.as_type_ptr(), args.as_ptr(), kwargs))? };
+            return made.downcast::<Type>().map_err(|_| py.bad_internal_call());
         }
-        let args = Tuple::from_slice(py, &[name.as_object(), bases.as_object(), dict.as_object()])?;
-        let kwargs = kwargs.map_or(ptr::null_mut(), Layout::as_ptr);
-        // SAFETY: [slot-contract].
-        let made = unsafe { steal_result(py, new(winner.as_type_ptr(), args.as_ptr(), kwargs))? };
-        return made.downcast::<Type>().map_err(|_| py.bad_internal_call());
     }
     make_class(py, winner, name, bases, dict, kwargs)
 }
