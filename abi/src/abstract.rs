@@ -115,8 +115,8 @@ capi! {
     fn PyMapping_Values(py, o: &Object) -> Ref<List> { o.mapping_values(py) }
     fn PyMapping_Items(py, o: &Object) -> Ref<List> { o.mapping_items(py) }
     fn PyMapping_GetItemString(py, o: &Object, key: Text<'_>) -> Ref<Object> { o.get_item(py, key.obj(py)?.as_object()) }
-    fn PyMapping_GetOptionalItem(py, o: &Object, key: &Object, out: *mut *mut PyObject) -> bool { put_found(out, o.get_item_opt(py, key)) }
-    fn PyMapping_GetOptionalItemString(py, o: &Object, key: Text<'_>, out: *mut *mut PyObject) -> bool {
+    fn PyMapping_GetOptionalItem(py, o: &Object, key: &Object, out: Out) -> bool { put_found(out, o.get_item_opt(py, key)) }
+    fn PyMapping_GetOptionalItemString(py, o: &Object, key: Text<'_>, out: Out) -> bool {
         put_found(out, o.get_item_opt(py, key.obj(py)?.as_object()))
     }
     fn PyMapping_SetItemString(py, o: &Object, key: Text<'_>, v: &Object) -> () { o.set_item(py, key.obj(py)?.as_object(), v) }
@@ -124,9 +124,8 @@ capi! {
     fn PyMapping_HasKeyStringWithError(py, o: &Object, key: Text<'_>) -> bool { Ok(o.get_item_opt(py, key.obj(py)?.as_object())?.is_some()) }
 
     fn PyIter_Next(py, o: &Object) -> Option<Ref<Object>> { o.iter_next(py) }
-    fn PyIter_NextItem(py, o: &Object, out: *mut *mut PyObject) -> bool {
+    fn PyIter_NextItem(py, o: &Object, out: Out) -> bool {
         if !o.is_iterator() {
-            put::<Object>(out, None);
             return Err(raise!(py, TypeError, "expected an iterator, got '{}'", o.ty().name()));
         }
         put_found(out, o.iter_next(py))
@@ -178,7 +177,10 @@ capi_raw! {
     }
     fn PyMapping_HasKeyString(o: *mut PyObject, key: *const c_char) -> c_int {
         let py = Attached::from_tls();
-        let found = Text::from_c(py, key).and_then(|key| Object::from_ptr(o).get_item_opt(py, key.obj(py)?.as_object()));
+        let found = <&Object>::from_c(py, o).and_then(|o| {
+            if key.is_null() { return Err(raise!(py, SystemError, "null argument to internal routine")); }
+            o.get_item_opt(py, Text::from_c(py, key)?.obj(py)?.as_object())
+        });
         let better = "PyMapping_HasKeyStringWithError(), PyMapping_GetOptionalItemString() or PyMapping_GetItemString()";
         c_int::from(or_report(py, found, "PyMapping_HasKeyString", better).is_some())
     }

@@ -7,6 +7,7 @@
 //! | [`Stolen`] | consumed, on error too |
 //! | `&CStr` | C string; NULL raises `SystemError` |
 //! | [`Text`] | UTF-8 C string |
+//! | [`Out`] | place for a new reference; NULL is stored there first |
 //! | numbers, raw pointers | as they are |
 use krait_layout::PyObject;
 use krait_object::{Attached, Layout, Object, PyResult, Ref, Str};
@@ -22,6 +23,45 @@ pub trait CArg: Sized {
     /// # Safety
     /// `raw` is what C passed, and lives as long as the call.
     unsafe fn from_c(py: Attached<'_>, raw: Self::C) -> PyResult<Self>;
+
+    /// What happens to the argument before any argument is checked.
+    ///
+    /// # Safety
+    /// As for [`CArg::from_c`].
+    #[inline(always)]
+    unsafe fn prepare(_raw: &Self::C) {}
+}
+
+/// Where a function stores a new reference, or NULL on error, whatever the error is.
+#[derive(Clone, Copy)]
+pub struct Out(pub *mut *mut PyObject);
+
+impl Out {
+    /// Stores the result, unless the caller wants none.
+    ///
+    /// # Safety
+    /// The place is NULL or writable.
+    pub unsafe fn set<T: Layout>(self, value: Option<Ref<T>>) {
+        if !self.0.is_null() {
+            // SAFETY: by the contract.
+            unsafe { put(self.0, value) }
+        }
+    }
+}
+
+impl CArg for Out {
+    type C = *mut *mut PyObject;
+    #[inline(always)]
+    unsafe fn from_c(_: Attached<'_>, raw: Self::C) -> PyResult<Self> {
+        Ok(Out(raw))
+    }
+    #[inline(always)]
+    unsafe fn prepare(raw: &Self::C) {
+        if !raw.is_null() {
+            // SAFETY: the C contract: writable.
+            unsafe { **raw = std::ptr::null_mut() };
+        }
+    }
 }
 
 impl<'a, T: Layout> CArg for &'a T {
@@ -98,14 +138,10 @@ impl Text<'_> {
 pub fn utf8<'a>(py: Attached<'_>, bytes: &'a [u8]) -> PyResult<&'a str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Ok(text),
-        Err(error) => Err(krait_object::codecs::decode_error(
-            py,
-            "utf-8",
-            bytes,
-            error.valid_up_to(),
-            error.valid_up_to() + error.error_len().unwrap_or(1),
-            "invalid start byte",
-        )),
+        Err(_) => match krait_object::codecs::decode_utf8(py, bytes, None, true) {
+            Err(raised) => Err(raised),
+            Ok(_) => Err(py.bad_internal_call()),
+        },
     }
 }
 
@@ -307,19 +343,15 @@ pub unsafe fn put<T: Layout>(out: *mut *mut PyObject, value: Option<Ref<T>>) {
 ///
 /// # Safety
 /// `out` is writable.
-pub unsafe fn put_found(out: *mut *mut PyObject, value: PyResult<Option<Ref<Object>>>) -> PyResult<bool> {
+pub unsafe fn put_found(out: Out, value: PyResult<Option<Ref<Object>>>) -> PyResult<bool> {
     match value {
         Ok(value) => {
             let found = value.is_some();
             // SAFETY: by the contract.
-            unsafe { put(out, value) };
+            unsafe { out.set(value) };
             Ok(found)
         }
-        Err(raised) => {
-            // SAFETY: by the contract.
-            unsafe { put::<Object>(out, None) };
-            Err(raised)
-        }
+        Err(raised) => Err(raised),
     }
 }
 
@@ -328,11 +360,11 @@ pub unsafe fn put_found(out: *mut *mut PyObject, value: PyResult<Option<Ref<Obje
 /// # Safety
 /// There are that many; a null pointer goes with any length.
 pub unsafe fn bytes<'a>(data: *const c_void, len: isize) -> &'a [u8] {
-    if data.is_null() || len <= 0 {
+    if data.is_null() {
         return &[];
     }
-    // SAFETY: by the contract.
-    unsafe { std::slice::from_raw_parts(data.cast(), len as usize) }
+    // SAFETY: by the contract. The place counts even when there are no bytes: a NUL may follow.
+    unsafe { std::slice::from_raw_parts(data.cast(), len.max(0) as usize) }
 }
 
 /// Exported functions that need an attached thread. Bodies may rely on what C promises about its arguments.
@@ -349,6 +381,7 @@ macro_rules! capi {
                 #[allow(unused_unsafe, unused_variables)]
                 // SAFETY: the contract of the C function.
                 unsafe {
+                    $(<$ty as $crate::capi::CArg>::prepare(&$arg);)*
                     $(let $arg: $ty = $crate::capi::CArg::from_c($py, $arg)?;)*
                     $body
                 }

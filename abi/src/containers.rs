@@ -82,8 +82,8 @@ capi! {
             None => Err(raise!(py, IndexError, "tuple index out of range")),
         }
     }
-    fn PyTuple_SetItem(py, tuple: *mut PyObject, index: isize, item: Stolen) -> () {
-        let tuple: &Tuple = CArg::from_c(py, tuple)?;
+    fn PyTuple_SetItem(py, tuple: &Tuple, index: isize, item: Stolen) -> () {
+        if !krait_object::mode::is_uniquely_referenced(tuple.as_object()) { return Err(py.bad_internal_call()); }
         if index < 0 || index as usize >= tuple.len() {
             return Err(raise!(py, IndexError, "tuple assignment index out of range"));
         }
@@ -101,10 +101,16 @@ capi! {
         tuple.slice(py, low, high)
     }
     fn _PyTuple_Resize(py, place: *mut *mut PyObject, size: isize) -> () {
-        let old = Ref::<Tuple>::from_raw(*place);
-        *place = ptr::null_mut();
-        if size < 0 { return Err(py.bad_internal_call()); }
-        let new = Ref::<Tuple>::from_raw(PyTuple_New(size));
+        let old = Ref::<Object>::from_raw_opt(std::mem::replace(&mut *place, ptr::null_mut()));
+        let Some(Ok(old)) = old.map(Ref::downcast::<Tuple>) else { return Err(py.bad_internal_call()) };
+        // Only its maker may change a tuple. The empty one is everybody's, but has nothing to change.
+        let is_own = old.is_empty() || krait_object::mode::is_uniquely_referenced(old.as_object());
+        if size < 0 || !is_own { return Err(py.bad_internal_call()); }
+        if old.len() == size as usize {
+            *place = old.into_raw();
+            return Ok(());
+        }
+        let Some(new) = Ref::<Tuple>::from_raw_opt(PyTuple_New(size)) else { return Err(krait_object::Raised::assume()) };
         for index in 0..old.len().min(size as usize) {
             let item = *tuple_items(&old).add(index);
             if !item.is_null() { krait_object::mode::incref(item) }
@@ -131,25 +137,22 @@ capi! {
         Ok(dict.get_known(py, key, hash)?.map_or(Lent(ptr::null_mut()), Lent::of))
     }
     fn _PyDict_GetItemStringWithError(py, dict: &Dict, key: Text<'_>) -> Lent { Ok(dict.get_str(py, key.0).map_or(Lent(ptr::null_mut()), Lent::of)) }
-    fn PyDict_GetItemRef(py, dict: &Dict, key: &Object, out: *mut *mut PyObject) -> bool { put_found(out, dict.get(py, key)) }
-    fn PyDict_GetItemStringRef(py, dict: &Dict, key: Text<'_>, out: *mut *mut PyObject) -> bool { put_found(out, dict.get(py, key.obj(py)?.as_object())) }
+    fn PyDict_GetItemRef(py, dict: &Dict, key: &Object, out: Out) -> bool { put_found(out, dict.get(py, key)) }
+    fn PyDict_GetItemStringRef(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { put_found(out, dict.get(py, key.obj(py)?.as_object())) }
     fn PyDict_SetDefault(py, dict: &Dict, key: &Object, default: Option<&Object>) -> Lent {
         Ok(Lent::of(dict.set_default(py, key, default.unwrap_or(krait_object::none_borrowed()))?.0))
     }
-    fn PyDict_SetDefaultRef(py, dict: &Dict, key: &Object, default: &Object, out: *mut *mut PyObject) -> bool {
+    fn PyDict_SetDefaultRef(py, dict: &Dict, key: &Object, default: &Object, out: Out) -> bool {
         match dict.set_default(py, key, default) {
             Ok((value, was_there)) => {
-                if !out.is_null() { put(out, Some(value)) }
+                out.set(Some(value));
                 Ok(was_there)
             }
-            Err(raised) => {
-                if !out.is_null() { put::<Object>(out, None) }
-                Err(raised)
-            }
+            Err(raised) => Err(raised),
         }
     }
-    fn PyDict_Pop(py, dict: &Dict, key: &Object, out: *mut *mut PyObject) -> bool { popped(dict.remove(py, key), out) }
-    fn PyDict_PopString(py, dict: &Dict, key: Text<'_>, out: *mut *mut PyObject) -> bool { popped(dict.remove(py, key.obj(py)?.as_object()), out) }
+    fn PyDict_Pop(py, dict: &Dict, key: &Object, out: Out) -> bool { put_found(out, dict.remove(py, key)) }
+    fn PyDict_PopString(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { put_found(out, dict.remove(py, key.obj(py)?.as_object())) }
     fn _PyDict_Pop(py, dict: &Dict, key: &Object, default: Option<&Object>) -> Ref<Object> {
         match (dict.remove(py, key)?, default) {
             (Some(value), _) => Ok(value),
@@ -184,6 +187,7 @@ capi! {
     fn PySet_Add(py, set: &Object, key: &Object) -> () {
         if let Some(set) = set.downcast::<Set>() { return set.add(py, key).map(drop); }
         // A frozen set may be filled before anybody else sees it.
+        if !krait_object::mode::is_uniquely_referenced(set) { return Err(py.bad_internal_call()); }
         any_set(py, set)?.update(py, Tuple::from_slice(py, &[key])?.as_object())
     }
     fn PySet_Discard(py, set: &Set, key: &Object) -> bool { set.discard(py, key) }
@@ -197,17 +201,25 @@ capi! {
         Ok(())
     }
     fn PySlice_GetIndicesEx(py, slice: &Slice, len: isize, start: *mut isize, stop: *mut isize, step: *mut isize, count: *mut isize) -> () {
-        let found = slice.indices(py, len.max(0) as usize)?;
-        (*start, *stop, *step, *count) = (found.0, found.1, found.2, found.3 as isize);
+        let (first, last, by) = slice.unpack(py)?;
+        let (first, last, number) = Slice::adjust_any(len, first, last, by);
+        (*start, *stop, *step, *count) = (first, last, by, number as isize);
         Ok(())
     }
     fn PySlice_GetIndices(py, slice: &Slice, len: isize, start: *mut isize, stop: *mut isize, step: *mut isize) -> () {
         let get = |value: &Object, default: isize| -> PyResult<isize> {
-            if value.is_none() { return Ok(default); }
-            let at = value.as_isize(py)?;
-            Ok(if at < 0 { at + len } else { at })
+            match value.downcast::<krait_object::Int>() {
+                None if value.is_none() => Ok(default),
+                None => Err(krait_object::Raised::assume()),
+                Some(at) => at.as_object().as_isize(py).map(|at| if at < 0 { at.wrapping_add(len) } else { at }),
+            }
         };
-        *step = if slice.step().is_none() { 1 } else { slice.step().as_isize(py)? };
+        *step = match slice.step().downcast::<krait_object::Int>() {
+            None if slice.step().is_none() => 1,
+            // This old function fails without saying why.
+            None => return Err(krait_object::Raised::assume()),
+            Some(step) => step.as_object().as_isize(py)?,
+        };
         *start = get(slice.start(), if *step < 0 { len - 1 } else { 0 })?;
         *stop = get(slice.stop(), if *step < 0 { -1 } else { len })?;
         if *stop > len || *start >= len || *step == 0 { return Err(krait_object::Raised::assume()); }
@@ -259,14 +271,6 @@ fn remove(py: Attached<'_>, dict: &Dict, key: &Object) -> PyResult<()> {
     }
 }
 
-unsafe fn popped(found: PyResult<Option<Ref<Object>>>, out: *mut *mut PyObject) -> PyResult<bool> {
-    if out.is_null() {
-        return found.map(|found| found.is_some());
-    }
-    // SAFETY: by the contract.
-    unsafe { put_found(out, found) }
-}
-
 pub(crate) fn any_set<'a>(py: Attached<'_>, object: &'a Object) -> PyResult<&'a AnySet> {
     if let Some(set) = object.downcast::<Set>() {
         return Ok(set.any());
@@ -282,7 +286,7 @@ capi_raw! {
         let py = Attached::from_tls();
         let Some(dict) = Object::from_ptr(dict).downcast::<Dict>() else { return ptr::null_mut() };
         let kept = py.take_raised();
-        let found = <&Object>::from_c(py, key).and_then(|key| dict.get(py, key));
+        let found = <&Object>::from_c(py, key).and_then(|key| dict.get_known(py, key, key.hash(py)?));
         let found = or_report(py, found, "PyDict_GetItem", "PyDict_GetItemRef() or PyDict_GetItemWithError()");
         if let Some(kept) = kept { let _ = py.restore(kept); }
         found.map_or(ptr::null_mut(), |found| found.as_ptr())
@@ -308,7 +312,7 @@ capi_raw! {
         1
     }
     fn PySlice_AdjustIndices(len: isize, start: *mut isize, stop: *mut isize, step: isize) -> isize {
-        let (first, last, count) = Slice::adjust(len.max(0) as usize, *start, *stop, step);
+        let (first, last, count) = Slice::adjust_any(len, *start, *stop, step);
         (*start, *stop) = (first, last);
         count as isize
     }

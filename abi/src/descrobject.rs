@@ -46,12 +46,11 @@ capi! {
     fn PyWeakref_NewProxy(py, o: &Object, callback: Option<&Object>) -> Ref<Object> {
         Ok(krait_object::weakrefobject::new_proxy(py, o, callback.filter(|callback| !callback.is_none()))?.upcast())
     }
-    fn PyWeakref_GetRef(py, o: &Object, out: *mut *mut PyObject) -> bool {
-        put::<Object>(out, None);
+    fn PyWeakref_GetRef(py, o: &Object, out: Out) -> bool {
         let Some(found) = weak(o) else { return Err(raise!(py, TypeError, "expected a weakref")) };
         let target = found.get();
         let alive = target.is_some();
-        put(out, target);
+        out.set(target);
         Ok(alive)
     }
     fn PyWeakref_GetObject(py, o: &Object) -> Lent {

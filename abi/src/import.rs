@@ -166,6 +166,9 @@ fn initialized(py: Attached<'_>, made: *mut PyObject, spec: &Object, name: &str)
     }
     // SAFETY: a non-null result is an object; a definition is static.
     unsafe {
+        if (*made).ob_type.get().is_null() {
+            return Err(raise!(py, SystemError, "init function of {name} returned uninitialized object"));
+        }
         let object = Object::from_ptr(made);
         if object.ty().is_subtype_of(ModuleDef::type_object()) {
             return module_from_def_and_spec(py, made.cast(), spec);
@@ -202,35 +205,62 @@ fn exec(py: Attached<'_>, module: &Object) -> PyResult<()> {
 
 fn by_level(
     py: Attached<'_>,
-    name: &Object,
+    name: Option<&Object>,
     globals: Option<&Object>,
     from: Option<&Object>,
     level: c_int,
 ) -> PyResult<Ref<Object>> {
+    let Some(name) = name else { return Err(raise!(py, ValueError, "Empty module name")) };
     vm::import_name(py, name, globals, from, level as isize)
 }
 
-fn add_module(py: Attached<'_>, name: &Str) -> PyResult<Ref<Object>> {
+/// The module of an absolute name itself, not its package.
+fn by_name(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
+    if name.is_empty() {
+        return Err(raise!(py, ValueError, "Empty module name"));
+    }
+    vm::import_module(py, name)
+}
+
+fn add_module(py: Attached<'_>, name: &Object) -> PyResult<Ref<Object>> {
     let modules = vm::modules(py)?;
-    if let Some(module) = modules.get(py, name.as_object())?
+    if let Some(module) = modules.get(py, name)?
         && (*module).downcast::<Module>().is_some()
     {
         return Ok(module);
     }
-    let module = Module::with_name(py, name)?;
-    modules.set(py, name.as_object(), module.as_object())?;
+    let module = match name.downcast::<Str>() {
+        Some(name) => Module::with_name(py, name)?,
+        // Any key of the dict may name a module.
+        None => {
+            let module = Module::with_name(py, &Str::empty())?;
+            module.add(py, "__name__", name)?;
+            module
+        }
+    };
+    modules.set(py, name, module.as_object())?;
     Ok(module.upcast())
 }
 
-fn exec_code(py: Attached<'_>, name: &Str, code: &Object, path: Option<&Object>) -> PyResult<Ref<Object>> {
+fn exec_code(
+    py: Attached<'_>,
+    name: &Str,
+    code: &Object,
+    path: Option<&Object>,
+    cached: Option<&Object>,
+) -> PyResult<Ref<Object>> {
     let Some(code) = code.downcast::<krait_object::Code>() else { return Err(py.bad_internal_call()) };
-    let module = add_module(py, name)?;
+    let module = add_module(py, name.as_object())?;
     let Some(real) = (*module).downcast::<Module>() else { return Err(py.bad_internal_call()) };
     if let Some(builtins) = vm::modules(py)?.get_str(py, "builtins") {
         real.dict().set_str(py, "__builtins__", &builtins)?;
     }
     let file = path.map_or_else(|| code.filename().as_object().to_ref(), Layout::to_ref);
-    real.dict().set_str(py, "__file__", &file)?;
+    // Sets file, loader and spec, where they are not set yet.
+    let bootstrap = vm::import_module(py, "_frozen_importlib_external")?;
+    let fix_up = bootstrap.get_attr(py, &*Str::new(py, "_fix_up_module")?)?;
+    let cached = cached.unwrap_or(krait_object::none_borrowed());
+    fix_up.call_pos(py, &[real.dict().as_object(), name.as_object(), &file, cached])?;
     krait_vm::eval::eval_code(py, code, real.dict().as_object(), None, None)?;
     vm::modules(py)?
         .get(py, name.as_object())?
@@ -321,51 +351,50 @@ fn frozen(name: &str) -> Option<(&'static [u8], bool)> {
 fn import_frozen(py: Attached<'_>, name: &Str) -> PyResult<bool> {
     let Some(package) = vm::frozen_kind(py, name) else { return Ok(false) };
     let code = vm::frozen_code(py, name)?;
-    let module = add_module(py, name)?;
+    let module = add_module(py, name.as_object())?;
     let Some(real) = (*module).downcast::<Module>() else { return Err(py.bad_internal_call()) };
     if package {
         real.dict().set_str(py, "__path__", krait_object::List::new(py)?.as_object())?;
     }
-    exec_code(py, name, &code.upcast(), None)?;
+    exec_code(py, name, &code.upcast(), None, None)?;
     Ok(true)
 }
 
 capi! {
-    fn PyImport_ImportModule(py, name: Text<'_>) -> Ref<Object> { vm::import_module(py, name.0) }
-    fn PyImport_ImportModuleNoBlock(py, name: Text<'_>) -> Ref<Object> { vm::import_module(py, name.0) }
+    fn PyImport_ImportModule(py, name: Text<'_>) -> Ref<Object> { by_name(py, name.0) }
+    fn PyImport_ImportModuleNoBlock(py, name: Text<'_>) -> Ref<Object> { by_name(py, name.0) }
     fn PyImport_Import(py, name: &Object) -> Ref<Object> {
         let Some(name) = name.downcast::<Str>() else { return Err(raise!(py, TypeError, "module name must be a string")) };
-        vm::import_module(py, &name.to_string_lossy())
+        by_name(py, &name.to_string_lossy())
     }
     fn PyImport_ImportModuleLevel(py, name: Text<'_>, globals: Option<&Object>, locals: Option<&Object>, from: Option<&Object>, level: c_int) -> Ref<Object> {
-        by_level(py, name.obj(py)?.as_object(), globals, from, level)
+        by_level(py, Some(name.obj(py)?.as_object()), globals, from, level)
     }
-    fn PyImport_ImportModuleLevelObject(py, name: &Object, globals: Option<&Object>, locals: Option<&Object>, from: Option<&Object>, level: c_int) -> Ref<Object> {
+    fn PyImport_ImportModuleLevelObject(py, name: Option<&Object>, globals: Option<&Object>, locals: Option<&Object>, from: Option<&Object>, level: c_int) -> Ref<Object> {
         by_level(py, name, globals, from, level)
     }
-    fn PyImport_ImportModuleAttr(py, module: &Object, name: &Str) -> Ref<Object> { vm::import_module(py, &module.str(py)?.to_string_lossy())?.get_attr(py, name) }
+    fn PyImport_ImportModuleAttr(py, module: &Object, name: &Object) -> Ref<Object> {
+        let Some(module) = module.downcast::<Str>() else { return Err(raise!(py, TypeError, "module name must be a string")) };
+        let name = krait_object::protocols::attributes::checked_name(py, name)?;
+        by_name(py, &module.to_string_lossy())?.get_attr(py, name)
+    }
     fn PyImport_ImportModuleAttrString(py, module: Text<'_>, name: Text<'_>) -> Ref<Object> { vm::import_module(py, module.0)?.get_attr(py, &*name.obj(py)?) }
     fn PyImport_GetModule(py, name: &Object) -> Option<Ref<Object>> { vm::modules(py)?.get(py, name) }
     fn PyImport_GetModuleDict(py) -> Lent { vm::modules(py).map(Lent::of) }
-    fn PyImport_AddModule(py, name: Text<'_>) -> Lent { add_module(py, &*name.obj(py)?).map(Lent::of) }
-    fn PyImport_AddModuleObject(py, name: &Str) -> Lent { add_module(py, name).map(Lent::of) }
-    fn PyImport_AddModuleRef(py, name: Text<'_>) -> Ref<Object> { add_module(py, &*name.obj(py)?) }
+    fn PyImport_AddModule(py, name: Text<'_>) -> Lent { add_module(py, name.obj(py)?.as_object()).map(Lent::of) }
+    fn PyImport_AddModuleObject(py, name: &Object) -> Lent { add_module(py, name).map(Lent::of) }
+    fn PyImport_AddModuleRef(py, name: Text<'_>) -> Ref<Object> { add_module(py, name.obj(py)?.as_object()) }
     fn PyImport_ReloadModule(py, module: &Object) -> Ref<Object> { vm::import_module(py, "importlib")?.call_method(py, id!(py, reload), &[module]) }
-    fn PyImport_ExecCodeModule(py, name: Text<'_>, code: &Object) -> Ref<Object> { exec_code(py, &*name.obj(py)?, code, None) }
+    fn PyImport_ExecCodeModule(py, name: Text<'_>, code: &Object) -> Ref<Object> { exec_code(py, &*name.obj(py)?, code, None, None) }
     fn PyImport_ExecCodeModuleEx(py, name: Text<'_>, code: &Object, path: *const c_char) -> Ref<Object> {
         let path = match opt_text(path) { Some(path) => Some(Str::from_fs_bytes(py, path.as_bytes())?), None => None };
-        exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object))
+        exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object), None)
     }
-    fn PyImport_ExecCodeModuleObject(py, name: &Str, code: &Object, path: Option<&Object>, cached: Option<&Object>) -> Ref<Object> { exec_code(py, name, code, path) }
+    fn PyImport_ExecCodeModuleObject(py, name: &Str, code: &Object, path: Option<&Object>, cached: Option<&Object>) -> Ref<Object> { exec_code(py, name, code, path, cached) }
     fn PyImport_ExecCodeModuleWithPathnames(py, name: Text<'_>, code: &Object, path: *const c_char, cached: *const c_char) -> Ref<Object> {
         let path = match opt_text(path) { Some(path) => Some(Str::from_fs_bytes(py, path.as_bytes())?), None => None };
         let cached = match opt_text(cached) { Some(cached) => Some(Str::from_fs_bytes(py, cached.as_bytes())?), None => None };
-        let name = name.obj(py)?;
-        if let Some(cached) = cached {
-            let module = add_module(py, &name)?;
-            module.set_attr(py, id!(py, __cached__), Some(cached.as_object()))?;
-        }
-        exec_code(py, &name, code, path.as_deref().map(Layout::as_object))
+        exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object), cached.as_deref().map(Layout::as_object))
     }
     fn PyImport_GetImporter(py, path: &Object) -> Ref<Object> { vm::import_module(py, "pkgutil")?.call_method(py, id!(py, get_importer), &[path]) }
 }
@@ -393,7 +422,9 @@ capi_raw! {
     }
     fn PyImport_ImportFrozenModuleObject(name: *mut PyObject) -> c_int {
         let py = Attached::from_tls();
-        match <&Str>::from_c(py, name).and_then(|name| import_frozen(py, name)) {
+        // What is no name names no module.
+        let Some(name) = name.cast::<Object>().as_ref().and_then(|name| name.downcast::<Str>()) else { return 0 };
+        match import_frozen(py, name) {
             Ok(found) => c_int::from(found),
             Err(_) => -1,
         }

@@ -2,6 +2,7 @@
 use crate::capi::*;
 use krait_layout::*;
 use krait_object::{Attached, Layout, Module, Object, Ref, raise};
+use krait_vm::eval::foreign;
 use krait_vm::interp::{self, Interpreter};
 use krait_vm::{lifecycle, signals};
 use std::ffi::{CStr, c_char, c_int, c_uint, c_void};
@@ -106,17 +107,27 @@ capi_raw! {
     fn PyUnstable_ThreadState_ResetStackProtection(tstate: *mut PyThreadState) {
         if tstate == interp::own_thread().cast() || tstate == current() { krait_object::stack::reset_limit() }
     }
-    fn _PyInterpreterState_GetEvalFrameFunc(_raw: *mut PyInterpreterState) -> *mut c_void { own_eval as *mut c_void }
-    fn _PyInterpreterState_SetEvalFrameFunc(_raw: *mut PyInterpreterState, function: *mut c_void) {
-        // Frames run by one loop without nesting, so a function of the host cannot take a frame over.
-        if function != own_eval as *mut c_void && !function.is_null() {
-            krait_vm::fatal("_PyInterpreterState_SetEvalFrameFunc: the evaluation loop cannot be replaced")
+    fn _PyInterpreterState_GetEvalFrameFunc(raw: *mut PyInterpreterState) -> *mut c_void {
+        match foreign::get(&*raw.cast::<Interpreter>()) {
+            Some(function) => function as *mut c_void,
+            None => _PyEval_EvalFrameDefault as *mut c_void,
         }
+    }
+    fn _PyInterpreterState_SetEvalFrameFunc(raw: *mut PyInterpreterState, function: *mut c_void) {
+        let is_own = function.is_null() || function == _PyEval_EvalFrameDefault as *mut c_void;
+        // SAFETY: the host's function has that signature.
+        let function = (!is_own).then(|| std::mem::transmute::<*mut c_void, foreign::Evaluate>(function));
+        foreign::set(&*raw.cast::<Interpreter>(), function);
     }
 }
 
 /// The evaluation loop in the form of a frame evaluation function (PEP 523).
-unsafe extern "C" fn own_eval(_: *mut PyThreadState, frame: *mut _PyInterpreterFrame, raise: c_int) -> *mut PyObject {
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn _PyEval_EvalFrameDefault(
+    _: *mut PyThreadState,
+    frame: *mut _PyInterpreterFrame,
+    raise: c_int,
+) -> *mut PyObject {
     guard("_PyEval_EvalFrameDefault", || {
         // SAFETY: the caller is attached and passes a live frame.
         let py = unsafe { Attached::from_tls() };
@@ -125,16 +136,6 @@ unsafe extern "C" fn own_eval(_: *mut PyThreadState, frame: *mut _PyInterpreterF
             None => Err(py.bad_internal_call()),
         }
     })
-}
-
-#[unsafe(no_mangle)]
-pub unsafe extern "C" fn _PyEval_EvalFrameDefault(
-    tstate: *mut PyThreadState,
-    frame: *mut _PyInterpreterFrame,
-    raise: c_int,
-) -> *mut PyObject {
-    // SAFETY: the same contract.
-    unsafe { own_eval(tstate, frame, raise) }
 }
 
 /// The file in which profilers look up addresses of code.

@@ -53,4 +53,5 @@ mod watchers;
 /// it is harmless.
 pub fn install() {
     import::install();
+    krait_vm::program::set_debug_hooks(pymem::install_debug_hooks);
 }

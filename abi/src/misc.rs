@@ -33,8 +33,6 @@ capi_raw! {
     }
     fn _Py_NewReference(o: *mut PyObject) { mode::new_reference(o) }
     fn _Py_SetImmortal(o: *mut PyObject) { mode::make_immortal(Object::from_ptr(o)) }
-    fn PyTraceMalloc_Track(_domain: u32, _p: usize, _size: usize) -> c_int { -2 }
-    fn PyTraceMalloc_Untrack(_domain: u32, _p: usize) -> c_int { -2 }
     fn PyIter_Send(o: *mut PyObject, value: *mut PyObject, out: *mut *mut PyObject) -> c_int {
         let py = Attached::from_tls();
         *out = ptr::null_mut();
@@ -77,6 +75,10 @@ capi! {
     fn PyGen_GetCode(py, o: &Object) -> Ref<Object> { o.get_attr(py, krait_object::id!(py, gi_code)) }
     fn PyObject_AsFileDescriptor(py, o: &Object) -> c_int {
         let number = if o.downcast::<krait_object::Int>().is_some() {
+            if o.downcast::<krait_object::Bool>().is_some() {
+                let warn = krait_object::hooks::hooks().warn;
+                warn(py, exc::RuntimeWarning(), "bool is used as a file descriptor", 1)?;
+            }
             o.as_i32(py)?
         } else {
             match o.get_attr_opt(py, krait_object::id!(py, fileno))? {
@@ -107,15 +109,14 @@ capi! {
         let Some(default) = default else { return class.call_pos(py, &[name.as_object()]) };
         class.call(py, krait_object::args::Args { pos: &[name.as_object()], names: &[krait_object::id!(py, default).as_object()], values: &[default] })
     }
-    fn PyContextVar_Get(py, var: &Object, default: Option<&Object>, out: *mut *mut PyObject) -> () {
-        put::<Object>(out, None);
+    fn PyContextVar_Get(py, var: &Object, default: Option<&Object>, out: Out) -> () {
         let get = krait_object::id!(py, get);
         let found = match default {
             Some(default) => context_var(py, var)?.call_method(py, get, &[default]),
             None => context_var(py, var)?.call_method(py, get, &[]),
         };
         match found {
-            Ok(value) => put(out, Some(value)),
+            Ok(value) => out.set(Some(value)),
             Err(raised) if default.is_none() && raised.matches(py, exc::LookupError()) => raised.clear(py),
             Err(raised) => return Err(raised),
         }

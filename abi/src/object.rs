@@ -53,7 +53,11 @@ capi_raw! {
     fn PyUnstable_Object_IsUniquelyReferenced(o: *mut PyObject) -> c_int { c_int::from(mode::is_uniquely_referenced(obj(o))) }
     fn PyUnstable_IsImmortal(o: *mut PyObject) -> c_int { c_int::from(mode::is_immortal(obj(o))) }
     fn PyUnstable_EnableTryIncRef(o: *mut PyObject) { mode::publish(o) }
-    fn PyUnstable_TryIncRef(o: *mut PyObject) -> c_int { c_int::from(mode::try_incref(o)) }
+    fn PyUnstable_TryIncRef(o: *mut PyObject) -> c_int {
+        // Under the GIL the caller may hold a pointer to an object that is being freed.
+        let is_gone = !krait_object::FREE_THREADED && mode::refcount(obj(o)) == 0;
+        c_int::from(!is_gone && mode::try_incref(o))
+    }
     fn PyType_GetFlags(ty: *mut PyTypeObject) -> c_ulong { (*ty).tp_flags.get() }
     fn PyType_IsSubtype(a: *mut PyTypeObject, b: *mut PyTypeObject) -> c_int {
         c_int::from(a == b || Type::from_type_ptr(a).is_subtype_of(Type::from_type_ptr(b)))
@@ -149,10 +153,10 @@ capi! {
         o.get_attr(py, krait_object::protocols::attributes::checked_name(py, name)?)
     }
     fn PyObject_GetAttrString(py, o: &Object, name: Text<'_>) -> Ref<Object> { o.get_attr(py, &*name.obj(py)?) }
-    fn PyObject_GetOptionalAttr(py, o: &Object, name: &Object, out: *mut *mut PyObject) -> bool {
+    fn PyObject_GetOptionalAttr(py, o: &Object, name: &Object, out: Out) -> bool {
         put_found(out, optional(py, o, name))
     }
-    fn PyObject_GetOptionalAttrString(py, o: &Object, name: Text<'_>, out: *mut *mut PyObject) -> bool {
+    fn PyObject_GetOptionalAttrString(py, o: &Object, name: Text<'_>, out: Out) -> bool {
         put_found(out, o.get_attr_opt(py, &*name.obj(py)?))
     }
     fn PyObject_HasAttrWithError(py, o: &Object, name: &Object) -> bool { Ok(optional(py, o, name)?.is_some()) }
@@ -215,14 +219,13 @@ capi! {
         Ok(module.downcast::<krait_object::Module>().map_or(std::ptr::null_mut(), |module| module.state()))
     }
     fn PyType_GetModuleByDef(py, ty: &Type, def: *mut PyModuleDef) -> Lent { ty.module_by_def(py, def).map(Lent::of) }
-    fn PyType_GetBaseByToken(py, ty: &Type, token: *mut c_void, out: *mut *mut PyObject) -> bool {
+    fn PyType_GetBaseByToken(py, ty: &Type, token: *mut c_void, out: Out) -> bool {
         if token.is_null() {
-            if !out.is_null() { put::<Object>(out, None) }
             return Err(raise!(py, SystemError, "PyType_GetBaseByToken called with token=NULL"));
         }
         let found = ty.base_by_token(token);
         let is_found = found.is_some();
-        if !out.is_null() { put(out, found) }
+        out.set(found);
         Ok(is_found)
     }
     fn PyType_Freeze(py, ty: &Type) -> () { ty.freeze(py) }

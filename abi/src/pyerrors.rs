@@ -18,7 +18,20 @@ pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object
             crate::pyerrors::shown(py, class)
         );
     };
-    krait_object::exceptions::raise_value(py, ty, value.unwrap_or(krait_object::none_borrowed()))
+    let value = value.unwrap_or(krait_object::none_borrowed());
+    // An exception is taken as it is when it belongs to the class, which may have its own idea of that.
+    if value.downcast::<BaseException>().is_some() && !value.ty().is_subtype_of(ty) {
+        match value.ty().as_object().is_subclass(py, class) {
+            Ok(true) => return krait_object::exceptions::raise_value(py, value.ty(), value),
+            Ok(false) => {}
+            Err(raised) => return raised,
+        }
+    } else if value.downcast::<BaseException>().is_some()
+        && let Err(raised) = value.ty().as_object().is_subclass(py, class)
+    {
+        return raised;
+    }
+    krait_object::exceptions::raise_value(py, ty, value)
 }
 
 fn shown(py: Attached<'_>, object: &Object) -> String {
@@ -91,7 +104,7 @@ fn os_error(py: Attached<'_>, class: &Object, files: &[Option<&Object>]) -> Rais
     let build = || -> PyResult<Ref<Object>> {
         let mut args: Vec<Ref<Object>> = vec![
             krait_object::Int::from_i64(py, i64::from(number))?.upcast(),
-            Str::new(py, &exceptions::error_text(number))?.upcast(),
+            Str::new(py, &if number == 0 { "Error".into() } else { exceptions::error_text(number) })?.upcast(),
         ];
         if let Some(first) = files.first().copied().flatten() {
             args.push(first.to_ref());
@@ -211,8 +224,8 @@ capi_raw! {
     fn PyErr_Clear() { drop(Attached::from_tls().take_raised()) }
     fn PyErr_SetString(class: *mut PyObject, text: *const c_char) {
         let py = Attached::from_tls();
-        let text = CStr::from_ptr(text).to_string_lossy();
-        let _ = match Str::new(py, &text) {
+        let text = utf8(py, CStr::from_ptr(text).to_bytes()).and_then(|text| Str::new(py, text));
+        let _ = match text {
             Ok(text) => set_object(py, Object::from_ptr(class), Some(text.as_object())),
             Err(raised) => raised,
         };
@@ -252,6 +265,11 @@ capi_raw! {
         let py = Attached::from_tls();
         let (class, value, traceback) = (Ref::<Object>::from_raw_opt(class), Ref::<Object>::from_raw_opt(value), Ref::<Object>::from_raw_opt(traceback));
         let Some(class) = class else { return drop(py.take_raised()) };
+        let is_fit = |traceback: &Ref<Object>| traceback.is_none() || (**traceback).downcast::<krait_vm::traceback::Traceback>().is_some();
+        if !traceback.as_ref().is_none_or(is_fit) {
+            let _ = raise!(py, TypeError, "__traceback__ must be a traceback or None");
+            return;
+        }
         let exception = match value.map(Ref::downcast::<BaseException>) {
             Some(Ok(exception)) => exception,
             other => {
@@ -413,6 +431,17 @@ capi! {
         program_text(py, crate::unicodeobject::fs_bytes(py, file)?.as_slice(), line)
     }
     fn PyUnstable_Exc_PrepReraiseStar(py, original: &Object, raised: &Object) -> Ref<Object> {
+        let is_exception = |object: &Object| object.downcast::<BaseException>().is_some();
+        let Some(exception) = original.downcast::<BaseException>() else {
+            return Err(raise!(py, TypeError, "orig must be an exception instance"));
+        };
+        let Some(list) = raised.downcast::<krait_object::List>() else {
+            return Err(raise!(py, TypeError, "excs must be a list of exception instances"));
+        };
+        if let Some(at) = list.to_vec(py).iter().position(|item| !item.is_none() && !is_exception(item)) {
+            return Err(raise!(py, TypeError, "item {at} in excs is not an exception"));
+        }
+        if exception.traceback().is_none() { return Err(raise!(py, ValueError, "orig must be a raised exception")); }
         krait_vm::groups::prepare_reraise_star(py, original, raised)
     }
     fn PyTraceBack_Here(py, frame: &krait_vm::frameobject::FrameObject) -> () {

@@ -295,7 +295,7 @@ capi_raw! {
     fn PyEval_InitThreads() {}
     fn Py_AddPendingCall(call: Option<unsafe extern "C" fn(*mut c_void) -> c_int>, argument: *mut c_void) -> c_int {
         let (Some(function), Some(main)) = (call, Interpreter::main()) else { return -1 };
-        let queued = main.pending.push(krait_sync::pending::Call { function, argument });
+        let queued = main.main_pending.push(krait_sync::pending::Call { function, argument });
         main.signal_all(krait_sync::breaker::CALLS_TO_DO);
         if queued.is_ok() { 0 } else { -1 }
     }

@@ -25,7 +25,8 @@ fn mode(py: Attached<'_>, start: c_int) -> PyResult<Mode> {
         256 => Ok(Mode::Single),
         257 => Ok(Mode::Exec),
         258 => Ok(Mode::Eval),
-        _ => Err(raise!(py, SystemError, "unknown start symbol {start}")),
+        345 => Ok(Mode::FuncType),
+        _ => Err(raise!(py, ValueError, "invalid start argument")),
     }
 }
 
@@ -43,6 +44,40 @@ unsafe fn compile(
     compile_source(py, text, file, mode(py, start)?, &options)
 }
 
+/// Code, or the syntax tree when the flags ask for it.
+unsafe fn compile_or_parse(
+    py: Attached<'_>,
+    text: &[u8],
+    file: &Str,
+    start: c_int,
+    cf: *const Flags,
+    optimize: c_int,
+) -> PyResult<Ref<Object>> {
+    // SAFETY: by the contract.
+    unsafe {
+        let mut options = flags(cf);
+        if options.cf_flags & krait_bytecode::flags::PYCF_ONLY_AST == 0 {
+            return compile(py, text, file, start, cf, optimize).map(Ref::upcast);
+        }
+        options.optimize = u8::try_from(optimize).ok();
+        let source = krait_object::Bytes::new(py, text)?;
+        krait_vm::compile::parse_object(py, source.as_object(), file, mode(py, start)?, &options)
+    }
+}
+
+/// Checks the namespaces of a run as the functions with source text do.
+fn check_namespaces(py: Attached<'_>, globals: Option<&Object>, locals: Option<&Object>) -> PyResult<()> {
+    match globals {
+        Some(globals) if globals.downcast::<Dict>().is_some() => {}
+        Some(_) => return Err(raise!(py, SystemError, "globals must be a real dict; try eval(code, {{}}, mapping)")),
+        None => return Err(raise!(py, SystemError, "globals and locals cannot be NULL")),
+    }
+    match locals.filter(|locals| locals.downcast::<Dict>().is_none() && !locals.is_mapping()) {
+        Some(_) => Err(raise!(py, TypeError, "locals must be a mapping")),
+        None => Ok(()),
+    }
+}
+
 fn eval(py: Attached<'_>, code: &Code, globals: &Object, locals: Option<&Object>) -> PyResult<Ref<Object>> {
     if let Some(globals) = globals.downcast::<Dict>()
         && globals.get_str(py, "__builtins__").is_none()
@@ -56,24 +91,26 @@ fn eval(py: Attached<'_>, code: &Code, globals: &Object, locals: Option<&Object>
 unsafe fn run(
     py: Attached<'_>,
     text: &[u8],
-    file: &str,
+    file: &CStr,
     start: c_int,
-    globals: &Object,
+    globals: Option<&Object>,
     locals: Option<&Object>,
     cf: *const Flags,
 ) -> PyResult<Ref<Object>> {
-    let name = Str::from_fs_bytes(py, file.as_bytes())?;
+    let name = Str::from_fs_bytes(py, file.to_bytes())?;
     // SAFETY: by the contract.
     let code = unsafe { compile(py, text, &name, start, cf, -1)? };
-    eval(py, &code, globals, locals)
+    check_namespaces(py, globals, locals)?;
+    eval(py, &code, globals.unwrap_or(krait_object::none_borrowed()), locals)
 }
 
 unsafe fn simple(text: *const c_char, cf: *const Flags) -> c_int {
     // SAFETY: by the contract.
     unsafe {
         let py = Attached::from_tls();
-        let done = krait_vm::lifecycle::main_dict(py)
-            .and_then(|main| run(py, CStr::from_ptr(text).to_bytes(), "<string>", 257, main.as_object(), None, cf));
+        let done = krait_vm::lifecycle::main_dict(py).and_then(|main| {
+            run(py, CStr::from_ptr(text).to_bytes(), c"<string>", 257, Some(main.as_object()), None, cf)
+        });
         match done {
             Ok(_) => 0,
             Err(_) => {
@@ -108,10 +145,27 @@ unsafe fn simple_file(file: *mut libc::FILE, name: *const c_char, close: c_int, 
     unsafe {
         let py = Attached::from_tls();
         let text = file_text(file, close);
-        let name = opt_text(name).unwrap_or("???");
+        let name = if name.is_null() { c"???" } else { CStr::from_ptr(name) };
         let done = krait_vm::lifecycle::main_dict(py).and_then(|main| {
-            main.set_str(py, "__file__", Str::from_fs_bytes(py, name.as_bytes())?.as_object())?;
-            run(py, &text, name, 257, main.as_object(), None, cf)
+            let file = Str::from_fs_bytes(py, name.to_bytes())?;
+            // What the program set stays; what is set here goes again.
+            let is_new = main.get_str(py, "__file__").is_none();
+            if is_new {
+                main.set_str(py, "__file__", file.as_object())?;
+            }
+            if name != c"<stdin>" {
+                krait_vm::program::set_main_loader(py, &main, &file, "SourceFileLoader")?;
+            }
+            let done = run(py, &text, name, 257, Some(main.as_object()), None, cf);
+            krait_vm::lifecycle::flush_streams(py);
+            if is_new {
+                let failed = py.take_raised();
+                drop(main.remove(py, krait_object::id!(py, __file__).as_object())?);
+                if let Some(failed) = failed {
+                    return Err(py.restore(failed));
+                }
+            }
+            done
         });
         match done {
             Ok(_) => 0,
@@ -150,7 +204,7 @@ capi_raw! {
     }
     fn PyRun_InteractiveOneObject(file: *mut libc::FILE, name: *mut PyObject, cf: *const Flags) -> c_int {
         let py = Attached::from_tls();
-        let result = <&Str>::from_c(py, name).and_then(|name| interactive_one(py, file, name, cf));
+        let result = crate::unicodeobject::Must::from_c(py, name).and_then(|name| interactive_one(py, file, &name, cf));
         report(result)
     }
     fn PyRun_InteractiveLoop(file: *mut libc::FILE, name: *const c_char) -> c_int { PyRun_InteractiveLoopFlags(file, name, ptr::null()) }
@@ -297,17 +351,17 @@ impl Standard {
 }
 
 capi! {
-    fn PyRun_String(py, text: &CStr, start: c_int, globals: &Object, locals: Option<&Object>) -> Ref<Object> {
-        run(py, text.to_bytes(), "<string>", start, globals, locals, ptr::null())
+    fn PyRun_String(py, text: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>) -> Ref<Object> {
+        run(py, text.to_bytes(), c"<string>", start, globals, locals, ptr::null())
     }
-    fn PyRun_StringFlags(py, text: &CStr, start: c_int, globals: &Object, locals: Option<&Object>, cf: *const Flags) -> Ref<Object> {
-        run(py, text.to_bytes(), "<string>", start, globals, locals, cf)
+    fn PyRun_StringFlags(py, text: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>, cf: *const Flags) -> Ref<Object> {
+        run(py, text.to_bytes(), c"<string>", start, globals, locals, cf)
     }
-    fn PyRun_File(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>) -> Ref<Object> {
-        run(py, &file_text(file, 0), name.0, start, globals, locals, ptr::null())
+    fn PyRun_File(py, file: *mut libc::FILE, name: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>) -> Ref<Object> {
+        run(py, &file_text(file, 0), name, start, globals, locals, ptr::null())
     }
-    fn PyRun_FileFlags(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>, cf: *const Flags) -> Ref<Object> {
-        run(py, &file_text(file, 0), name.0, start, globals, locals, cf)
+    fn PyRun_FileFlags(py, file: *mut libc::FILE, name: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>, cf: *const Flags) -> Ref<Object> {
+        run(py, &file_text(file, 0), name, start, globals, locals, cf)
     }
     fn PyEval_EvalCodeEx(py, code: &Code, globals: &Object, locals: Option<&Object>, args: *const *mut PyObject, argc: c_int, kwds: *const *mut PyObject, kwdc: c_int, defs: *const *mut PyObject, defc: c_int, kwdefs: Option<&Dict>, closure: Option<&Tuple>) -> Ref<Object> {
         let items = |data: *const *mut PyObject, count: c_int| -> Vec<&Object> {
@@ -325,23 +379,23 @@ capi! {
         let values: Vec<&Object> = pairs.iter().copied().skip(1).step_by(2).collect();
         function.as_object().call(py, krait_object::args::Args { pos: &pos, names: &names, values: &values })
     }
-    fn PyRun_FileEx(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>, close: c_int) -> Ref<Object> {
-        run(py, &file_text(file, close), name.0, start, globals, locals, ptr::null())
+    fn PyRun_FileEx(py, file: *mut libc::FILE, name: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>, close: c_int) -> Ref<Object> {
+        run(py, &file_text(file, close), name, start, globals, locals, ptr::null())
     }
-    fn PyRun_FileExFlags(py, file: *mut libc::FILE, name: Text<'_>, start: c_int, globals: &Object, locals: Option<&Object>, close: c_int, cf: *const Flags) -> Ref<Object> {
-        run(py, &file_text(file, close), name.0, start, globals, locals, cf)
+    fn PyRun_FileExFlags(py, file: *mut libc::FILE, name: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>, close: c_int, cf: *const Flags) -> Ref<Object> {
+        run(py, &file_text(file, close), name, start, globals, locals, cf)
     }
-    fn Py_CompileString(py, text: &CStr, file: Text<'_>, start: c_int) -> Ref<Code> {
-        compile(py, text.to_bytes(), &*Str::from_fs_bytes(py, file.0.as_bytes())?, start, ptr::null(), -1)
+    fn Py_CompileString(py, text: &CStr, file: &CStr, start: c_int) -> Ref<Object> {
+        compile_or_parse(py, text.to_bytes(), &*Str::from_fs_bytes(py, file.to_bytes())?, start, ptr::null(), -1)
     }
-    fn Py_CompileStringFlags(py, text: &CStr, file: Text<'_>, start: c_int, cf: *const Flags) -> Ref<Code> {
-        compile(py, text.to_bytes(), &*Str::from_fs_bytes(py, file.0.as_bytes())?, start, cf, -1)
+    fn Py_CompileStringFlags(py, text: &CStr, file: &CStr, start: c_int, cf: *const Flags) -> Ref<Object> {
+        compile_or_parse(py, text.to_bytes(), &*Str::from_fs_bytes(py, file.to_bytes())?, start, cf, -1)
     }
-    fn Py_CompileStringExFlags(py, text: &CStr, file: Text<'_>, start: c_int, cf: *const Flags, optimize: c_int) -> Ref<Code> {
-        compile(py, text.to_bytes(), &*Str::from_fs_bytes(py, file.0.as_bytes())?, start, cf, optimize)
+    fn Py_CompileStringExFlags(py, text: &CStr, file: &CStr, start: c_int, cf: *const Flags, optimize: c_int) -> Ref<Object> {
+        compile_or_parse(py, text.to_bytes(), &*Str::from_fs_bytes(py, file.to_bytes())?, start, cf, optimize)
     }
-    fn Py_CompileStringObject(py, text: &CStr, file: &Str, start: c_int, cf: *const Flags, optimize: c_int) -> Ref<Code> {
-        compile(py, text.to_bytes(), file, start, cf, optimize)
+    fn Py_CompileStringObject(py, text: &CStr, file: &Str, start: c_int, cf: *const Flags, optimize: c_int) -> Ref<Object> {
+        compile_or_parse(py, text.to_bytes(), file, start, cf, optimize)
     }
     fn PyEval_EvalCode(py, code: &Code, globals: &Object, locals: Option<&Object>) -> Ref<Object> { eval(py, code, globals, locals) }
     fn PyEval_GetFrameGlobals(py) -> Option<Ref<Object>> { Ok((krait_object::hooks::hooks().current_globals)(py)) }

@@ -5,6 +5,40 @@ use krait_object::{Attached, Bytes, Layout, List, Object, PyResult, Ref, Str, St
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
+/// A string; anything else raises `TypeError` as operations on text do.
+pub struct Must<'a>(&'a Str);
+/// A string; anything else raises `TypeError` as functions with one argument do.
+pub struct Builtin<'a>(&'a Str);
+
+macro_rules! text_args {
+    ($($name:ident: |$py:ident, $o:ident| $error:expr;)*) => {$(
+        impl CArg for $name<'_> {
+            type C = *mut PyObject;
+            unsafe fn from_c($py: Attached<'_>, raw: *mut PyObject) -> PyResult<Self> {
+                // SAFETY: the C contract.
+                let Some($o) = (unsafe { raw.cast::<Object>().as_ref() }) else { return Err($py.bad_internal_call()) };
+                $o.downcast::<Str>().map($name).ok_or_else(|| $error)
+            }
+        }
+        impl std::ops::Deref for $name<'_> {
+            type Target = Str;
+            fn deref(&self) -> &Str {
+                self.0
+            }
+        }
+    )*};
+}
+text_args! {
+    Must: |py, o| raise!(py, TypeError, "must be str, not {}", o.ty().name());
+    Builtin: |py, o| raise!(py, TypeError, "bad argument type for built-in operation");
+}
+
+/// Strings that a function of the Unicode writer gets: `size` bytes, or all of a C string when it is negative.
+unsafe fn sized<'a>(data: *const c_char, size: isize) -> &'a [u8] {
+    // SAFETY: by the contract.
+    unsafe { if size < 0 { CStr::from_ptr(data).to_bytes() } else { bytes(data.cast(), size) } }
+}
+
 fn codec(py: Attached<'_>, data: &[u8], name: &str, errors: Option<&str>) -> PyResult<Ref<Str>> {
     codecs::decode(py, data, Some(name), errors)
 }
@@ -12,7 +46,7 @@ fn codec(py: Attached<'_>, data: &[u8], name: &str, errors: Option<&str>) -> PyR
 macro_rules! codec_pairs {
     ($($decode:ident, $encode:ident = $name:literal;)*) => { capi! { $(
         fn $decode(py, data: *const c_char, len: isize, errors: *const c_char) -> Ref<Str> { codec(py, bytes(data.cast(), len), $name, opt_text(errors)) }
-        fn $encode(py, text: &Str) -> Ref<Bytes> { codecs::encode(py, text, Some($name), None) }
+        fn $encode(py, text: Builtin<'_>) -> Ref<Bytes> { codecs::encode(py, &text, Some($name), None) }
     )* } };
 }
 codec_pairs! {
@@ -27,6 +61,16 @@ codec_pairs! {
 unsafe fn from_kind(py: Attached<'_>, kind: c_int, data: *const c_void, len: isize) -> PyResult<Ref<Str>> {
     if len < 0 {
         return Err(raise!(py, ValueError, "size must be positive"));
+    }
+    if !matches!(kind, 1 | 2 | 4) {
+        return Err(raise!(py, SystemError, "invalid kind"));
+    }
+    if kind == 4 && !data.is_null() {
+        // SAFETY: by the contract.
+        let points = unsafe { std::slice::from_raw_parts(data.cast::<u32>(), len as usize) };
+        if points.iter().any(|point| *point > 0x10ffff) {
+            return Err(raise!(py, ValueError, "character must be in range(0x110000)"));
+        }
     }
     let len = if data.is_null() { 0 } else { len as usize };
     // SAFETY: by the contract there are `len` units.
@@ -60,6 +104,7 @@ fn need<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Str> {
 capi! {
     fn PyUnicode_New(py, size: isize, max: u32) -> Ref<Str> {
         if size < 0 { return Err(raise!(py, SystemError, "Negative size passed to PyUnicode_New")); }
+        if size == 0 { return Ok(Str::empty()); }
         if max > 0x10ffff { return Err(raise!(py, SystemError, "invalid maximum character passed to PyUnicode_New")); }
         Str::alloc(py, size as usize, max)
     }
@@ -70,6 +115,7 @@ capi! {
             if size > 0 { return Err(raise!(py, SystemError, "NULL string with positive size with NULL passed to PyUnicode_FromStringAndSize")); }
             return Ok(Str::empty());
         }
+        if size as usize >= crate::pymem::MOST { return Err(py.no_memory()); }
         match std::str::from_utf8(bytes(data.cast(), size)) {
             Ok(text) => Str::new(py, text),
             Err(_) => codec(py, bytes(data.cast(), size), "utf-8", None),
@@ -86,6 +132,7 @@ capi! {
         codecs::decode_object(py, o, opt_text(encoding), opt_text(errors))
     }
     fn PyUnicode_FromWideChar(py, data: *const i32, size: isize) -> Ref<Str> {
+        if size < -1 || data.is_null() && size != 0 { return Err(py.bad_internal_call()); }
         let size = if size < 0 { (0..).find(|at| *data.add(*at) == 0).unwrap_or(0) as isize } else { size };
         from_kind(py, 4, data.cast(), size)
     }
@@ -98,20 +145,18 @@ capi! {
         Ok(text)
     }
     fn PyUnicode_DecodeUTF16(py, data: *const c_char, size: isize, errors: *const c_char, order: *mut c_int) -> Ref<Str> {
-        let name = match if order.is_null() { 0 } else { *order } { 0 => "utf-16", n if n < 0 => "utf-16-le", _ => "utf-16-be" };
-        codec(py, bytes(data.cast(), size), name, opt_text(errors))
+        crate::codecs::stateful(py, bytes(data.cast(), size), opt_text(errors), order, ptr::null_mut(), 16)
     }
     fn PyUnicode_DecodeUTF32(py, data: *const c_char, size: isize, errors: *const c_char, order: *mut c_int) -> Ref<Str> {
-        let name = match if order.is_null() { 0 } else { *order } { 0 => "utf-32", n if n < 0 => "utf-32-le", _ => "utf-32-be" };
-        codec(py, bytes(data.cast(), size), name, opt_text(errors))
+        crate::codecs::stateful(py, bytes(data.cast(), size), opt_text(errors), order, ptr::null_mut(), 32)
     }
     fn PyUnicode_DecodeUTF7(py, data: *const c_char, size: isize, errors: *const c_char) -> Ref<Str> { codec(py, bytes(data.cast(), size), "utf-7", opt_text(errors)) }
-    fn PyUnicode_AsUTF16String(py, text: &Str) -> Ref<Bytes> { codecs::encode(py, text, Some("utf-16"), None) }
-    fn PyUnicode_AsUTF32String(py, text: &Str) -> Ref<Bytes> { codecs::encode(py, text, Some("utf-32"), None) }
+    fn PyUnicode_AsUTF16String(py, text: Builtin<'_>) -> Ref<Bytes> { codecs::encode(py, &text, Some("utf-16"), None) }
+    fn PyUnicode_AsUTF32String(py, text: Builtin<'_>) -> Ref<Bytes> { codecs::encode(py, &text, Some("utf-32"), None) }
     fn PyUnicode_DecodeCharmap(py, data: *const c_char, size: isize, mapping: Option<&Object>, errors: *const c_char) -> Ref<Str> {
         codecs::charmap::decode(py, bytes(data.cast(), size), opt_text(errors), mapping)
     }
-    fn PyUnicode_AsCharmapString(py, text: &Str, mapping: Option<&Object>) -> Ref<Bytes> { codecs::charmap::encode(py, text, None, mapping) }
+    fn PyUnicode_AsCharmapString(py, text: Builtin<'_>, mapping: Option<&Object>) -> Ref<Bytes> { codecs::charmap::encode(py, &text, None, mapping) }
     fn PyUnicode_AsEncodedString(py, text: &Object, encoding: *const c_char, errors: *const c_char) -> Ref<Bytes> {
         let Some(text) = text.downcast::<Str>() else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
         codecs::encode(py, text, opt_text(encoding), opt_text(errors))
@@ -135,39 +180,40 @@ capi! {
         codecs::encode(py, text, Some(&locale_encoding()), Some(errors))
     }
     fn PyUnicodeWriter_DecodeUTF8Stateful(py, writer: *mut StrBuilder, data: *const c_char, size: isize, errors: *const c_char, consumed: *mut isize) -> () {
-        let data = if size < 0 { CStr::from_ptr(data).to_bytes() } else { bytes(data.cast(), size) };
+        if !consumed.is_null() { *consumed = 0 }
+        let data = sized(data, size);
         let (text, used) = codecs::decode_utf8(py, data, opt_text(errors), consumed.is_null())?;
         (*writer).push_obj(&text);
         if !consumed.is_null() { *consumed = used as isize }
         Ok(())
     }
 
-    fn PyUnicode_AsUTF8AndSize(py, o: &Object, size: *mut isize) -> *const c_char {
-        let Some(text) = o.downcast::<Str>() else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
-        let text = text.to_utf8(py)?;
+    fn PyUnicode_AsUTF8AndSize(py, text: Builtin<'_>, size: *mut isize) -> *const c_char {
+        if !size.is_null() { *size = -1 }
+        let text = text.0.to_utf8(py)?;
         if !size.is_null() { *size = text.len() as isize }
         Ok(text.as_ptr().cast())
     }
-    fn PyUnicode_AsUTF8(py, o: &Object) -> *const c_char {
-        let Some(text) = o.downcast::<Str>() else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
+    fn PyUnicode_AsUTF8(py, text: Builtin<'_>) -> *const c_char {
         Ok(text.to_utf8(py)?.as_ptr().cast())
     }
-    fn PyUnicode_GetLength(py, o: &Object) -> isize {
-        match o.downcast::<Str>() { Some(text) => Ok(text.len() as isize), None => Err(raise!(py, TypeError, "bad argument type for built-in operation")) }
-    }
-    fn PyUnicode_ReadChar(py, text: &Str, index: isize) -> u32 {
+    fn PyUnicode_GetLength(py, text: Builtin<'_>) -> isize { Ok(text.len() as isize) }
+    fn PyUnicode_ReadChar(py, text: Builtin<'_>, index: isize) -> u32 {
         if index < 0 || index as usize >= text.len() { return Err(raise!(py, IndexError, "string index out of range")); }
         Ok(text.char_at(index as usize))
     }
-    fn PyUnicode_WriteChar(py, text: &Str, index: isize, point: u32) -> () {
+    fn PyUnicode_WriteChar(py, text: Builtin<'_>, index: isize, point: u32) -> () {
         if index < 0 || index as usize >= text.len() { return Err(raise!(py, IndexError, "string index out of range")); }
-        if point > text.max_char() { return Err(raise!(py, ValueError, "character out of range")); }
-        write_unit(text, index as usize, point);
+        if point > most_char(&text) { return Err(raise!(py, ValueError, "character out of range")); }
+        may_change(py, &text)?;
+        write_unit(&text, index as usize, point);
         Ok(())
     }
     fn PyUnicode_Fill(py, text: &Str, start: isize, count: isize, point: u32) -> isize {
-        if start < 0 || start as usize > text.len() { return Err(raise!(py, IndexError, "string index out of range")); }
-        let count = count.max(0).min(text.len() as isize - start);
+        if start < 0 { return Err(raise!(py, IndexError, "string index out of range")); }
+        may_change(py, text)?;
+        if point > most_char(text) { return Err(raise!(py, ValueError, "fill character is bigger than the string maximum character")); }
+        let count = count.min((text.len() as isize).saturating_sub(start)).max(0);
         for at in 0..count { write_unit(text, (start + at) as usize, point) }
         Ok(count)
     }
@@ -175,20 +221,28 @@ capi! {
         if to_start < 0 || from_start < 0 || to_start as usize > to.len() || from_start as usize > from.len() {
             return Err(raise!(py, IndexError, "string index out of range"));
         }
-        let count = count.max(0).min(from.len() as isize - from_start);
+        if count < 0 { return Err(raise!(py, SystemError, "how_many cannot be negative")); }
+        let count = count.min(from.len() as isize - from_start);
         if to_start + count > to.len() as isize { return Err(raise!(py, SystemError, "Cannot write {count} characters at {to_start} in a string of {} characters", to.len())); }
+        if count == 0 { return Ok(0); }
+        may_change(py, to)?;
+        if from.max_char() > most_char(to) {
+            return Err(raise!(py, SystemError, "Cannot copy {} characters into a string of {} characters", kind_name(from), kind_name(to)));
+        }
         for at in 0..count { write_unit(to, (to_start + at) as usize, from.char_at((from_start + at) as usize)) }
         Ok(count)
     }
     fn PyUnicode_Resize(py, place: *mut *mut PyObject, size: isize) -> () {
-        if place.is_null() || (*place).is_null() || size < 0 { return Err(py.bad_internal_call()); }
+        if place.is_null() || size < 0 { return Err(py.bad_internal_call()); }
+        let _: &Str = CArg::from_c(py, *place)?;
         let old = Ref::<Str>::from_raw(*place);
-        if old.len() as isize == size { *place = old.into_raw(); return Ok(()); }
+        if old.len() as isize == size { let _ = old.into_raw(); return Ok(()); }
+        if size == 0 { *place = Str::empty().into_raw(); return Ok(()); }
         // The kind stays, because the caller goes on writing characters of it.
-        let max = match old.kind() { 1 if old.is_ascii() => 0x7f, 1 => 0xff, 2 => 0xffff, _ => 0x10ffff };
+        let max = most_char(&old);
         let new = match Str::alloc(py, size as usize, max) {
             Ok(new) => new,
-            Err(raised) => { *place = old.into_raw(); return Err(raised); }
+            Err(raised) => { let _ = old.into_raw(); return Err(raised); }
         };
         ptr::copy_nonoverlapping(old.data_ptr().cast::<u8>(), new.data_ptr().cast::<u8>(), old.len().min(size as usize) * old.kind());
         *place = new.into_raw();
@@ -214,7 +268,7 @@ capi! {
         *out.add(points.len()) = 0;
         Ok(out)
     }
-    fn PyUnicode_AsWideChar(py, text: &Str, out: *mut i32, size: isize) -> isize {
+    fn PyUnicode_AsWideChar(py, text: Builtin<'_>, out: *mut i32, size: isize) -> isize {
         let points = text.to_code_points();
         if out.is_null() { return Ok(points.len() as isize + 1); }
         let count = points.len().min(size.max(0) as usize);
@@ -222,7 +276,7 @@ capi! {
         if (size as usize) > count { *out.add(count) = 0 }
         Ok(count as isize)
     }
-    fn PyUnicode_AsWideCharString(py, text: &Str, size: *mut isize) -> *mut i32 {
+    fn PyUnicode_AsWideCharString(py, text: Builtin<'_>, size: *mut isize) -> *mut i32 {
         let points = text.to_code_points();
         if size.is_null() && points.contains(&0) { return Err(raise!(py, ValueError, "embedded null character")); }
         let out = crate::pymem::PyMem_Malloc((points.len() + 1) * 4).cast::<i32>();
@@ -236,31 +290,39 @@ capi! {
     fn PyUnicode_Concat(py, a: &Object, b: &Object) -> Ref<Str> { Str::py_concat(py, need(py, a)?, b) }
     fn PyUnicode_Append(py, place: *mut *mut PyObject, other: Option<&Object>) -> Void { append(py, place, other); Ok(Void) }
     fn PyUnicode_AppendAndDel(py, place: *mut *mut PyObject, other: Stolen) -> Void { append(py, place, other.as_deref()); Ok(Void) }
-    fn PyUnicode_Split(py, text: &Str, separator: Option<&Str>, max: isize) -> Ref<List> {
+    fn PyUnicode_Split(py, text: Must<'_>, separator: Option<&Object>, max: isize) -> Ref<List> {
+        let separator = separator.map(|separator| need(py, separator)).transpose()?;
+        if separator.is_some_and(|separator| separator.len() == 0) { return Err(raise!(py, ValueError, "empty separator")); }
         text.split(py, separator, usize::try_from(max).unwrap_or(usize::MAX))
     }
-    fn PyUnicode_RSplit(py, text: &Str, separator: Option<&Object>, max: isize) -> Ref<Object> {
+    fn PyUnicode_RSplit(py, text: Must<'_>, separator: Option<&Object>, max: isize) -> Ref<Object> {
         let count = krait_object::Int::from_i64(py, max as i64)?;
         text.as_object().call_method(py, krait_object::id!(py, rsplit), &[separator.unwrap_or(krait_object::none_borrowed()), count.as_object()])
     }
-    fn PyUnicode_Splitlines(py, text: &Str, keep: c_int) -> Ref<Object> {
+    fn PyUnicode_Splitlines(py, text: Must<'_>, keep: c_int) -> Ref<Object> {
         text.as_object().call_method(py, krait_object::id!(py, splitlines), &[krait_object::Bool::of(keep != 0).as_object()])
     }
-    fn PyUnicode_Partition(py, text: &Str, separator: &Object) -> Ref<Object> { text.as_object().call_method(py, krait_object::id!(py, partition), &[separator]) }
-    fn PyUnicode_RPartition(py, text: &Str, separator: &Object) -> Ref<Object> { text.as_object().call_method(py, krait_object::id!(py, rpartition), &[separator]) }
-    fn PyUnicode_Translate(py, text: &Str, table: &Object, errors: *const c_char) -> Ref<Object> { text.as_object().call_method(py, krait_object::id!(py, translate), &[table]) }
-    fn PyUnicode_Join(py, separator: Option<&Str>, items: &Object) -> Ref<Str> {
-        match separator {
+    fn PyUnicode_Partition(py, text: Must<'_>, separator: &Object) -> Ref<Object> { text.as_object().call_method(py, krait_object::id!(py, partition), &[separator]) }
+    fn PyUnicode_RPartition(py, text: Must<'_>, separator: &Object) -> Ref<Object> { text.as_object().call_method(py, krait_object::id!(py, rpartition), &[separator]) }
+    fn PyUnicode_Translate(py, text: Must<'_>, table: Option<&Object>, errors: *const c_char) -> Ref<Str> {
+        match table {
+            Some(table) => Str::translate_with(py, &text, table, opt_text(errors)),
+            None => Err(raise!(py, TypeError, "bad argument type for built-in operation")),
+        }
+    }
+    fn PyUnicode_Join(py, separator: Option<&Object>, items: &Object) -> Ref<Str> {
+        let kind = |separator: &Object| raise!(py, TypeError, "separator: expected str instance, {} found", separator.ty().name());
+        match separator.map(|separator| separator.downcast::<Str>().ok_or_else(|| kind(separator))).transpose()? {
             Some(separator) => Str::join(py, separator, items),
             None => Str::join(py, &*Str::new(py, " ")?, items),
         }
     }
-    fn PyUnicode_Tailmatch(py, text: &Str, affix: &Str, start: isize, end: isize, direction: c_int) -> isize {
-        Ok(isize::from(text.has_affix(affix, start, end, direction > 0)))
+    fn PyUnicode_Tailmatch(py, text: Must<'_>, affix: Must<'_>, start: isize, end: isize, direction: c_int) -> isize {
+        Ok(isize::from(text.has_affix(&affix, start, end, direction > 0)))
     }
-    fn PyUnicode_Count(py, text: &Str, needle: &Str, start: isize, end: isize) -> isize { Ok(text.count(needle, start, end) as isize) }
-    fn PyUnicode_Replace(py, text: &Str, old: &Str, new: &Str, max: isize) -> Ref<Str> { text.replace(py, old, new, max) }
-    fn PyUnicode_Contains(py, text: &Str, value: &Object) -> bool { Str::contains_object(py, text, value) }
+    fn PyUnicode_Count(py, text: Must<'_>, needle: Must<'_>, start: isize, end: isize) -> isize { Ok(text.count(&needle, start, end) as isize) }
+    fn PyUnicode_Replace(py, text: Must<'_>, old: Must<'_>, new: Must<'_>, max: isize) -> Ref<Str> { text.replace(py, &old, &new, max) }
+    fn PyUnicode_Contains(py, text: Must<'_>, value: &Object) -> bool { Str::contains_object(py, &text, value) }
     fn PyUnicode_IsIdentifier(py, text: &Str) -> bool { Ok(text.is_identifier()) }
     fn PyUnicode_Format(py, format: &Object, args: &Object) -> Ref<Str> { krait_object::percent::format_str(py, need(py, format)?, args) }
     fn PyUnicode_RichCompare(py, a: &Object, b: &Object, op: c_int) -> Ref<Object> {
@@ -299,7 +361,7 @@ capi! {
         Ok(())
     }
     fn PyUnicodeWriter_WriteUTF8(py, writer: *mut StrBuilder, data: *const c_char, size: isize) -> () {
-        let data = if size < 0 { CStr::from_ptr(data).to_bytes() } else { bytes(data.cast(), size) };
+        let data = sized(data, size);
         match std::str::from_utf8(data) {
             Ok(text) => (*writer).push_str(text),
             Err(_) => (*writer).push_obj(&*codec(py, data, "utf-8", None)?),
@@ -307,11 +369,11 @@ capi! {
         Ok(())
     }
     fn PyUnicodeWriter_WriteASCII(py, writer: *mut StrBuilder, data: *const c_char, size: isize) -> () {
-        (*writer).push_latin1(if size < 0 { CStr::from_ptr(data).to_bytes() } else { bytes(data.cast(), size) });
+        (*writer).push_latin1(sized(data, size));
         Ok(())
     }
     fn PyUnicodeWriter_WriteWideChar(py, writer: *mut StrBuilder, data: *const i32, size: isize) -> () {
-        let text = Ref::<Str>::from_raw_opt(PyUnicode_FromWideChar(data, size)).ok_or_else(krait_object::Raised::assume)?;
+        let text = Ref::<Str>::from_raw_opt(PyUnicode_FromWideChar(data, size.max(-1))).ok_or_else(krait_object::Raised::assume)?;
         (*writer).push_obj(&text);
         Ok(())
     }
@@ -433,6 +495,40 @@ pub(crate) fn fs_bytes(py: Attached<'_>, o: &Object) -> PyResult<Ref<Bytes>> {
     Ok(data)
 }
 
+/// The greatest character that the string's memory has room for.
+fn most_char(text: &Str) -> u32 {
+    match text.kind() {
+        1 if text.is_ascii() => 0x7f,
+        1 => 0xff,
+        2 => 0xffff,
+        _ => 0x10ffff,
+    }
+}
+
+fn kind_name(text: &Str) -> &'static str {
+    match most_char(text) {
+        0x7f => "ASCII",
+        0xff => "Latin-1",
+        0xffff => "UCS-2",
+        _ => "UCS-4",
+    }
+}
+
+/// Whether nobody asked for the string's hash yet.
+fn is_unhashed(text: &Str) -> bool {
+    // SAFETY: [layout]: a string begins so.
+    unsafe { (*text.as_ptr().cast::<PyASCIIObject>()).hash.get() == -1 }
+}
+
+/// Whether the caller may still write into a string: nobody else has it and no hash was taken.
+fn may_change(py: Attached<'_>, text: &Str) -> PyResult<()> {
+    let o = text.as_object();
+    if krait_object::mode::is_uniquely_referenced(o) && is_unhashed(text) && ptr::eq(o.ty(), Str::type_object()) {
+        return Ok(());
+    }
+    Err(raise!(py, SystemError, "Cannot modify a string currently used"))
+}
+
 pub(crate) unsafe fn write_unit(text: &Str, at: usize, point: u32) {
     // SAFETY: the caller made the text and nobody else has it; the index is in range.
     unsafe {
@@ -447,16 +543,17 @@ pub(crate) unsafe fn write_unit(text: &Str, at: usize, point: u32) {
 unsafe fn append(py: Attached<'_>, place: *mut *mut PyObject, other: Option<&Object>) {
     // SAFETY: by the contract.
     unsafe {
-        let Some(old) = Ref::<Object>::from_raw_opt(*place) else { return };
-        *place = ptr::null_mut();
-        let Some(other) = other else { return };
-        let made =
-            old.downcast::<Str>().map_err(|_| py.bad_internal_call()).and_then(|old| match other.downcast::<Str>() {
-                Some(other) => Str::append_in_place(py, old, other),
-                None => Str::py_concat(py, &old, other),
-            });
-        if let Ok(made) = made {
-            *place = made.into_raw();
+        let old = Ref::<Object>::from_raw_opt(std::mem::replace(&mut *place, ptr::null_mut()));
+        match (old.map(Ref::downcast::<Str>), other.and_then(|other| other.downcast::<Str>())) {
+            (Some(Ok(old)), Some(other)) => {
+                if let Ok(made) = Str::append_in_place(py, old, other) {
+                    *place = made.into_raw();
+                }
+            }
+            _ if py.pending().is_some() => {}
+            _ => {
+                let _raised = py.bad_internal_call();
+            }
         }
     }
 }

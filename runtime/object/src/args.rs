@@ -461,5 +461,6 @@ fn unexpected_keyword(py: Attached<'_>, function: &str, key: &Str, known: &[&str
         Some(meant) => format!(". Did you mean '{meant}'?"),
         None => String::new(),
     };
+    let function = if function == "function" { "this function" } else { function };
     raise!(py, TypeError, "{function} got an unexpected keyword argument '{key}'{hint}")
 }

@@ -39,6 +39,8 @@ pub struct Hooks {
     /// Visits what is alive for sure and refers to most of the rest: the interpreter's modules, and what the frames of its
     /// threads refer to, counted or not ([stopped-world]).
     pub visit_roots: fn(py: Attached<'_>, visit: &mut dyn FnMut(*mut PyObject)),
+    /// Visits file and line of the calling thread's frames, the innermost first; how many there are.
+    pub visit_lines: fn(py: Attached<'_>, visit: &mut dyn FnMut(&Str, u32)) -> usize,
     /// Runs pending work of the evaluation loop (signals, calls, a stop request) from a long native loop.
     pub check_signals: fn(py: Attached<'_>) -> PyResult<()>,
     /// The current frame's `f_globals`, borrowed as a new reference, or `None` without a frame.

@@ -26,6 +26,7 @@ pub mod state;
 pub mod suggest;
 #[cfg(test)]
 mod testing;
+pub mod tracemalloc;
 pub mod type_refs;
 pub mod typedef;
 pub mod watch;

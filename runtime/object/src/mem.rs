@@ -14,7 +14,7 @@ use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Field, Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_MANAGED_WEAKREF, PyObject, PyVarObject};
 use crate::mode::{self, FREE_THREADED};
 use crate::state::ThreadExt;
-use crate::{PyResult, Type, gc};
+use crate::{PyResult, Type, gc, tracemalloc, watch};
 use krait_sync::page::RemoteFree;
 use std::alloc::{self, Layout as AllocLayout};
 use std::ffi::c_void;
@@ -392,6 +392,9 @@ unsafe fn free_large(region: *mut u8, total: usize) {
 /// `block` came from [`alloc_block`] and is not used any more; [attached].
 #[inline]
 unsafe fn free_block(py: Attached<'_>, block: *mut u8) {
+    if tracemalloc::is_on() {
+        tracemalloc::freed(block);
+    }
     // SAFETY: by the contract.
     unsafe {
         let page = Page::of(block.cast());
@@ -568,6 +571,10 @@ pub fn alloc_instance(py: Attached<'_>, ty: &Type, items: usize) -> PyResult<Non
 pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
     let kind = Kind::of(ty);
     let pre = kind.pre();
+    let watchers = watch::watchers();
+    if watchers & watch::GATE != 0 && !watch::may_allocate(size) {
+        return Err(py.no_memory());
+    }
     let block = alloc_block(py, kind, size);
     if block.is_null() {
         return Err(py.no_memory());
@@ -584,7 +591,10 @@ pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull
         if ty.is_heap() {
             crate::type_refs::incref(py, ty);
         }
-        mode::new_reference(object);
+        mode::init_head(object);
+        if watchers != 0 {
+            tell_of_new(object, size);
+        }
         if ty.is_gc() {
             gc::count_allocation(py);
         }
@@ -622,19 +632,47 @@ unsafe fn zero(at: *mut u8, count: usize) {
 #[inline]
 pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
     debug_assert!(!ty.is_heap() && !ty.is_gc() && size <= MAX_SMALL);
+    let watchers = watch::watchers();
+    if watchers & watch::GATE != 0 && !watch::may_allocate(size) {
+        return Err(py.no_memory());
+    }
     let block = py.heap().take(Kind::Leaf, class_of(size)).cast::<PyObject>();
     let Some(object) = NonNull::new(block) else { return Err(py.no_memory()) };
     // SAFETY: a block for an object, which nobody else uses.
     unsafe {
         (*block).ob_type.set(ty.as_type_ptr());
-        mode::new_reference(block);
+        mode::init_head(block);
+        if watchers != 0 {
+            tell_of_new(block, size);
+        }
     }
     Ok(object)
 }
 
-/// Allocates raw bytes of the object domain (`PyObject_Malloc`): an uninitialised block that may become an object.
+/// Allocates raw bytes for an object: an uninitialised block.
 pub fn alloc_raw(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8>> {
-    NonNull::new(alloc_block(py, kind, size.max(size_of::<PyObject>())))
+    if watch::watchers() & watch::GATE != 0 && !watch::may_allocate(size) {
+        return None;
+    }
+    alloc_domain(py, kind, size)
+}
+
+/// Allocates raw bytes of the object domain (`PyObject_Malloc`), for which no host is asked: it may be the one who asks.
+pub fn alloc_domain(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8>> {
+    let block = NonNull::new(alloc_block(py, kind, size.max(size_of::<PyObject>())))?;
+    if tracemalloc::is_on() {
+        tracemalloc::allocated(block.as_ptr(), size);
+    }
+    Some(block)
+}
+
+/// Tells those who watch of an object that was made.
+#[cold]
+fn tell_of_new(object: *mut PyObject, size: usize) {
+    watch::RefTracer::tell(object, watch::RefEvent::Create);
+    if tracemalloc::is_on() {
+        tracemalloc::allocated(object.cast(), size);
+    }
 }
 
 /// Frees an instance's memory. Fields and type are not released: that is the deallocator's work.

@@ -582,16 +582,32 @@ impl TypeBundle {
 ///
 /// Kinds: `noargs` `fn(py, &Self)`, `o` `fn(py, &Self, &Object)`, `sig` `fn(py, &Self, [Option<&Object>; N])` with the
 /// arguments bound by the text signature, `raw` `fn(py, &Self, Args)`, `varargs` and `varargs_keywords` the same by the
-/// older convention of a tuple and a dict, in which keywords need not be strings; each returns `impl IntoObject`. Before the kind
-/// may stand `class` (the function gets `&Type`) or `stat` (it gets `&Object`, null never: the type).
+/// older convention of a tuple and a dict, in which keywords need not be strings; each returns `impl IntoObject`. Before
+/// the kind may stand `class` (the function gets `&Type`) or, before `sig`, `stat` (it gets only the arguments).
 #[macro_export]
 macro_rules! method_def {
     ($ty:ty; class $kind:ident $name:literal => $f:expr, $sig:literal, $doc:literal) => {
         $crate::method_def!(@flags $crate::Type; $crate::layout::METH_CLASS; $kind $name => $f, $sig, $doc)
     };
-    ($ty:ty; stat $kind:ident $name:literal => $f:expr, $sig:literal, $doc:literal) => {
-        $crate::method_def!(@flags $crate::Object; $crate::layout::METH_STATIC; $kind $name => $f, $sig, $doc)
-    };
+    ($ty:ty; stat sig $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
+        const SIGNATURE: $crate::args::Signature = $crate::args::Signature::parse($name, $sig);
+        unsafe extern "C" fn method(
+            _: *mut $crate::layout::PyObject, args: *const *mut $crate::layout::PyObject, nargs: isize, names: *mut $crate::layout::PyObject,
+        ) -> *mut $crate::layout::PyObject {
+            static SIG: $crate::args::Signature = SIGNATURE;
+            // SAFETY: [slot-contract].
+            unsafe {
+                let py = $crate::Attached::from_tls();
+                let args = $crate::args::Args::from_vectorcall(args, nargs as usize, names);
+                match SIG.bind::<{ SIGNATURE.len() }>(py, args) {
+                    Ok(bound) => $crate::typedef::ret_object(py, $f(py, bound)),
+                    Err(_) => ::std::ptr::null_mut(),
+                }
+            }
+        }
+        let flags = $crate::layout::METH_FASTCALL | $crate::layout::METH_KEYWORDS | $crate::layout::METH_STATIC;
+        $crate::method_def!(@def $name, method, flags, $sig, $doc)
+    }};
     ($ty:ty; coexist $kind:ident $name:literal => $f:expr, $sig:literal, $doc:literal) => {
         $crate::method_def!(@flags $ty; $crate::layout::METH_COEXIST; $kind $name => $f, $sig, $doc)
     };

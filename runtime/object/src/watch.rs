@@ -4,8 +4,8 @@
 use crate::layout::*;
 use crate::{Attached, Layout, Object, PyResult, raise};
 use std::ffi::c_void;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicU8, Ordering};
+use std::sync::{Mutex, RwLock};
 
 /// A table of eight callbacks.
 pub struct Watchers<F: Copy> {
@@ -60,8 +60,10 @@ impl<F: Copy> Watchers<F> {
         match usize::try_from(id) {
             Ok(at) if (first..8).contains(&at) => match self.slots[at].get() {
                 Some(_) => Ok(at),
+                None if what == "func" => Err(raise!(py, ValueError, "no {what} watcher set for ID {id}")),
                 None => Err(raise!(py, ValueError, "No {what} watcher set for ID {id}")),
             },
+            _ if what == "func" => Err(raise!(py, ValueError, "invalid {what} watcher ID {id}")),
             _ => Err(raise!(py, ValueError, "Invalid {what} watcher ID {id}")),
         }
     }
@@ -95,6 +97,49 @@ pub struct Tables {
     pub code_extra: Mutex<Vec<Option<freefunc>>>,
 }
 
+/// Who hears of objects and their memory: [`OBJECTS`] and [`TRACES`]. One byte, so that who makes an object looks once.
+static WATCHERS: AtomicU8 = AtomicU8::new(0);
+/// A [`RefTracer`] is set.
+pub const OBJECTS: u8 = 1;
+/// Memory is traced.
+pub const TRACES: u8 = 2;
+/// A host's allocator is asked for each object.
+pub const GATE: u8 = 4;
+
+/// Whether an object of that many bytes may be made.
+type Gate = fn(usize) -> bool;
+static GATE_KEEPER: RwLock<Option<Gate>> = RwLock::new(None);
+
+/// Sets who is asked before memory for an object is taken, or nobody.
+pub fn set_gate(gate: Option<Gate>) {
+    if let Ok(mut place) = GATE_KEEPER.write() {
+        *place = gate;
+    }
+    set_watcher(GATE, gate.is_some());
+}
+
+/// Whether an object of `size` bytes may be made. Called while [`watchers`] has [`GATE`].
+#[cold]
+pub fn may_allocate(size: usize) -> bool {
+    let gate = GATE_KEEPER.read().ok().and_then(|gate| *gate);
+    gate.is_none_or(|gate| gate(size))
+}
+
+/// The bits of those who listen.
+#[inline(always)]
+pub fn watchers() -> u8 {
+    WATCHERS.load(Ordering::Relaxed)
+}
+
+/// Says that somebody listens, or no longer.
+pub fn set_watcher(bit: u8, on: bool) {
+    if on {
+        WATCHERS.fetch_or(bit, Ordering::AcqRel);
+    } else {
+        WATCHERS.fetch_and(!bit, Ordering::AcqRel);
+    }
+}
+
 /// Who is told of every object that is made or goes (`PyRefTracer_SetTracer`); the whole process has one.
 pub struct RefTracer {
     function: AtomicPtr<c_void>,
@@ -118,6 +163,7 @@ impl RefTracer {
         REF_TRACER.data.store(data, Ordering::Release);
         let function = function.map_or(std::ptr::null_mut(), |function| function as *mut c_void);
         REF_TRACER.function.store(function, Ordering::Release);
+        set_watcher(OBJECTS, !function.is_null());
     }
 
     /// The tracer and its data.
@@ -131,7 +177,7 @@ impl RefTracer {
     /// Tells of an object whose type and count are set.
     #[inline(always)]
     pub fn tell(object: *mut PyObject, event: RefEvent) {
-        if !REF_TRACER.function.load(Ordering::Relaxed).is_null() {
+        if watchers() & OBJECTS != 0 {
             RefTracer::slow_tell(object, event);
         }
     }
@@ -154,9 +200,27 @@ pub mod function_event {
     pub const MODIFY_QUALNAME: i32 = 5;
 }
 
-/// Reports what a callback raised, or else that it failed.
-fn failed(py: Attached<'_>, message: &str, object: Option<&Object>) {
-    (crate::hooks::hooks().unraisable)(py, Some(message), object);
+/// Reports what the callback for an event raised. The text names the subject: the reporter must not get an object
+/// that may be about to go.
+pub(crate) fn failed(py: Attached<'_>, event: &str, subject: &str) {
+    let text = format!("Exception ignored in {event} for {subject}");
+    (crate::hooks::hooks().unraisable)(py, Some(&text), None);
+}
+
+/// How messages show an object: its `repr()`. What that raises is nobody's concern; the pending exception stays.
+pub(crate) fn shown(py: Attached<'_>, object: &Object) -> String {
+    let kept = py.take_raised();
+    let text = object.repr(py).map_or_else(
+        |raised| {
+            raised.clear(py);
+            format!("<{} object at {:p}>", object.ty().name(), object.as_ptr())
+        },
+        |text| text.to_string_lossy().into_owned(),
+    );
+    if let Some(kept) = kept {
+        let _raised = py.restore(kept);
+    }
+    text
 }
 
 /// Tells of a function that was made, changes, or goes.
@@ -176,11 +240,9 @@ fn function_slow(py: Attached<'_>, event: i32, function: &Object, value: Option<
         if unsafe { callback(event, function.as_ptr().cast(), value) } < 0 {
             let names = ["CREATE", "DESTROY", "MODIFY_CODE", "MODIFY_DEFAULTS", "MODIFY_KWDEFAULTS", "MODIFY_QUALNAME"];
             let name = names.get(event as usize).unwrap_or(&"?");
-            let text = format!(
-                "Exception ignored in PyFunction_EVENT_{name} watcher callback for function at {:p}",
-                function.as_ptr()
-            );
-            failed(py, &text, None);
+            let subject = shown(py, function);
+            let subject = subject.trim_start_matches('<').trim_end_matches('>');
+            failed(py, &format!("PyFunction_EVENT_{name} watcher callback"), subject);
         }
     }
     if let Some(kept) = kept {
@@ -202,9 +264,8 @@ fn code_slow(py: Attached<'_>, goes: bool, code: &Object) {
     for (_, callback) in py.state().watch.code.each(u8::MAX) {
         // SAFETY: a C callback with a live object.
         if unsafe { callback(goes.into(), code.as_ptr().cast()) } < 0 {
-            let name = if goes { "destroy" } else { "create" };
-            let text = format!("Exception ignored in {name} watcher callback for code object at {:p}", code.as_ptr());
-            failed(py, &text, None);
+            let name = if goes { "DESTROY" } else { "CREATE" };
+            failed(py, &format!("PY_CODE_EVENT_{name} watcher callback"), &shown(py, code));
         }
     }
     if let Some(kept) = kept {
@@ -257,7 +318,7 @@ pub fn context_switched(py: Attached<'_>, context: Option<&Object>) {
     for (_, callback) in watchers.each(u8::MAX) {
         // SAFETY: a C callback with a live object; 1 is the event of a switch.
         if unsafe { callback(1, context.as_ptr()) } < 0 {
-            failed(py, "Exception ignored in Py_CONTEXT_SWITCHED watcher callback", Some(context));
+            failed(py, "Py_CONTEXT_SWITCHED watcher callback", &shown(py, context));
         }
     }
 }
@@ -275,7 +336,9 @@ pub fn dict_changed(
     for (_, callback) in py.state().watch.dicts.each(bits) {
         // SAFETY: a C callback with live objects.
         if unsafe { callback(event as i32, dict.as_ptr(), key, value) } < 0 {
-            failed(py, "Exception ignored in a dict watcher callback", Some(dict.as_object()));
+            let name = ["ADDED", "MODIFIED", "DELETED", "CLONED", "CLEARED", "DEALLOCATED"];
+            let name = name.get(event as usize).unwrap_or(&"?");
+            failed(py, &format!("PyDict_EVENT_{name} watcher callback"), &format!("<dict at {:p}>", dict.as_ptr()));
         }
     }
     if let Some(kept) = kept {

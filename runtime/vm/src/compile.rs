@@ -270,7 +270,7 @@ pub fn compile_object(
 }
 
 /// Parses a source argument to `ast` objects.
-fn parse_object(
+pub fn parse_object(
     py: Attached<'_>,
     source: &Object,
     filename: &Str,

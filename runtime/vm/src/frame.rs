@@ -8,7 +8,7 @@
 use crate::exec::{Exec, Unit};
 use crate::stackref::StackRef;
 use krait_object::layout::*;
-use krait_object::{Attached, Code, Function, Layout, Object, Ref};
+use krait_object::{Attached, Code, Function, Layout, Object, Ref, Str};
 use std::alloc::{Layout as Memory, alloc, dealloc};
 use std::ptr::null_mut;
 
@@ -314,6 +314,43 @@ pub fn free_data_stack(tstate: &PyThreadState) {
     tstate.datastack_chunk.set(null_mut());
     tstate.datastack_top.set(null_mut());
     tstate.datastack_limit.set(null_mut());
+}
+
+/// Whether the only reference to an object is one that the running frame's stack owns: no variable, container or C code
+/// has another, so that who gets it as an argument may change it.
+pub fn is_unique_temporary(py: Attached<'_>, object: &Object) -> bool {
+    if !krait_object::mode::is_uniquely_referenced(object) {
+        return false;
+    }
+    let Some(frame) = Frame::current(py) else { return false };
+    let locals = frame.code().raw().co_nlocalsplus.get() as usize;
+    let mut at = Frame::locals(frame).wrapping_add(locals);
+    while at < frame.sp() {
+        // SAFETY: words below the stack pointer are initialised.
+        let word = unsafe { at.read() };
+        if word.as_ptr() == object.as_ptr() && !word.is_borrowed() {
+            return true;
+        }
+        at = at.wrapping_add(1);
+    }
+    false
+}
+
+/// Visits file and line of the calling thread's frames that Python code may see, the innermost first; how many there
+/// are.
+pub fn visit_lines(py: Attached<'_>, visit: &mut dyn FnMut(&Str, u32)) -> usize {
+    let mut count = 0;
+    let mut next = Frame::first_complete(py.tstate().current_frame.get().cast());
+    while let Some(frame) = next {
+        let code = frame.code();
+        // SAFETY: [frozen]: the name of a code object's file is a string.
+        if let Some(file) = unsafe { code.raw().co_filename.get().cast::<Str>().as_ref() } {
+            visit(file, code.line_of(frame.lasti() as i32).map_or(0, |line| line.max(0) as u32));
+            count += 1;
+        }
+        next = Frame::first_complete(frame.previous());
+    }
+    count
 }
 
 /// Visits what the frames of a thread refer to, for the collector ([stopped-world] or own thread).

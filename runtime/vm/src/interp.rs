@@ -129,6 +129,8 @@ pub struct Interpreter {
     /// `nogil` mode once something needed it.
     pub gil: GilRef,
     pub pending: PendingCalls<Call>,
+    /// Calls that only the main thread makes (`Py_AddPendingCall`).
+    pub main_pending: PendingCalls<Call>,
     pub signals: crate::signals::Signals,
     pub modules: Slot<Dict>,
     pub sys_dict: Slot<Dict>,
@@ -158,6 +160,8 @@ pub struct Interpreter {
     pub dlopen_flags: std::sync::atomic::AtomicI32,
     pub audit_hooks: Slot,
     pub monitoring: crate::monitoring::Monitoring,
+    /// The host's frame evaluation function (PEP 523); only an attached thread changes it.
+    pub evaluate: krait_object::Field<Option<crate::eval::foreign::Evaluate>>,
     pub before_forkers: Slot,
     pub after_forkers_parent: Slot,
     pub after_forkers_child: Slot,
@@ -192,7 +196,8 @@ impl Interpreter {
             threads: Mutex::default(),
             world: StopTheWorld::new(Scope::Interpreter),
             gil: GilRef::new(!FREE_THREADED || config.gil == Some(true)),
-            pending: PendingCalls::new(512),
+            pending: PendingCalls::new(300),
+            main_pending: PendingCalls::new(32),
             signals: crate::signals::Signals::new(),
             modules: Slot::NULL,
             sys_dict: Slot::NULL,
@@ -214,6 +219,7 @@ impl Interpreter {
             dlopen_flags: std::sync::atomic::AtomicI32::new(libc::RTLD_NOW),
             audit_hooks: Slot::NULL,
             monitoring: crate::monitoring::Monitoring::new(),
+            evaluate: krait_object::Field::new(None),
             before_forkers: Slot::NULL,
             after_forkers_parent: Slot::NULL,
             after_forkers_child: Slot::NULL,
@@ -902,19 +908,21 @@ fn switch_gil(py: Attached<'_>, interpreter: &Interpreter) {
     mode::resume_sections(py);
 }
 
-/// Makes the calls that `Py_AddPendingCall` queued.
+/// Makes the calls that were queued for the interpreter and, in the main thread, for that one.
 ///
 /// # Errors
 /// What the first failing call raised.
 pub fn run_pending_calls(py: Attached<'_>) -> PyResult<()> {
     let interpreter = current(py);
-    interpreter.pending.run(breaker(py.tstate()), 100, |call| {
-        // SAFETY: who queued the call promised that it may be made on an attached thread.
-        match unsafe { (call.function)(call.argument) } {
-            0 => Ok(()),
-            _ => Err(krait_object::Raised::assume()),
-        }
-    })
+    // SAFETY: who queued the call promised that it may be made on an attached thread.
+    let make = |call: Call| match unsafe { (call.function)(call.argument) } {
+        0 => Ok(()),
+        _ => Err(krait_object::Raised::assume()),
+    };
+    if crate::signals::is_main_thread(py) {
+        interpreter.main_pending.run(breaker(py.tstate()), 32, make)?;
+    }
+    interpreter.pending.run(breaker(py.tstate()), 100, make)
 }
 
 static BLOCK_HOOKS: BlockHooks = BlockHooks {

@@ -125,6 +125,9 @@ pub fn start_sub_with(config: Config, rules: interp::Rules) -> Result<Attached<'
 /// Fills a new interpreter.
 fn boot(py: Attached<'_>) -> Result<(), Failure> {
     let interpreter = current(py);
+    if interpreter.config.tracemalloc > 0 && interpreter.is_main() {
+        krait_object::tracemalloc::start(interpreter.config.tracemalloc as usize);
+    }
     let modules = Dict::new(py)?;
     drop(interpreter.modules.replace(Some(modules.clone())));
     let builtins = bltinmodule::create(py)?;
@@ -338,6 +341,7 @@ pub fn finish(py: Attached<'_>) -> i32 {
     RUNTIME.finalizing.store(true, Ordering::Release);
     signals::finish(py);
     clear_modules(py);
+    krait_object::tracemalloc::stop(py);
     gc::collect(py, gc::Generation::Full);
     flush_streams(py);
     // The thread's part goes last: the interpreter is reached through it.
@@ -500,6 +504,7 @@ fn install_hooks() {
             }
             interp.visit_threads(&mut |thread| crate::frame::visit_frames(&thread.public, visit));
         },
+        visit_lines: crate::frame::visit_lines,
         check_signals: signals::check,
         current_globals: |py| crate::frame::Frame::current(py).map(|frame| frame.globals().to_ref()),
         current_builtins: |py| match crate::frame::Frame::current(py) {

@@ -880,6 +880,17 @@ pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option
         // At the very end nobody is there to be told.
         return;
     }
+    // An exception that native code raised shows where it was raised, too.
+    if exception.traceback().is_none()
+        && let Ok(Some(frame)) = crate::frameobject::current(py)
+    {
+        let running = frame.frame();
+        let (lasti, line) = (running.lasti() as i32 * 2, running.line().unwrap_or(-1));
+        match crate::traceback::Traceback::new(py, None, &frame, lasti, line) {
+            Ok(made) => drop(exception.replace_traceback(Some(made.upcast()))),
+            Err(raised) => raised.clear(py),
+        }
+    }
     let report = || -> PyResult<()> {
         // An error of native code was raised where the program is now.
         if exception.traceback().is_none() {

@@ -37,7 +37,7 @@ impl Trace for Map {
 
 krait_object::native! {
     /// `Context`.
-    pub struct Context { map: State<Map>, previous: Slot<Context>, entered: Field<bool>, weaklist: Field<*mut PyObject> }
+    pub struct Context { previous: Slot<Context>, map: State<Map>, entered: Field<bool>, weaklist: Field<*mut PyObject> }
 }
 pytype! {
     #[unsafe(no_mangle)]

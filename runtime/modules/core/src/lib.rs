@@ -16,6 +16,7 @@ pub mod stringmodule;
 pub mod structmodule;
 pub mod testinternalmodule;
 pub mod tokenizemodule;
+pub mod tracemallocmodule;
 pub mod typesmodule;
 pub mod weakrefmodule;
 
@@ -47,6 +48,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_struct" structmodule "Conversion between values and packed bytes.";
         "_testinternalcapi" testinternalmodule "Questions of CPython's tests about the runtime's insides.";
         "_tokenize" tokenizemodule "The token iterator.";
+        "_tracemalloc" tracemallocmodule "Traces of memory.";
         "_types" typesmodule "Classes without a name in builtins.";
         "_weakref" weakrefmodule "Weak references.";
         "itertools" itertoolsmodule "Functions creating iterators for efficient looping.";

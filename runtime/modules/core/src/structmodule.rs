@@ -542,8 +542,8 @@ pub struct Current(Mutex<Option<Arc<Layouts>>>);
 impl Trace for Current {}
 
 krait_object::native! {
-    /// `Struct`.
-    pub struct Struct { layouts: Fixed<Current>, format: Slot<Str>, weaklist: Field<*mut PyObject> }
+    /// `Struct`. C code reads size and number of values at the start.
+    pub struct Struct { size: Field<isize>, values: Field<isize>, layouts: Fixed<Current>, format: Slot<Str>, weaklist: Field<*mut PyObject> }
 }
 pytype! {
     static STRUCT: "_struct.Struct" for Struct {
@@ -579,6 +579,8 @@ impl Struct {
         let format = required(py, format)?;
         let layouts = layouts_of(py, "Struct", format)?;
         let text = Str::from_latin1(py, &format_bytes(py, "Struct", format)?)?;
+        this.size.set(layouts.size as isize);
+        this.values.set(layouts.values as isize);
         if let Some(current) = this.layouts.get() {
             *current.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(layouts);
         }

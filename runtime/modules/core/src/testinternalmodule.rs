@@ -1,6 +1,12 @@
 //! `_testinternalcapi`: what CPython's own tests ask about the runtime's insides, as far as it means the same here.
 use krait_object::builtins::dictobject;
-use krait_object::{Attached, Dict, Layout, Module, Object, PyResult, functions};
+use krait_object::layout::{_PyInterpreterFrame, PyObject, PyThreadState};
+use krait_object::native::{Arg, required};
+use krait_object::{Attached, Dict, Layout, List, Module, Object, PyResult, Ref, Tuple, functions, raise};
+use krait_vm::eval::foreign;
+use krait_vm::frame::Frame;
+use krait_vm::frameobject::FrameObject;
+use std::ffi::{c_int, c_void};
 
 /// Whether the attributes of an instance lie in the instance itself.
 fn has_inline_values(_: Attached<'_>, _: &Object, object: &Object) -> bool {
@@ -18,12 +24,130 @@ fn recursion_depth(py: Attached<'_>, _: &Object) -> i32 {
     tstate.py_recursion_limit.get() - tstate.py_recursion_remaining.get()
 }
 
+/// What `pending_threadfunc` queues: the callable, whose reference the queue owns.
+unsafe extern "C" fn pending_call(callable: *mut c_void) -> c_int {
+    // SAFETY: pending calls are made on an attached thread; the queue owned the reference.
+    let (py, callable) = unsafe { (Attached::from_tls(), Ref::<Object>::from_raw(callable.cast())) };
+    match callable.call0(py) {
+        Ok(_) => 0,
+        Err(_) => -1,
+    }
+}
+
+/// Queues calls of a function that any thread of the interpreter makes; how many found room.
+fn pending_threadfunc(
+    py: Attached<'_>,
+    _: &Object,
+    [callable, count, _blocking, ensure]: [Arg<'_>; 4],
+) -> PyResult<usize> {
+    let callable = required(py, callable)?;
+    let count = count.map_or(Ok(1), |count| count.as_isize(py))?.max(0) as usize;
+    let ensure = ensure.map_or(Ok(false), |ensure| ensure.is_true(py))?;
+    let interpreter = krait_vm::interp::current(py);
+    let mut queued = 0;
+    while queued < count {
+        let argument = callable.to_ref().into_raw();
+        let call = krait_sync::pending::Call { function: pending_call, argument: argument.cast() };
+        match interpreter.pending.push(call) {
+            Ok(()) => queued += 1,
+            Err(_) => {
+                // SAFETY: nobody took the reference.
+                drop(unsafe { Ref::<Object>::from_raw(argument) });
+                if !ensure {
+                    break;
+                }
+                krait_vm::interp::without(py, || std::thread::sleep(std::time::Duration::from_millis(10)));
+            }
+        }
+    }
+    interpreter.signal_all(krait_sync::breaker::CALLS_TO_DO);
+    Ok(queued)
+}
+
+/// The frame that a frame object stands for, which must still run or be kept.
+fn interpreter_frame<'a>(py: Attached<'_>, frame: &'a Object) -> PyResult<&'a Frame> {
+    let frame = frame.downcast::<FrameObject>();
+    frame.map(FrameObject::frame).ok_or_else(|| raise!(py, TypeError, "argument must be a frame"))
+}
+
+fn frame_code(py: Attached<'_>, _: &Object, frame: &Object) -> PyResult<Ref<Object>> {
+    Ok(interpreter_frame(py, frame)?.code().as_object().to_ref())
+}
+
+fn frame_lasti(py: Attached<'_>, _: &Object, frame: &Object) -> PyResult<i64> {
+    Ok(interpreter_frame(py, frame)?.lasti() as i64)
+}
+
+fn frame_line(py: Attached<'_>, _: &Object, frame: &Object) -> PyResult<i32> {
+    let frame = interpreter_frame(py, frame)?;
+    Ok(frame.code().line_of(frame.lasti() as i32).unwrap_or(-1))
+}
+
+/// Evaluates a frame after its function's name was put into the list that the interpreter's dict keeps.
+unsafe extern "C" fn record_frame(
+    _: *mut PyThreadState,
+    frame: *mut _PyInterpreterFrame,
+    raise: c_int,
+) -> *mut PyObject {
+    // SAFETY: called by the evaluation loop with a live frame.
+    let (py, code) = unsafe { (Attached::from_tls(), (*frame.cast::<Frame>()).code()) };
+    let kept = py.take_raised();
+    let noted = recorded(py).and_then(|list| match list {
+        // SAFETY: [frozen]: the name of a code object is a string.
+        Some(list) => list.push(py, unsafe { Object::from_ptr(code.raw().co_name.get()) }.to_ref()),
+        None => Ok(()),
+    });
+    if let Err(raised) = noted {
+        raised.clear(py);
+    }
+    if let Some(kept) = kept {
+        let _raised = py.restore(kept);
+    }
+    let frame = std::ptr::NonNull::new(frame);
+    frame
+        .and_then(|frame| krait_vm::eval::run_frame(py, frame, raise != 0).ok())
+        .map_or(std::ptr::null_mut(), Ref::into_raw)
+}
+
+fn recorded(py: Attached<'_>) -> PyResult<Option<Ref<List>>> {
+    // Nothing that would run frames itself.
+    let Some(module) = krait_vm::import::modules(py)?.get_str(py, "_testinternalcapi") else { return Ok(None) };
+    let found = module.get_attr_opt(py, &*krait_object::Str::new(py, "_recorded_frames")?)?;
+    Ok(found.and_then(|list| list.downcast::<List>().ok()))
+}
+
+fn record_frames(py: Attached<'_>, module: &Object, list: &Object) -> PyResult<()> {
+    if list.downcast::<List>().is_none() {
+        return Err(raise!(py, TypeError, "argument must be a list"));
+    }
+    module.set_attr(py, &*krait_object::Str::new(py, "_recorded_frames")?, Some(list))?;
+    foreign::set(krait_vm::interp::current(py), Some(record_frame));
+    Ok(())
+}
+
+fn evaluate_plainly(py: Attached<'_>, _: &Object) {
+    foreign::set(krait_vm::interp::current(py), None);
+}
+
+/// The frames that `PyTraceMalloc_Track` kept for a block.
+fn traceback(py: Attached<'_>, _: &Object, [domain, address]: [Arg<'_>; 2]) -> PyResult<Option<Ref<Tuple>>> {
+    let domain = required(py, domain)?.as_u64_mask(py)? as u32;
+    krait_object::tracemalloc::traceback_of(py, domain, required(py, address)?.as_u64_mask(py)? as usize)
+}
+
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
         functions! {
             o "has_inline_values" => has_inline_values, "", "Whether the attributes of an instance lie in the instance itself.";
             o "has_split_table" => has_split_table, "", "Whether a dict shares its keys with other instances of a class.";
+            sig "pending_threadfunc" => pending_threadfunc, "($module, callback, num=1, /, *, blocking=False, ensure_added=False)", "Queue calls that any thread of the interpreter makes; return how many found room.";
+            o "iframe_getcode" => frame_code, "", "The code of a frame.";
+            o "iframe_getlasti" => frame_lasti, "", "The offset of a frame's last instruction.";
+            o "iframe_getline" => frame_line, "", "The line of a frame.";
+            o "set_eval_frame_record" => record_frames, "", "Put the name of each function that is run into a list.";
+            noargs "set_eval_frame_default" => evaluate_plainly, "", "Run frames without more ado.";
+            sig "_PyTraceMalloc_GetTraceback" => traceback, "($module, domain, ptr, /)", "The frames in which a block was tracked, or None.";
             noargs "get_recursion_depth" => recursion_depth, "", "How deep calls are nested now.";
         },
     )?;

@@ -1,10 +1,12 @@
 //! `unicodedata`: the Unicode character database, of now and of version 3.2.
+use krait_object::builtins::capsule::Capsule;
 use krait_object::native::{Arg, add_type, alloc, required};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::{Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Str, functions, pytype, raise};
 use krait_text::unicode::Form;
 use krait_text::unicode::names::{self, Found, MAX_NAME};
 use krait_text::unicode::{self as now, v3_2};
+use std::ffi::{c_char, c_int};
 
 krait_object::native! {
     /// The database of version 3.2.
@@ -190,6 +192,44 @@ fn normalized<T, const OLD: bool>(py: Attached<'_>, _: &T, args: [Arg<'_>; 2]) -
     }
 }
 
+/// What C code finds in the capsule `unicodedata._ucnhash_CAPI`: names of characters and characters of names.
+#[repr(C)]
+struct NameTable {
+    /// Writes the name of a code point with a NUL; 1 when it has one that fits.
+    getname: unsafe extern "C" fn(u32, *mut c_char, c_int, c_int) -> c_int,
+    /// Finds the code point of a name; 1 when there is one.
+    getcode: unsafe extern "C" fn(*const c_char, c_int, *mut u32, c_int) -> c_int,
+}
+
+static NAMES: NameTable = NameTable { getname: name_for_c, getcode: code_for_c };
+
+unsafe extern "C" fn name_for_c(point: u32, buffer: *mut c_char, room: c_int, _with_aliases: c_int) -> c_int {
+    match names::name(point) {
+        Some(name) if (name.len() as i64) < i64::from(room) => {
+            // SAFETY: the caller's buffer has that much room.
+            unsafe {
+                std::ptr::copy_nonoverlapping(name.as_ptr(), buffer.cast(), name.len());
+                *buffer.add(name.len()) = 0;
+            }
+            1
+        }
+        _ => 0,
+    }
+}
+
+unsafe extern "C" fn code_for_c(name: *const c_char, len: c_int, code: *mut u32, _with_sequences: c_int) -> c_int {
+    // SAFETY: the caller passes that many bytes.
+    let name = unsafe { std::slice::from_raw_parts(name.cast::<u8>(), len.max(0) as usize) };
+    match std::str::from_utf8(name).ok().and_then(names::lookup) {
+        Some(Found::Char(point)) => {
+            // SAFETY: a place of the caller's.
+            unsafe { *code = point };
+            1
+        }
+        _ => 0,
+    }
+}
+
 /// Fills `unicodedata`.
 ///
 /// # Errors
@@ -214,6 +254,9 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         },
     )?;
     add_type::<Ucd>(py, module, "UCD")?;
+    let table = std::ptr::from_ref(&NAMES).cast_mut().cast();
+    let table = Capsule::new(py, table, c"unicodedata._ucnhash_CAPI".as_ptr(), None)?;
+    module.add(py, "_ucnhash_CAPI", table.as_object())?;
     module.add(py, "unidata_version", &*"16.0.0".into_object(py)?)?;
     module.add(py, "ucd_3_2_0", alloc::<Ucd>(py, Ucd::type_object())?.as_object())
 }

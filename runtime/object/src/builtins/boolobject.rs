@@ -30,10 +30,10 @@ pytype! {
 
 /// `True`.
 #[unsafe(no_mangle)]
-pub static _Py_TrueStruct: PyLongObject = static_int(&raw const PyBool_Type, 1);
+pub static _Py_TrueStruct: PyLongObject = static_int(&raw const PyBool_Type, 1, 0);
 /// `False`.
 #[unsafe(no_mangle)]
-pub static _Py_FalseStruct: PyLongObject = static_int(&raw const PyBool_Type, 0);
+pub static _Py_FalseStruct: PyLongObject = static_int(&raw const PyBool_Type, 0, 0);
 
 impl Bool {
     /// The singleton, borrowed.

@@ -11,6 +11,7 @@ use crate::builtins::unicode::StrBuilder;
 use crate::handle::{Attached, Layout, Locked, Ref};
 use crate::layout::{Py_buffer, PyByteArrayObject};
 use crate::protocols::buffer::{self, Buffer, stable_bytes};
+use crate::tracemalloc::memory;
 use crate::typedef::CompareOp;
 use crate::{Bytes, IntoObject, Object, PyResult, Slice, Str, Tuple, Type, exc, id, mem, pytype, raise};
 use std::alloc;
@@ -247,7 +248,7 @@ fn storage(size: usize) -> Option<alloc::Layout> {
 
 fn alloc_block(size: usize) -> Option<NonNull<u8>> {
     // SAFETY: the size is not zero.
-    NonNull::new(unsafe { alloc::alloc_zeroed(storage(size.max(1))?) })
+    NonNull::new(unsafe { memory::alloc_zeroed(storage(size.max(1))?) })
 }
 
 impl ByteString for ByteArray {
@@ -380,7 +381,7 @@ impl ByteArray {
         let block = self.0.ob_bytes.get().cast::<u8>();
         if let (false, Some(layout)) = (block.is_null(), storage(self.0.ob_alloc.get() as usize)) {
             // SAFETY: allocated with this layout, and nobody uses it.
-            unsafe { alloc::dealloc(block, layout) };
+            unsafe { memory::dealloc(block, layout) };
         }
         self.0.ob_bytes.set(ptr::null_mut());
         self.0.ob_start.set(ptr::null_mut());

@@ -80,7 +80,7 @@ unsafe extern "C" fn function_vectorcall(
             py,
             this.definition(),
             this.as_object(),
-            this.0.m_self.get(),
+            this.receiver(),
             this.defining_class(),
             args,
             nargs,
@@ -253,8 +253,14 @@ pub(crate) fn call_definition(
 
 impl CFunction {
     fn get_self(_py: Attached<'_>, this: &CFunction) -> Option<Ref<Object>> {
-        // A static method is bound to nothing, though it remembers its class.
-        if this.definition().ml_flags.get() & METH_STATIC != 0 { None } else { this.self_slot().get() }
+        if this.receiver().is_null() { None } else { this.self_slot().get() }
+    }
+
+    /// What the C function gets as its first argument, borrowed: a static method is bound to nothing, though it
+    /// remembers its class.
+    #[inline(always)]
+    pub fn receiver(&self) -> *mut PyObject {
+        if self.definition().ml_flags.get() & METH_STATIC != 0 { ptr::null_mut() } else { self.0.m_self.get() }
     }
 
     /// A function of `def` bound to `this`, as `PyCMethod_New`: `defining` is given exactly for `METH_METHOD`.
@@ -435,7 +441,7 @@ impl CFunction {
             }
             let (pos, kwargs) = (args.pos_tuple(py)?, args.kw_dict(py)?);
             // SAFETY: [slot-contract]; `tp_call` counts the recursion.
-            return unsafe { steal_result(py, call_varargs(meth, kind, this.0.m_self.get(), &pos, kwargs.as_deref())) };
+            return unsafe { steal_result(py, call_varargs(meth, kind, this.receiver(), &pos, kwargs.as_deref())) };
         }
         let all: Vec<&Object> = args.pos.iter().chain(args.values).copied().collect();
         let names = if args.names.is_empty() { None } else { Some(Tuple::from_slice(py, args.names)?) };

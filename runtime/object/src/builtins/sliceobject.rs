@@ -107,9 +107,13 @@ impl Slice {
         Ok((start, stop, step))
     }
 
-    /// Clips start and stop to a length; gives them and the item count (`PySlice_AdjustIndices`).
+    /// Clips start and stop to a length; gives them and the item count.
     pub fn adjust(len: usize, start: isize, stop: isize, step: isize) -> (isize, isize, usize) {
-        let len = len as isize;
+        Slice::adjust_any(len as isize, start, stop, step)
+    }
+
+    /// [`Slice::adjust`] for C, whose lengths may be negative (`PySlice_AdjustIndices`).
+    pub fn adjust_any(len: isize, start: isize, stop: isize, step: isize) -> (isize, isize, usize) {
         let clip = |value: isize| {
             if value < 0 {
                 let value = value.saturating_add(len);
@@ -122,7 +126,7 @@ impl Slice {
         };
         let (start, stop) = (clip(start), clip(stop));
         let count = if step < 0 && stop < start {
-            (start - stop - 1) / -step + 1
+            (start - stop - 1) / step.wrapping_neg() + 1
         } else if step > 0 && start < stop {
             (stop - start - 1) / step + 1
         } else {

@@ -247,11 +247,15 @@ impl Tuple {
         };
         let mut text = super::container::TextBuilder::new();
         text.push_str("(");
-        for (at, item) in this.as_slice().iter().enumerate() {
+        for (at, item) in this.cells().iter().enumerate() {
             if at > 0 {
                 text.push_str(", ");
             }
-            text.push(&*item.repr(py)?);
+            // SAFETY: the tuple owns its items. C code may look at one that it has not filled yet.
+            match unsafe { item.get().cast::<Object>().as_ref() } {
+                Some(item) => text.push(&*item.repr(py)?),
+                None => text.push_str("<NULL>"),
+            }
         }
         text.push_str(if this.len() == 1 { ",)" } else { ")" });
         text.finish(py)

@@ -153,7 +153,8 @@ impl Object {
             let name = self.ty().name();
             return Err(raise!(py, TypeError, "'{name}' object {complaint}"));
         }
-        let slice = self.slice_of(py, start, stop, complaint)?;
+        let (start, stop) = (Int::from_i64(py, start as i64)?, Int::from_i64(py, stop as i64)?);
+        let slice = Slice::new(py, Some(start.as_object()), Some(stop.as_object()), None)?;
         match value {
             Some(value) => self.set_item(py, slice.as_object(), value),
             None => self.del_item(py, slice.as_object()),

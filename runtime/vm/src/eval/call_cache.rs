@@ -203,7 +203,7 @@ impl Eval<'_> {
         }
         let tstate = self.py.tstate();
         // What is not at hand is the generic call's to make.
-        let ready = tstate.py_recursion_remaining.get() > 1 && Exec::is_built(code);
+        let ready = tstate.py_recursion_remaining.get() > 1 && Exec::is_built(code) && !super::foreign::is_on();
         let frame = if ready { push_words_at_hand(self.py, raw.co_framesize.get() as usize) } else { null_mut() };
         if frame.is_null() {
             return self.out(|this| this.call_any());
@@ -314,7 +314,7 @@ impl Eval<'_> {
         crate::native_stack::check(self.py)?;
         let Some(method) = function.definition().ml_meth.get() else { return self.out(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
-        let raw = unsafe { method(function.raw().m_self.get(), self.peek(1).as_ptr()) };
+        let raw = unsafe { method(function.receiver(), self.peek(1).as_ptr()) };
         self.finish_native(3, raw)
     }
 
@@ -333,7 +333,7 @@ impl Eval<'_> {
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let receiver = function.raw().m_self.get();
+        let receiver = function.receiver();
         // SAFETY: `count` words stand below the stack pointer.
         let raw = unsafe { call_fast(function.definition(), receiver, self.sp.sub(count), count) };
         self.finish_native(depth, raw)

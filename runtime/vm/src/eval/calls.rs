@@ -196,6 +196,9 @@ impl Eval<'_> {
             unsafe { crate::frameobject::discard_frame(self.py, frame) };
             return Err(raised.into());
         }
+        if super::foreign::is_on() {
+            return self.start_foreign(frame);
+        }
         self.py.tstate().current_frame.set(frame.cast());
         self.load_frame(frame, 0);
         Ok(0)

@@ -129,7 +129,7 @@ pub(crate) unsafe fn call_words(
             crate::frameobject::discard_frame(py, frame);
             return Err(raised);
         }
-        let raw = eval_frame(py, frame, false);
+        let raw = super::foreign::run(py, frame, false);
         Ref::from_raw_opt(raw).ok_or_else(Raised::assume)
     }
 }

@@ -90,6 +90,9 @@ impl Eval<'_> {
     /// Takes a generator for running it in this loop; `false` if it runs elsewhere or has ended.
     #[inline(always)]
     fn claim(&self, target: &Generator) -> PyResult<bool> {
+        if super::foreign::is_on() {
+            return Ok(false);
+        }
         super::entry::enter_recursive(self.py)?;
         let claimed = target.start_running();
         if !claimed {

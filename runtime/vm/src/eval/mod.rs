@@ -15,6 +15,7 @@ mod calls;
 mod dispatch;
 mod except;
 mod flow;
+pub mod foreign;
 mod generators;
 mod imports;
 mod intrinsics;

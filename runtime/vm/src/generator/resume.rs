@@ -1,6 +1,7 @@
 //! Resuming, throwing into, closing and finalizing generators; awaiting.
 use super::{AsyncGenerator, Coroutine, Generator, delegate, drop_contents, raise_stop, take_stop_value};
-use crate::eval::entry::{enter_recursive, eval_frame};
+use crate::eval::entry::enter_recursive;
+use crate::eval::foreign;
 use crate::frame::Frame;
 use crate::stackref::StackRef;
 use crate::traceback::Traceback;
@@ -68,9 +69,13 @@ pub fn resume(
     }
     let _alive = this.to_ref();
     // SAFETY: a suspended frame, ready to run.
-    let raw = unsafe { eval_frame(py, frame, raising) };
-    // The state says nothing any more: another thread may run the generator by now.
-    let yielded = py.ext().yielded.replace(false);
+    let raw = unsafe { foreign::run(py, frame, raising) };
+    // The state says nothing any more: another thread may run the generator by now. What a host's evaluation function
+    // runs afterwards clears the mark, though, so that the state has to do for it.
+    let mut yielded = py.ext().yielded.replace(false);
+    if foreign::is_on() {
+        yielded = !raw.is_null() && this.raw().gi_frame_state.get() < FRAME_EXECUTING;
+    }
     // SAFETY: the loop returns an owned reference or null with an exception set.
     let Some(result) = (unsafe { Ref::<Object>::from_raw_opt(raw) }) else { return Err(Raised::assume()) };
     Ok(if yielded { Ok(result) } else { Err(result) })

@@ -45,8 +45,8 @@ impl Variables {
 pub(super) fn read(config: &mut Config) -> Read {
     let variables = Variables { used: config.use_environment };
     read_encodings(config, &variables)?;
-    read_allocator(config, &variables)?;
     read_flags(config, &variables);
+    read_allocator(config, &variables)?;
     read_numbers(config, &variables)?;
     read_switches(config, &variables)?;
     read_paths(config, &variables);
@@ -85,6 +85,10 @@ fn read_allocator(config: &mut Config, variables: &Variables) -> Read {
         && !KNOWN.iter().any(|known| name == *known)
     {
         return early("preconfig_init_allocator: PYTHONMALLOC: unknown allocator");
+    }
+    let name = variables.get("PYTHONMALLOC").filter(|name| name != "default" && !name.is_empty());
+    if name.map_or(config.dev_mode, |name| name.as_bytes().ends_with(b"debug")) {
+        super::debug_memory();
     }
     config.malloc_stats = variables.level("PYTHONMALLOCSTATS") > 0;
     Ok(())
@@ -135,7 +139,9 @@ fn read_numbers(config: &mut Config, variables: &Variables) -> Read {
         let count = number::<i32>(&count).filter(|count| *count > 0).map_or_else(|| error(message), Ok)?;
         config.cpu_count.store(count, Relaxed);
     }
-    let frames = |word: &OsStr| if word.is_empty() { Some(0) } else { number::<i32>(word).filter(|count| *count >= 0) };
+    let frames = |word: &OsStr| {
+        if word.is_empty() { Some(0) } else { number::<i32>(word).filter(|count| (0..=0xffff).contains(count)) }
+    };
     if let Some(value) = config.x_option("tracemalloc") {
         let message = "config_init_tracemalloc: -X tracemalloc=NFRAME: invalid number of frames";
         config.tracemalloc = value.map_or(Some(1), frames).map_or_else(|| error(message), Ok)?;

@@ -214,6 +214,32 @@ fn run_module(py: Attached<'_>, name: &Str, alter_argv: bool) -> PyResult<()> {
     runpy.call_method(py, id!(py, _run_module_as_main), &[name.as_object(), alter.as_object()]).map(drop)
 }
 
+/// What installs the debug hooks of the C API's allocators.
+static DEBUG_HOOKS: std::sync::OnceLock<fn()> = std::sync::OnceLock::new();
+
+/// Tells what installs the debug hooks of the C API's allocators; the first caller wins.
+pub fn set_debug_hooks(install: fn()) {
+    let _ = DEBUG_HOOKS.set(install);
+}
+
+/// `PYTHONMALLOC=debug` and development mode.
+fn debug_memory() {
+    if let Some(install) = DEBUG_HOOKS.get() {
+        install();
+    }
+}
+
+/// Gives `__main__` a loader of a class of the import system, such as "SourceFileLoader".
+///
+/// # Errors
+/// What the class raises.
+pub fn set_main_loader(py: Attached<'_>, main: &krait_object::Dict, file: &Str, class: &str) -> PyResult<()> {
+    let bootstrap = import::import_module(py, "_frozen_importlib_external")?;
+    let loader = bootstrap.get_attr(py, &*Str::new(py, class)?)?;
+    let loader = loader.call_pos(py, &[id!(py, __main__).as_object(), file.as_object()])?;
+    main.set_str(py, "__loader__", &loader)
+}
+
 fn run_script(py: Attached<'_>, path: &OsStr) -> PyResult<()> {
     let text = fs_text(py, path)?;
     // A directory or archive with a `__main__` is a program too.
@@ -244,13 +270,10 @@ fn run_script(py: Attached<'_>, path: &OsStr) -> PyResult<()> {
     let main = lifecycle::main_dict(py)?;
     main.set_str(py, "__file__", file.as_object())?;
     main.set_str(py, "__cached__", &none())?;
-    let bootstrap = import::import_module(py, "_frozen_importlib_external")?;
     let compiled =
         path.as_bytes().ends_with(b".pyc") || source.starts_with(&(platform::PYC_MAGIC_TOKEN as u32).to_le_bytes());
     let loader = if compiled { "SourcelessFileLoader" } else { "SourceFileLoader" };
-    let loader = bootstrap.get_attr(py, &*Str::new(py, loader)?)?;
-    let loader = loader.call_pos(py, &[id!(py, __main__).as_object(), file.as_object()])?;
-    main.set_str(py, "__loader__", &loader)?;
+    set_main_loader(py, &main, &file, loader)?;
     let code = if compiled {
         load_compiled(py, &source)?
     } else {

@@ -203,7 +203,7 @@ pub fn replace<S: ByteString>(py: Attached<'_>, this: &S, [old, new, count]: [Op
 }
 
 /// `maketrans(frm, to)`.
-pub fn maketrans(py: Attached<'_>, _: &Object, [from, to]: [Option<&Object>; 2]) -> PyResult<Ref<Bytes>> {
+pub fn maketrans(py: Attached<'_>, [from, to]: [Option<&Object>; 2]) -> PyResult<Ref<Bytes>> {
     let (Some(from), Some(to)) = (from, to) else { return Err(py.bad_internal_call()) };
     let (from, to) = (BytesArg::new(py, from)?, BytesArg::new(py, to)?);
     if from.as_slice().len() != to.as_slice().len() {

@@ -143,6 +143,32 @@ impl<'py, 'a> EncodeErrors<'py, 'a> {
     }
 }
 
+/// What the error handler of a name puts in place of the characters `range` of `text` that a table does not map, and
+/// where to go on.
+///
+/// # Errors
+/// What the handler raises; `LookupError` when there is none of that name.
+pub fn handle_translate_error(
+    py: Attached<'_>,
+    text: &Str,
+    errors: Option<&str>,
+    range: std::ops::Range<usize>,
+    reason: &str,
+) -> PyResult<(Ref<Str>, usize)> {
+    let handler = registry::lookup_error(py, errors.unwrap_or("strict"))?;
+    let (start, end) = (Int::from_u64(py, range.start as u64)?, Int::from_u64(py, range.end as u64)?);
+    let reason = Str::new(py, reason)?;
+    let parts = [text.as_object(), start.as_object(), end.as_object(), reason.as_object()];
+    let error = exc::UnicodeTranslateError().as_object().call_pos(py, &parts)?;
+    let result = handler.call_pos(py, &[&error])?;
+    let wrong = "translating error handler must return (str, int) tuple";
+    let (value, at) = handler_result(py, &result, wrong)?;
+    match value.downcast::<Str>() {
+        Some(value) => Ok((value.to_ref(), position(py, at, text.len())?)),
+        None => Err(raise!(py, TypeError, "{wrong}")),
+    }
+}
+
 fn handler_result<'a>(py: Attached<'_>, result: &'a Object, wrong: &str) -> PyResult<(&'a Object, isize)> {
     match result.downcast::<Tuple>().map(|tuple| tuple.as_slice()) {
         Some([value, at]) => match at.downcast::<Int>() {
@@ -433,16 +459,15 @@ pub fn handle_error_natively(py: Attached<'_>, mode: Mode, error: &Object) -> Py
         };
     }
     if let Some(failed) = error.downcast::<UnicodeTranslateError>() {
-        let (start, end) = failed.range();
-        let (start, end) = (start.max(0) as usize, end.max(0) as usize);
+        let object = failed.parts()[1].clone();
+        let text = object.as_ref().and_then(|object| object.as_object().downcast::<Str>());
+        let Some(text) = text else { return Err(refuse()) };
+        let (start, end) = clamp(failed.range(), text.len());
         let mut out = StrBuilder::new();
         match mode {
             Mode::Ignore => {}
             Mode::Replace => out.push_many(0xFFFD, end.saturating_sub(start)),
             Mode::BackslashReplace => {
-                let object = failed.parts()[1].clone();
-                let text = object.as_ref().and_then(|object| object.as_object().downcast::<Str>());
-                let Some(text) = text else { return Err(refuse()) };
                 for at in start..end.min(text.len()) {
                     push_escape(&mut out, text.char_at(at));
                 }

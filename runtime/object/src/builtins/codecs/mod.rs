@@ -8,7 +8,8 @@ pub mod registry;
 mod unicode;
 
 pub use errors::{
-    DecodeErrors, EncodeErrors, Mode, Replacement, handle_error_natively, new_decode_error, new_encode_error,
+    DecodeErrors, EncodeErrors, Mode, Replacement, handle_error_natively, handle_translate_error, new_decode_error,
+    new_encode_error,
 };
 pub use unicode::{
     ByteOrder, decode_ascii, decode_raw_unicode_escape, decode_unicode_escape, decode_utf7, decode_utf8, decode_utf16,

@@ -3,7 +3,7 @@ use super::{Descr, c_text, doc_or_none, new_descr};
 use crate::handle::{Attached, Layout, Ref, Slot};
 use crate::layout::*;
 use crate::typedef::member;
-use crate::{Bool, IntoObject, Object, PyResult, Str, Type, exc, hooks, mode, pytype, raise};
+use crate::{Bool, Int, IntoObject, Object, PyResult, Str, Type, exc, hooks, mode, pytype, raise};
 use std::ffi::{CStr, c_char};
 use std::mem::offset_of;
 
@@ -229,9 +229,24 @@ unsafe fn write_value(py: Attached<'_>, at: *mut c_char, def: &PyMemberDef, valu
             Py_T_SHORT => narrow!(i16, "short"),
             Py_T_USHORT => narrow!(u16, "unsigned short"),
             Py_T_INT => narrow!(i32, "int"),
-            Py_T_UINT => narrow!(u32, "unsigned int"),
+            Py_T_UINT => {
+                let index = value.index(py)?;
+                let wide = match index.to_u64() {
+                    Some(wide) => wide,
+                    None => value.as_i64(py)? as u64,
+                };
+                store!(u32, wide as u32);
+                if index.is_negative() {
+                    (hooks::hooks().warn)(py, exc::RuntimeWarning(), "Writing negative value into unsigned field", 1)?;
+                } else if u64::from(wide as u32) != wide {
+                    truncated(py, "unsigned int")?;
+                }
+            }
             Py_T_LONG | Py_T_LONGLONG => store!(i64, value.as_i64(py)?),
-            Py_T_PYSSIZET => store!(isize, value.as_isize(py)?),
+            Py_T_PYSSIZET => match value.downcast::<Int>() {
+                Some(_) => store!(isize, value.as_isize(py)?),
+                None => return Err(raise!(py, TypeError, "an integer is required")),
+            },
             Py_T_ULONG | Py_T_ULONGLONG => {
                 let index = value.index(py)?;
                 match index.to_u64() {

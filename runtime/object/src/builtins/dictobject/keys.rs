@@ -9,8 +9,9 @@
 //! under its own.
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Field, PyDictKeysObject, PyObject};
+use crate::tracemalloc::memory::{alloc, dealloc};
 use crate::{FREE_THREADED, Object, PyResult, Str, mem, mode};
-use std::alloc::{Layout as MemLayout, alloc, dealloc};
+use std::alloc::Layout as MemLayout;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicIsize, AtomicU8, AtomicU32};

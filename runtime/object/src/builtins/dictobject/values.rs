@@ -5,8 +5,9 @@
 //! goes away with an object it holds no reference to.
 use crate::handle::{Attached, Ref, Visit};
 use crate::layout::{Field, PyDictValues, PyObject};
+use crate::tracemalloc::memory::{alloc_zeroed, dealloc};
 use crate::{Object, mem};
-use std::alloc::{Layout as MemLayout, alloc_zeroed, dealloc};
+use std::alloc::Layout as MemLayout;
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};

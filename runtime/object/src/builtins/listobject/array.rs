@@ -4,8 +4,9 @@
 //! that takes no lock checks its index: the list's size and array are two words, so they may not belong together.
 use crate::handle::Attached;
 use crate::layout::{Field, PyObject};
+use crate::tracemalloc::memory::{alloc, dealloc, realloc};
 use crate::{FREE_THREADED, mem};
-use std::alloc::{Layout as MemLayout, alloc, dealloc, realloc};
+use std::alloc::Layout as MemLayout;
 
 const HEADER: usize = if FREE_THREADED { 1 } else { 0 };
 const MAX: usize = isize::MAX as usize / 8 - 1;

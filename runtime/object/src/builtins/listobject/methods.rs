@@ -113,11 +113,15 @@ impl List {
         let mut text = TextBuilder::new();
         text.push_str("[");
         let mut at = 0;
-        while let Some(item) = this.get(py, at) {
+        // C code may look at a list that it has not filled yet.
+        while at < this.len() {
             if at > 0 {
                 text.push_str(", ");
             }
-            text.push(&*item.repr(py)?);
+            match this.get(py, at) {
+                Some(item) => text.push(&*item.repr(py)?),
+                None => text.push_str("<NULL>"),
+            }
             at += 1;
         }
         text.push_str("]");
@@ -281,6 +285,9 @@ impl List {
     pub(super) fn inplace_repeat(py: Attached<'_>, this: &List, count: isize) -> PyResult<Ref<List>> {
         if count < 1 {
             this.clear(py);
+            return Ok(this.to_ref());
+        }
+        if this.is_empty() {
             return Ok(this.to_ref());
         }
         {

@@ -22,19 +22,22 @@ const SIGN_MASK: usize = 3;
 const ZERO: usize = 1;
 const NEGATIVE: usize = 2;
 const SIZE_SHIFT: u32 = 3;
+/// Marks the shared small integers.
+const IS_SMALL: usize = 4;
 const DIGITS: usize = offset_of!(PyLongObject, long_value) + offset_of!(_PyLongValue, ob_digit);
 
 const SMALL_MIN: i64 = -5;
 const SMALL_MAX: i64 = 256;
 const SMALL_COUNT: usize = (SMALL_MAX - SMALL_MIN + 1) as usize;
 
-/// A static integer of at most one digit.
-pub(crate) const fn static_int(ty: *const PyTypeObject, value: i64) -> PyLongObject {
-    let tag = match value {
-        0 => ZERO,
-        1.. => 1 << SIZE_SHIFT,
-        _ => 1 << SIZE_SHIFT | NEGATIVE,
-    };
+/// A static integer of at most one digit, with a mark for the third bit of its tag.
+pub(crate) const fn static_int(ty: *const PyTypeObject, value: i64, mark: usize) -> PyLongObject {
+    let tag = mark
+        | match value {
+            0 => ZERO,
+            1.. => 1 << SIZE_SHIFT,
+            _ => 1 << SIZE_SHIFT | NEGATIVE,
+        };
     PyLongObject {
         ob_base: PyObject::immortal(ty.cast_mut()),
         long_value: _PyLongValue { lv_tag: Field::new(tag), ob_digit: [Field::new(value.unsigned_abs() as u32)] },
@@ -45,7 +48,7 @@ static SMALL: [PyLongObject; SMALL_COUNT] = {
     let mut small = [const { PyLongObject::EMPTY }; SMALL_COUNT];
     let mut at = 0;
     while at < SMALL_COUNT {
-        small[at] = static_int(&raw const methods::PyLong_Type, at as i64 + SMALL_MIN);
+        small[at] = static_int(&raw const methods::PyLong_Type, at as i64 + SMALL_MIN, IS_SMALL);
         at += 1;
     }
     small

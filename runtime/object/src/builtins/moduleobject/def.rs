@@ -38,11 +38,12 @@ fn qualified(py: Attached<'_>, name: &str, package_context: Option<&str>) -> PyR
 
 fn allocate_state(py: Attached<'_>, module: &Module, def: &PyModuleDef) -> PyResult<()> {
     let size = def.m_size.get();
-    if size <= 0 || !module.0.md_state.get().is_null() {
+    // State of no size tells that the module was filled.
+    if size < 0 || size == 0 && def.m_slots.get().is_null() || !module.0.md_state.get().is_null() {
         return Ok(());
     }
     // SAFETY: zeroed memory that the module frees.
-    let state = unsafe { libc::calloc(1, size as usize) };
+    let state = unsafe { libc::calloc(1, (size as usize).max(1)) };
     if state.is_null() {
         return Err(py.no_memory());
     }

@@ -6,8 +6,9 @@
 use crate::builtins::dictobject::plain_eq;
 use crate::handle::{Attached, Layout, Locked, Ref, Visit};
 use crate::layout::{PyObject, PySetObject, setentry};
+use crate::tracemalloc::memory::{alloc_zeroed, dealloc};
 use crate::{FREE_THREADED, FrozenSet, Object, PyResult, Set, Str, Type, mem, mode};
-use std::alloc::{Layout as MemLayout, alloc_zeroed, dealloc};
+use std::alloc::Layout as MemLayout;
 use std::ffi::c_int;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};

@@ -254,10 +254,11 @@ impl Type {
     #[cold]
     fn tell_watchers(&self, py: Attached<'_>) {
         let bits = self.0.tp_watched.get();
-        for (_, watcher) in py.state().type_watchers.each(bits) {
+        for (id, watcher) in py.state().type_watchers.each(bits) {
             // SAFETY: the callback is a C function of this type; [slot-contract].
             if unsafe { watcher(self.as_type_ptr()) } < 0 {
-                (crate::hooks::hooks().unraisable)(py, None, Some(self.as_object()));
+                let subject = crate::watch::shown(py, self.as_object());
+                crate::watch::failed(py, &format!("type watcher callback #{id}"), &subject);
             }
         }
     }

@@ -212,6 +212,12 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
             match slot.slot {
                 Py_tp_base => base_slot = slot.pfunc.cast::<Object>().as_ref(),
                 Py_tp_bases => bases_slot = slot.pfunc.cast::<Object>().as_ref(),
+                Py_tp_doc if plan.doc.is_some() => {
+                    return Err(raise!(py, SystemError, "Multiple Py_tp_doc slots are not supported."));
+                }
+                Py_tp_members if !plan.members.is_empty() => {
+                    return Err(raise!(py, SystemError, "Multiple Py_tp_members slots are not supported."));
+                }
                 Py_tp_doc => plan.doc = (!slot.pfunc.is_null()).then(|| CStr::from_ptr(slot.pfunc.cast())),
                 Py_tp_members => plan.members = member_entries(slot.pfunc.cast()),
                 Py_tp_token => plan.token = slot.pfunc,
@@ -220,6 +226,15 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
         }
     }
     for member in plan.members {
+        if member.flags & Py_RELATIVE_OFFSET != 0 {
+            let own = -(spec.basicsize as isize);
+            if own <= 0 {
+                return Err(raise!(py, SystemError, "With Py_RELATIVE_OFFSET, basicsize must be negative."));
+            }
+            if !(0..own).contains(&member.offset) {
+                return Err(raise!(py, SystemError, "Member offset out of range (0..-basicsize)"));
+            }
+        }
         let place = match &*c_text(member.name) {
             "__weaklistoffset__" => &mut plan.weaklist,
             "__dictoffset__" => &mut plan.dict,
@@ -230,7 +245,10 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
     }
     plan.bases = match (bases, bases_slot, base_slot) {
         (Some(bases), ..) => explicit_bases(py, bases)?,
-        (None, Some(bases), _) => explicit_bases(py, bases)?,
+        (None, Some(bases), _) => match bases.downcast::<Tuple>() {
+            Some(bases) => bases.to_ref(),
+            None => return Err(raise!(py, SystemError, "Py_tp_bases is not a tuple")),
+        },
         (None, None, Some(base)) => Tuple::from_slice(py, &[base])?,
         (None, None, None) => Tuple::from_slice(py, &[Object::type_object().as_object()])?,
     };
@@ -257,6 +275,16 @@ pub unsafe fn type_from_spec(
     }
     // SAFETY: by the contract.
     let plan = unsafe { read_spec(py, spec, bases)? };
+    if u64::from(spec.flags) & Py_TPFLAGS_IMMUTABLETYPE as u64 != 0 {
+        for base in plan.bases.as_slice().iter().filter_map(|base| base.downcast::<Type>()) {
+            if !base.is_immutable() {
+                // SAFETY: by the contract.
+                let name = unsafe { CStr::from_ptr(spec.name) }.to_string_lossy();
+                let base = base.short_name();
+                return Err(raise!(py, TypeError, "Creating immutable type {name} from mutable base {base}"));
+            }
+        }
+    }
     let metatype = super::calculate_metaclass(py, metatype.unwrap_or(Type::type_object()), &plan.bases)?;
     let new = metatype.0.tp_new.get().map(|f| f as usize);
     if new.is_some() && new != Type::type_object().0.tp_new.get().map(|f| f as usize) {
@@ -446,10 +474,17 @@ impl Type {
 
     /// The first class in the MRO with a token (`PyType_GetBaseByToken`).
     pub fn base_by_token(&self, token: *const c_void) -> Option<Ref<Type>> {
-        self.mro()
-            .iter()
-            .find(|class| class.as_heap().is_some_and(|heap| ptr::eq(heap.ht_token.get(), token)))
-            .map(|class| class.to_ref())
+        let has_it = |class: &Type| class.as_heap().is_some_and(|heap| ptr::eq(heap.ht_token.get(), token));
+        if !self.as_type().tp_mro.get().is_null() {
+            return self.mro().iter().find(|class| has_it(class)).map(|class| class.to_ref());
+        }
+        // A class under construction has no method resolution order yet.
+        if has_it(self) {
+            return Some(self.to_ref());
+        }
+        // SAFETY: [layout]: `tp_bases` of a type is null or a tuple of types.
+        let bases = unsafe { self.as_type().tp_bases.get().cast::<crate::Tuple>().as_ref()? };
+        bases.as_slice().iter().find_map(|base| base.downcast::<Type>()?.base_by_token(token))
     }
 
     /// Makes the class immutable (`PyType_Freeze`); its bases have to be already.

@@ -297,7 +297,7 @@ impl Str {
         });
     }
 
-    pub(super) fn maketrans(py: Attached<'_>, _: &Object, [x, y, z]: [Option<&Object>; 3]) -> PyResult<Ref<Dict>> {
+    pub(super) fn maketrans(py: Attached<'_>, [x, y, z]: [Option<&Object>; 3]) -> PyResult<Ref<Dict>> {
         let Some(x) = x else { return Err(py.bad_internal_call()) };
         let table = Dict::new(py)?;
         let Some(y) = y else {
@@ -356,7 +356,8 @@ impl Str {
                 }
             }
             let before = out.len();
-            translate_one(py, &mut out, table, point)?;
+            // What maps to nothing goes.
+            let _found = translate_one(py, &mut out, table, point)?;
             if let Some(cell) = cache.get_mut(point as usize) {
                 match (out.len() - before, out.get(before)) {
                     (0, _) => *cell = GONE,
@@ -367,26 +368,54 @@ impl Str {
         }
         out.finish(py)
     }
+
+    /// `PyUnicode_Translate`: [`Str::translate`] with an error handler for the characters that map to nothing.
+    ///
+    /// # Errors
+    /// What the table raises, `UnicodeTranslateError` or what the handler raises.
+    pub fn translate_with(py: Attached<'_>, this: &Str, table: &Object, errors: Option<&str>) -> PyResult<Ref<Str>> {
+        if errors == Some("ignore") {
+            return Str::translate(py, this, table);
+        }
+        let mut out = StrBuilder::with_capacity(this.len());
+        let mut at = 0;
+        while at < this.len() {
+            if translate_one(py, &mut out, table, this.char_at(at))? {
+                at += 1;
+                continue;
+            }
+            let mut end = at + 1;
+            let mut aside = StrBuilder::new();
+            while end < this.len() && !translate_one(py, &mut aside, table, this.char_at(end))? {
+                end += 1;
+            }
+            let reason = "character maps to <undefined>";
+            let (text, next) = crate::codecs::handle_translate_error(py, this, errors, at..end, reason)?;
+            out.push_obj(&text);
+            at = next;
+        }
+        out.finish(py)
+    }
 }
 
-/// Appends what `table` makes of one character.
-fn translate_one(py: Attached<'_>, out: &mut StrBuilder, table: &Object, point: u32) -> PyResult<()> {
+/// Appends what `table` makes of one character; false when it maps to nothing.
+fn translate_one(py: Attached<'_>, out: &mut StrBuilder, table: &Object, point: u32) -> PyResult<bool> {
     let key = Int::from_u64(py, point.into())?;
     let to = match table.get_item(py, key.as_object()) {
         Ok(to) => to,
         Err(raised) if raised.matches(py, exc::LookupError()) => {
             raised.clear(py);
             out.push(point);
-            return Ok(());
+            return Ok(true);
         }
         Err(raised) => return Err(raised),
     };
     if to.is_none() {
-        return Ok(());
+        return Ok(false);
     }
     if let Some(text) = Object::downcast::<Str>(&to) {
         out.push_obj(text);
-        return Ok(());
+        return Ok(true);
     }
     let Some(int) = Object::downcast::<Int>(&to) else {
         return Err(raise!(py, TypeError, "character mapping must return integer, None or str"));
@@ -394,7 +423,7 @@ fn translate_one(py: Attached<'_>, out: &mut StrBuilder, table: &Object, point: 
     match int.to_i64() {
         Some(point @ 0..=0x10_FFFF) => {
             out.push(point as u32);
-            Ok(())
+            Ok(true)
         }
         _ => Err(raise!(py, ValueError, "character mapping must be in range(0x110000)")),
     }
