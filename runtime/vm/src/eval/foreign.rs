@@ -9,7 +9,7 @@ use crate::frame::Frame;
 use crate::interp::{Interpreter, current};
 use crate::stackref::StackRef;
 use krait_object::layout::*;
-use krait_object::{Attached, Object, Raised, Ref};
+use krait_object::{Attached, Object, Raised, Ref, raise};
 use std::ffi::c_int;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -59,7 +59,11 @@ unsafe fn hand_over(py: Attached<'_>, frame: *mut Frame, raise: bool) -> *mut Py
     };
     let tstate = std::ptr::from_ref(py.tstate()).cast_mut();
     // SAFETY: the host's function; the frame is ready to run.
-    unsafe { function(tstate, frame.cast(), raise.into()) }
+    let result = unsafe { function(tstate, frame.cast(), raise.into()) };
+    if result.is_null() && py.pending().is_none() {
+        let _raised = raise!(py, SystemError, "frame evaluation returned NULL without setting an exception");
+    }
+    result
 }
 
 impl Eval<'_> {
