@@ -17,9 +17,9 @@ fn exact_int<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Int> {
     o.downcast::<Int>().ok_or_else(|| raise!(py, TypeError, "an integer is required"))
 }
 
-/// An integer; anything else raises `TypeError`.
-fn expect_int<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Int> {
-    o.downcast::<Int>().ok_or_else(|| raise!(py, TypeError, "expected int, got {}", o.ty().name()))
+/// An integer; anything else raises `TypeError`, in whose text the functions differ by one word: "expect" or "expected".
+fn expect_int<'a>(py: Attached<'_>, o: &'a Object, verb: &str) -> PyResult<&'a Int> {
+    o.downcast::<Int>().ok_or_else(|| raise!(py, TypeError, "{verb} int, got {}", o.ty().name()))
 }
 
 /// An unsigned integer of a fixed width: negative ones are no value of it.
@@ -123,10 +123,10 @@ capi! {
         let bits = if value.is_negative() { value.to_i64().map(|value| value as u64) } else { value.to_u64() };
         bits.map(|bits| bits as usize as *mut c_void).ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C long"))
     }
-    fn PyLong_GetSign(py, o: &Object, sign: *mut c_int) -> () { *sign = sign_of(expect_int(py, o)?); Ok(()) }
-    fn PyLong_IsPositive(py, o: &Object) -> bool { Ok(sign_of(expect_int(py, o)?) > 0) }
-    fn PyLong_IsNegative(py, o: &Object) -> bool { Ok(sign_of(expect_int(py, o)?) < 0) }
-    fn PyLong_IsZero(py, o: &Object) -> bool { Ok(expect_int(py, o)?.is_zero()) }
+    fn PyLong_GetSign(py, o: &Object, sign: *mut c_int) -> () { *sign = sign_of(expect_int(py, o, "expect")?); Ok(()) }
+    fn PyLong_IsPositive(py, o: &Object) -> bool { Ok(sign_of(expect_int(py, o, "expected")?) > 0) }
+    fn PyLong_IsNegative(py, o: &Object) -> bool { Ok(sign_of(expect_int(py, o, "expected")?) < 0) }
+    fn PyLong_IsZero(py, o: &Object) -> bool { Ok(expect_int(py, o, "expected")?.is_zero()) }
     fn _PyLong_Sign(py, o: &Int) -> c_int { Ok(sign_of(o)) }
     fn _PyLong_NumBits(py, o: &Int) -> i64 { Ok(Int::bit_length(py, o) as i64) }
     fn _PyLong_Copy(py, o: &Int) -> Ref<Int> { Int::from_digits(py, o.is_negative(), o.digits()) }
@@ -173,11 +173,8 @@ capi! {
         Int::from_digits(py, writer.negative, &writer.digits[..used])
     }
     fn PyLong_Export(py, o: &Object, out: *mut PyLongExport) -> () {
-        let Some(value) = o.downcast::<Int>() else {
-            ptr::write_bytes(out, 0, 1);
-            return Err(raise!(py, TypeError, "expected int, got {}", o.ty().name()));
-        };
         ptr::write_bytes(out, 0, 1);
+        let value = expect_int(py, o, "expect")?;
         match value.to_i64() {
             Some(small) => (*out).value = small,
             None => {
