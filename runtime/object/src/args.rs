@@ -170,9 +170,21 @@ pub fn check_positional(py: Attached<'_>, function: &str, given: usize, min: usi
 
 const MAX_PARAMS: usize = 24;
 
+/// How the errors of a [`Signature`] speak; functions of different ages differ.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Words {
+    /// `f expected 1 argument, got 0`, `f() missing required argument 'a' (pos 1)`.
+    Plain,
+    /// As functions that read a tuple by a format with a name: `f() takes exactly 1 argument (0 given)`.
+    Format,
+    /// As those whose format has no name: `function takes exactly 1 argument (0 given)`.
+    Unnamed,
+}
+
 /// A parsed parameter list.
 pub struct Signature {
     name: &'static str,
+    words: Words,
     params: [&'static str; MAX_PARAMS],
     len: usize,
     /// Parameters before `/`, without the bound one.
@@ -189,9 +201,20 @@ impl Signature {
     /// Parses a text signature such as `"($self, object, /, start=0, *, key=None)"` at compile time. A leading
     /// `$self`, `$type` or `$module` is the bound argument and is skipped.
     pub const fn parse(name: &'static str, text: &'static str) -> Self {
+        Self::worded(name, text, Words::Plain)
+    }
+
+    /// As [`Signature::parse`], with errors that do not name the function.
+    pub const fn unnamed(text: &'static str) -> Self {
+        Self::worded("function", text, Words::Unnamed)
+    }
+
+    /// As [`Signature::parse`], with the words of errors.
+    pub const fn worded(name: &'static str, text: &'static str, words: Words) -> Self {
         let bytes = text.as_bytes();
         let mut sig = Signature {
             name,
+            words,
             params: [""; MAX_PARAMS],
             len: 0,
             positional_only: 0,
@@ -299,10 +322,14 @@ impl Signature {
     fn bind_slow<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
         if self.positional_only == self.len {
             args.no_keywords(py, self.name)?;
-            return check_positional(py, self.name, args.pos.len(), self.required, self.positional)
-                .map(|()| bound.iter_mut().zip(args.pos).for_each(|(slot, arg)| *slot = Some(*arg)));
+            match self.words {
+                Words::Plain => check_positional(py, self.name, args.pos.len(), self.required, self.positional)?,
+                _ => self.check_count(py, args.pos.len())?,
+            }
+            bound.iter_mut().zip(args.pos).for_each(|(slot, arg)| *slot = Some(*arg));
+            return Ok(());
         }
-        let function = format!("{}()", self.name);
+        let function = self.shown();
         let params = Params {
             function: &function,
             names: &self.params[..self.len],
@@ -313,6 +340,29 @@ impl Signature {
             variadic: false,
         };
         params.bind(py, args, bound)
+    }
+}
+
+impl Signature {
+    /// The function's name in messages.
+    fn shown(&self) -> String {
+        match self.words {
+            Words::Unnamed => self.name.into(),
+            _ => format!("{}()", self.name),
+        }
+    }
+
+    /// Raises `TypeError` for a number of arguments that a format does not take.
+    fn check_count(&self, py: Attached<'_>, given: usize) -> PyResult<()> {
+        let (least, most) = (self.required, self.positional);
+        let (bound, count) = match given {
+            _ if (least..=most).contains(&given) => return Ok(()),
+            _ if least == most => ("exactly", least),
+            _ if given < least => ("at least", least),
+            _ => ("at most", most),
+        };
+        let plural = if count == 1 { "" } else { "s" };
+        Err(raise!(py, TypeError, "{} takes {bound} {count} argument{plural} ({given} given)", self.shown()))
     }
 }
 

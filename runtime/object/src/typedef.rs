@@ -581,7 +581,8 @@ impl TypeBundle {
 /// One `PyMethodDef` from a Rust function.
 ///
 /// Kinds: `noargs` `fn(py, &Self)`, `o` `fn(py, &Self, &Object)`, `sig` `fn(py, &Self, [Option<&Object>; N])` with the
-/// arguments bound by the text signature, `raw` `fn(py, &Self, Args)`, `varargs` and `varargs_keywords` the same by the
+/// arguments bound by the text signature, `format` and `unnamed` the same with other [words](crate::args::Words) in
+/// their errors, `raw` `fn(py, &Self, Args)`, `varargs` and `varargs_keywords` the same by the
 /// older convention of a tuple and a dict, in which keywords need not be strings; each returns `impl IntoObject`. Before
 /// the kind may stand `class` (the function gets `&Type`) or, before `sig`, `stat` (it gets only the arguments).
 #[macro_export]
@@ -634,8 +635,17 @@ macro_rules! method_def {
         }
         $crate::method_def!(@def $name, method, $crate::layout::METH_O | $flags, $sig, $doc)
     }};
-    (@flags $ty:ty; $flags:expr; sig $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
-        const SIGNATURE: $crate::args::Signature = $crate::args::Signature::parse($name, $sig);
+    (@flags $ty:ty; $flags:expr; sig $name:literal => $f:expr, $sig:literal, $doc:literal) => {
+        $crate::method_def!(@bound $ty; $flags; $crate::args::Words::Plain, $name; $name => $f, $sig, $doc)
+    };
+    (@flags $ty:ty; $flags:expr; format $name:literal => $f:expr, $sig:literal, $doc:literal) => {
+        $crate::method_def!(@bound $ty; $flags; $crate::args::Words::Format, $name; $name => $f, $sig, $doc)
+    };
+    (@flags $ty:ty; $flags:expr; unnamed $name:literal => $f:expr, $sig:literal, $doc:literal) => {
+        $crate::method_def!(@bound $ty; $flags; $crate::args::Words::Unnamed, "function"; $name => $f, $sig, $doc)
+    };
+    (@bound $ty:ty; $flags:expr; $words:expr, $shown:literal; $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
+        const SIGNATURE: $crate::args::Signature = $crate::args::Signature::worded($shown, $sig, $words);
         #[inline(always)]
         unsafe fn method_body(this: *mut $crate::layout::PyObject, args: $crate::args::Args<'_>) -> *mut $crate::layout::PyObject {
             static SIG: $crate::args::Signature = SIGNATURE;

@@ -617,6 +617,9 @@ impl DefaultDict {
     }
 
     fn init(py: Attached<'_>, this: &DefaultDict, args: Args<'_>) -> PyResult<()> {
+        if args.names.iter().any(|name| name.downcast::<Str>().is_none()) {
+            return Err(raise!(py, TypeError, "keywords must be strings"));
+        }
         let (factory, rest) = match args.pos {
             [] => (None, args.pos),
             [factory, rest @ ..] => (Some(*factory), rest),

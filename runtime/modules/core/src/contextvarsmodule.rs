@@ -4,10 +4,10 @@
 use krait_object::args::{Args, Signature};
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::layout::{Field, PyObject};
-use krait_object::native::{Arg, State, Trace, add_type, alloc, part, ready, required};
+use krait_object::native::{Arg, Fixed, State, Trace, add_type, advance, alloc, part, ready, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
-    Attached, IntoObject, Layout, List, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, exc, functions,
+    Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, exc, functions,
     not_implemented, pytype, raise,
 };
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ pytype! {
             tp_dealloc = Context::dealloc,
             tp_traverse = Context::traverse,
             tp_clear = |_: Attached<'_>, this: &Context| { let old = std::mem::take(&mut *this.map.lock()); drop(old); },
-            tp_iter = |py: Attached<'_>, this: &Context| -> PyResult<Ref<Object>> { this.keys(py)?.as_object().iter(py) },
+            tp_iter = Context::keys,
             tp_richcompare = Context::compare,
             tp_new = Context::construct,
             raw tp_weaklistoffset = offset_of!(Context, weaklist) as isize,
@@ -60,7 +60,7 @@ pytype! {
             raw "run" => Context::run, "", "Run a callable inside the context: run(callable, *args, **kwargs).";
             noargs "copy" => |py: Attached<'_>, this: &Context| this.copy(py), "($self, /)", "Return a shallow copy of the context object.";
             sig "get" => Context::get, "($self, key, default=None, /)", "Return the value for `key` if `key` has the value in the context object.\n\nOtherwise the default.";
-            noargs "keys" => |py: Attached<'_>, this: &Context| this.keys(py), "($self, /)", "Return a list of all variables in the context object.";
+            noargs "keys" => Context::keys, "($self, /)", "Return a list of all variables in the context object.";
             noargs "values" => Context::values, "($self, /)", "Return a list of all variables' values in the context object.";
             noargs "items" => Context::items, "($self, /)", "Return a list of pairs of variable and value.";
         },
@@ -147,15 +147,15 @@ impl Context {
     fn pairs(&self) -> Vec<(Ref<ContextVar>, Ref<Object>)> {
         self.map.lock().0.values().cloned().collect()
     }
-    fn keys(&self, py: Attached<'_>) -> PyResult<Ref<List>> {
-        List::from_vec(py, self.pairs().into_iter().map(|(var, _)| var.upcast()).collect())
+    fn keys(py: Attached<'_>, this: &Context) -> PyResult<Ref<KeysIter>> {
+        KeysIter::over(py, this.pairs().into_iter().map(|(var, _)| var.upcast()).collect())
     }
-    fn values(py: Attached<'_>, this: &Context) -> PyResult<Ref<List>> {
-        List::from_vec(py, this.pairs().into_iter().map(|(_, value)| value).collect())
+    fn values(py: Attached<'_>, this: &Context) -> PyResult<Ref<ValuesIter>> {
+        ValuesIter::over(py, this.pairs().into_iter().map(|(_, value)| value).collect())
     }
-    fn items(py: Attached<'_>, this: &Context) -> PyResult<Ref<List>> {
+    fn items(py: Attached<'_>, this: &Context) -> PyResult<Ref<ItemsIter>> {
         let pairs = this.pairs().into_iter().map(|(var, value)| Ok(Tuple::pair(py, var.upcast(), value)?.upcast()));
-        List::from_vec(py, pairs.collect::<PyResult<_>>()?)
+        ItemsIter::over(py, pairs.collect::<PyResult<_>>()?)
     }
 
     fn compare(py: Attached<'_>, this: &Context, other: &Object, op: CompareOp) -> PyResult<Ref<Object>> {
@@ -228,6 +228,40 @@ impl Context {
         }
     }
 }
+
+/// An iterator over what a context held when it was made; its length stays that of the whole.
+macro_rules! entries {
+    ($symbol:ident $name:literal $Ty:ident) => {
+        krait_object::native! { struct $Ty { entries: Fixed<Vec<Ref<Object>>>, at: Field<isize> } }
+        pytype! {
+            static $symbol: $name for $Ty {
+                base: Object, flags: [HAVE_GC, DISALLOW_INSTANTIATION],
+                slots: {
+                    tp_dealloc = $Ty::dealloc,
+                    tp_traverse = $Ty::traverse,
+                    tp_iter = |_: Attached<'_>, this: &$Ty| this.to_ref(),
+                    tp_iternext = $Ty::next,
+                    mp_length = |_: Attached<'_>, this: &$Ty| Ok(this.entries.get().map_or(0, Vec::len)),
+                },
+            }
+        }
+        impl $Ty {
+            fn over(py: Attached<'_>, entries: Vec<Ref<Object>>) -> PyResult<Ref<$Ty>> {
+                let this = alloc::<$Ty>(py, $Ty::type_object())?;
+                this.entries.init(entries);
+                Ok(this)
+            }
+            fn next(_: Attached<'_>, this: &$Ty) -> PyResult<Option<Ref<Object>>> {
+                let Some(entries) = this.entries.get() else { return Ok(None) };
+                let at = advance(&this.at, |at| (at < entries.len() as isize).then_some(at + 1));
+                Ok(at.map(|at| entries[at as usize].clone()))
+            }
+        }
+    };
+}
+entries! { KEYS "keys" KeysIter }
+entries! { VALUES "values" ValuesIter }
+entries! { ITEMS "items" ItemsIter }
 
 krait_object::native! {
     /// `ContextVar`.
@@ -391,6 +425,9 @@ fn missing() -> &'static Object {
 
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     ready::<Missing>(py)?;
+    ready::<KeysIter>(py)?;
+    ready::<ValuesIter>(py)?;
+    ready::<ItemsIter>(py)?;
     add_type::<Context>(py, module, "Context")?;
     add_type::<ContextVar>(py, module, "ContextVar")?;
     add_type::<Token>(py, module, "Token")?;

@@ -794,16 +794,15 @@ fn compile(py: Attached<'_>, _: &Object, args: [Arg<'_>; 6]) -> PyResult<Ref<Pat
 }
 
 fn template(py: Attached<'_>, _: &Object, [pattern, parts]: [Arg<'_>; 2]) -> PyResult<Ref<Template>> {
-    let (Some(pattern), Some(parts)) =
-        (required(py, pattern)?.downcast::<Pattern>(), required(py, parts)?.downcast::<List>())
-    else {
+    let Some(parts) = required(py, parts)?.downcast::<List>() else {
         return Err(raise!(py, TypeError, "invalid template"));
     };
+    let groups = required(py, pattern)?.downcast::<Pattern>().map_or(0, Pattern::groups);
     let mut pieces = Vec::new();
     for (at, part) in parts.to_vec(py).into_iter().enumerate() {
         match part.as_object().downcast::<Int>() {
             Some(group) => match group.to_u64() {
-                Some(group) if group as usize <= pattern.groups() => pieces.push(Piece::Group(group as usize)),
+                Some(group) if group as usize <= groups => pieces.push(Piece::Group(group as usize)),
                 _ => return Err(raise!(py, TypeError, "invalid template")),
             },
             // Texts and groups take turns.

@@ -2,7 +2,9 @@
 use krait_object::builtins::dictobject;
 use krait_object::layout::{_PyInterpreterFrame, PyObject, PyThreadState};
 use krait_object::native::{Arg, required};
-use krait_object::{Attached, Dict, Layout, List, Module, Object, PyResult, Ref, Tuple, functions, raise};
+use krait_object::{
+    Attached, Bytes, Dict, Layout, List, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id, raise,
+};
 use krait_vm::eval::foreign;
 use krait_vm::frame::Frame;
 use krait_vm::frameobject::FrameObject;
@@ -135,6 +137,48 @@ fn traceback(py: Attached<'_>, _: &Object, [domain, address]: [Arg<'_>; 2]) -> P
     krait_object::tracemalloc::traceback_of(py, domain, required(py, address)?.as_u64_mask(py)? as usize)
 }
 
+/// The error handler that conversions of the locale's text know by this name.
+fn locale_errors<'a>(py: Attached<'_>, errors: Arg<'a>) -> PyResult<&'a str> {
+    let name = match errors {
+        None => "strict",
+        Some(errors) => krait_object::builtins::textargs::str_arg(py, "locale", "argument 3", errors)?.to_utf8(py)?,
+    };
+    if !matches!(name, "strict" | "surrogateescape" | "surrogatepass") {
+        return Err(raise!(py, ValueError, "unsupported error handler"));
+    }
+    Ok(name)
+}
+
+/// Turns a codec's error into the `RuntimeError` that says where a conversion stopped.
+fn conversion_error(py: Attached<'_>, what: &str, raised: Raised) -> Raised {
+    let error = raised.take(py);
+    let told = (|| -> PyResult<(isize, String)> {
+        let start = error.as_object().get_attr(py, id!(py, start))?.as_isize(py)?;
+        let reason = error.as_object().get_attr(py, id!(py, reason))?.str(py)?;
+        Ok((start, reason.to_string_lossy().into_owned()))
+    })();
+    match told {
+        Ok((start, reason)) => raise!(py, RuntimeError, "{what} error: pos={start}, reason={reason}"),
+        Err(raised) => raised,
+    }
+}
+
+/// Bytes of the locale's encoding, which is UTF-8, as text.
+fn decode_locale(py: Attached<'_>, _: &Object, [bytes, _current, errors]: [Arg<'_>; 3]) -> PyResult<Ref<Str>> {
+    let bytes = krait_object::protocols::buffer::BytesArg::new(py, required(py, bytes)?)?;
+    let errors = locale_errors(py, errors)?;
+    krait_object::codecs::decode(py, bytes.as_slice(), Some("utf-8"), Some(errors))
+        .map_err(|raised| conversion_error(py, "decode", raised))
+}
+
+/// Text as bytes of the locale's encoding, which is UTF-8.
+fn encode_locale(py: Attached<'_>, _: &Object, [text, _current, errors]: [Arg<'_>; 3]) -> PyResult<Ref<Bytes>> {
+    let text = krait_object::builtins::textargs::str_arg(py, "EncodeLocaleEx", "argument 1", required(py, text)?)?;
+    let errors = locale_errors(py, errors)?;
+    krait_object::codecs::encode(py, text, Some("utf-8"), Some(errors))
+        .map_err(|raised| conversion_error(py, "encode", raised))
+}
+
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
@@ -148,6 +192,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             o "set_eval_frame_record" => record_frames, "", "Put the name of each function that is run into a list.";
             noargs "set_eval_frame_default" => evaluate_plainly, "", "Run frames without more ado.";
             sig "_PyTraceMalloc_GetTraceback" => traceback, "($module, domain, ptr, /)", "The frames in which a block was tracked, or None.";
+            sig "DecodeLocaleEx" => decode_locale, "($module, bytes, current_locale=0, errors='strict', /)", "Bytes of the locale's encoding as text.";
+            sig "EncodeLocaleEx" => encode_locale, "($module, text, current_locale=0, errors='strict', /)", "Text as bytes of the locale's encoding.";
             noargs "get_recursion_depth" => recursion_depth, "", "How deep calls are nested now.";
         },
     )?;

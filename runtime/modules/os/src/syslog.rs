@@ -33,6 +33,14 @@ fn text_arg(py: Attached<'_>, function: &str, argument: &str, object: &Object) -
     CString::new(text.to_utf8(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))
 }
 
+/// Raises `RuntimeError` outside the main interpreter: the log is one for the process.
+fn main_only(py: Attached<'_>, what: &str) -> PyResult<()> {
+    if krait_vm::interp::current(py).is_main() {
+        return Ok(());
+    }
+    Err(raise!(py, RuntimeError, "subinterpreter can't use syslog.{what}"))
+}
+
 fn open(py: Attached<'_>, name: Option<CString>, options: c_int, facility: c_int) {
     let name = name.or_else(|| program_name(py));
     let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
@@ -56,6 +64,7 @@ fn openlog(py: Attached<'_>, _: &Object, [ident, options, facility]: [Opt<'_>; 3
     let (options, facility) = (int_or(py, options, 0)?, int_or(py, facility, libc::LOG_USER)?);
     let shown = ident.map_or_else(none, krait_object::Layout::to_ref);
     vm::audit(py, "syslog.openlog", &[&shown, &*options.into_object(py)?, &*facility.into_object(py)?])?;
+    main_only(py, "openlog()")?;
     open(py, name, options, facility);
     Ok(())
 }
@@ -70,6 +79,7 @@ fn syslog(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
     let shown = args.pos[args.pos.len() - 1];
     vm::audit(py, "syslog.syslog", &[&*priority.into_object(py)?, shown])?;
     if !LOG.lock().unwrap_or_else(PoisonError::into_inner).open {
+        main_only(py, "syslog() until the syslog is opened by the main interpreter")?;
         vm::audit(py, "syslog.openlog", &[&none(), &*0.into_object(py)?, &*libc::LOG_USER.into_object(py)?])?;
         open(py, None, 0, libc::LOG_USER);
     }
@@ -79,6 +89,7 @@ fn syslog(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
 }
 
 fn closelog(py: Attached<'_>, _: &Object) -> PyResult<()> {
+    main_only(py, "closelog()")?;
     vm::audit(py, "syslog.closelog", &[])?;
     let mut log = LOG.lock().unwrap_or_else(PoisonError::into_inner);
     if log.open {

@@ -103,6 +103,24 @@ impl ODict {
         Err(raise!(py, RuntimeError, "OrderedDict mutated during iteration"))
     }
 
+    /// The value of a key, which raises `KeyError` when the key's hash is another than it was.
+    fn value_of(&self, py: Attached<'_>, key: &Object, value: Ref<Object>) -> PyResult<Ref<Object>> {
+        if key.downcast_exact::<Str>().is_some() || key.downcast_exact::<crate::Int>().is_some() {
+            return Ok(value);
+        }
+        self.dict().get(py, key)?.ok_or_else(|| key_error(py, key))
+    }
+
+    /// A plain dict with the same pairs in the same order.
+    fn plain(&self, py: Attached<'_>) -> PyResult<Ref<Dict>> {
+        let plain = Dict::new(py)?;
+        for (key, value) in self.dict().items_snapshot(py) {
+            let value = self.value_of(py, &key, value)?;
+            plain.set(py, &key, &value)?;
+        }
+        Ok(plain)
+    }
+
     fn construct(py: Attached<'_>, ty: &Type, _args: Args<'_>) -> PyResult<Ref<ODict>> {
         let exact = std::ptr::eq(ty, ODict::type_object());
         let raw = if exact { mem::alloc_instance(py, ty, 0)?.as_ptr() } else { ty.alloc(py, 0)?.into_raw() };
@@ -222,7 +240,7 @@ impl ODict {
         };
         this.check_known(py)?;
         let plain = if this.is_exact() {
-            this.dict().copy(py)?
+            this.plain(py)?
         } else {
             let items = this.as_object().call_method(py, id!(py, items), &[])?;
             let plain = Dict::new(py)?;
@@ -245,15 +263,15 @@ impl ODict {
         if equal && let Some(other) = other.downcast::<ODict>() {
             let states = (this.state.get(), other.state.get());
             let (left, right) = (this.dict().items_snapshot(py), dict.items_snapshot(py));
-            equal = left.len() == right.len();
             for ((left, _), (right, _)) in left.iter().zip(&right) {
-                if !equal {
-                    break;
-                }
                 equal = left.as_object().eq(py, right)?;
                 this.check_state(py, states.0)?;
                 other.check_state(py, states.1)?;
+                if !equal {
+                    break;
+                }
             }
+            equal = equal && left.len() == right.len();
         }
         Ok(Bool::of(equal == (op == CompareOp::Eq)).as_object().to_ref())
     }
@@ -367,6 +385,8 @@ impl ODict {
             if this.is_exact() { ODict::new(py)?.upcast() } else { this.as_object().ty().as_object().call0(py)? };
         if this.is_exact() {
             for (key, value) in this.dict().items_snapshot(py) {
+                let value = this.value_of(py, &key, value)?;
+                this.check_state(py, state)?;
                 new.as_object().set_item(py, &key, &value)?;
                 this.check_state(py, state)?;
             }
@@ -526,6 +546,7 @@ impl ODictIter {
             return Ok(None);
         };
         this.pos.set(pos);
+        let value = dict.value_of(py, &key, value)?;
         Ok(Some(match KINDS[this.kind.get() as usize % 3] {
             DictIterKind::Keys => key,
             DictIterKind::Values => value,

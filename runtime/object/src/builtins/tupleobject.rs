@@ -229,10 +229,18 @@ impl Tuple {
         if std::ptr::eq(ty, Tuple::type_object()) {
             return Ok(exact);
         }
+        Tuple::of_subtype(py, ty, exact.as_slice())
+    }
+
+    /// An instance of a subtype of `tuple` with these items.
+    ///
+    /// # Errors
+    /// `MemoryError`.
+    pub fn of_subtype(py: Attached<'_>, ty: &Type, items: &[&Object]) -> PyResult<Ref<Tuple>> {
         // SAFETY: an instance of a subtype of `tuple`.
-        let tuple = unsafe { ty.alloc(py, exact.len())?.cast_unchecked::<Tuple>() };
+        let tuple = unsafe { ty.alloc(py, items.len())?.cast_unchecked::<Tuple>() };
         tuple.0.ob_hash.set(-1);
-        for (cell, item) in tuple.cells().iter().zip(exact.as_slice()) {
+        for (cell, item) in tuple.cells().iter().zip(items) {
             cell.set(item.to_ref().into_raw());
         }
         Ok(tuple)

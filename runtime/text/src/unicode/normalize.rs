@@ -133,8 +133,9 @@ fn decompose(cp: u32, compat: bool, old: bool, out: &mut Vec<u32>) {
     }
 }
 
-fn class(cp: u32, old: bool) -> u8 {
-    if old { v3_2::combining(cp) } else { record(cp).combining }
+/// The combining class, also of text of version 3.2: the reference orders by the present classes.
+fn class(cp: u32) -> u8 {
+    record(cp).combining
 }
 
 fn build(form: Form, text: &[u32], old: bool) -> Vec<u32> {
@@ -145,36 +146,36 @@ fn build(form: Form, text: &[u32], old: bool) -> Vec<u32> {
     // Canonical ordering: a stable sort of each run of non-starters.
     let mut at = 0;
     while at < out.len() {
-        if class(out[at], old) == 0 {
+        if class(out[at]) == 0 {
             at += 1;
             continue;
         }
         let from = at;
-        while at < out.len() && class(out[at], old) != 0 {
+        while at < out.len() && class(out[at]) != 0 {
             at += 1;
         }
         if at - from > 1 {
-            out[from..at].sort_by_key(|&cp| class(cp, old));
+            out[from..at].sort_by_key(|&cp| class(cp));
         }
     }
     if form.composes() {
-        compose(&mut out, old);
+        compose(&mut out);
     }
     out
 }
 
-fn compose(text: &mut Vec<u32>, old: bool) {
+fn compose(text: &mut Vec<u32>) {
     let mut starter: Option<usize> = None;
     let mut last = 0;
     let mut to = 0;
     for from in 0..text.len() {
         let cp = text[from];
-        let cc = class(cp, old);
+        let cc = class(cp);
         if let Some(s) = starter {
             // Blocked when something with the same or a higher class lies between.
             let adjacent = s + 1 == to;
             if (adjacent || (last < cc && last != 0))
-                && let Some(c) = pair(text[s], cp, old)
+                && let Some(c) = pair(text[s], cp)
             {
                 text[s] = c;
                 continue;
@@ -190,7 +191,7 @@ fn compose(text: &mut Vec<u32>, old: bool) {
     text.truncate(to);
 }
 
-fn pair(a: u32, b: u32, old: bool) -> Option<u32> {
+fn pair(a: u32, b: u32) -> Option<u32> {
     if (L_BASE..L_BASE + L_COUNT).contains(&a) && (V_BASE..V_BASE + V_COUNT).contains(&b) {
         return Some(S_BASE + ((a - L_BASE) * V_COUNT + (b - V_BASE)) * T_COUNT);
     }
@@ -204,7 +205,6 @@ fn pair(a: u32, b: u32, old: bool) -> Option<u32> {
         return None;
     }
     let key = u64::from(a) << 32 | u64::from(b);
-    let at = t::PAIRS.binary_search_by_key(&key, |p| p.0).ok()?;
-    let made = t::PAIRS[at].1;
-    (!old || !v3_2::is_unassigned(made)).then_some(made)
+    // Also in the old form: the reference composes what it had not taken apart.
+    t::PAIRS.binary_search_by_key(&key, |p| p.0).ok().map(|at| t::PAIRS[at].1)
 }

@@ -299,7 +299,11 @@ fn load_compiled(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Code>> {
 
 /// Whether a path is a directory or an archive with an importer of its own.
 fn path_importer(py: Attached<'_>, path: &OsStr, text: &Str) -> PyResult<bool> {
-    let is_file = std::fs::metadata(path).map(|data| data.is_file()).unwrap_or(true);
+    let is_file = match std::fs::metadata(path) {
+        Ok(data) => data.is_file(),
+        // What lies below a file may be a directory in an archive.
+        Err(error) => error.kind() != std::io::ErrorKind::NotADirectory,
+    };
     let bytes = path.as_bytes();
     if is_file && !bytes.ends_with(b".zip") && !bytes.ends_with(b".pyz") && !has_zip_end(path) {
         return Ok(false);

@@ -80,7 +80,7 @@ krait_object::pytype! {
     pub static ParamSpec_Type: "typing.ParamSpec" for ParamSpec {
         base: Object,
         flags: [HAVE_GC],
-        doc: "A parameter specification: stands for the parameters of a callable.",
+        doc: "A parameter specification: stands for the parameters of a callable.\n\n    >>> P = ParamSpec('P')\n    >>> P.__name__\n    'P'\n    >>> Callable[P, int][[str, bytes]]\n    typing.Callable[[str, bytes], int]",
         slots: {
             tp_dealloc = ParamSpec::dealloc,
             tp_traverse = ParamSpec::traverse,
@@ -467,7 +467,7 @@ pub struct PartObject {
 }
 
 macro_rules! part {
-    ($ty:ident, $symbol:ident, $name:literal, $word:literal, $suffix:literal) => {
+    ($ty:ident, $symbol:ident, $name:literal, $word:literal, $suffix:literal, $doc:literal) => {
         /// One half of a parameter specification.
         #[repr(transparent)]
         pub struct $ty(PartObject);
@@ -476,6 +476,7 @@ macro_rules! part {
             pub static $symbol: $name for $ty {
                 base: Object,
                 flags: [HAVE_GC],
+                doc: $doc,
                 slots: {
                     tp_dealloc = $ty::dealloc,
                     tp_traverse = $ty::traverse,
@@ -546,8 +547,22 @@ macro_rules! part {
     };
 }
 
-part!(ParamSpecArgs, ParamSpecArgs_Type, "typing.ParamSpecArgs", "paramspecargs", ".args");
-part!(ParamSpecKwargs, ParamSpecKwargs_Type, "typing.ParamSpecKwargs", "paramspeckwargs", ".kwargs");
+part!(
+    ParamSpecArgs,
+    ParamSpecArgs_Type,
+    "typing.ParamSpecArgs",
+    "paramspecargs",
+    ".args",
+    "The positional arguments of a parameter specification.\n\n    >>> P = ParamSpec('P')\n    >>> P.args\n    P.args\n    >>> P.args.__origin__ == P\n    True"
+);
+part!(
+    ParamSpecKwargs,
+    ParamSpecKwargs_Type,
+    "typing.ParamSpecKwargs",
+    "paramspeckwargs",
+    ".kwargs",
+    "The keyword arguments of a parameter specification.\n\n    >>> P = ParamSpec('P')\n    >>> P.kwargs\n    P.kwargs\n    >>> P.kwargs.__origin__ == P\n    True"
+);
 
 /// A function that gives a known value.
 #[repr(C)]

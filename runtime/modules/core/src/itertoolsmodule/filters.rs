@@ -222,7 +222,7 @@ krait_object::native! {
     /// `batched`.
     pub struct Batched { iter: Slot, size: Field<usize>, strict: Field<bool> }
 }
-iterator! { BATCHED "itertools.batched" Batched, "batched(iterable, n, *, strict=False)\n--\n\nThe items in tuples of length n; the last may be shorter unless strict.", Batched::construct }
+iterator! { BATCHED "itertools.batched" Batched, "batched(iterable, n, *, strict=False)\n--\n\nThe items in tuples of length n; the last may be shorter unless strict.\n\n    >>> list(batched('abcde', 2))\n    [('a', 'b'), ('c', 'd'), ('e',)]", Batched::construct }
 
 impl Batched {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Batched>> {

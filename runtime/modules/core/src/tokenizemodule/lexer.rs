@@ -1,4 +1,8 @@
 //! The tokens of Python source, line by line, as `tokenize` reports them.
+//!
+//! A strict lexer is one that checks what the compiler's own would: it reports no comments and blank lines, and neither
+//! the text nor the place of indentation.
+use super::strict;
 use krait_text::unicode;
 use std::collections::VecDeque;
 
@@ -25,19 +29,32 @@ pub mod kind {
 /// A place: line from 1, column from 0.
 pub type Place = (usize, usize);
 
+#[derive(Default)]
 pub struct Token {
     pub kind: u8,
     pub text: Vec<u32>,
     pub start: Place,
     pub end: Place,
     pub line: Vec<u32>,
+    /// Whether only its row is known.
+    pub placeless: bool,
+}
+
+/// The class of error that a problem is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Fault {
+    Syntax,
+    Indentation,
+    Tab,
 }
 
 /// What is wrong with the source, and where.
 pub struct Problem {
     pub message: String,
-    pub indentation: bool,
-    pub place: Place,
+    pub fault: Fault,
+    /// Its start, if it has a place.
+    pub place: Option<Place>,
+    pub end: Option<Place>,
     pub line: Vec<u32>,
 }
 
@@ -48,6 +65,8 @@ struct Format {
     raw: bool,
     template: bool,
     start: Place,
+    /// The line of its start.
+    line: Vec<u32>,
     /// How many brackets are open outside each replacement field that is being read.
     fields: Vec<usize>,
     /// Whether the text part of the string (or of a format spec) comes next.
@@ -57,15 +76,25 @@ struct Format {
 /// Where the lexer is. Lines come through a callback; `None` is the end.
 #[derive(Default)]
 pub struct Lexer {
-    line: Vec<u32>,
-    row: usize,
-    at: usize,
+    pub(super) line: Vec<u32>,
+    pub(super) row: usize,
+    pub(super) at: usize,
     started: bool,
     ended: bool,
-    indents: Vec<usize>,
+    /// The columns of open blocks, with tabs to the next multiple of eight and with tabs as one column.
+    indents: Vec<(usize, usize)>,
     at_line_start: bool,
     level: usize,
+    /// The open brackets, with their rows.
+    pub(super) brackets: Vec<(u32, usize)>,
     formats: Vec<Format>,
+    pub(super) strict: bool,
+    /// Where the comment of the present line begins, which a strict lexer passes over.
+    comment: Option<usize>,
+    /// Whether the last line held no statement.
+    blank: bool,
+    /// What to report when the tokens before it are taken.
+    pending: Option<Problem>,
     ready: VecDeque<Token>,
     finished: bool,
     /// The missing line end of an open bracket was reported.
@@ -98,17 +127,43 @@ const TWO: [&str; 20] = [
     "<>",
 ];
 
+/// How many blocks may be open.
+const MAX_INDENT: usize = 100;
+
 impl Lexer {
-    pub fn new() -> Self {
-        Lexer { indents: vec![0], at_line_start: true, ..Lexer::default() }
+    pub fn new(strict: bool) -> Self {
+        Lexer { indents: vec![(0, 0)], at_line_start: true, strict, ..Lexer::default() }
     }
 
-    fn peek(&self, ahead: usize) -> u32 {
+    pub(super) fn peek(&self, ahead: usize) -> u32 {
         self.line.get(self.at + ahead).copied().unwrap_or(0)
     }
 
-    fn problem<E>(&self, message: impl Into<String>, place: Place) -> Stop<E> {
-        Stop::Problem(Problem { message: message.into(), indentation: false, place, line: self.line.clone() })
+    pub(super) fn problem<E>(&self, message: impl Into<String>, place: Place) -> Stop<E> {
+        self.problem_to(message, place, place)
+    }
+
+    /// A problem from one place to another.
+    pub(super) fn problem_to<E>(&self, message: impl Into<String>, place: Place, end: Place) -> Stop<E> {
+        Stop::Problem(Problem {
+            message: message.into(),
+            fault: Fault::Syntax,
+            place: Some(place),
+            end: Some(end),
+            line: self.line.clone(),
+        })
+    }
+
+    /// The source ends where it must not.
+    fn early_end<E>() -> Stop<E> {
+        let message = "unexpected EOF in multi-line statement".to_owned();
+        Stop::Problem(Problem { message, fault: Fault::Syntax, place: None, end: None, line: Vec::new() })
+    }
+
+    /// A problem of the whole present line.
+    fn line_problem<E>(&self, fault: Fault, message: &str) -> Stop<E> {
+        let place = Some((self.row, self.line.len()));
+        Stop::Problem(Problem { message: message.to_owned(), fault, place, end: None, line: self.line.clone() })
     }
 
     /// Loads the next line; false at the end of the source.
@@ -122,6 +177,11 @@ impl Lexer {
                 self.row += 1;
                 self.at = 0;
                 self.started = true;
+                self.comment = None;
+                if let Some(at) = self.line.iter().position(|&point| point == 0) {
+                    self.line.truncate(at);
+                    return Err(self.problem("source code cannot contain null bytes", (self.row, 0)));
+                }
                 Ok(true)
             }
             _ => {
@@ -138,8 +198,19 @@ impl Lexer {
             start: (self.row, from),
             end: (self.row, self.at),
             line: self.line.clone(),
+            placeless: false,
         };
         self.ready.push_back(token);
+    }
+
+    /// The start or end of a block; its text is the white space from the start of the line to `to`.
+    fn block(&mut self, kind: u8, from: usize) {
+        if !self.strict {
+            return self.token(kind, from);
+        }
+        let place = (self.row, 0);
+        let line = self.line.clone();
+        self.ready.push_back(Token { kind, text: Vec::new(), start: place, end: place, line, placeless: true });
     }
 
     /// The end of the present line as a token. A missing line end counts one column.
@@ -154,6 +225,7 @@ impl Lexer {
             start: (self.row, from),
             end: (self.row, from + width),
             line: self.line.clone(),
+            placeless: false,
         });
     }
 
@@ -169,10 +241,18 @@ impl Lexer {
             if let Some(token) = self.ready.pop_front() {
                 return Ok(Some(token));
             }
+            if let Some(problem) = self.pending.take() {
+                self.finished = true;
+                return Err(Stop::Problem(problem));
+            }
             if self.finished {
                 return Ok(None);
             }
-            self.step(next)?;
+            match self.step(next) {
+                Ok(()) => {}
+                Err(Stop::Problem(problem)) => self.pending = Some(problem),
+                Err(raised) => return Err(raised),
+            }
         }
     }
 
@@ -183,7 +263,7 @@ impl Lexer {
         if self.at >= self.line.len() {
             let open = self.level > 0 && self.line.last().is_some_and(|&point| !is(point, '\n'));
             if !self.load(next)? {
-                if open && !self.nl_at_end {
+                if open && !self.nl_at_end && !self.strict {
                     // The line end that the source lacks.
                     self.nl_at_end = true;
                     self.line_end(kind::NL);
@@ -192,7 +272,7 @@ impl Lexer {
                 return self.finish();
             }
             if self.at_line_start && self.level == 0 && self.formats.is_empty() {
-                return self.indentation();
+                return self.indentation(next);
             }
         }
         while matches!(char::from_u32(self.peek(0)), Some(' ' | '\t' | '\x0C')) {
@@ -204,7 +284,11 @@ impl Lexer {
             while !self.at_line_end() {
                 self.at += 1;
             }
-            self.token(kind::COMMENT, from);
+            if self.strict {
+                self.comment = Some(from);
+            } else {
+                self.token(kind::COMMENT, from);
+            }
             if self.at >= self.line.len() {
                 self.end_line();
             }
@@ -216,13 +300,20 @@ impl Lexer {
         }
         if is(point, '\\') {
             self.at += 1;
-            if !self.at_line_end() || self.at >= self.line.len() {
-                return Err(
-                    self.problem("unexpected character after line continuation character", (self.row, self.at + 3))
-                );
+            if self.at >= self.line.len() {
+                return Err(Self::early_end());
+            }
+            if !self.at_line_end() {
+                return Err(Stop::Problem(Problem {
+                    message: "unexpected character after line continuation character".to_owned(),
+                    fault: Fault::Syntax,
+                    place: Some((self.row, self.at + 3)),
+                    end: None,
+                    line: self.line.clone(),
+                }));
             }
             if !self.load(next)? {
-                return Err(self.problem("unexpected EOF in multi-line statement", (self.row, 0)));
+                return Err(Self::early_end());
             }
             return Ok(());
         }
@@ -236,26 +327,45 @@ impl Lexer {
         if digit(point) || (is(point, '.') && digit(self.peek(1))) {
             return self.number();
         }
-        self.operator();
-        Ok(())
+        self.operator()
     }
 
     fn end_line(&mut self) {
         let statement = self.level == 0 && self.formats.is_empty() && !self.at_line_start;
-        self.line_end(if statement { kind::NEWLINE } else { kind::NL });
+        self.blank = !statement;
+        if !self.strict {
+            self.line_end(if statement { kind::NEWLINE } else { kind::NL });
+        } else {
+            self.at = self.comment.take().unwrap_or(self.at);
+            let from = self.at;
+            self.at = self.line.len() - usize::from(self.line.last().is_some_and(|&point| is(point, '\n')));
+            if statement {
+                self.token(kind::NEWLINE, from);
+            }
+            self.at = self.line.len();
+        }
         if self.level == 0 && self.formats.is_empty() {
             self.at_line_start = true;
         }
     }
 
     /// The white space at the start of a line.
-    fn indentation<E>(&mut self) -> Result<(), Stop<E>> {
-        let mut column = 0;
+    fn indentation<E>(&mut self, next: Next<'_, E>) -> Result<(), Stop<E>> {
+        let (mut column, mut narrow, mut first) = (0, 0, None);
         loop {
             match char::from_u32(self.peek(0)) {
-                Some(' ') => column += 1,
-                Some('\t') => column = (column / 8 + 1) * 8,
-                Some('\x0C') => column = 0,
+                Some(' ') => (column, narrow) = (column + 1, narrow + 1),
+                Some('\t') => (column, narrow) = ((column / 8 + 1) * 8, narrow + 1),
+                Some('\x0C') => (column, narrow) = (0, 0),
+                Some('\\') if is(self.peek(1), '\n') || (is(self.peek(1), '\r') && is(self.peek(2), '\n')) => {
+                    // What goes on in the next line is indented as here.
+                    first.get_or_insert((column, narrow));
+                    if !self.load(next)? {
+                        return Err(Self::early_end());
+                    }
+                    (column, narrow) = (0, 0);
+                    continue;
+                }
                 _ => break,
             }
             self.at += 1;
@@ -267,47 +377,59 @@ impl Lexer {
             return Ok(());
         }
         self.at_line_start = false;
+        (column, narrow) = first.unwrap_or((column, narrow));
         if is(self.peek(0), '\\') {
             return Ok(());
         }
-        let top = self.indents.last().copied().unwrap_or(0);
-        if column > top {
-            self.indents.push(column);
-            self.token(kind::INDENT, 0);
+        let top = |this: &Self| this.indents.last().copied().unwrap_or((0, 0));
+        let tabs = |this: &Self| this.line_problem(Fault::Tab, "inconsistent use of tabs and spaces in indentation");
+        if column > top(self).0 {
+            if self.indents.len() >= MAX_INDENT {
+                return Err(self.line_problem(Fault::Indentation, "too many levels of indentation"));
+            }
+            if narrow <= top(self).1 {
+                return Err(tabs(self));
+            }
+            self.indents.push((column, narrow));
+            self.block(kind::INDENT, 0);
+            return Ok(());
         }
-        while column < self.indents.last().copied().unwrap_or(0) {
+        while column < top(self).0 {
             self.indents.pop();
             let from = self.at;
-            self.token(kind::DEDENT, from);
+            self.block(kind::DEDENT, from);
         }
-        if column < top && column != self.indents.last().copied().unwrap_or(0) {
+        if column != top(self).0 {
             self.ready.clear();
-            return Err(Stop::Problem(Problem {
-                message: "unindent does not match any outer indentation level".to_owned(),
-                indentation: true,
-                place: (self.row, self.line.len()),
-                line: self.line.clone(),
-            }));
+            let message = "unindent does not match any outer indentation level";
+            return Err(self.line_problem(Fault::Indentation, message));
+        }
+        if narrow != top(self).1 {
+            self.ready.clear();
+            return Err(tabs(self));
         }
         Ok(())
     }
 
     fn finish<E>(&mut self) -> Result<(), Stop<E>> {
         if self.level > 0 || !self.formats.is_empty() {
-            let column = if self.formats.is_empty() { 0 } else { self.line.len() };
-            return Err(self.problem("unexpected EOF in multi-line statement", (self.row, column)));
+            return Err(Self::early_end());
         }
+        self.finished = true;
         if !self.at_line_start {
-            self.line_end(kind::NEWLINE);
-            self.at_line_start = true;
+            self.end_line();
+        } else if self.strict && !self.started {
+            return Ok(());
         }
-        let place = (self.row + 1, 0);
-        let empty = |kind| Token { kind, text: Vec::new(), start: place, end: place, line: Vec::new() };
+        let strict = self.strict;
+        let place = if strict { (self.row, 0) } else { (self.row + 1, 0) };
+        let line = if strict && !self.blank { self.line.clone() } else { Vec::new() };
+        let empty =
+            |kind| Token { kind, text: Vec::new(), start: place, end: place, line: line.clone(), placeless: strict };
         for _ in 1..self.indents.len() {
             self.ready.push_back(empty(kind::DEDENT));
         }
         self.ready.push_back(empty(kind::ENDMARKER));
-        self.finished = true;
         Ok(())
     }
 
@@ -317,6 +439,10 @@ impl Lexer {
             self.at += 1;
         }
         let quoted = is(self.peek(0), '"') || is(self.peek(0), '\'');
+        if quoted && let Some((a, b)) = strict::clash(&self.line[from..self.at]) {
+            let message = format!("'{a}' and '{b}' prefixes are incompatible");
+            return Err(self.problem_to(message, (self.row, from + 1), (self.row, self.at + 1)));
+        }
         if quoted && self.at - from <= 2 {
             let prefix: String = self.line[from..self.at]
                 .iter()
@@ -332,6 +458,7 @@ impl Lexer {
                 _ => {}
             }
         }
+        self.check_name(from)?;
         self.token(kind::NAME, from);
         Ok(())
     }
@@ -343,6 +470,17 @@ impl Lexer {
 
     fn string<E>(&mut self, from: usize, next: Next<'_, E>) -> Result<(), Stop<E>> {
         let (quote, triple, start) = (self.peek(0), self.triple(), (self.row, from));
+        let open = self.formats.last().filter(|format| format.quote == quote && format.triple == triple);
+        let what = match open {
+            Some(format) if format.template => Err("t-string: expecting '}'"),
+            Some(_) => Err("f-string: expecting '}'"),
+            None => Ok("string"),
+        };
+        // A string that does not end in a field was meant as the end of the string around it.
+        let unended = |this: &Self, first: Vec<u32>| match what {
+            Ok(what) => this.unterminated(what, triple, start, first),
+            Err(message) => this.problem(message, (start.0, start.1 + 1)),
+        };
         let first = self.line.clone();
         let (mut text, mut lines) = (Vec::new(), self.line.clone());
         let mut piece = from;
@@ -351,7 +489,7 @@ impl Lexer {
             if self.at >= self.line.len() {
                 text.extend_from_slice(&self.line[piece..]);
                 if !self.load(next)? {
-                    return Err(self.unterminated("string", triple, start, first));
+                    return Err(unended(self, first));
                 }
                 lines.extend_from_slice(&self.line);
                 piece = 0;
@@ -364,13 +502,13 @@ impl Lexer {
                 continue;
             }
             if !triple && is(point, '\n') {
-                return Err(self.unterminated("string", triple, start, first));
+                return Err(unended(self, first));
             }
             if point == quote && (!triple || self.triple()) {
                 self.at += if triple { 3 } else { 1 };
                 text.extend_from_slice(&self.line[piece..self.at]);
                 let end = (self.row, self.at);
-                self.ready.push_back(Token { kind: kind::STRING, text, start, end, line: lines });
+                self.ready.push_back(Token { kind: kind::STRING, text, start, end, line: lines, placeless: false });
                 return Ok(());
             }
             self.at += 1;
@@ -380,7 +518,8 @@ impl Lexer {
     fn unterminated<E>(&self, what: &str, triple: bool, start: Place, line: Vec<u32>) -> Stop<E> {
         let quotes = if triple { "triple-quoted " } else { "" };
         let message = format!("unterminated {quotes}{what} literal (detected at line {})", self.row);
-        Stop::Problem(Problem { message, indentation: false, place: (start.0, start.1 + 1), line })
+        let place = Some((start.0, start.1 + 1));
+        Stop::Problem(Problem { message, fault: Fault::Syntax, place, end: place, line })
     }
 
     fn format_start(&mut self, from: usize, raw: bool, template: bool) {
@@ -393,6 +532,7 @@ impl Lexer {
             raw,
             template,
             start: (self.row, from),
+            line: self.line.clone(),
             fields: Vec::new(),
             text: true,
         });
@@ -402,25 +542,22 @@ impl Lexer {
     fn format_text<E>(&mut self, next: Next<'_, E>) -> Result<(), Stop<E>> {
         let Some(format) = self.formats.last() else { return Ok(()) };
         let (quote, triple, raw, template) = (format.quote, format.triple, format.raw, format.template);
-        let (in_spec, opened) = (!format.fields.is_empty(), format.start);
+        let (in_spec, opened, first) = (!format.fields.is_empty(), format.start, format.line.clone());
         let middle = if template { kind::TSTRING_MIDDLE } else { kind::FSTRING_MIDDLE };
+        let what = if template { "t-string" } else { "f-string" };
         let (start, mut text, mut lines) = ((self.row, self.at), Vec::new(), self.line.clone());
         loop {
             let point = self.peek(0);
             if self.at >= self.line.len() {
                 if !self.load(next)? {
-                    let what = if template { "t-string" } else { "f-string" };
-                    let line = self.line.clone();
-                    return Err(self.unterminated(what, triple, opened, line));
+                    return Err(self.unterminated(what, triple, opened, first));
                 }
                 lines.extend_from_slice(&self.line);
                 continue;
             }
             let closes = point == quote && (!triple || self.triple());
             if !triple && is(point, '\n') && !in_spec {
-                let what = if template { "t-string" } else { "f-string" };
-                let line = self.line.clone();
-                return Err(self.unterminated(what, triple, opened, line));
+                return Err(self.unterminated(what, triple, opened, first));
             }
             let brace = is(point, '{') || is(point, '}');
             if brace && !in_spec && self.peek(1) == point {
@@ -428,11 +565,16 @@ impl Lexer {
                 text.push(point);
                 self.at += 1;
                 let end = (self.row, self.at);
-                self.ready.push_back(Token { kind: middle, text, start, end, line: lines });
+                self.ready.push_back(Token { kind: middle, text, start, end, line: lines, placeless: false });
                 self.at += 1;
                 return Ok(());
             }
-            if brace || closes || (in_spec && !triple && is(point, '\n')) {
+            if in_spec && !triple && is(point, '\n') {
+                let message =
+                    format!("{what}: newlines are not allowed in format specifiers for single quoted {what}s");
+                return Err(self.problem(message, (self.row, self.at + 1)));
+            }
+            if brace || closes {
                 break;
             }
             if is(point, '\\') && !raw && is(self.peek(1), 'N') && is(self.peek(2), '{') {
@@ -455,8 +597,9 @@ impl Lexer {
         let end = (self.row, self.at);
         let after_field =
             in_spec && is(self.peek(0), '}') && start == end && self.at > 0 && is(self.line[self.at - 1], '}');
-        if !text.is_empty() || after_field {
-            self.ready.push_back(Token { kind: middle, text, start, end, line: lines });
+        let lone = !in_spec && is(self.peek(0), '}');
+        if !text.is_empty() || after_field || lone {
+            self.ready.push_back(Token { kind: middle, text, start, end, line: lines, placeless: false });
         }
         let from = self.at;
         let point = self.peek(0);
@@ -466,16 +609,17 @@ impl Lexer {
             format.fields.push(level);
             format.text = false;
             self.level += 1;
+            self.brackets.push((point, self.row));
             self.at += 1;
             self.token(kind::OP, from);
         } else if in_spec && is(point, '}') {
             format.fields.pop();
             // Back in the text of the string, or of the spec around the field.
             self.level = self.level.saturating_sub(1);
+            self.brackets.pop();
             self.at += 1;
             self.token(kind::OP, from);
         } else if is(point, '}') {
-            let what = if template { "t-string" } else { "f-string" };
             return Err(self.problem(format!("{what}: single '}}' is not allowed"), (self.row, self.at + 1)));
         } else if in_spec {
             format.text = false;
@@ -511,12 +655,15 @@ impl Lexer {
                 }
                 self.at += at + 1;
             }
-            if self.at == begin {
-                return Err(self.problem(format!("invalid {name} literal"), (self.row, self.at)));
+            let skipped = usize::from(is(self.peek(0), '_'));
+            if let Some(digit) = char::from_u32(self.peek(skipped)).filter(char::is_ascii_digit) {
+                let place = (self.row, self.at + skipped + 1);
+                return Err(self.problem(format!("invalid digit '{digit}' in {name} literal"), place));
             }
-            if let Some(digit) = char::from_u32(self.peek(0)).filter(char::is_ascii_digit) {
-                return Err(self.problem(format!("invalid digit '{digit}' in {name} literal"), (self.row, self.at + 1)));
+            if self.at == begin || skipped != 0 {
+                return Err(self.problem(format!("invalid {name} literal"), (self.row, self.at + skipped)));
             }
+            self.check_number_end(name)?;
             self.token(kind::NUMBER, from);
             return Ok(());
         }
@@ -531,7 +678,9 @@ impl Lexer {
             Ok(())
         };
         digits(self)?;
+        let (mut whole, whole_end) = (true, self.at);
         if is(self.peek(0), '.') {
+            whole = false;
             self.at += 1;
             if digit(self.peek(0)) {
                 digits(self)?;
@@ -540,18 +689,24 @@ impl Lexer {
         if lower(self.peek(0)) == 'e' {
             let sign = usize::from(is(self.peek(1), '+') || is(self.peek(1), '-'));
             if digit(self.peek(1 + sign)) {
+                whole = false;
                 self.at += 1 + sign;
                 digits(self)?;
+            } else if sign != 0 {
+                return Err(self.problem("invalid decimal literal", (self.row, self.at + 2)));
             }
         }
-        if lower(self.peek(0)) == 'j' {
-            self.at += 1;
+        let imaginary = lower(self.peek(0)) == 'j';
+        self.at += usize::from(imaginary);
+        if whole && !imaginary {
+            self.check_zeros(from, whole_end)?;
         }
+        self.check_number_end(if imaginary { "imaginary" } else { "decimal" })?;
         self.token(kind::NUMBER, from);
         Ok(())
     }
 
-    fn operator(&mut self) {
+    fn operator<E>(&mut self) -> Result<(), Stop<E>> {
         let from = self.at;
         let starts = |text: &str| text.chars().enumerate().all(|(at, ch)| is(self.peek(at), ch));
         let innermost = self.formats.last().and_then(|format| format.fields.last()).map(|level| level + 1);
@@ -569,10 +724,18 @@ impl Lexer {
         };
         let point = self.peek(0);
         self.at += width;
-        self.token(kind::OP, from);
         match char::from_u32(point) {
-            Some('(' | '[' | '{') => self.level += 1,
-            Some(')' | ']' | '}') => {
+            Some('(' | '[' | '{') => {
+                self.level += 1;
+                self.open_bracket(point)?;
+            }
+            Some(closer @ (')' | ']' | '}')) => {
+                if at_field && closer != '}' {
+                    let template = self.formats.last().is_some_and(|format| format.template);
+                    let what = if template { "t-string" } else { "f-string" };
+                    return Err(self.problem(format!("{what}: unmatched '{closer}'"), (self.row, self.at)));
+                }
+                self.close_bracket(closer)?;
                 self.level = self.level.saturating_sub(1);
                 if at_field
                     && is(point, '}')
@@ -589,5 +752,7 @@ impl Lexer {
             }
             _ => {}
         }
+        self.token(kind::OP, from);
+        Ok(())
     }
 }

@@ -1,13 +1,15 @@
 //! `_tokenize`: the token iterator behind the module `tokenize`.
 mod lexer;
+mod strict;
 
 use krait_object::args::{Args, Signature};
 use krait_object::layout::Field;
 use krait_object::native::{State, Trace, add_type, alloc, part, required};
 use krait_object::{
-    Attached, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type, exc, pytype, raise,
+    Attached, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Slot, Str, Tuple, Type, exc, none, pytype,
+    raise,
 };
-use lexer::{Lexer, Problem, Stop, Token, kind};
+use lexer::{Fault, Lexer, Problem, Stop, Token, kind};
 
 /// The lexer, taken out while it runs.
 pub struct Reader(Option<Lexer>);
@@ -32,13 +34,13 @@ pytype! {
 
 impl TokenizerIter {
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<TokenizerIter>> {
-        const SIG: Signature = Signature::parse("tokenizeriter", "(readline, /, *, encoding=None, extra_tokens=False)");
-        let [readline, encoding, extra] = SIG.bind::<3>(py, args)?;
+        const SIG: Signature = Signature::parse("tokenizeriter", "(readline, /, *, extra_tokens, encoding=None)");
+        let [readline, extra, encoding] = SIG.bind::<3>(py, args)?;
         let extra = extra.map_or(Ok(false), |extra| extra.is_true(py))?;
         let encoding = encoding.and_then(|encoding| encoding.downcast::<Str>()).map(|encoding| encoding.to_ref());
         let readline = required(py, readline)?.to_ref();
         let this = alloc::<TokenizerIter>(py, ty)?;
-        this.reader.init(Reader(Some(Lexer::new())));
+        this.reader.init(Reader(Some(Lexer::new(!extra))));
         this.extra.set(extra);
         drop(this.readline.replace(Some(readline)));
         drop(this.encoding.replace(encoding));
@@ -54,39 +56,40 @@ impl TokenizerIter {
             }
             Err(raised) => return Err(raised),
         };
-        if let Some(text) = line.as_object().downcast::<Str>() {
-            return Ok(Some(text.to_code_points()));
-        }
-        let Some(bytes) = line.as_object().downcast::<krait_object::Bytes>() else {
-            let name = line.ty().name();
-            return Err(raise!(py, TypeError, "readline() returned a non-string object ({name})"));
+        let Some(encoding) = self.encoding.get() else {
+            return match line.as_object().downcast::<Str>() {
+                Some(text) => Ok(Some(text.to_code_points())),
+                None => Err(raise!(py, TypeError, "readline() returned a non-string object")),
+            };
         };
-        let encoding = self.encoding.get();
-        let encoding = encoding.as_ref().map(|encoding| encoding.to_string_lossy());
-        let text = krait_object::codecs::decode(py, bytes.as_slice(), encoding.as_deref(), Some("replace"))?;
+        let Some(bytes) = line.as_object().downcast::<krait_object::Bytes>() else {
+            return Err(raise!(py, TypeError, "readline() returned a non-bytes object"));
+        };
+        let encoding = encoding.to_string_lossy();
+        let text = krait_object::codecs::decode(py, bytes.as_slice(), Some(&*encoding), Some("replace"))?;
         Ok(Some(text.to_code_points()))
     }
 
     fn next(py: Attached<'_>, this: &TokenizerIter) -> PyResult<Option<Ref<Tuple>>> {
-        loop {
+        {
             let Some(mut lexer) = this.reader.lock().0.take() else {
                 return Err(raise!(py, ValueError, "tokenizer already executing"));
             };
             let result = lexer.next(&mut || this.read_line(py));
             this.reader.lock().0 = Some(lexer);
-            return match result {
+            match result {
                 Ok(None) => Ok(None),
-                Ok(Some(token)) if !this.extra.get() && matches!(token.kind, kind::COMMENT | kind::NL) => continue,
                 Ok(Some(token)) => this.report(py, token).map(Some),
                 Err(Stop::Raised(raised)) => Err(raised),
                 Err(Stop::Problem(problem)) => Err(fail(py, &problem)),
-            };
+            }
         }
     }
 
     fn report(&self, py: Attached<'_>, token: Token) -> PyResult<Ref<Tuple>> {
         let place = |(row, column): lexer::Place| -> PyResult<Ref<Object>> {
-            Ok(Tuple::pair(py, row.into_object(py)?, column.into_object(py)?)?.upcast())
+            let column = if token.placeless { (-1).into_object(py)? } else { column.into_object(py)? };
+            Ok(Tuple::pair(py, row.into_object(py)?, column)?.upcast())
         };
         let mut number = token.kind;
         if !self.extra.get() && number == kind::OP {
@@ -115,11 +118,21 @@ fn exact_kind(py: Attached<'_>, token: &Token) -> PyResult<u8> {
 }
 
 fn fail(py: Attached<'_>, problem: &Problem) -> Raised {
-    let class = if problem.indentation { exc::IndentationError() } else { exc::SyntaxError() };
+    let class = match problem.fault {
+        Fault::Syntax => exc::SyntaxError(),
+        Fault::Indentation => exc::IndentationError(),
+        Fault::Tab => exc::TabError(),
+    };
     let build = || -> PyResult<Raised> {
-        let line = Str::from_code_points(py, &problem.line)?.upcast();
-        let (row, column) = (problem.place.0.into_object(py)?, problem.place.1.into_object(py)?);
-        let details = vec!["<string>".into_object(py)?, row.clone(), column.clone(), line, row, column];
+        let Some((row, column)) = problem.place else { return Ok(py.raise(class, &problem.message)) };
+        let line = problem.line.split(|&point| point == u32::from('\n')).next().unwrap_or_default();
+        let line = Str::from_code_points(py, line)?.upcast();
+        let (row, column) = (row.into_object(py)?, column.into_object(py)?);
+        let (end_row, end_column) = match problem.end {
+            Some((row, column)) => (row.into_object(py)?, column.into_object(py)?),
+            None => (none(), none()),
+        };
+        let details = vec!["<string>".into_object(py)?, row, column, line, end_row, end_column];
         let details = Tuple::from_vec(py, details)?.upcast();
         let args = Tuple::pair(py, problem.message.as_str().into_object(py)?, details)?;
         let error = class.as_object().call_pos(py, args.as_slice())?;

@@ -41,9 +41,9 @@ fn registered(py: Attached<'_>, name: &Object) -> PyResult<Ref<Object>> {
     dialects(py)?.get(py, name)?.ok_or_else(|| fail(py, "unknown dialect"))
 }
 
-/// The arguments of `reader` and `writer`: an object and perhaps a dialect.
-fn object_and_dialect<'a>(py: Attached<'_>, function: &str, args: Args<'a>) -> PyResult<(&'a Object, Ref<Dialect>)> {
-    krait_object::args::check_positional(py, function, args.pos.len(), 1, 2)?;
+/// The dialect of a call of `reader` or `writer`, whose second argument it may be, and whose keywords are its
+/// attributes.
+fn dialect_of(py: Attached<'_>, args: Args<'_>) -> PyResult<Ref<Dialect>> {
     let (mut dialect, mut rest) = (args.pos.get(1).copied(), Vec::new());
     for (name, value) in args.names.iter().zip(args.values) {
         match name.downcast::<Str>() {
@@ -51,7 +51,7 @@ fn object_and_dialect<'a>(py: Attached<'_>, function: &str, args: Args<'a>) -> P
             _ => rest.push((*name, *value)),
         }
     }
-    Ok((args.pos[0], Dialect::make(py, dialect, &rest)?))
+    Dialect::make(py, dialect, &rest)
 }
 
 fn register_dialect(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
@@ -59,8 +59,8 @@ fn register_dialect(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()
     if args.pos[0].downcast::<Str>().is_none() {
         return Err(raise!(py, TypeError, "dialect name must be a string"));
     }
-    let (name, dialect) = object_and_dialect(py, "register_dialect", args)?;
-    dialects(py)?.set(py, name, dialect.as_object())
+    let dialect = dialect_of(py, args)?;
+    dialects(py)?.set(py, args.pos[0], dialect.as_object())
 }
 
 fn unregister_dialect(py: Attached<'_>, _: &Object, [name]: [Arg<'_>; 1]) -> PyResult<()> {

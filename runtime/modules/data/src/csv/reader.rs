@@ -1,6 +1,6 @@
 //! `reader`: text to lists of fields.
 use super::dialect::{Dialect, Params, Quoting};
-use super::{FIELD_LIMIT, fail, object_and_dialect};
+use super::{FIELD_LIMIT, dialect_of, fail};
 use krait_object::args::Args;
 use krait_object::builtins::StrBuilder;
 use krait_object::layout::Field;
@@ -202,7 +202,8 @@ pytype! {
 
 impl Reader {
     pub fn make(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Reader>> {
-        let (lines, dialect) = object_and_dialect(py, "reader", args)?;
+        krait_object::args::check_positional(py, "reader", args.pos.len(), 1, 2)?;
+        let (lines, dialect) = (args.pos[0], dialect_of(py, args)?);
         let lines = lines.iter(py)?;
         let this = alloc::<Reader>(py, Self::type_object())?;
         drop(this.lines.replace(Some(lines)));

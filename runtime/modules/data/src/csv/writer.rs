@@ -1,6 +1,6 @@
 //! `writer`: sequences of fields to text.
 use super::dialect::{Dialect, Params, Quoting};
-use super::{fail, object_and_dialect};
+use super::{dialect_of, fail};
 use krait_object::args::Args;
 use krait_object::builtins::StrBuilder;
 use krait_object::layout::PyNumberMethods;
@@ -106,11 +106,12 @@ impl Line<'_> {
 
 impl Writer {
     pub fn make(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Writer>> {
-        let (file, dialect) = object_and_dialect(py, "writer", args)?;
-        let write = file.get_attr_opt(py, id!(py, write))?;
+        krait_object::args::check_positional(py, "writer", args.pos.len(), 1, 2)?;
+        let write = args.pos[0].get_attr_opt(py, id!(py, write))?;
         let Some(write) = write.filter(|write| write.is_callable()) else {
             return Err(raise!(py, TypeError, "argument 1 must have a \"write\" method"));
         };
+        let dialect = dialect_of(py, args)?;
         let this = alloc::<Writer>(py, Self::type_object())?;
         drop(this.write.replace(Some(write)));
         drop(this.dialect.replace(Some(dialect)));

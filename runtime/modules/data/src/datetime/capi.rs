@@ -12,6 +12,7 @@ use krait_object::typedef::{arg, arg_opt, ret_object};
 use krait_object::{Attached, Dict, IntoObject, Layout, Object, PyResult, Ref, Str, Tuple, Type, raise};
 use std::ffi::c_int;
 use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
 
 /// A borrowed class.
 ///
@@ -165,8 +166,18 @@ unsafe extern "C" fn date_fromtimestamp(ty: *mut PyObject, args: *mut PyObject) 
     unsafe { call_class("fromtimestamp", ty, args, ptr::null_mut()) }
 }
 
+/// The table of all interpreters, or null until it is first asked for.
+static TABLE: AtomicPtr<PyDateTime_CAPI> = AtomicPtr::new(ptr::null_mut());
+
 /// The capsule, with a table that lives for ever.
 pub fn capsule(py: Attached<'_>) -> PyResult<Ref<Object>> {
+    let made = TABLE.load(Ordering::Acquire);
+    let table = if made.is_null() { table(py)? } else { made };
+    Capsule::new(py, table.cast(), c"datetime.datetime_CAPI".as_ptr(), None)?.into_object(py)
+}
+
+/// Makes the table, unless another thread was quicker.
+fn table(py: Attached<'_>) -> PyResult<*mut PyDateTime_CAPI> {
     let table = Box::new(PyDateTime_CAPI {
         DateType: Date::type_object().as_type_ptr(),
         DateTimeType: DateTime::type_object().as_type_ptr(),
@@ -185,5 +196,8 @@ pub fn capsule(py: Attached<'_>) -> PyResult<Ref<Object>> {
         Time_FromTimeAndFold: Some(new_time_fold),
     });
     let table = Box::into_raw(table);
-    Capsule::new(py, table.cast(), c"datetime.datetime_CAPI".as_ptr(), None)?.into_object(py)
+    match TABLE.compare_exchange(ptr::null_mut(), table, Ordering::AcqRel, Ordering::Acquire) {
+        Ok(_) => Ok(table),
+        Err(other) => Ok(other),
+    }
 }

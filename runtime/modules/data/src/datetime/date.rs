@@ -2,11 +2,11 @@
 use super::calendar::{self, IsoError, MAX_ORDINAL, MAX_YEAR, MIN_YEAR};
 use super::delta::Delta;
 use super::instant::DateTime;
+use super::isocalendar::IsoCalendarDate;
 use super::{compact, format, iso, stamp};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::PyDateTime_Date;
 use krait_object::native::{Arg, alloc, required};
-use krait_object::structseq::StructSeq;
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, Bytes, IntoObject, Layout, Object, PyResult, Raised, Ref, Str, Tuple, Type, id, mem, not_implemented,
@@ -16,13 +16,6 @@ use krait_object::{
 /// `date`.
 #[repr(transparent)]
 pub struct Date(PyDateTime_Date);
-
-/// What `isocalendar` gives.
-static ISO_CALENDAR: StructSeq = StructSeq::new(
-    "datetime.IsoCalendarDate",
-    "The result of date.isocalendar() or datetime.isocalendar()",
-    &[("year", "the ISO year"), ("week", "the ISO week"), ("weekday", "the ISO weekday")],
-);
 
 pytype! {
     pub static DATE: "datetime.date" for Date {
@@ -39,12 +32,12 @@ pytype! {
             nb_subtract = Date::subtract,
         },
         methods: {
-            class sig "fromtimestamp" => |py: Attached<'_>, class: &Type, [timestamp]: [Arg<'_>; 1]| Date::fromtimestamp(py, class, timestamp), "($type, timestamp, /)", "Create a date from a POSIX timestamp.\n\nThe timestamp is a number, e.g. created via time.time(), that is interpreted\nas local time.";
-            class sig "fromordinal" => Date::fromordinal, "($type, ordinal, /)", "int -> date corresponding to a proleptic Gregorian ordinal.";
+            class o "fromtimestamp" => |py: Attached<'_>, class: &Type, timestamp: &Object| Date::fromtimestamp(py, class, Some(timestamp)), "($type, timestamp, /)", "Create a date from a POSIX timestamp.\n\nThe timestamp is a number, e.g. created via time.time(), that is interpreted\nas local time.";
+            class format "fromordinal" => Date::fromordinal, "($type, ordinal, /)", "int -> date corresponding to a proleptic Gregorian ordinal.";
             class o "fromisoformat" => Date::fromisoformat, "($type, object, /)", "str -> Construct a date from a string in ISO 8601 format.";
             class sig "fromisocalendar" => Date::fromisocalendar, "($type, year, week, day)", "int, int, int -> Construct a date from the ISO year, week number and weekday.\n\nThis is the inverse of the function date.isocalendar()";
             class noargs "today" => Date::today, "($type, /)", "Current date or datetime:  same as self.__class__.fromtimestamp(time.time()).";
-            class sig "strptime" => Date::strptime, "($type, string, format, /)", "string, format -> new date parsed from a string (like time.strptime()).";
+            class format "strptime" => Date::strptime, "($type, string, format, /)", "string, format -> new date parsed from a string (like time.strptime()).";
             noargs "ctime" => |_: Attached<'_>, this: &Date| format::ctime(this.ymd(), [0; 4]), "($self, /)", "Return ctime() style string.";
             sig "strftime" => |py: Attached<'_>, this: &Date, [format]: [Arg<'_>; 1]| format::strftime(py, this.as_object(), this.ymd().0, required(py, format)?), "($self, format)", "format -> strftime() style string.";
             o "__format__" => |py: Attached<'_>, this: &Date, spec: &Object| format::format(py, this.as_object(), spec), "($self, format, /)", "Formats self with strftime.";
@@ -180,7 +173,7 @@ impl Date {
             let this = Self::make(py, ty, (i32::from(state[0]) << 8 | i32::from(state[1]), state[2], state[3]))?;
             return Ok(this);
         }
-        const SIG: Signature = Signature::parse("function", "(year, month, day)");
+        const SIG: Signature = Signature::unnamed("(year, month, day)");
         let [year, month, day] = SIG.bind::<3>(py, args)?;
         let year = required(py, year)?.as_i32(py)?;
         let month = required(py, month)?.as_i32(py)?;
@@ -297,8 +290,7 @@ impl Date {
     fn isocalendar(py: Attached<'_>, this: &Date) -> PyResult<Ref<Tuple>> {
         let (year, month, day) = this.ymd();
         let (year, week, weekday) = calendar::iso_calendar(year, month, day);
-        let values = vec![year.into_object(py)?, week.into_object(py)?, weekday.into_object(py)?];
-        ISO_CALENDAR.make(py, values)
+        IsoCalendarDate::make(py, [year, week as i32, weekday as i32])
     }
 
     fn replace(py: Attached<'_>, this: &Date, args: [Arg<'_>; 3]) -> PyResult<Ref<Object>> {

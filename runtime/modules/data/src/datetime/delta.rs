@@ -6,7 +6,8 @@ use krait_object::native::type_name;
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::{CompareOp, member};
 use krait_object::{
-    Attached, Float, Int, IntoObject, Layout, Object, PyResult, Ref, Tuple, Type, mem, not_implemented, pytype, raise,
+    Attached, Float, Int, IntoObject, Layout, Object, PyResult, Ref, Tuple, Type, id, mem, not_implemented, pytype,
+    raise,
 };
 use num_bigint::BigInt;
 use std::ffi::c_int;
@@ -66,6 +67,43 @@ fn divide_nearest(a: &BigInt, b: &BigInt) -> BigInt {
         quotient += 1;
     }
     quotient
+}
+
+/// The two numbers that a float is the quotient of; a subtype may say so itself.
+fn ratio(py: Attached<'_>, float: &Float) -> PyResult<(BigInt, BigInt)> {
+    if float.as_object().downcast_exact::<Float>().is_none() {
+        let ratio = float.as_object().call_method(py, id!(py, as_integer_ratio), &[])?;
+        let Some(pair) = ratio.as_object().downcast::<Tuple>() else {
+            let name = type_name(&ratio);
+            return Err(raise!(
+                py,
+                TypeError,
+                "unexpected return type from as_integer_ratio(): expected tuple, not '{name}'"
+            ));
+        };
+        let [top, bottom] = pair.as_slice() else {
+            return Err(raise!(py, ValueError, "as_integer_ratio() must return a 2-tuple"));
+        };
+        let (Some(top), Some(bottom)) = (top.downcast::<Int>(), bottom.downcast::<Int>()) else {
+            return Err(raise!(py, TypeError, "non-integer arguments in division"));
+        };
+        return Ok((top.to_bigint(), bottom.to_bigint()));
+    }
+    let value = float.value();
+    if value.is_nan() {
+        return Err(raise!(py, ValueError, "cannot convert NaN to integer ratio"));
+    }
+    if value.is_infinite() {
+        return Err(raise!(py, OverflowError, "cannot convert Infinity to integer ratio"));
+    }
+    let (negative, mantissa, exponent) = krait_text::float::integer_ratio(value);
+    let (mut top, mut bottom) = (BigInt::from(mantissa), BigInt::from(1));
+    if exponent >= 0 {
+        top <<= exponent as usize;
+    } else {
+        bottom <<= exponent.unsigned_abs() as usize;
+    }
+    Ok((if negative { -top } else { top }, bottom))
 }
 
 impl Delta {
@@ -228,29 +266,12 @@ impl Delta {
 
     /// `micros * a / b` for the ratio of a float, or the other way round.
     fn scaled(&self, py: Attached<'_>, float: &Float, divide: bool) -> PyResult<Ref<Object>> {
-        let value = float.value();
-        if divide && value == 0.0 {
-            return Err(raise!(py, ZeroDivisionError, "division by zero"));
-        }
-        if value.is_nan() {
-            return Err(raise!(py, ValueError, "cannot convert NaN to integer ratio"));
-        }
-        if value.is_infinite() {
-            return Err(raise!(py, OverflowError, "cannot convert Infinity to integer ratio"));
-        }
-        let (negative, mantissa, exponent) = krait_text::float::integer_ratio(value);
-        let mut top = BigInt::from(mantissa);
-        let mut bottom = BigInt::from(1);
-        if exponent >= 0 {
-            top <<= exponent as usize;
-        } else {
-            bottom <<= exponent.unsigned_abs() as usize;
-        }
-        if negative {
-            top = -top;
-        }
+        let (top, bottom) = ratio(py, float)?;
         let micros = BigInt::from(self.micros());
         let (top, bottom) = if divide { (bottom, top) } else { (top, bottom) };
+        if bottom == BigInt::ZERO {
+            return Err(raise!(py, ZeroDivisionError, "division by zero"));
+        }
         Ok(Self::from_big(py, &divide_nearest(&(micros * top), &bottom))?.upcast())
     }
 

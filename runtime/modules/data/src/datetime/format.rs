@@ -39,15 +39,20 @@ pub fn struct_time(
     module.call_method(py, id!(py, struct_time), &[Tuple::from_vec(py, values)?.as_object()])
 }
 
-/// A clock time to the precision that `timespec` names.
-pub fn clock(py: Attached<'_>, [hour, minute, second, micros]: [i32; 4], timespec: Arg<'_>) -> PyResult<String> {
+/// A clock time to the precision that `timespec` names, which is `isoformat`'s argument `which`.
+pub fn clock(
+    py: Attached<'_>,
+    [hour, minute, second, micros]: [i32; 4],
+    timespec: Arg<'_>,
+    which: &str,
+) -> PyResult<String> {
     let spec = match timespec {
         None => "auto".into(),
         Some(spec) => match spec.downcast::<Str>() {
             Some(spec) => spec.to_string_lossy(),
             None => {
                 let given = type_name(spec);
-                return Err(raise!(py, TypeError, "isoformat() argument must be str, not {given}"));
+                return Err(raise!(py, TypeError, "isoformat() {which} must be str, not {given}"));
             }
         },
     };
@@ -153,12 +158,13 @@ pub fn strftime_tuple(
             }
             'Z' => {
                 if let Some(name) = zone.name(py)? {
-                    for point in name.code_points() {
-                        out.push(point);
-                        if point == u32::from('%') {
-                            out.push(point);
-                        }
-                    }
+                    // The name may be of a subtype of `str`, which has its say.
+                    let signs = [&*"%".into_object(py)?, &*"%%".into_object(py)?];
+                    let escaped = name.as_object().call_method(py, id!(py, replace), &signs)?;
+                    let Some(escaped) = escaped.as_object().downcast::<Str>() else {
+                        return Err(raise!(py, TypeError, "tzname.replace() did not return a string"));
+                    };
+                    out.push_obj(escaped);
                 }
             }
             'f' => out.push_str(&format!("{:06}", zone.micros())),

@@ -36,8 +36,8 @@ pytype! {
             class sig "now" => DateTime::now, "($type, /, tz=None)", "Returns new datetime object representing current time local to tz.\n\n  tz\n    Timezone object.\n\nIf no tz is specified, uses local timezone.";
             class noargs "utcnow" => DateTime::utcnow, "($type, /)", "Return a new datetime representing UTC day and time.";
             class sig "fromtimestamp" => DateTime::fromtimestamp, "($type, /, timestamp, tz=None)", "timestamp[, tz] -> tz's local time from POSIX timestamp.";
-            class sig "utcfromtimestamp" => DateTime::utcfromtimestamp, "($type, timestamp, /)", "Construct a naive UTC datetime from a POSIX timestamp.";
-            class sig "strptime" => |py: Attached<'_>, class: &Type, args: [Arg<'_>; 2]| strptime(py, class, "_strptime_datetime_datetime", args), "($type, string, format, /)", "string, format -> new datetime parsed from a string (like time.strptime()).";
+            class format "utcfromtimestamp" => DateTime::utcfromtimestamp, "($type, timestamp, /)", "Construct a naive UTC datetime from a POSIX timestamp.";
+            class format "strptime" => |py: Attached<'_>, class: &Type, args: [Arg<'_>; 2]| strptime(py, class, "_strptime_datetime_datetime", args), "($type, string, format, /)", "string, format -> new datetime parsed from a string (like time.strptime()).";
             class sig "combine" => DateTime::combine, "($type, /, date, time, tzinfo=unchanged)", "date, time -> datetime with same date and time fields";
             class o "fromisoformat" => DateTime::fromisoformat, "($type, object, /)", "string -> datetime from a string in most ISO 8601 formats";
             noargs "date" => |py: Attached<'_>, this: &DateTime| Date::make(py, Date::type_object(), this.ymd()), "($self, /)", "Return date object with same year, month and day.";
@@ -186,10 +186,8 @@ impl DateTime {
             let clock = [hour.into(), minute.into(), second.into(), micros];
             return Self::make(py, ty, (ymd, clock), zone, state[2] >> 7);
         }
-        const SIG: Signature = Signature::parse(
-            "function",
-            "(year, month, day, hour=0, minute=0, second=0, microsecond=0, tzinfo=None, *, fold=0)",
-        );
+        const SIG: Signature =
+            Signature::unnamed("(year, month, day, hour=0, minute=0, second=0, microsecond=0, tzinfo=None, *, fold=0)");
         let [year, month, day, hour, minute, second, micros, zone, fold] = SIG.bind::<9>(py, args)?;
         let date = [required(py, year)?.as_i32(py)?, required(py, month)?.as_i32(py)?, required(py, day)?.as_i32(py)?];
         let clock = [int(py, hour, 0)?, int(py, minute, 0)?, int(py, second, 0)?, int(py, micros, 0)?];
@@ -324,7 +322,7 @@ impl DateTime {
             (fields_of(py, total * 1_000_000 + i128::from(micros))?, 0)
         };
         const DAY: i64 = 86_400;
-        if local && seconds > DAY {
+        if local {
             // The clock may have shown this time before.
             let [hour, minute, second, _] = fields.1;
             let shown = stamp::seconds_of(fields.0, [hour, minute, second]);
@@ -438,7 +436,7 @@ impl DateTime {
         let mut out = StrBuilder::with_capacity(32);
         out.push_str(&format!("{year:04}-{month:02}-{day:02}"));
         out.push(separator);
-        out.push_str(&format::clock(py, this.clock(), timespec)?);
+        out.push_str(&format::clock(py, this.clock(), timespec, "argument 2")?);
         if let Some(offset) = this.utcoffset(py)? {
             out.push_str(&zone::format_offset(offset, ":"));
         }
@@ -495,31 +493,27 @@ impl DateTime {
         TimeZone::of(py, &offset, Some(&name))
     }
 
-    /// The system's zone when its clock shows this time.
-    fn own_zone(&self, py: Attached<'_>) -> PyResult<Ref<Object>> {
-        let [hour, minute, second, _] = self.clock();
-        let shown = stamp::seconds_of(self.ymd(), [hour, minute, second]);
-        let utc = stamp::local_to_utc(py, shown, self.fold() != 0)?;
-        Self::system_zone(py, utc - stamp::EPOCH)
-    }
-
     fn astimezone(py: Attached<'_>, this: &DateTime, [zone]: [Arg<'_>; 1]) -> PyResult<Ref<Object>> {
         let zone = zone_arg(py, zone)?;
-        let own = match this.zone() {
-            Some(own) => own,
-            None => this.own_zone(py)?,
-        };
-        if zone.is_some_and(|zone| zone.is(&*own)) {
+        let own = this.zone();
+        if let (Some(zone), Some(own)) = (zone, &own)
+            && zone.is(&**own)
+        {
             return Ok(this.to_ref().upcast());
         }
-        let offset = match zone::ask(py, Some(&own), id!(py, utcoffset), this.as_object())? {
-            Some(offset) => offset,
+        let offset = match &own {
+            Some(own) => zone::ask(py, Some(&**own), id!(py, utcoffset), this.as_object())?,
+            None => None,
+        };
+        let micros = match offset {
+            Some(offset) => this.micros() - offset,
+            // Local time of the system. Within a gap of it `fold` says on which side the time is.
             None => {
-                let own = this.own_zone(py)?;
-                zone::ask(py, Some(&own), id!(py, utcoffset), this.as_object())?.unwrap_or(0)
+                let seconds = this.micros().div_euclid(1_000_000) as i64;
+                let utc = stamp::local_to_utc(py, seconds, this.fold() != 0)?;
+                i128::from(utc) * 1_000_000 + this.micros().rem_euclid(1_000_000)
             }
         };
-        let micros = this.micros() - offset;
         let fields = fields_of(py, micros)?;
         let zone = match zone {
             Some(zone) => zone.to_ref(),

@@ -8,6 +8,7 @@ mod delta;
 mod format;
 mod instant;
 mod iso;
+mod isocalendar;
 mod stamp;
 mod time;
 mod zone;
@@ -99,6 +100,7 @@ fn constants(py: Attached<'_>) -> PyResult<()> {
 /// # Errors
 /// `MemoryError`.
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
+    ready::<isocalendar::IsoCalendarDate>(py)?;
     let types = [
         ("date", ready::<Date>(py)?),
         ("datetime", ready::<DateTime>(py)?),

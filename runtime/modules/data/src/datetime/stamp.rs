@@ -120,7 +120,13 @@ fn integer(py: Attached<'_>, timestamp: &Object) -> PyResult<i64> {
 
 /// Seconds and microseconds of a timestamp argument, halves rounded to even.
 pub fn seconds_and_micros(py: Attached<'_>, timestamp: &Object) -> PyResult<(i64, i32)> {
-    let Some(float) = timestamp.downcast::<Float>() else { return Ok((integer(py, timestamp)?, 0)) };
+    let Some(float) = timestamp.downcast::<Float>() else {
+        if !timestamp.has_index() {
+            let name = krait_object::native::type_name(timestamp);
+            return Err(raise!(py, TypeError, "argument must be int or float, not {name}"));
+        }
+        return Ok((integer(py, timestamp)?, 0));
+    };
     let value = float.value();
     let mut seconds = whole(py, value.trunc())?;
     let mut micros = (value.fract() * 1e6).round_ties_even() as i32;

@@ -30,7 +30,7 @@ pytype! {
         },
         methods: {
             class o "fromisoformat" => Time::fromisoformat, "($type, object, /)", "string -> time from a string in ISO 8601 format";
-            class sig "strptime" => |py: Attached<'_>, class: &Type, args: [Arg<'_>; 2]| strptime(py, class, "_strptime_datetime_time", args), "($type, string, format, /)", "string, format -> new time parsed from a string (like time.strptime()).";
+            class format "strptime" => |py: Attached<'_>, class: &Type, args: [Arg<'_>; 2]| strptime(py, class, "_strptime_datetime_time", args), "($type, string, format, /)", "string, format -> new time parsed from a string (like time.strptime()).";
             sig "isoformat" => |py: Attached<'_>, this: &Time, [timespec]: [Arg<'_>; 1]| this.isoformat(py, timespec), "($self, /, timespec='auto')", "Return the time formatted according to ISO.\n\n  timespec\n    How precise: 'auto' (the default), 'hours', 'minutes', 'seconds',\n    'milliseconds' or 'microseconds'.";
             sig "strftime" => Time::strftime, "($self, format)", "format -> strftime() style string.";
             o "__format__" => |py: Attached<'_>, this: &Time, spec: &Object| format::format(py, this.as_object(), spec), "($self, format, /)", "Formats self with strftime.";
@@ -163,7 +163,7 @@ impl Time {
             return Self::make(py, ty, clock, zone, state[0] >> 7);
         }
         const SIG: Signature =
-            Signature::parse("function", "(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, *, fold=0)");
+            Signature::unnamed("(hour=0, minute=0, second=0, microsecond=0, tzinfo=None, *, fold=0)");
         let [hour, minute, second, micros, zone, fold] = SIG.bind::<6>(py, args)?;
         let clock = [int(py, hour, 0)?, int(py, minute, 0)?, int(py, second, 0)?, int(py, micros, 0)?];
         let fold = int(py, fold, 0)?;
@@ -197,7 +197,7 @@ impl Time {
     }
 
     fn isoformat(&self, py: Attached<'_>, timespec: Arg<'_>) -> PyResult<String> {
-        let mut out = format::clock(py, self.clock(), timespec)?;
+        let mut out = format::clock(py, self.clock(), timespec, "argument 1")?;
         if let Some(offset) = self.utcoffset(py)? {
             out += &zone::format_offset(offset, ":");
         }

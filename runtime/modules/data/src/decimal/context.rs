@@ -190,8 +190,7 @@ impl Context {
     }
 
     fn init(py: Attached<'_>, this: &Context, args: Args<'_>) -> PyResult<()> {
-        const SIG: Signature = Signature::parse(
-            "Context",
+        const SIG: Signature = Signature::unnamed(
             "(prec=None, rounding=None, Emin=None, Emax=None, capitals=None, clamp=None, flags=None, traps=None)",
         );
         let values = SIG.bind::<8>(py, args)?;
@@ -444,9 +443,8 @@ impl Manager {
 
 /// `localcontext()`.
 pub fn local(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Manager>> {
-    const SIG: Signature = Signature::parse(
-        "localcontext",
-        "(ctx=None, *, prec=None, rounding=None, Emin=None, Emax=None, capitals=None, clamp=None, flags=None, traps=None)",
+    const SIG: Signature = Signature::unnamed(
+        "(ctx=None, prec=None, rounding=None, Emin=None, Emax=None, capitals=None, clamp=None, flags=None, traps=None)",
     );
     let [given, values @ ..] = SIG.bind::<9>(py, args)?;
     let global = current(py)?;
@@ -526,34 +524,34 @@ pytype! {
             o "copy_abs" => unary!(|x, _, _| x.clone().with_sign(false)), "($self, x, /)", "x with a positive sign.";
             o "copy_decimal" => unary!(|x, _, _| x.clone()), "($self, x, /)", "x as a Decimal.";
             o "copy_negate" => unary!(|x, _, _| x.clone().negated()), "($self, x, /)", "x with the other sign.";
-            sig "add" => binary!(arith::add), "($self, x, y, /)", "x + y.";
-            sig "compare" => binary!(compare::compare), "($self, x, y, /)", "-1, 0 or 1, by the values of x and y.";
-            sig "compare_signal" => binary!(compare::compare_signal), "($self, x, y, /)", "Compare x and y; NaN is invalid.";
-            sig "divide" => binary!(division::divide), "($self, x, y, /)", "x / y.";
-            sig "divide_int" => binary!(division::divide_int), "($self, x, y, /)", "The whole part of x / y.";
-            sig "max" => binary!(compare::max), "($self, x, y, /)", "The larger value.";
-            sig "max_mag" => binary!(compare::max_mag), "($self, x, y, /)", "The value with the larger magnitude.";
-            sig "min" => binary!(compare::min), "($self, x, y, /)", "The smaller value.";
-            sig "min_mag" => binary!(compare::min_mag), "($self, x, y, /)", "The value with the smaller magnitude.";
-            sig "multiply" => binary!(arith::multiply), "($self, x, y, /)", "x * y.";
-            sig "next_toward" => binary!(next::next_toward), "($self, x, y, /)", "The neighbour of x on the side of y.";
-            sig "quantize" => binary!(arith::quantize), "($self, x, y, /)", "x rounded to the exponent of y.";
-            sig "remainder" => binary!(division::remainder), "($self, x, y, /)", "The rest of x / y, with the sign of x.";
-            sig "remainder_near" => binary!(division::remainder_near), "($self, x, y, /)", "x - y * n, where n is the whole number nearest to x / y.";
-            sig "subtract" => binary!(arith::subtract), "($self, x, y, /)", "x - y.";
-            sig "logical_and" => binary!(bits::and), "($self, x, y, /)", "And, digit by digit.";
-            sig "logical_or" => binary!(bits::or), "($self, x, y, /)", "Or, digit by digit.";
-            sig "logical_xor" => binary!(bits::xor), "($self, x, y, /)", "Exclusive or, digit by digit.";
-            sig "rotate" => binary!(arith::rotate), "($self, x, y, /)", "The digits of x, rotated by y places.";
-            sig "scaleb" => binary!(arith::scaleb), "($self, x, y, /)", "x * 10 ** y.";
-            sig "shift" => binary!(arith::shift), "($self, x, y, /)", "The digits of x, shifted by y places.";
-            sig "compare_total" => binary!(|x, y, _, _| compare::compare_total(x, y)), "($self, x, y, /)", "Compare representations.";
-            sig "compare_total_mag" => binary!(|x, y, _, _| compare::compare_total_mag(x, y)), "($self, x, y, /)", "Compare representations without their signs.";
-            sig "copy_sign" => binary!(|x, y, _, _| x.clone().with_sign(y.negative)), "($self, x, y, /)", "x with the sign of y.";
-            sig "same_quantum" => |py: Attached<'_>, _: &Context, [x, y]: [Arg<'_>; 2]| -> PyResult<bool> { Ok(compare::same_quantum(&*operand(py, required(py, x)?)?, &*operand(py, required(py, y)?)?)) }, "($self, x, y, /)", "Whether the exponents are the same.";
-            sig "divmod" => Context::divmod, "($self, x, y, /)", "The whole part of x / y, and the rest.";
-            sig "fma" => Context::fma, "($self, x, y, z, /)", "x * y + z, rounded once.";
-            sig "power" => Context::power, "($self, /, a, b, modulo=None)", "a ** b, or a ** b % modulo for whole numbers.";
+            unnamed "add" => binary!(arith::add), "($self, x, y, /)", "x + y.";
+            unnamed "compare" => binary!(compare::compare), "($self, x, y, /)", "-1, 0 or 1, by the values of x and y.";
+            unnamed "compare_signal" => binary!(compare::compare_signal), "($self, x, y, /)", "Compare x and y; NaN is invalid.";
+            unnamed "divide" => binary!(division::divide), "($self, x, y, /)", "x / y.";
+            unnamed "divide_int" => binary!(division::divide_int), "($self, x, y, /)", "The whole part of x / y.";
+            unnamed "max" => binary!(compare::max), "($self, x, y, /)", "The larger value.";
+            unnamed "max_mag" => binary!(compare::max_mag), "($self, x, y, /)", "The value with the larger magnitude.";
+            unnamed "min" => binary!(compare::min), "($self, x, y, /)", "The smaller value.";
+            unnamed "min_mag" => binary!(compare::min_mag), "($self, x, y, /)", "The value with the smaller magnitude.";
+            unnamed "multiply" => binary!(arith::multiply), "($self, x, y, /)", "x * y.";
+            unnamed "next_toward" => binary!(next::next_toward), "($self, x, y, /)", "The neighbour of x on the side of y.";
+            unnamed "quantize" => binary!(arith::quantize), "($self, x, y, /)", "x rounded to the exponent of y.";
+            unnamed "remainder" => binary!(division::remainder), "($self, x, y, /)", "The rest of x / y, with the sign of x.";
+            unnamed "remainder_near" => binary!(division::remainder_near), "($self, x, y, /)", "x - y * n, where n is the whole number nearest to x / y.";
+            unnamed "subtract" => binary!(arith::subtract), "($self, x, y, /)", "x - y.";
+            unnamed "logical_and" => binary!(bits::and), "($self, x, y, /)", "And, digit by digit.";
+            unnamed "logical_or" => binary!(bits::or), "($self, x, y, /)", "Or, digit by digit.";
+            unnamed "logical_xor" => binary!(bits::xor), "($self, x, y, /)", "Exclusive or, digit by digit.";
+            unnamed "rotate" => binary!(arith::rotate), "($self, x, y, /)", "The digits of x, rotated by y places.";
+            unnamed "scaleb" => binary!(arith::scaleb), "($self, x, y, /)", "x * 10 ** y.";
+            unnamed "shift" => binary!(arith::shift), "($self, x, y, /)", "The digits of x, shifted by y places.";
+            unnamed "compare_total" => binary!(|x, y, _, _| compare::compare_total(x, y)), "($self, x, y, /)", "Compare representations.";
+            unnamed "compare_total_mag" => binary!(|x, y, _, _| compare::compare_total_mag(x, y)), "($self, x, y, /)", "Compare representations without their signs.";
+            unnamed "copy_sign" => binary!(|x, y, _, _| x.clone().with_sign(y.negative)), "($self, x, y, /)", "x with the sign of y.";
+            unnamed "same_quantum" => |py: Attached<'_>, _: &Context, [x, y]: [Arg<'_>; 2]| -> PyResult<bool> { Ok(compare::same_quantum(&*operand(py, required(py, x)?)?, &*operand(py, required(py, y)?)?)) }, "($self, x, y, /)", "Whether the exponents are the same.";
+            unnamed "divmod" => Context::divmod, "($self, x, y, /)", "The whole part of x / y, and the rest.";
+            unnamed "fma" => Context::fma, "($self, x, y, z, /)", "x * y + z, rounded once.";
+            unnamed "power" => Context::power, "($self, /, a, b, modulo=None)", "a ** b, or a ** b % modulo for whole numbers.";
             o "is_finite" => ask!(|x, _| x.is_finite()), "($self, x, /)", "Whether x is finite.";
             o "is_infinite" => ask!(|x, _| x.is_infinite()), "($self, x, /)", "Whether x is infinite.";
             o "is_nan" => ask!(|x, _| x.is_nan()), "($self, x, /)", "Whether x is a NaN.";
@@ -568,7 +566,7 @@ pytype! {
             o "number_class" => ask!(compare::number_class), "($self, x, /)", "The name of the class of x.";
             o "to_sci_string" => |py: Attached<'_>, this: &Context, x: &Object| this.text(py, x, false), "($self, x, /)", "x in scientific notation.";
             o "to_eng_string" => |py: Attached<'_>, this: &Context, x: &Object| this.text(py, x, true), "($self, x, /)", "x in engineering notation.";
-            sig "create_decimal" => convert::create, "($self, num=\"0\", /)", "A number, rounded to the context.";
+            unnamed "create_decimal" => convert::create, "($self, num=\"0\", /)", "A number, rounded to the context.";
             o "create_decimal_from_float" => convert::create_from_float, "($self, f, /)", "The number of a float, rounded to the context.";
         },
         getset: {

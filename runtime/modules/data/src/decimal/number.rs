@@ -54,7 +54,7 @@ impl Decimal {
     }
 
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<Decimal>> {
-        const SIG: Signature = Signature::parse("Decimal", "(value='0', context=None)");
+        const SIG: Signature = Signature::unnamed("(value='0', context=None)");
         let [value, context] = SIG.bind::<2>(py, args)?;
         let Some(value) = value else { return Self::make_as(py, ty, Dec::zero(false, 0)) };
         if let Some(context) = context.filter(|context| !context.is_none()) {
@@ -160,9 +160,8 @@ impl Decimal {
         convert::to_int(py, self.value(), rounding)
     }
 
-    fn round(py: Attached<'_>, this: &Decimal, args: Args<'_>) -> PyResult<Ref<Object>> {
-        let args = args.unpack(py, "__round__", 0, 1)?;
-        let Some(places) = args.first().filter(|places| !places.is_none()) else {
+    fn round(py: Attached<'_>, this: &Decimal, [places]: [Arg<'_>; 1]) -> PyResult<Ref<Object>> {
+        let Some(places) = places.filter(|places| !places.is_none()) else {
             return Ok(this.whole(py, Rounding::HalfEven)?.upcast());
         };
         if places.downcast::<Int>().is_none() {
@@ -174,9 +173,8 @@ impl Decimal {
         Ok(finished(py, &context, |ctx, status| arith::quantize(this.value(), &scale, ctx, status))?.upcast())
     }
 
-    fn format(py: Attached<'_>, this: &Decimal, args: Args<'_>) -> PyResult<Ref<Str>> {
-        let args = args.unpack(py, "__format__", 1, 2)?;
-        format::format(py, this.value(), args[0], args.get(1).copied())
+    fn format(py: Attached<'_>, this: &Decimal, [spec, names]: [Arg<'_>; 2]) -> PyResult<Ref<Str>> {
+        format::format(py, this.value(), required(py, spec)?, names)
     }
 
     fn reduce(py: Attached<'_>, this: &Decimal) -> PyResult<Ref<Tuple>> {
@@ -358,42 +356,42 @@ pytype! {
             nb_float = |py: Attached<'_>, this: &Decimal| convert::to_float(py, this.value()),
         },
         methods: {
-            sig "exp" => unary!(elementary::exp), "($self, /, context=None)", "e to the power of the number, rounded half to even.";
-            sig "ln" => unary!(elementary::ln), "($self, /, context=None)", "The natural logarithm, rounded half to even.";
-            sig "log10" => unary!(elementary::log10), "($self, /, context=None)", "The logarithm to base 10, rounded half to even.";
-            sig "next_minus" => unary!(next::next_minus), "($self, /, context=None)", "The largest representable number below this one.";
-            sig "next_plus" => unary!(next::next_plus), "($self, /, context=None)", "The smallest representable number above this one.";
-            sig "normalize" => unary!(arith::reduce), "($self, /, context=None)", "The number without trailing zeros.";
-            sig "sqrt" => unary!(division::sqrt), "($self, /, context=None)", "The square root.";
-            sig "logb" => unary!(arith::logb), "($self, /, context=None)", "The exponent of the first digit.";
-            sig "logical_invert" => unary!(bits::invert), "($self, /, context=None)", "Invert all digits, which are 0 and 1.";
-            sig "compare" => binary!(compare::compare), "($self, /, other, context=None)", "-1, 0 or 1, by the values; NaN if there is one.";
-            sig "compare_signal" => binary!(compare::compare_signal), "($self, /, other, context=None)", "Compare values; NaN is invalid.";
-            sig "max" => binary!(compare::max), "($self, /, other, context=None)", "The larger value; a number rather than a quiet NaN.";
-            sig "max_mag" => binary!(compare::max_mag), "($self, /, other, context=None)", "The value with the larger magnitude.";
-            sig "min" => binary!(compare::min), "($self, /, other, context=None)", "The smaller value; a number rather than a quiet NaN.";
-            sig "min_mag" => binary!(compare::min_mag), "($self, /, other, context=None)", "The value with the smaller magnitude.";
-            sig "next_toward" => binary!(next::next_toward), "($self, /, other, context=None)", "The neighbour on the side of other.";
-            sig "remainder_near" => binary!(division::remainder_near), "($self, /, other, context=None)", "self - other * n, where n is the whole number nearest to self / other.";
-            sig "logical_and" => binary!(bits::and), "($self, /, other, context=None)", "And, digit by digit.";
-            sig "logical_or" => binary!(bits::or), "($self, /, other, context=None)", "Or, digit by digit.";
-            sig "logical_xor" => binary!(bits::xor), "($self, /, other, context=None)", "Exclusive or, digit by digit.";
-            sig "rotate" => binary!(arith::rotate), "($self, /, other, context=None)", "The digits, rotated by other places.";
-            sig "scaleb" => binary!(arith::scaleb), "($self, /, other, context=None)", "self * 10 ** other.";
-            sig "shift" => binary!(arith::shift), "($self, /, other, context=None)", "The digits, shifted by other places.";
-            sig "compare_total" => binary!(|a, b, _, _| compare::compare_total(a, b)), "($self, /, other, context=None)", "Compare representations.";
-            sig "compare_total_mag" => binary!(|a, b, _, _| compare::compare_total_mag(a, b)), "($self, /, other, context=None)", "Compare representations without their signs.";
-            sig "copy_sign" => binary!(|a, b, _, _| a.clone().with_sign(b.negative)), "($self, /, other, context=None)", "The number with the sign of other.";
-            sig "same_quantum" => |py: Attached<'_>, this: &Decimal, [other, context]: [Arg<'_>; 2]| -> PyResult<bool> { given(py, context)?; Ok(compare::same_quantum(this.value(), &*operand(py, required(py, other)?)?)) }, "($self, /, other, context=None)", "Whether the exponents are the same.";
-            sig "fma" => Decimal::fma, "($self, /, other, third, context=None)", "self * other + third, rounded once.";
-            sig "quantize" => Decimal::quantize, "($self, /, exp, rounding=None, context=None)", "The number rounded to the exponent of exp.";
-            sig "to_integral" => |py: Attached<'_>, this: &Decimal, args: [Arg<'_>; 2]| this.to_integral(py, args, false), "($self, /, rounding=None, context=None)", "The number rounded to a whole one.";
-            sig "to_integral_value" => |py: Attached<'_>, this: &Decimal, args: [Arg<'_>; 2]| this.to_integral(py, args, false), "($self, /, rounding=None, context=None)", "The number rounded to a whole one.";
-            sig "to_integral_exact" => |py: Attached<'_>, this: &Decimal, args: [Arg<'_>; 2]| this.to_integral(py, args, true), "($self, /, rounding=None, context=None)", "The number rounded to a whole one, with the flags of rounding.";
-            sig "is_normal" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<bool> { Ok(this.value().is_normal(&given(py, context)?.view())) }, "($self, /, context=None)", "Whether the number is a normal one.";
-            sig "is_subnormal" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<bool> { Ok(this.value().is_subnormal(&given(py, context)?.view())) }, "($self, /, context=None)", "Whether the number is subnormal.";
-            sig "number_class" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<&'static str> { Ok(compare::number_class(this.value(), &given(py, context)?.view())) }, "($self, /, context=None)", "The name of the number's class.";
-            sig "to_eng_string" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<String> { Ok(text::to_text(this.value(), true, given(py, context)?.capitals())) }, "($self, /, context=None)", "The number in engineering notation.";
+            unnamed "exp" => unary!(elementary::exp), "($self, /, context=None)", "e to the power of the number, rounded half to even.";
+            unnamed "ln" => unary!(elementary::ln), "($self, /, context=None)", "The natural logarithm, rounded half to even.";
+            unnamed "log10" => unary!(elementary::log10), "($self, /, context=None)", "The logarithm to base 10, rounded half to even.";
+            unnamed "next_minus" => unary!(next::next_minus), "($self, /, context=None)", "The largest representable number below this one.";
+            unnamed "next_plus" => unary!(next::next_plus), "($self, /, context=None)", "The smallest representable number above this one.";
+            unnamed "normalize" => unary!(arith::reduce), "($self, /, context=None)", "The number without trailing zeros.";
+            unnamed "sqrt" => unary!(division::sqrt), "($self, /, context=None)", "The square root.";
+            unnamed "logb" => unary!(arith::logb), "($self, /, context=None)", "The exponent of the first digit.";
+            unnamed "logical_invert" => unary!(bits::invert), "($self, /, context=None)", "Invert all digits, which are 0 and 1.";
+            unnamed "compare" => binary!(compare::compare), "($self, /, other, context=None)", "-1, 0 or 1, by the values; NaN if there is one.";
+            unnamed "compare_signal" => binary!(compare::compare_signal), "($self, /, other, context=None)", "Compare values; NaN is invalid.";
+            unnamed "max" => binary!(compare::max), "($self, /, other, context=None)", "The larger value; a number rather than a quiet NaN.";
+            unnamed "max_mag" => binary!(compare::max_mag), "($self, /, other, context=None)", "The value with the larger magnitude.";
+            unnamed "min" => binary!(compare::min), "($self, /, other, context=None)", "The smaller value; a number rather than a quiet NaN.";
+            unnamed "min_mag" => binary!(compare::min_mag), "($self, /, other, context=None)", "The value with the smaller magnitude.";
+            unnamed "next_toward" => binary!(next::next_toward), "($self, /, other, context=None)", "The neighbour on the side of other.";
+            unnamed "remainder_near" => binary!(division::remainder_near), "($self, /, other, context=None)", "self - other * n, where n is the whole number nearest to self / other.";
+            unnamed "logical_and" => binary!(bits::and), "($self, /, other, context=None)", "And, digit by digit.";
+            unnamed "logical_or" => binary!(bits::or), "($self, /, other, context=None)", "Or, digit by digit.";
+            unnamed "logical_xor" => binary!(bits::xor), "($self, /, other, context=None)", "Exclusive or, digit by digit.";
+            unnamed "rotate" => binary!(arith::rotate), "($self, /, other, context=None)", "The digits, rotated by other places.";
+            unnamed "scaleb" => binary!(arith::scaleb), "($self, /, other, context=None)", "self * 10 ** other.";
+            unnamed "shift" => binary!(arith::shift), "($self, /, other, context=None)", "The digits, shifted by other places.";
+            unnamed "compare_total" => binary!(|a, b, _, _| compare::compare_total(a, b)), "($self, /, other, context=None)", "Compare representations.";
+            unnamed "compare_total_mag" => binary!(|a, b, _, _| compare::compare_total_mag(a, b)), "($self, /, other, context=None)", "Compare representations without their signs.";
+            unnamed "copy_sign" => binary!(|a, b, _, _| a.clone().with_sign(b.negative)), "($self, /, other, context=None)", "The number with the sign of other.";
+            unnamed "same_quantum" => |py: Attached<'_>, this: &Decimal, [other, context]: [Arg<'_>; 2]| -> PyResult<bool> { given(py, context)?; Ok(compare::same_quantum(this.value(), &*operand(py, required(py, other)?)?)) }, "($self, /, other, context=None)", "Whether the exponents are the same.";
+            unnamed "fma" => Decimal::fma, "($self, /, other, third, context=None)", "self * other + third, rounded once.";
+            unnamed "quantize" => Decimal::quantize, "($self, /, exp, rounding=None, context=None)", "The number rounded to the exponent of exp.";
+            unnamed "to_integral" => |py: Attached<'_>, this: &Decimal, args: [Arg<'_>; 2]| this.to_integral(py, args, false), "($self, /, rounding=None, context=None)", "The number rounded to a whole one.";
+            unnamed "to_integral_value" => |py: Attached<'_>, this: &Decimal, args: [Arg<'_>; 2]| this.to_integral(py, args, false), "($self, /, rounding=None, context=None)", "The number rounded to a whole one.";
+            unnamed "to_integral_exact" => |py: Attached<'_>, this: &Decimal, args: [Arg<'_>; 2]| this.to_integral(py, args, true), "($self, /, rounding=None, context=None)", "The number rounded to a whole one, with the flags of rounding.";
+            unnamed "is_normal" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<bool> { Ok(this.value().is_normal(&given(py, context)?.view())) }, "($self, /, context=None)", "Whether the number is a normal one.";
+            unnamed "is_subnormal" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<bool> { Ok(this.value().is_subnormal(&given(py, context)?.view())) }, "($self, /, context=None)", "Whether the number is subnormal.";
+            unnamed "number_class" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<&'static str> { Ok(compare::number_class(this.value(), &given(py, context)?.view())) }, "($self, /, context=None)", "The name of the number's class.";
+            unnamed "to_eng_string" => |py: Attached<'_>, this: &Decimal, [context]: [Arg<'_>; 1]| -> PyResult<String> { Ok(text::to_text(this.value(), true, given(py, context)?.capitals())) }, "($self, /, context=None)", "The number in engineering notation.";
             noargs "is_canonical" => ask!(|_| true), "($self, /)", "True.";
             noargs "is_finite" => ask!(|a| a.is_finite()), "($self, /)", "Whether the number is finite.";
             noargs "is_infinite" => ask!(|a| a.is_infinite()), "($self, /)", "Whether the number is infinite.";
@@ -414,9 +412,9 @@ pytype! {
             class o "from_number" => Decimal::from_number, "($type, number, /)", "The number that a float, int or Decimal stands for, exactly.";
             noargs "__copy__" => Decimal::copied, "($self, /)", "";
             o "__deepcopy__" => |_: Attached<'_>, this: &Decimal, _: &Object| this.to_ref(), "($self, object, /)", "";
-            raw "__format__" => Decimal::format, "", "The number as a format specification wants it.";
+            unnamed "__format__" => Decimal::format, "($self, format_spec, override=<unrepresentable>, /)", "The number as a format specification wants it.";
             noargs "__reduce__" => Decimal::reduce, "($self, /)", "";
-            raw "__round__" => Decimal::round, "", "The nearest whole number, or the number with so many places.";
+            unnamed "__round__" => Decimal::round, "($self, ndigits=None, /)", "The nearest whole number, or the number with so many places.";
             noargs "__ceil__" => |py: Attached<'_>, this: &Decimal| this.whole(py, Rounding::Ceiling), "($self, /)", "";
             noargs "__floor__" => |py: Attached<'_>, this: &Decimal| this.whole(py, Rounding::Floor), "($self, /)", "";
             noargs "__trunc__" => |py: Attached<'_>, this: &Decimal| this.whole(py, Rounding::Down), "($self, /)", "";

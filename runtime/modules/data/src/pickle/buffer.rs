@@ -72,8 +72,7 @@ impl PickleBuffer {
             return view.call_method(py, name("cast"), &[format.as_object()]);
         }
         // Fortran order: the bytes as they lie in memory.
-        let bytes = this.memory(py)?.to_vec(py, true)?;
-        Ok(MemoryView::new(py, krait_object::Bytes::new(py, &bytes)?.as_object())?.upcast())
+        Ok(this.memory(py)?.flat(py)?.upcast())
     }
 
     fn get_buffer(py: Attached<'_>, this: &PickleBuffer, view: &mut Py_buffer, flags: c_int) -> PyResult<()> {

@@ -187,11 +187,15 @@ impl FileIO {
                 let warn = krait_object::hooks::hooks().warn;
                 warn(py, exc::RuntimeWarning(), "bool is used as a file descriptor", 1)?;
             }
-            let fd = file.as_i32(py)?;
-            if fd < 0 {
-                return Err(raise!(py, ValueError, "negative file descriptor"));
-            }
-            given_fd = Some(fd);
+            given_fd = match file.as_i32(py) {
+                Ok(fd) if fd < 0 => return Err(raise!(py, ValueError, "negative file descriptor")),
+                Ok(fd) => Some(fd),
+                // What is no descriptor is taken for a path, which fails.
+                Err(raised) => {
+                    raised.clear(py);
+                    None
+                }
+            };
         }
         let path = if given_fd.is_none() { Some(fs_bytes(py, file)?) } else { None };
         let parsed = parse_mode(py, mode)?;

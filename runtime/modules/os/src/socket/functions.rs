@@ -11,6 +11,24 @@ use std::ffi::{CStr, CString, c_char, c_int};
 
 type Opt<'a> = Option<&'a Object>;
 
+/// A text argument of a C function.
+fn text_arg(py: Attached<'_>, function: &str, which: &str, text: &Object) -> PyResult<CString> {
+    let text = krait_object::builtins::textargs::str_arg(py, function, which, text)?;
+    CString::new(text.to_utf8(py)?.as_bytes()).map_err(|_| raise!(py, ValueError, "embedded null character"))
+}
+
+/// A host name that is a function's argument; the errors of other types differ.
+fn host_arg_of(py: Attached<'_>, function: &str, host: &Object) -> PyResult<CString> {
+    let is_text = [Str::type_object(), Bytes::type_object(), krait_object::ByteArray::type_object()]
+        .into_iter()
+        .any(|ty| host.ty().is_subtype_of(ty));
+    if !is_text {
+        let name = krait_object::builtins::textargs::arg_type(host);
+        return Err(raise!(py, TypeError, "{function}() argument 1 must be str, bytes or bytearray, not {name}"));
+    }
+    host_arg(py, host)
+}
+
 fn gethostname(py: Attached<'_>, _: &Object) -> PyResult<Ref<Object>> {
     let mut name = [0 as c_char; 1024];
     // SAFETY: the buffer is one longer than stated.
@@ -25,13 +43,13 @@ fn sethostname(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<()> {
     quick(py, || unsafe { libc::sethostname(name.as_ptr(), name.as_bytes().len()) }).map(drop)
 }
 
-fn gethostbyname(py: Attached<'_>, _: &Object, host: &Object) -> PyResult<Ref<Object>> {
-    let host = host_arg(py, host)?;
+fn gethostbyname(py: Attached<'_>, _: &Object, [host]: [Opt<'_>; 1]) -> PyResult<Ref<Object>> {
+    let host = host_arg_of(py, "gethostbyname", need(py, host)?)?;
     host_object(py, &host_address(py, &host, libc::AF_INET)?)
 }
 
-fn gethostbyname_ex(py: Attached<'_>, _: &Object, host: &Object) -> PyResult<Ref<Tuple>> {
-    let name = host_arg(py, host)?;
+fn gethostbyname_ex(py: Attached<'_>, _: &Object, [host]: [Opt<'_>; 1]) -> PyResult<Ref<Tuple>> {
+    let name = host_arg_of(py, "gethostbyname_ex", need(py, host)?)?;
     let found = resolve(py, Some(&name), None, [libc::AF_INET, libc::SOCK_STREAM, 0, libc::AI_CANONNAME])?;
     let canonical = found.iter().map(|(_, name, _)| name.clone()).find(|name| !name.is_empty());
     let canonical = canonical.unwrap_or_else(|| name.to_string_lossy().into_owned());
@@ -39,8 +57,8 @@ fn gethostbyname_ex(py: Attached<'_>, _: &Object, host: &Object) -> PyResult<Ref
     tuple(py, objects!(py; canonical, List::new(py)?, List::from_vec(py, addresses)?))
 }
 
-fn gethostbyaddr(py: Attached<'_>, _: &Object, host: &Object) -> PyResult<Ref<Tuple>> {
-    let name = host_arg(py, host)?;
+fn gethostbyaddr(py: Attached<'_>, _: &Object, [host]: [Opt<'_>; 1]) -> PyResult<Ref<Tuple>> {
+    let name = host_arg_of(py, "gethostbyaddr", need(py, host)?)?;
     let address = host_address(py, &name, libc::AF_UNSPEC)?;
     let mut text = [0 as c_char; 1025];
     // SAFETY: the buffer is as long as stated.
@@ -66,7 +84,13 @@ fn gethostbyaddr(py: Attached<'_>, _: &Object, host: &Object) -> PyResult<Ref<Tu
 
 fn getaddrinfo(py: Attached<'_>, _: &Object, args: [Opt<'_>; 6]) -> PyResult<Ref<List>> {
     let [host, port, family, kind, protocol, flags] = args;
-    let host = given(host).map(|host| host_arg(py, host)).transpose()?;
+    let host = match given(host) {
+        None => None,
+        Some(host) if host.downcast::<Str>().is_some() || host.downcast::<Bytes>().is_some() => {
+            Some(host_arg(py, host)?)
+        }
+        Some(_) => return Err(raise!(py, TypeError, "getaddrinfo() argument 1 must be string or None")),
+    };
     let port = need(py, port)?;
     let service = if port.is_none() {
         None
@@ -99,7 +123,10 @@ fn getnameinfo(py: Attached<'_>, _: &Object, [address, flags]: [Opt<'_>; 2]) -> 
     if !(2..=4).contains(&items.len()) {
         return Err(raise!(py, TypeError, "getnameinfo(): illegal sockaddr argument"));
     }
-    let host = host_arg(py, items[0])?;
+    let Some(host) = items[0].downcast::<Str>() else {
+        return Err(raise!(py, TypeError, "getnameinfo(): illegal sockaddr argument"));
+    };
+    let host = host_arg(py, host.as_object())?;
     let found = resolve(py, Some(&host), Some(c"0"), [0, libc::SOCK_DGRAM, 0, libc::AI_NUMERICHOST])?;
     let Some(([family, ..], ..)) = found.first() else { return Err(gai_error(py, libc::EAI_NONAME)) };
     if *family == libc::AF_INET && items.len() != 2 {
@@ -126,15 +153,16 @@ fn getnameinfo(py: Attached<'_>, _: &Object, [address, flags]: [Opt<'_>; 2]) -> 
     unsafe { tuple(py, vec![c_text(py, host.as_ptr())?, c_text(py, service.as_ptr())?]) }
 }
 
-fn optional_text(py: Attached<'_>, text: Opt<'_>) -> PyResult<Option<CString>> {
-    given(text).map(|text| fs_bytes(py, text)).transpose()
+fn optional_text(py: Attached<'_>, function: &str, text: Opt<'_>) -> PyResult<Option<CString>> {
+    text.map(|text| text_arg(py, function, "argument 2", text)).transpose()
 }
 
 /// The C library's tables of names are not safe for several threads.
 static TABLES: std::sync::Mutex<()> = std::sync::Mutex::new(());
 
 fn getservbyname(py: Attached<'_>, _: &Object, [name, protocol]: [Opt<'_>; 2]) -> PyResult<u16> {
-    let (name, protocol) = (fs_bytes(py, need(py, name)?)?, optional_text(py, protocol)?);
+    let (name, protocol) =
+        (text_arg(py, "getservbyname", "argument 1", need(py, name)?)?, optional_text(py, "getservbyname", protocol)?);
     let port = vm::without(py, || {
         let _lock = TABLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let protocol = protocol.as_ref().map_or(std::ptr::null(), |protocol| protocol.as_ptr());
@@ -149,7 +177,7 @@ fn getservbyport(py: Attached<'_>, _: &Object, [port, protocol]: [Opt<'_>; 2]) -
     let Ok(port) = u16::try_from(port) else {
         return Err(raise!(py, OverflowError, "getservbyport: port must be 0-65535."));
     };
-    let protocol = optional_text(py, protocol)?;
+    let protocol = optional_text(py, "getservbyport", protocol)?;
     let name = vm::without(py, || {
         let _lock = TABLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         let protocol = protocol.as_ref().map_or(std::ptr::null(), |protocol| protocol.as_ptr());
@@ -162,8 +190,8 @@ fn getservbyport(py: Attached<'_>, _: &Object, [port, protocol]: [Opt<'_>; 2]) -
     name.ok_or_else(|| raise!(py, OSError, "port/proto not found"))
 }
 
-fn getprotobyname(py: Attached<'_>, _: &Object, name: &Object) -> PyResult<c_int> {
-    let name = fs_bytes(py, name)?;
+fn getprotobyname(py: Attached<'_>, _: &Object, [name]: [Opt<'_>; 1]) -> PyResult<c_int> {
+    let name = text_arg(py, "getprotobyname", "argument 1", need(py, name)?)?;
     let number = vm::without(py, || {
         let _lock = TABLES.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         // SAFETY: a C string; the entry is read under the lock.
@@ -193,7 +221,7 @@ fn swap32(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<u32> {
 }
 
 fn inet_aton(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<Ref<Bytes>> {
-    let text = fs_bytes(py, text)?;
+    let text = text_arg(py, "inet_aton", "argument", text)?;
     unsafe extern "C" {
         fn inet_aton(text: *const c_char, address: *mut libc::in_addr) -> c_int;
     }
@@ -209,13 +237,13 @@ fn inet_ntoa(py: Attached<'_>, _: &Object, packed: &Object) -> PyResult<String> 
     let packed = BytesArg::new(py, packed)?;
     match <[u8; 4]>::try_from(packed.as_slice()) {
         Ok(bytes) => Ok(std::net::Ipv4Addr::from(bytes).to_string()),
-        Err(_) => Err(raise!(py, OSError, "packed IP wrong length")),
+        Err(_) => Err(raise!(py, OSError, "packed IP wrong length for inet_ntoa")),
     }
 }
 
 fn inet_pton(py: Attached<'_>, _: &Object, [family, text]: [Opt<'_>; 2]) -> PyResult<Ref<Bytes>> {
     let family = int_arg(py, need(py, family)?)?;
-    let text = fs_bytes(py, need(py, text)?)?;
+    let text = text_arg(py, "inet_pton", "argument 2", need(py, text)?)?;
     let text = text.to_str().unwrap_or_default();
     let illegal = || raise!(py, OSError, "illegal IP address string passed to inet_pton");
     match family {
@@ -370,14 +398,14 @@ pub fn table() -> &'static [PyMethodDef] {
     functions! {
         noargs "gethostname" => gethostname, "", "The machine's name.";
         o "sethostname" => sethostname, "", "Sets the machine's name.";
-        o "gethostbyname" => gethostbyname, "", "A host's address.";
-        o "gethostbyname_ex" => gethostbyname_ex, "", "A host's name, aliases and addresses.";
-        o "gethostbyaddr" => gethostbyaddr, "", "An address's name, aliases and addresses.";
+        format "gethostbyname" => gethostbyname, "(host, /)", "A host's address.";
+        format "gethostbyname_ex" => gethostbyname_ex, "(host, /)", "A host's name, aliases and addresses.";
+        format "gethostbyaddr" => gethostbyaddr, "(host, /)", "An address's name, aliases and addresses.";
         sig "getaddrinfo" => getaddrinfo, "(host, port, family=0, type=0, proto=0, flags=0)", "All addresses of a host and port.";
-        sig "getnameinfo" => getnameinfo, "(sockaddr, flags, /)", "An address's host and port names.";
-        sig "getservbyname" => getservbyname, "(servicename, protocolname=None, /)", "A service's port.";
-        sig "getservbyport" => getservbyport, "(port, protocolname=None, /)", "A port's service.";
-        o "getprotobyname" => getprotobyname, "", "A protocol's number.";
+        format "getnameinfo" => getnameinfo, "(sockaddr, flags, /)", "An address's host and port names.";
+        format "getservbyname" => getservbyname, "(servicename, protocolname=None, /)", "A service's port.";
+        format "getservbyport" => getservbyport, "(port, protocolname=None, /)", "A port's service.";
+        format "getprotobyname" => getprotobyname, "(name, /)", "A protocol's number.";
         o "htons" => swap16, "", "16 bits in network order.";
         o "ntohs" => swap16, "", "16 bits from network order.";
         o "htonl" => swap32, "", "32 bits in network order.";

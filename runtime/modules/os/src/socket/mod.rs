@@ -177,9 +177,6 @@ impl Socket {
         let (mut family, mut kind) = (int_or(py, family, -1)?, int_or(py, kind, -1)?);
         let mut protocol = int_or(py, protocol, -1)?;
         if let Some(fileno) = given(fileno) {
-            if fileno.downcast::<Float>().is_some() {
-                return Err(raise!(py, TypeError, "integer argument expected, got float"));
-            }
             let fd = fileno.as_i32(py)?;
             if fd < 0 {
                 return Err(raise!(py, ValueError, "negative file descriptor"));

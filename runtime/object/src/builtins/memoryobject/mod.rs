@@ -169,6 +169,19 @@ impl MemoryView {
         Self::of_managed(py, &managed, info)
     }
 
+    /// A view of contiguous memory, whatever its order, as bytes in one dimension.
+    ///
+    /// # Errors
+    /// `ValueError` for a released view.
+    pub fn flat(&self, py: Attached<'_>) -> PyResult<Ref<MemoryView>> {
+        self.check_released(py)?;
+        // SAFETY: [frozen]: what a view describes does not change.
+        let info = unsafe { buffer_field(&self.0.view) };
+        let view = Py_buffer { format: buffer::BYTE_FORMAT, itemsize: 1, ..*info };
+        let Some(managed) = self.managed() else { return Err(py.bad_internal_call()) };
+        Self::build(py, managed, view, &[info.len], &[1], None)
+    }
+
     /// A new view of `managed` described by `info`.
     fn of_managed(py: Attached<'_>, managed: &ManagedBuffer, info: &Py_buffer) -> PyResult<Ref<MemoryView>> {
         if info.ndim > PyBUF_MAX_NDIM {
