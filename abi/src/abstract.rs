@@ -105,7 +105,15 @@ capi! {
     fn PySequence_List(py, o: &Object) -> Ref<List> { o.sequence_list(py) }
     fn PySequence_Fast(py, o: &Object, message: &CStr) -> Ref<Object> { o.sequence_fast(py, &message.to_string_lossy()) }
     fn PySequence_Count(py, o: &Object, v: &Object) -> isize { Ok(o.sequence_count(py, v)? as isize) }
-    fn PySequence_Contains(py, o: &Object, v: &Object) -> bool { o.contains(py, v) }
+    fn PySequence_Contains(py, o: &Object, v: Option<&Object>) -> bool {
+        // Nothing is compared with what an empty sequence has.
+        let is_empty = || o.downcast::<List>().is_some_and(|o| o.len() == 0) || o.downcast::<Tuple>().is_some_and(|o| o.is_empty());
+        match v {
+            Some(v) => o.contains(py, v),
+            None if is_empty() => Ok(false),
+            None => Err(null_argument(py)),
+        }
+    }
     fn PySequence_In(py, o: &Object, v: &Object) -> bool { o.contains(py, v) }
     fn PySequence_Index(py, o: &Object, v: &Object) -> isize { Ok(o.sequence_index(py, v)? as isize) }
 

@@ -78,7 +78,7 @@ impl<'a, T: Layout> CArg for &'a T {
 
 /// NULL in place of an object: the error that led to it, or `SystemError`.
 #[cold]
-fn null_argument(py: Attached<'_>) -> krait_object::Raised {
+pub fn null_argument(py: Attached<'_>) -> krait_object::Raised {
     match py.pending() {
         Some(_) => krait_object::Raised::assume(),
         None => py.raise(krait_object::exc::SystemError(), "null argument to internal routine"),

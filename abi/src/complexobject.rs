@@ -64,7 +64,7 @@ capi_raw! {
     fn _Py_cr_sum(a: Py_complex, b: f64) -> Py_complex { Py_complex { real: a.real + b, imag: a.imag } }
     fn _Py_cr_diff(a: Py_complex, b: f64) -> Py_complex { Py_complex { real: a.real - b, imag: a.imag } }
     fn _Py_rc_diff(a: f64, b: Py_complex) -> Py_complex { Py_complex { real: a - b.real, imag: -b.imag } }
-    fn _Py_cr_prod(a: Py_complex, b: f64) -> Py_complex { made(multiply(pair(a), (b, 0.0))) }
+    fn _Py_cr_prod(a: Py_complex, b: f64) -> Py_complex { Py_complex { real: a.real * b, imag: a.imag * b } }
     fn _Py_cr_quot(a: Py_complex, b: f64) -> Py_complex {
         if b == 0.0 { set_errno(libc::EDOM); return made((0.0, 0.0)) }
         Py_complex { real: a.real / b, imag: a.imag / b }

@@ -151,7 +151,14 @@ capi! {
             Err(raised) => Err(raised),
         }
     }
-    fn PyDict_Pop(py, dict: &Dict, key: &Object, out: Out) -> bool { put_found(out, dict.remove(py, key)) }
+    fn PyDict_Pop(py, dict: &Dict, key: Option<&Object>, out: Out) -> bool {
+        // The key is not looked at where there is nothing to find.
+        match key {
+            _ if dict.is_empty() => Ok(false),
+            Some(key) => put_found(out, dict.remove(py, key)),
+            None => Err(null_argument(py)),
+        }
+    }
     fn PyDict_PopString(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { put_found(out, dict.remove(py, key.obj(py)?.as_object())) }
     fn _PyDict_Pop(py, dict: &Dict, key: &Object, default: Option<&Object>) -> Ref<Object> {
         match (dict.remove(py, key)?, default) {
@@ -183,7 +190,12 @@ capi! {
         match items { Some(items) => FrozenSet::from_iterable(py, items), None => FrozenSet::from_items(py, &[]) }
     }
     fn PySet_Size(py, set: &Object) -> isize { Ok(any_set(py, set)?.len() as isize) }
-    fn PySet_Contains(py, set: &Object, key: &Object) -> bool { any_set(py, set)?.contains(py, key) }
+    fn PySet_Contains(py, set: &Object, key: &Object) -> bool {
+        let set = any_set(py, set)?;
+        // Unlike the method, a set is not taken for its frozen form.
+        krait_object::setobject::hash_item(py, key)?;
+        set.contains(py, key)
+    }
     fn PySet_Add(py, set: &Object, key: &Object) -> () {
         if let Some(set) = set.downcast::<Set>() { return set.add(py, key).map(drop); }
         // A frozen set may be filled before anybody else sees it.

@@ -35,8 +35,14 @@ capi! {
     fn PyDescr_NewGetSet(py, ty: &Type, def: *mut PyGetSetDef) -> Ref<GetSetDescr> { GetSetDescr::new(py, ty, def) }
     fn PyDescr_NewMember(py, ty: &Type, def: *mut PyMemberDef) -> Ref<MemberDescr> { MemberDescr::new(py, ty, def) }
     fn PyDescr_NewWrapper(py, ty: &Type, row: *mut wrapperbase, wrapped: *mut c_void) -> Ref<WrapperDescr> { WrapperDescr::new(py, ty, row, wrapped) }
-    fn PyMember_GetOne(py, base: *const c_char, def: *mut PyMemberDef) -> Ref<Object> { read_member(py, base.cast_mut(), &*def) }
-    fn PyMember_SetOne(py, base: *mut c_char, def: *mut PyMemberDef, value: Option<&Object>) -> () { write_member(py, base, &*def, value) }
+    fn PyMember_GetOne(py, base: *const c_char, def: *mut PyMemberDef) -> Ref<Object> {
+        if (*def).flags & Py_RELATIVE_OFFSET != 0 { return Err(raise!(py, SystemError, "PyMember_GetOne used with Py_RELATIVE_OFFSET")); }
+        read_member(py, base.cast_mut(), &*def)
+    }
+    fn PyMember_SetOne(py, base: *mut c_char, def: *mut PyMemberDef, value: Option<&Object>) -> () {
+        if (*def).flags & Py_RELATIVE_OFFSET != 0 { return Err(raise!(py, SystemError, "PyMember_SetOne used with Py_RELATIVE_OFFSET")); }
+        write_member(py, base, &*def, value)
+    }
 
     fn PyCell_New(py, value: Option<&Object>) -> Ref<Cell> { Cell::new(py, value.map(Layout::to_ref)) }
     fn PyCell_Get(py, cell: &Cell) -> Option<Ref<Object>> { Ok(cell.get()) }

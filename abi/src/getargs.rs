@@ -96,6 +96,26 @@ impl Parser<'_, '_> {
         count
     }
 
+    /// Whether a unit up to the closing parenthesis gives a pointer into an item, which only a tuple surely keeps.
+    fn borrows_inside(&self) -> bool {
+        let mut depth = 0;
+        let rest = &self.format[self.at..];
+        for (at, byte) in rest.iter().enumerate() {
+            let next = rest.get(at + 1).copied().unwrap_or(0);
+            match byte {
+                b')' if depth == 0 => break,
+                b')' => depth -= 1,
+                b'(' => depth += 1,
+                b's' | b't' if at > 0 && rest[at - 1] == b'e' => {}
+                b'O' if next != b'&' => return true,
+                b'S' | b'Y' | b'U' => return true,
+                b's' | b'z' | b'y' if next != b'*' => return true,
+                _ => {}
+            }
+        }
+        false
+    }
+
     /// Converts one argument, or (for `None`) only takes its places from the list.
     unsafe fn unit(&mut self, py: Attached<'_>, arg: Option<&Object>) -> Result<(), Fault> {
         let unit = self.peek();
@@ -117,6 +137,11 @@ impl Parser<'_, '_> {
                         || arg.downcast::<ByteArray>().is_some();
                     if !is_tuple && (!arg.is_sequence() || is_text) {
                         return Err(Fault::Text(format!("must be {count}-item tuple, not {}", shown(arg))));
+                    }
+                    if !is_tuple && self.borrows_inside() {
+                        let text = format!("argument must be {count}-item tuple, not {}", shown(arg));
+                        let category = krait_object::exc::DeprecationWarning();
+                        (krait_object::hooks::hooks().warn)(py, category, &text, 1).map_err(|_| Fault::Set)?;
                     }
                     let items = arg.sequence_tuple(py).map_err(|_| Fault::Set)?;
                     if count != items.len() {
@@ -631,6 +656,21 @@ fn shape_marks(format: &[u8]) -> Marks {
     marks
 }
 
+/// Where an `e` stands that neither `s` nor `t` follows.
+fn bad_encoded(format: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    while let Some(byte) = format.get(at) {
+        match (byte, format.get(at + 1)) {
+            (b':' | b';', _) => return None,
+            (b'e', Some(b's' | b't')) => at += 1,
+            (b'e', _) => return Some(at),
+            _ => {}
+        }
+        at += 1;
+    }
+    None
+}
+
 fn check_marks(py: Attached<'_>, marks: &Marks, names: &[&str]) -> PyResult<()> {
     if let Some(fault) = marks.fault {
         return Err(raise!(py, SystemError, "Invalid format string {fault}"));
@@ -652,6 +692,10 @@ fn named<'a>(
     args: Args<'a>,
     names: &[&str],
 ) -> PyResult<Vec<Option<&'a Object>>> {
+    if let Some(at) = bad_encoded(format) {
+        let rest = String::from_utf8_lossy(&format[at..]).into_owned();
+        return Err(raise!(py, SystemError, "impossible<bad format char>: '{rest}'"));
+    }
     if names.len() > shape.units {
         let (entries, units) = (names.len(), shape.units);
         return Err(raise!(py, SystemError, "more keyword list entries ({entries}) than format specifiers ({units})"));
@@ -726,17 +770,37 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
     }
 }
 
-/// The strings of a list that ends with NULL.
-unsafe fn strings<'a>(py: Attached<'_>, mut at: *const *const c_char) -> PyResult<Vec<&'a str>> {
-    let mut list = Vec::new();
-    // SAFETY: by the contract.
-    unsafe {
-        while !at.is_null() && !(*at).is_null() {
-            list.push(utf8(py, CStr::from_ptr(*at).to_bytes())?);
-            at = at.add(1);
+/// The names of a list that ends with NULL. What is no UTF-8 shows as such, and only keywords ask what it says.
+struct Names<'a> {
+    texts: Vec<std::borrow::Cow<'a, str>>,
+    /// The last one that is no UTF-8, with its place.
+    bad: Option<(usize, &'a [u8])>,
+}
+
+impl<'a> Names<'a> {
+    unsafe fn of(mut at: *const *const c_char) -> Names<'a> {
+        let mut names = Names { texts: Vec::new(), bad: None };
+        // SAFETY: by the contract.
+        unsafe {
+            while !at.is_null() && !(*at).is_null() {
+                let name = CStr::from_ptr(*at).to_bytes();
+                if std::str::from_utf8(name).is_err() {
+                    names.bad = Some((names.texts.len(), name));
+                }
+                names.texts.push(String::from_utf8_lossy(name));
+                at = at.add(1);
+            }
+        }
+        names
+    }
+
+    /// The names, for a call with so many arguments by place and by name.
+    fn texts(&self, py: Attached<'_>, positional: usize, keywords: usize) -> PyResult<Vec<&str>> {
+        match self.bad {
+            Some((at, name)) if at >= positional && keywords > 0 => utf8(py, name).map(|_| Vec::new()),
+            _ => Ok(self.texts.iter().map(AsRef::as_ref).collect()),
         }
     }
-    Ok(list)
 }
 
 /// The borrowed objects of a C array.
@@ -772,20 +836,23 @@ capi! {
         if names.is_null() {
             return parse(py, Given::Positional(tuple.as_slice()), format.to_bytes(), &mut Va(va)).map(|()| Truth(1));
         }
-        let (buffer, names) = (ArgsBuf::new(py, tuple, kwargs), strings(py, names)?);
+        let (buffer, names) = (ArgsBuf::new(py, tuple, kwargs), Names::of(names));
+        let names = names.texts(py, tuple.len(), kwargs.map_or(0, Dict::len))?;
         parse(py, Given::Named(buffer.args(), &names), format.to_bytes(), &mut Va(va)).map(|()| Truth(1))
     }
     fn krait_parse_stack(py, args: *const *mut PyObject, count: isize, format: &CStr, va: *mut VaList) -> Truth {
         parse(py, Given::Positional(objects(args, count)), format.to_bytes(), &mut Va(va)).map(|()| Truth(1))
     }
     fn krait_parse_stack_keywords(py, args: *const *mut PyObject, count: isize, kwnames: *mut PyObject, parser: *mut _PyArg_Parser, va: *mut VaList) -> Truth {
-        let names = strings(py, (*parser).keywords.get())?;
+        let names = Names::of((*parser).keywords.get());
         let format: &CStr = CArg::from_c(py, (*parser).format.get())?;
         let args = Args::from_vectorcall(args, count.max(0) as usize, kwnames);
+        let names = names.texts(py, args.pos.len(), args.names.len())?;
         parse(py, Given::Named(args, &names), format.to_bytes(), &mut Va(va)).map(|()| Truth(1))
     }
     fn krait_parse_tuple_keywords(py, args: &Tuple, kwargs: Option<&Dict>, parser: *mut _PyArg_Parser, va: *mut VaList) -> Truth {
-        let names = strings(py, (*parser).keywords.get())?;
+        let names = Names::of((*parser).keywords.get());
+        let names = names.texts(py, args.len(), kwargs.map_or(0, Dict::len))?;
         let format: &CStr = CArg::from_c(py, (*parser).format.get())?;
         let buffer = ArgsBuf::new(py, args, kwargs);
         parse(py, Given::Named(buffer.args(), &names), format.to_bytes(), &mut Va(va)).map(|()| Truth(1))
@@ -830,7 +897,8 @@ capi! {
         least: c_int, most: c_int, least_keywords: c_int, variadic: c_int, buffer: *mut *mut PyObject) -> *const *mut PyObject
     {
         let parser = &*parser;
-        let names = strings(py, parser.keywords.get())?;
+        let names = Names::of(parser.keywords.get());
+        let names = names.texts(py, 0, 1)?;
         let from_format = match parser.format.get() { format if format.is_null() => None, format => shape(CStr::from_ptr(format).to_bytes()).name };
         let (least, most) = (least.max(0) as usize, most.max(0) as usize);
         let needed = match least_keywords { 0 => least, more => most + more as usize };

@@ -242,29 +242,61 @@ fn add_module(py: Attached<'_>, name: &Object) -> PyResult<Ref<Object>> {
     Ok(module.upcast())
 }
 
+/// A path that C gave, or none.
+unsafe fn fs_text(py: Attached<'_>, path: *const c_char) -> PyResult<Option<Ref<Str>>> {
+    if path.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the C contract.
+    Str::from_fs_bytes(py, unsafe { CStr::from_ptr(path) }.to_bytes()).map(Some)
+}
+
+/// The source that a compiled file is of, as far as the name says; the file itself where it says nothing.
+fn source_of(py: Attached<'_>, cached: &Str) -> PyResult<Ref<Str>> {
+    let bootstrap = vm::import_module(py, "_frozen_importlib_external")?;
+    let found = bootstrap.call_method(py, &*Str::new(py, "_get_sourcefile")?, &[cached.as_object()]);
+    match found.map(Ref::downcast::<Str>) {
+        Ok(Ok(path)) => Ok(path),
+        Ok(Err(_)) => Ok(cached.to_ref()),
+        Err(raised) => {
+            raised.clear(py);
+            Ok(cached.to_ref())
+        }
+    }
+}
+
 fn exec_code(
     py: Attached<'_>,
-    name: &Str,
+    name: &Object,
     code: &Object,
     path: Option<&Object>,
     cached: Option<&Object>,
 ) -> PyResult<Ref<Object>> {
     let Some(code) = code.downcast::<krait_object::Code>() else { return Err(py.bad_internal_call()) };
-    let module = add_module(py, name.as_object())?;
+    let module = add_module(py, name)?;
     let Some(real) = (*module).downcast::<Module>() else { return Err(py.bad_internal_call()) };
     if let Some(builtins) = vm::modules(py)?.get_str(py, "builtins") {
         real.dict().set_str(py, "__builtins__", &builtins)?;
     }
+    let Some(name) = name.downcast::<Str>() else {
+        return Err(raise!(py, AttributeError, "'{}' object has no attribute 'rpartition'", name.ty().name()));
+    };
+    let name = name.as_object();
     let file = path.map_or_else(|| code.filename().as_object().to_ref(), Layout::to_ref);
     // Sets file, loader and spec, where they are not set yet.
     let bootstrap = vm::import_module(py, "_frozen_importlib_external")?;
     let fix_up = bootstrap.get_attr(py, &*Str::new(py, "_fix_up_module")?)?;
     let cached = cached.unwrap_or(krait_object::none_borrowed());
-    fix_up.call_pos(py, &[real.dict().as_object(), name.as_object(), &file, cached])?;
+    fix_up.call_pos(py, &[real.dict().as_object(), name, &file, cached])?;
     krait_vm::eval::eval_code(py, code, real.dict().as_object(), None, None)?;
-    vm::modules(py)?
-        .get(py, name.as_object())?
-        .ok_or_else(|| raise!(py, ImportError, "Loaded module {name} not found in sys.modules"))
+    vm::modules(py)?.get(py, name)?.ok_or_else(|| {
+        raise!(
+            py,
+            ImportError,
+            "Loaded module {} not found in sys.modules",
+            name.downcast::<Str>().map_or("?".into(), Str::to_string_lossy)
+        )
+    })
 }
 
 /// A table that ends with an entry without a name.
@@ -356,13 +388,17 @@ fn import_frozen(py: Attached<'_>, name: &Str) -> PyResult<bool> {
     if package {
         real.dict().set_str(py, "__path__", krait_object::List::new(py)?.as_object())?;
     }
-    exec_code(py, name, &code.upcast(), None, None)?;
+    exec_code(py, name.as_object(), &code.upcast(), None, None)?;
     Ok(true)
 }
 
 capi! {
     fn PyImport_ImportModule(py, name: Text<'_>) -> Ref<Object> { by_name(py, name.0) }
-    fn PyImport_ImportModuleNoBlock(py, name: Text<'_>) -> Ref<Object> { by_name(py, name.0) }
+    fn PyImport_ImportModuleNoBlock(py, name: Text<'_>) -> Ref<Object> {
+        let text = "PyImport_ImportModuleNoBlock() is deprecated and scheduled for removal in Python 3.15. Use PyImport_ImportModule() instead.";
+        (krait_object::hooks::hooks().warn)(py, krait_object::exc::DeprecationWarning(), text, 1)?;
+        by_name(py, name.0)
+    }
     fn PyImport_Import(py, name: &Object) -> Ref<Object> {
         let Some(name) = name.downcast::<Str>() else { return Err(raise!(py, TypeError, "module name must be a string")) };
         by_name(py, &name.to_string_lossy())
@@ -385,16 +421,20 @@ capi! {
     fn PyImport_AddModuleObject(py, name: &Object) -> Lent { add_module(py, name).map(Lent::of) }
     fn PyImport_AddModuleRef(py, name: Text<'_>) -> Ref<Object> { add_module(py, name.obj(py)?.as_object()) }
     fn PyImport_ReloadModule(py, module: &Object) -> Ref<Object> { vm::import_module(py, "importlib")?.call_method(py, id!(py, reload), &[module]) }
-    fn PyImport_ExecCodeModule(py, name: Text<'_>, code: &Object) -> Ref<Object> { exec_code(py, &*name.obj(py)?, code, None, None) }
+    fn PyImport_ExecCodeModule(py, name: Text<'_>, code: &Object) -> Ref<Object> { exec_code(py, name.obj(py)?.as_object(), code, None, None) }
     fn PyImport_ExecCodeModuleEx(py, name: Text<'_>, code: &Object, path: *const c_char) -> Ref<Object> {
-        let path = match opt_text(path) { Some(path) => Some(Str::from_fs_bytes(py, path.as_bytes())?), None => None };
-        exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object), None)
+        let path = fs_text(py, path)?;
+        exec_code(py, name.obj(py)?.as_object(), code, path.as_deref().map(Layout::as_object), None)
     }
-    fn PyImport_ExecCodeModuleObject(py, name: &Str, code: &Object, path: Option<&Object>, cached: Option<&Object>) -> Ref<Object> { exec_code(py, name, code, path, cached) }
+    fn PyImport_ExecCodeModuleObject(py, name: &Object, code: &Object, path: Option<&Object>, cached: Option<&Object>) -> Ref<Object> { exec_code(py, name, code, path, cached) }
     fn PyImport_ExecCodeModuleWithPathnames(py, name: Text<'_>, code: &Object, path: *const c_char, cached: *const c_char) -> Ref<Object> {
-        let path = match opt_text(path) { Some(path) => Some(Str::from_fs_bytes(py, path.as_bytes())?), None => None };
-        let cached = match opt_text(cached) { Some(cached) => Some(Str::from_fs_bytes(py, cached.as_bytes())?), None => None };
-        exec_code(py, &*name.obj(py)?, code, path.as_deref().map(Layout::as_object), cached.as_deref().map(Layout::as_object))
+        let (path, cached) = (fs_text(py, path)?, fs_text(py, cached)?);
+        // Where the source was, if only its compiled form is named.
+        let path = match (path, &cached) {
+            (None, Some(cached)) => Some(source_of(py, cached)?),
+            (path, _) => path,
+        };
+        exec_code(py, name.obj(py)?.as_object(), code, path.as_deref().map(Layout::as_object), cached.as_deref().map(Layout::as_object))
     }
     fn PyImport_GetImporter(py, path: &Object) -> Ref<Object> { vm::import_module(py, "pkgutil")?.call_method(py, id!(py, get_importer), &[path]) }
 }

@@ -46,6 +46,28 @@ fn overflowing(py: Attached<'_>, o: Option<&Object>, overflow: &mut c_int) -> Py
     })
 }
 
+/// Where the digits of a text end that is no integer as a whole.
+fn digits_end(text: &[u8], base: u32) -> usize {
+    let mut at = text.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(text.len());
+    at += usize::from(matches!(text.get(at), Some(b'+' | b'-')));
+    let mut base = base;
+    if let [b'0', letter, ..] = text[at..]
+        && let Some(meant) = match letter.to_ascii_lowercase() {
+            b'x' => Some(16),
+            b'o' => Some(8),
+            b'b' => Some(2),
+            _ => None,
+        }
+        && matches!(base, 0 | 2 | 8 | 16)
+        && (base == 0 || base == meant)
+    {
+        (base, at) = (meant, at + 2);
+    }
+    let base = if base == 0 { 10 } else { base };
+    let is_digit = |byte: &u8| char::from(*byte).is_digit(base) || *byte == b'_';
+    at + text[at..].iter().take_while(|byte| is_digit(byte)).count()
+}
+
 fn signed(py: Attached<'_>, o: &Object, name: &str) -> PyResult<i64> {
     int(py, o)?.to_i64().ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C {name}"))
 }
@@ -80,7 +102,10 @@ capi! {
                 if !end.is_null() { *end = text.as_ptr().cast_mut().add(text.count_bytes()) }
                 Ok(value)
             }
-            None => Err(raise!(py, ValueError, "invalid literal for int() with base {base}: '{shown}'")),
+            None => {
+                if !end.is_null() { *end = text.as_ptr().cast_mut().add(digits_end(text.to_bytes(), base as u32)) }
+                Err(raise!(py, ValueError, "invalid literal for int() with base {base}: '{shown}'"))
+            }
         }
     }
     fn PyLong_FromUnicodeObject(py, text: &Object, base: c_int) -> Ref<Int> {
@@ -88,7 +113,7 @@ capi! {
         value.downcast::<Int>().map_err(|_| py.bad_internal_call())
     }
     fn PyLong_AsLong(py, o: &Object) -> c_long { signed(py, o, "long") }
-    fn PyLong_AsLongLong(py, o: &Object) -> c_longlong { signed(py, o, "long long") }
+    fn PyLong_AsLongLong(py, o: &Object) -> c_longlong { int(py, o)?.to_i64().ok_or_else(|| raise!(py, OverflowError, "int too big to convert")) }
     fn PyLong_AsInt(py, o: &Object) -> c_int {
         let value = int(py, o)?.to_i64().and_then(|value| c_int::try_from(value).ok());
         value.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int"))
@@ -108,8 +133,18 @@ capi! {
         Ok(())
     }
     fn PyLong_AsUnsignedLong(py, o: &Object) -> c_ulong { unsigned(py, o, "unsigned long") }
-    fn PyLong_AsUnsignedLongLong(py, o: &Object) -> c_ulonglong { unsigned(py, o, "unsigned long long") }
-    fn PyLong_AsSize_t(py, o: &Object) -> usize { Ok(unsigned(py, o, "size_t")? as usize) }
+    fn PyLong_AsUnsignedLongLong(py, o: &Object) -> c_ulonglong {
+        let value = exact_int(py, o)?;
+        value.to_u64().ok_or_else(|| match value.is_negative() {
+            true => raise!(py, OverflowError, "can't convert negative int to unsigned"),
+            false => raise!(py, OverflowError, "int too big to convert"),
+        })
+    }
+    fn PyLong_AsSize_t(py, o: &Object) -> usize {
+        let value = exact_int(py, o)?;
+        if value.is_negative() { return Err(raise!(py, OverflowError, "can't convert negative value to size_t")); }
+        Ok(unsigned(py, o, "size_t")? as usize)
+    }
     fn PyLong_AsSsize_t(py, o: &Object) -> isize {
         exact_int(py, o)?.to_i64().map(|value| value as isize).ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C ssize_t"))
     }
@@ -282,30 +317,54 @@ capi_raw! {
     }
     fn PyFloat_Unpack4(data: *const c_char, little: c_int) -> f64 {
         let data = *data.cast::<[u8; 4]>();
-        f64::from(if little != 0 { f32::from_le_bytes(data) } else { f32::from_be_bytes(data) })
+        let bits = if little != 0 { u32::from_le_bytes(data) } else { u32::from_be_bytes(data) };
+        match f32::from_bits(bits).is_nan() {
+            // A conversion would quiet it.
+            true => nan(bits >> 31 != 0, u64::from(bits & 0x7f_ffff) << 29),
+            false => f64::from(f32::from_bits(bits)),
+        }
     }
     fn PyFloat_Unpack2(data: *const c_char, little: c_int) -> f64 {
         let data = *data.cast::<[u8; 2]>();
-        krait_object::memoryobject::format::half_to_double(if little != 0 { u16::from_le_bytes(data) } else { u16::from_be_bytes(data) })
+        let bits = if little != 0 { u16::from_le_bytes(data) } else { u16::from_be_bytes(data) };
+        match bits & 0x7c00 == 0x7c00 && bits & 0x3ff != 0 {
+            true => nan(bits >> 15 != 0, u64::from(bits & 0x3ff) << 42),
+            false => krait_object::memoryobject::format::half_to_double(bits),
+        }
     }
 }
 
 capi! {
     fn PyFloat_Pack4(py, value: f64, out: *mut c_char, little: c_int) -> () {
-        let single = value as f32;
+        let single = if value.is_nan() { f32::from_bits(packed_nan(value, 31, 23) as u32) } else { value as f32 };
         if single.is_infinite() && !value.is_infinite() { return Err(raise!(py, OverflowError, "float too large to pack with f format")); }
         let data = if little != 0 { single.to_le_bytes() } else { single.to_be_bytes() };
         ptr::copy_nonoverlapping(data.as_ptr(), out.cast(), 4);
         Ok(())
     }
     fn PyFloat_Pack2(py, value: f64, out: *mut c_char, little: c_int) -> () {
-        let Some(half) = krait_object::memoryobject::format::double_to_half(value) else {
+        let half = if value.is_nan() { Some(packed_nan(value, 15, 10) as u16) } else { krait_object::memoryobject::format::double_to_half(value) };
+        let Some(half) = half else {
             return Err(raise!(py, OverflowError, "float too large to pack with e format"));
         };
         let data = if little != 0 { half.to_le_bytes() } else { half.to_be_bytes() };
         ptr::copy_nonoverlapping(data.as_ptr(), out.cast(), 2);
         Ok(())
     }
+}
+
+/// A NaN with this sign and these bits of its fraction, signalling or not.
+fn nan(negative: bool, fraction: u64) -> f64 {
+    f64::from_bits(u64::from(negative) << 63 | 0x7ff << 52 | fraction)
+}
+
+/// The bits of a NaN in a narrower format: sign and the topmost bits of the fraction, a quiet one where none is left.
+fn packed_nan(value: f64, sign: u32, width: u32) -> u64 {
+    let bits = value.to_bits();
+    let exponent = ((1 << (sign - width)) - 1) << width;
+    let fraction = (bits >> (52 - width)) & ((1 << width) - 1);
+    let quiet = if fraction == 0 { 1 << (width - 1) } else { 0 };
+    (bits >> 63) << sign | exponent | fraction | quiet
 }
 
 fn sign_of(value: &Int) -> c_int {

@@ -379,6 +379,9 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
                 return Ok(out);
             }
         }
+        if unit == b'%' && at - begin != 2 && !raw {
+            return Err(raise!(py, SystemError, "invalid format string: {}", text_of(&format[begin..], false)));
+        }
         convert(py, unit, &spec, va, &mut out)?;
     }
     Ok(out)
@@ -482,8 +485,16 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
                 None => unsafe { libc::strlen(data) },
             };
             // SAFETY: just measured.
-            let text = text_of(unsafe { bytes(data.cast(), length as isize) }, spec.raw);
-            pad(out, spec, &text);
+            let mut data = unsafe { bytes(data.cast(), length as isize) };
+            // A character that the precision cuts off is left out.
+            if spec.precision == Some(length)
+                && !spec.raw
+                && let Err(error) = std::str::from_utf8(data)
+                && error.error_len().is_none()
+            {
+                data = &data[..error.valid_up_to()];
+            }
+            pad(out, spec, &text_of(data, spec.raw));
         }
         b'A' | b'U' | b'S' | b'R' | b'T' | b'N' => {
             // SAFETY: the argument is an object.

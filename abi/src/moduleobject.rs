@@ -3,7 +3,7 @@ use crate::capi::*;
 use krait_layout::*;
 use krait_object::capsule::Capsule;
 use krait_object::moduleobject::{ModuleDef, module_exec_def, module_from_def, module_from_def_and_spec};
-use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, exc, id, raise};
+use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Str, Type, id, raise};
 use std::ffi::{CStr, c_char, c_int, c_long, c_void};
 
 fn module<'a>(py: Attached<'_>, o: &'a Object) -> PyResult<&'a Module> {
@@ -112,25 +112,28 @@ capi! {
         Ok(std::mem::transmute::<Option<krait_object::capsule::Destructor>, *mut c_void>(capsule(py, o, "PyCapsule_GetDestructor")?.raw().destructor.get()))
     }
     fn PyCapsule_Import(py, name: &CStr, no_block: c_int) -> *mut c_void {
-        let text = utf8(py, name.to_bytes())?;
+        // The name of the module alone may be no UTF-8; it is the one that is not found then.
+        let text = match utf8(py, name.to_bytes()) {
+            Ok(text) => text,
+            Err(raised) => {
+                let first = name.to_bytes().split(|byte| *byte == b'.').next().unwrap_or_default();
+                if std::str::from_utf8(first).is_ok() { return Err(raised); }
+                raised.clear(py);
+                return Err(raise!(py, ImportError, "PyCapsule_Import could not import module \"{}\"", String::from_utf8_lossy(first)));
+            }
+        };
         let mut parts = text.split('.');
-        let mut at = krait_vm::import::import_module(py, parts.next().unwrap_or_default())?;
-        let mut path = String::from(text.split('.').next().unwrap_or_default());
+        let first = parts.next().unwrap_or_default();
+        // Whatever went wrong in the module, its import failed.
+        let mut at = match krait_vm::import::import_module(py, first) {
+            Ok(module) => module,
+            Err(raised) => {
+                raised.clear(py);
+                return Err(raise!(py, ImportError, "PyCapsule_Import could not import module \"{first}\""));
+            }
+        };
         for part in parts {
-            path.push('.');
-            path.push_str(part);
-            let key = Str::new(py, part)?;
-            // What is no attribute may be a module; where it is none, the attribute is what is missing.
-            at = match at.get_attr_opt(py, &key)? {
-                Some(next) => next,
-                None => match krait_vm::import::import_module(py, &path) {
-                    Err(raised) if raised.matches(py, exc::ImportError()) => {
-                        raised.clear(py);
-                        at.get_attr(py, &key)?
-                    }
-                    found => found?,
-                },
-            };
+            at = at.get_attr(py, &*Str::new(py, part)?)?;
         }
         match (*at).downcast::<Capsule>() {
             Some(found) if found.is_named(name.as_ptr()) => Ok(found.raw().pointer.get()),

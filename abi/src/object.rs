@@ -219,10 +219,13 @@ capi! {
         Ok(module.downcast::<krait_object::Module>().map_or(std::ptr::null_mut(), |module| module.state()))
     }
     fn PyType_GetModuleByDef(py, ty: &Type, def: *mut PyModuleDef) -> Lent { ty.module_by_def(py, def).map(Lent::of) }
-    fn PyType_GetBaseByToken(py, ty: &Type, token: *mut c_void, out: Out) -> bool {
+    fn PyType_GetBaseByToken(py, ty: &Object, token: *mut c_void, out: Out) -> bool {
         if token.is_null() {
             return Err(raise!(py, SystemError, "PyType_GetBaseByToken called with token=NULL"));
         }
+        let Some(ty) = ty.downcast::<Type>() else {
+            return Err(raise!(py, TypeError, "expected a type, got a '{}' object", ty.ty().name()));
+        };
         let found = ty.base_by_token(token);
         let is_found = found.is_some();
         out.set(found);
@@ -250,7 +253,15 @@ capi! {
         Ok(Void)
     }
     fn PyObject_CallFinalizer(py, o: &Object) -> Void { krait_object::gc::call_finalizer(o); Ok(Void) }
-    fn PyObject_Print(py, o: Option<&Object>, file: *mut libc::FILE, flags: c_int) -> () {
+    fn PyObject_Print(py, o: *mut PyObject, file: *mut libc::FILE, flags: c_int) -> () {
+        libc::clearerr(file);
+        if !o.is_null() && mode::refcount(obj(o)) == 0 {
+            // It is being freed: nothing of it may be asked.
+            let text = format!("<refcnt 0 at {o:p}>");
+            libc::fwrite(text.as_ptr().cast(), 1, text.len(), file);
+            return Ok(());
+        }
+        let o = (!o.is_null()).then(|| obj(o));
         let text = match o {
             None => Str::new(py, "<nil>")?,
             Some(o) if flags & 1 != 0 => o.str(py)?,
@@ -258,6 +269,11 @@ capi! {
         };
         let text = text.to_string_lossy();
         libc::fwrite(text.as_ptr().cast(), 1, text.len(), file);
+        if libc::ferror(file) != 0 {
+            let raised = crate::pyerrors::os_error(py, krait_object::exc::OSError().as_object(), &[]);
+            libc::clearerr(file);
+            return Err(raised);
+        }
         Ok(())
     }
     fn Py_ReprEnter(py, o: &Object) -> bool {

@@ -31,7 +31,30 @@ pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object
     {
         return raised;
     }
-    krait_object::exceptions::raise_value(py, ty, value)
+    let raised = krait_object::exceptions::raise_value(py, ty, value);
+    match py.pending() {
+        // What was raised instead says which exception could not be made.
+        Some(other) if !other.as_object().ty().is_subtype_of(ty) && !std::ptr::eq(other.as_object(), value) => {
+            note_failure(py, ty, value)
+        }
+        _ => raised,
+    }
+}
+
+/// Adds a note to the pending exception: it was raised when another one was being made.
+fn note_failure(py: Attached<'_>, ty: &Type, value: &Object) -> Raised {
+    let Some(pending) = py.take_raised() else { return py.bad_internal_call() };
+    let shown = value.repr(py).map(|text| text.to_string()).unwrap_or_else(|raised| {
+        raised.clear(py);
+        "<unknown>".to_owned()
+    });
+    let note = format!("Normalization failed: type={} args={shown}", ty.name());
+    let added = Str::new(py, "add_note")
+        .and_then(|name| pending.as_object().call_method(py, &*name, &[Str::new(py, &note)?.as_object()]));
+    if let Err(raised) = added {
+        raised.clear(py);
+    }
+    py.restore(pending)
 }
 
 fn shown(py: Attached<'_>, object: &Object) -> String {
@@ -94,7 +117,7 @@ unsafe fn set_handled(py: Attached<'_>, value: Stolen) {
     }
 }
 
-fn os_error(py: Attached<'_>, class: &Object, files: &[Option<&Object>]) -> Raised {
+pub(crate) fn os_error(py: Attached<'_>, class: &Object, files: &[Option<&Object>]) -> Raised {
     let number = std::io::Error::last_os_error().raw_os_error().unwrap_or(0);
     if number == libc::EINTR
         && let Err(raised) = krait_vm::signals::check(py)

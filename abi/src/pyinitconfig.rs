@@ -320,6 +320,10 @@ fn get(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
     let text = |value: &str| -> PyResult<Ref<Object>> { Ok(Str::new(py, value)?.upcast()) };
     match *shown {
         Sys(attribute) => sysmodule::get(py, attribute).ok_or_else(|| raise!(py, RuntimeError, "lost sys.{attribute}")),
+        _ if name == "write_bytecode" => {
+            let off = sysmodule::get(py, "dont_write_bytecode");
+            flag(!off.map_or(Ok(false), |off| off.is_true(py))?)
+        }
         // It changes while the interpreter runs; the flag keeps what it began with.
         _ if name == "int_max_str_digits" => {
             number(py.state().int_max_str_digits.load(std::sync::atomic::Ordering::Relaxed) as i64)
@@ -373,16 +377,40 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
     };
     match (*shown, *place) {
         (Sys("_xoptions"), _) => {
-            fits(value.downcast::<Dict>().is_some(), "dict")?;
+            fits(value.downcast::<Dict>().is_some(), "dict[str, str | bool]")?;
+            let items = value.downcast::<Dict>().map(|dict| dict.items_snapshot(py)).unwrap_or_default();
+            let is_text = |o: &Object| o.downcast::<Str>().is_some();
+            fits(
+                items.iter().all(|(key, item)| {
+                    is_text(&**key) && (is_text(&**item) || (**item).downcast::<krait_object::Bool>().is_some())
+                }),
+                "dict[str, str | bool]",
+            )?;
             sysmodule::set(py, "_xoptions", value)
         }
         (Sys(attribute), Texts(_)) => {
-            fits(value.downcast::<List>().is_some(), "list")?;
+            fits(value.downcast::<List>().is_some(), "list[str]")?;
+            let items = value.downcast::<List>().map(|list| list.to_vec(py)).unwrap_or_default();
+            fits(items.iter().all(|item| (**item).downcast::<Str>().is_some()), "list[str]")?;
             sysmodule::set(py, attribute, value)
         }
         (Sys(attribute), _) => {
-            fits(value.downcast::<Str>().is_some() || value.is_none(), "str")?;
+            fits(value.downcast::<Str>().is_some() || (value.is_none() && name != "platlibdir"), "str")?;
             sysmodule::set(py, attribute, value)
+        }
+        (Flag(..), _)
+            if matches!(
+                name,
+                "dev_mode"
+                    | "isolated"
+                    | "site_import"
+                    | "user_site_directory"
+                    | "safe_path"
+                    | "utf8_mode"
+                    | "warn_default_encoding"
+            ) =>
+        {
+            read_only(py, name)
         }
         (Flag(attribute, reversed), _) => {
             fits(value.downcast::<Int>().is_some(), "int or bool")?;
@@ -394,6 +422,11 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
             if name == "write_bytecode" {
                 sysmodule::set(py, "dont_write_bytecode", krait_object::Bool::of(number == 0).as_object())?;
             }
+            let is_number = matches!(name, "bytes_warning" | "optimization_level" | "verbose");
+            if is_number && number < 0 {
+                return Err(raise!(py, ValueError, "value must be >= 0"));
+            }
+            let number = if is_number { number } else { isize::from(number != 0) };
             let shown = if reversed { isize::from(number == 0) } else { number };
             set_flag(py, attribute, shown)
         }
@@ -402,8 +435,12 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
             interp::current(py).config.cpu_count.store(value.as_i32(py)?, std::sync::atomic::Ordering::Relaxed);
             Ok(())
         }
-        _ => Err(raise!(py, ValueError, "cannot set read-only option {name}")),
+        _ => read_only(py, name),
     }
+}
+
+fn read_only(py: Attached<'_>, name: &str) -> PyResult<()> {
+    Err(raise!(py, ValueError, "cannot set read-only option {name}"))
 }
 
 /// Replaces an item of `sys.flags`, which Python code cannot change.

@@ -269,6 +269,10 @@ capi_raw! {
         if tstate.is_null() { krait_vm::fatal("PyGILState_Release: auto-releasing thread-state, but no thread-state for this thread") }
         if current() != tstate { krait_vm::fatal("PyGILState_Release: thread state must be current when releasing") }
         let count = (*tstate).gilstate_counter.get() - 1;
+        if count == 0 {
+            // Finalizers of what the state holds may ask for the state again: it stays counted until it is gone.
+            interp::clear_thread(Attached::from_tls());
+        }
         (*tstate).gilstate_counter.set(count);
         if count == 0 {
             interp::end_thread(Attached::from_tls());
@@ -278,7 +282,8 @@ capi_raw! {
     }
     fn PyGILState_Check() -> c_int { c_int::from(!current().is_null()) }
     fn PyGILState_GetThisThreadState() -> *mut PyThreadState {
-        if own().is_null() { current() } else { own() }
+        // A state that was swapped in is the thread's until another one is.
+        if current().is_null() { own() } else { current() }
     }
 
     fn PyEval_SaveThread() -> *mut PyThreadState { interp::detach(needs("PyEval_SaveThread")).as_ptr().cast() }

@@ -363,15 +363,15 @@ capi! {
     fn PyRun_FileFlags(py, file: *mut libc::FILE, name: &CStr, start: c_int, globals: Option<&Object>, locals: Option<&Object>, cf: *const Flags) -> Ref<Object> {
         run(py, &file_text(file, 0), name, start, globals, locals, cf)
     }
-    fn PyEval_EvalCodeEx(py, code: &Code, globals: &Object, locals: Option<&Object>, args: *const *mut PyObject, argc: c_int, kwds: *const *mut PyObject, kwdc: c_int, defs: *const *mut PyObject, defc: c_int, kwdefs: Option<&Dict>, closure: Option<&Tuple>) -> Ref<Object> {
+    fn PyEval_EvalCodeEx(py, code: &Code, globals: &Dict, locals: Option<&Object>, args: *const *mut PyObject, argc: c_int, kwds: *const *mut PyObject, kwdc: c_int, defs: *const *mut PyObject, defc: c_int, kwdefs: Option<&Dict>, closure: Option<&Tuple>) -> Ref<Object> {
         let items = |data: *const *mut PyObject, count: c_int| -> Vec<&Object> {
             (0..count.max(0) as usize).map(|at| Object::from_ptr(*data.add(at))).collect()
         };
         let pos = items(args, argc);
         let pairs = items(kwds, kwdc.saturating_mul(2));
         let optimized = code.raw().co_flags.get() & 1 != 0;
-        if !optimized && pos.is_empty() && pairs.is_empty() { return krait_vm::eval::eval_code(py, code, globals, locals, closure); }
-        let function = krait_object::Function::new(py, code, globals, None)?;
+        if !optimized && pos.is_empty() && pairs.is_empty() { return krait_vm::eval::eval_code(py, code, globals.as_object(), locals, closure); }
+        let function = krait_object::Function::new(py, code, globals.as_object(), None)?;
         if defc > 0 { drop(function.defaults_slot().replace(Some(Tuple::from_slice(py, &items(defs, defc))?))) }
         drop(function.kwdefaults_slot().replace(kwdefs.map(Layout::to_ref)));
         drop(function.closure_slot().replace(closure.map(Layout::to_ref)));

@@ -284,7 +284,17 @@ fn x_options(py: Attached<'_>) -> PyResult<Ref<Dict>> {
 }
 
 capi! {
-    fn PySys_GetObject(py, name: Text<'_>) -> Lent { Ok(sysmodule::get(py, name.0).map_or(Lent(ptr::null_mut()), Lent::of)) }
+    fn PySys_GetObject(py, name: &CStr) -> Lent {
+        // What goes wrong is nobody's business.
+        match utf8(py, name.to_bytes()) {
+            Ok(name) => Ok(sysmodule::get(py, name).map_or(Lent(ptr::null_mut()), Lent::of)),
+            Err(raised) => {
+                let _ = raised;
+                sysmodule::report_unraisable(py, Some("Exception ignored in PySys_GetObject()"), None);
+                Ok(Lent(ptr::null_mut()))
+            }
+        }
+    }
     fn PySys_SetObject(py, name: Text<'_>, value: Option<&Object>) -> () {
         match value {
             Some(value) => sysmodule::set(py, name.0, value),

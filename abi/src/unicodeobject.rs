@@ -69,7 +69,7 @@ unsafe fn from_kind(py: Attached<'_>, kind: c_int, data: *const c_void, len: isi
         // SAFETY: by the contract.
         let points = unsafe { std::slice::from_raw_parts(data.cast::<u32>(), len as usize) };
         if points.iter().any(|point| *point > 0x10ffff) {
-            return Err(raise!(py, ValueError, "character must be in range(0x110000)"));
+            return Err(raise!(py, SystemError, "a character of the data is not in range(0x110000)"));
         }
     }
     let len = if data.is_null() { 0 } else { len as usize };
@@ -156,7 +156,10 @@ capi! {
     fn PyUnicode_DecodeCharmap(py, data: *const c_char, size: isize, mapping: Option<&Object>, errors: *const c_char) -> Ref<Str> {
         codecs::charmap::decode(py, bytes(data.cast(), size), opt_text(errors), mapping)
     }
-    fn PyUnicode_AsCharmapString(py, text: Builtin<'_>, mapping: Option<&Object>) -> Ref<Bytes> { codecs::charmap::encode(py, &text, None, mapping) }
+    fn PyUnicode_AsCharmapString(py, text: Builtin<'_>, mapping: Option<&Object>) -> Ref<Bytes> {
+        let Some(mapping) = mapping else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
+        codecs::charmap::encode(py, &text, None, Some(mapping))
+    }
     fn PyUnicode_AsEncodedString(py, text: &Object, encoding: *const c_char, errors: *const c_char) -> Ref<Bytes> {
         let Some(text) = text.downcast::<Str>() else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
         codecs::encode(py, text, opt_text(encoding), opt_text(errors))
@@ -188,9 +191,10 @@ capi! {
         Ok(())
     }
 
-    fn PyUnicode_AsUTF8AndSize(py, text: Builtin<'_>, size: *mut isize) -> *const c_char {
+    fn PyUnicode_AsUTF8AndSize(py, text: &Object, size: *mut isize) -> *const c_char {
         if !size.is_null() { *size = -1 }
-        let text = text.0.to_utf8(py)?;
+        let Some(text) = text.downcast::<Str>() else { return Err(raise!(py, TypeError, "bad argument type for built-in operation")) };
+        let text = text.to_utf8(py)?;
         if !size.is_null() { *size = text.len() as isize }
         Ok(text.as_ptr().cast())
     }
@@ -338,8 +342,8 @@ capi! {
         }
     }
     fn PyUnicode_Equal(py, a: &Object, b: &Object) -> bool {
-        for one in [a, b] {
-            if one.downcast::<Str>().is_none() { return Err(raise!(py, TypeError, "first argument must be str, not {}", one.ty().name())); }
+        for (one, which) in [(a, "first"), (b, "second")] {
+            if one.downcast::<Str>().is_none() { return Err(raise!(py, TypeError, "{which} argument must be str, not {}", one.ty().name())); }
         }
         Ok(need(py, a)?.eq(need(py, b)?))
     }
@@ -391,8 +395,8 @@ capi! {
         let text = text.downcast::<Str>().ok_or_else(|| raise!(py, TypeError, "expect str, not {}", text.ty().name()))?;
         if start < 0 { return Err(raise!(py, ValueError, "start must be positive")); }
         if start > end { return Err(raise!(py, ValueError, "end must be greater than start")); }
-        let end = (end as usize).min(text.len());
-        (*writer).push_slice(text, (start as usize).min(end), end);
+        if end as usize > text.len() { return Err(raise!(py, ValueError, "end must not be beyond the end of the text")); }
+        (*writer).push_slice(text, start as usize, end as usize);
         Ok(())
     }
     fn PyUnicode_FSConverter(py, o: Option<&Object>, out: *mut c_void) -> Truth {

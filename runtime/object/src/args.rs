@@ -444,7 +444,15 @@ impl Params<'_> {
         // What is missing is reported before what is too much.
         let mut surplus = false;
         for (key, value) in args.names.iter().zip(args.values) {
-            let known = key.downcast::<Str>().and_then(|key| self.place(key));
+            let known = match key.downcast::<Str>() {
+                Some(text) => self.place(text),
+                None => None,
+            };
+            // A subclass may have its own idea of what it is equal to.
+            let known = match known {
+                Some(at) if key.downcast_exact::<Str>().is_none() && !is_key(py, key, self.names[at])? => None,
+                known => known,
+            };
             match known {
                 Some(at) if bound[at].is_none() => bound[at] = Some(*value),
                 _ => surplus = true,
@@ -477,6 +485,13 @@ impl Params<'_> {
                         "argument for {name} given by name ('{key}') and position ({})",
                         at + 1
                     );
+                }
+                Some(at)
+                    if key.as_object().downcast_exact::<Str>().is_none()
+                        && !matches!(is_key(py, key.as_object(), self.names[at]), Ok(true)) =>
+                {
+                    let name = if name == "function" { "this function" } else { name };
+                    return raise!(py, TypeError, "invalid keyword argument for {name}");
                 }
                 Some(_) => {}
                 None if !key.is_empty() && self.names[..self.positional_only].iter().any(|name| key.eq_str(name)) => {
@@ -512,5 +527,20 @@ fn unexpected_keyword(py: Attached<'_>, function: &str, key: &Str, known: &[&str
         None => String::new(),
     };
     let function = if function == "function" { "this function" } else { function };
-    raise!(py, TypeError, "{function} got an unexpected keyword argument '{key}'{hint}")
+    let mut text = crate::unicodeobject::StrBuilder::new();
+    text.push_str(function);
+    text.push_str(" got an unexpected keyword argument '");
+    text.push_obj(key);
+    text.push_str("'");
+    text.push_str(&hint);
+    match text.finish(py) {
+        Ok(text) => crate::exceptions::raise_value(py, crate::exc::TypeError(), text.as_object()),
+        Err(raised) => raised,
+    }
+}
+
+/// Whether a key finds the entry of a name in a dict.
+fn is_key(py: Attached<'_>, key: &Object, name: &str) -> PyResult<bool> {
+    let name = Str::new(py, name)?;
+    Ok(key.hash(py)? == name.hash() && key.eq(py, name.as_object())?)
 }

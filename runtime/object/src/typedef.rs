@@ -941,9 +941,12 @@ pub trait StaticType: Layout {
     fn base() -> Option<&'static crate::Type>;
 }
 
+/// `_Py_TPFLAGS_STATIC_BUILTIN`: the type is the runtime's own and lives for ever.
+const STATIC_BUILTIN: std::ffi::c_ulong = 1 << 1;
+
 /// The bits of the named `Py_TPFLAGS_*`, with those that every static type has.
 pub const fn type_flags(names: &[&str]) -> std::ffi::c_ulong {
-    let mut flags = Py_TPFLAGS_DEFAULT as std::ffi::c_ulong | Py_TPFLAGS_IMMUTABLETYPE;
+    let mut flags = Py_TPFLAGS_DEFAULT as std::ffi::c_ulong | Py_TPFLAGS_IMMUTABLETYPE | STATIC_BUILTIN;
     let mut at = 0;
     while at < names.len() {
         flags |= type_flag(names[at]);

@@ -170,16 +170,15 @@ pub fn summary(py: Attached<'_>, exception: &BaseException) -> String {
 
 /// Prints an exception that nobody can catch, with what was going on.
 pub fn display_unraisable(py: Attached<'_>, exception: &Object, message: Option<&str>, object: Option<&Object>) {
-    let message = message.unwrap_or("Exception ignored in");
     let line = match object {
         Some(object) => {
             let shown = object.repr(py).map(|shown| shown.to_string()).unwrap_or_else(|raised| {
                 raised.clear(py);
                 "<object repr() failed>".to_owned()
             });
-            format!("{message}: {shown}\n")
+            format!("{}: {shown}\n", message.unwrap_or("Exception ignored in"))
         }
-        None => format!("{message}:\n"),
+        None => message.map_or(String::new(), |message| format!("{message}:\n")),
     };
     write_stderr(py, &line);
     if let Some(exception) = exception.downcast::<BaseException>() {

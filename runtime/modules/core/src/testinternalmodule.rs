@@ -2,8 +2,9 @@
 use krait_object::builtins::dictobject;
 use krait_object::layout::{_PyInterpreterFrame, PyObject, PyThreadState};
 use krait_object::native::{Arg, required};
+use krait_object::protocols::number::BinaryOp;
 use krait_object::{
-    Attached, Bytes, Dict, Layout, List, Module, Object, PyResult, Raised, Ref, Str, Tuple, functions, id, raise,
+    Attached, Bytes, Dict, Layout, List, Module, Object, PyResult, Raised, Ref, Set, Str, Tuple, functions, id, raise,
 };
 use krait_vm::eval::foreign;
 use krait_vm::frame::Frame;
@@ -179,6 +180,52 @@ fn encode_locale(py: Attached<'_>, _: &Object, [text, _current, errors]: [Arg<'_
         .map_err(|raised| conversion_error(py, "encode", raised))
 }
 
+/// Gives back an argument that the clinic's parser took apart in whichever interpreter came first.
+fn given_back(_: Attached<'_>, _: &Object, [spam]: [Arg<'_>; 1]) -> Option<Ref<Object>> {
+    spam.map(Layout::to_ref)
+}
+
+/// Raises a `KeyError` whose argument is the key, whatever the key is.
+fn raise_key_error(py: Attached<'_>, _: &Object, key: &Object) -> PyResult<()> {
+    let error = krait_object::exc::KeyError().as_object().call_pos(py, &[key])?;
+    Err(krait_object::exceptions::raise_value(py, krait_object::exc::KeyError(), &error))
+}
+
+/// Whether an object is the runtime's own and lives for ever.
+fn is_static_immortal(_: Attached<'_>, _: &Object, object: &Object) -> bool {
+    // Strings live for ever when they are interned, wherever they come from.
+    krait_object::mode::is_immortal(object) && object.downcast::<krait_object::Str>().is_none()
+}
+
+/// Adds the items of an iterable to a set.
+fn set_update(py: Attached<'_>, _: &Object, [set, items]: [Arg<'_>; 2]) -> PyResult<i32> {
+    let (set, items) = (required(py, set)?, required(py, items)?);
+    let Some(set) = set.downcast::<Set>() else { return Err(py.bad_internal_call()) };
+    set.update(py, items).map(|()| 0)
+}
+
+/// What mixed arithmetic of complex and real numbers gives, with no error number.
+fn mixed(py: Attached<'_>, [left, right]: [Arg<'_>; 2], op: BinaryOp) -> PyResult<Ref<Tuple>> {
+    let value = required(py, left)?.binary_op(py, required(py, right)?, op)?;
+    Tuple::from_slice(py, &[&*value, krait_object::Int::from_i64(py, 0)?.as_object()])
+}
+
+fn mixed_sum(py: Attached<'_>, _: &Object, pair: [Arg<'_>; 2]) -> PyResult<Ref<Tuple>> {
+    mixed(py, pair, BinaryOp::Add)
+}
+
+fn mixed_difference(py: Attached<'_>, _: &Object, pair: [Arg<'_>; 2]) -> PyResult<Ref<Tuple>> {
+    mixed(py, pair, BinaryOp::Subtract)
+}
+
+fn mixed_product(py: Attached<'_>, _: &Object, pair: [Arg<'_>; 2]) -> PyResult<Ref<Tuple>> {
+    mixed(py, pair, BinaryOp::Multiply)
+}
+
+fn mixed_quotient(py: Attached<'_>, _: &Object, pair: [Arg<'_>; 2]) -> PyResult<Ref<Tuple>> {
+    mixed(py, pair, BinaryOp::TrueDivide)
+}
+
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
@@ -194,6 +241,16 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "_PyTraceMalloc_GetTraceback" => traceback, "($module, domain, ptr, /)", "The frames in which a block was tracked, or None.";
             sig "DecodeLocaleEx" => decode_locale, "($module, bytes, current_locale=0, errors='strict', /)", "Bytes of the locale's encoding as text.";
             sig "EncodeLocaleEx" => encode_locale, "($module, text, current_locale=0, errors='strict', /)", "Text as bytes of the locale's encoding.";
+            sig "gh_119213_getargs" => given_back, "($module, spam=None)", "Give back an argument.";
+            o "_pyerr_setkeyerror" => raise_key_error, "", "Raise a KeyError with this argument.";
+            o "is_static_immortal" => is_static_immortal, "", "Whether an object is the runtime's own and lives for ever.";
+            sig "set_update" => set_update, "($module, set, iterable, /)", "Add the items of an iterable to a set; return 0.";
+            sig "_py_cr_sum" => mixed_sum, "($module, left, right, /)", "Add a real to a complex number.";
+            sig "_py_cr_diff" => mixed_difference, "($module, left, right, /)", "Subtract a real from a complex number.";
+            sig "_py_rc_diff" => mixed_difference, "($module, left, right, /)", "Subtract a complex from a real number.";
+            sig "_py_cr_prod" => mixed_product, "($module, left, right, /)", "Multiply a complex with a real number.";
+            sig "_py_cr_quot" => mixed_quotient, "($module, left, right, /)", "Divide a complex by a real number.";
+            sig "_py_rc_quot" => mixed_quotient, "($module, left, right, /)", "Divide a real by a complex number.";
             noargs "get_recursion_depth" => recursion_depth, "", "How deep calls are nested now.";
         },
     )?;

@@ -350,6 +350,12 @@ impl Function {
         Ok(())
     }
 
+    /// Whether there are annotations, computed or not.
+    pub fn has_annotations(&self) -> bool {
+        self.annotations_slot().get().is_some()
+            || self.annotate_slot().get().is_some_and(|annotate| annotate.is_callable())
+    }
+
     /// `__annotations__`, computed by `__annotate__` on first use.
     pub fn annotations(py: Attached<'_>, this: &Function) -> PyResult<Ref<Object>> {
         if let Some(present) = this.annotations_slot().get() {

@@ -458,7 +458,7 @@ impl Object {
                 return Err(raise!(
                     py,
                     TypeError,
-                    "{}.__float__() must return a float, not {}",
+                    "{}.__float__ returned non-float (type {})",
                     self.ty().name(),
                     value.ty().name()
                 ));

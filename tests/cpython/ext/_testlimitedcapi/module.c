@@ -1,62 +1,8 @@
 /* `_testlimitedcapi`: calls of the limited C API. In `gil` mode it is built against that API; a build without a GIL
  * has no limited API, so there the same calls go through the full one. */
-#include <pyconfig.h>
-#ifndef Py_GIL_DISABLED
-#define Py_LIMITED_API 0x030E0000
-#endif
-#include <Python.h>
+#include "parts.h"
 
 #include <stddef.h>
-
-static PyObject *number(int value) {
-    return value == -1 && PyErr_Occurred() ? NULL : PyLong_FromLong(value);
-}
-
-/* ---- sequences and attributes */
-
-static PyObject *sequence_getitem(PyObject *module, PyObject *args) {
-    PyObject *sequence;
-    Py_ssize_t i;
-    if (!PyArg_ParseTuple(args, "On", &sequence, &i))
-        return NULL;
-    return PySequence_GetItem(sequence, i);
-}
-
-static PyObject *sequence_setitem(PyObject *module, PyObject *args) {
-    PyObject *sequence, *value;
-    Py_ssize_t i;
-    if (!PyArg_ParseTuple(args, "OnO", &sequence, &i, &value))
-        return NULL;
-    return number(PySequence_SetItem(sequence, i, value));
-}
-
-static PyObject *sequence_delitem(PyObject *module, PyObject *args) {
-    PyObject *sequence;
-    Py_ssize_t i;
-    if (!PyArg_ParseTuple(args, "On", &sequence, &i))
-        return NULL;
-    return number(PySequence_DelItem(sequence, i));
-}
-
-static PyObject *object_hasattrstring(PyObject *module, PyObject *args) {
-    PyObject *object;
-    const char *name;
-    if (!PyArg_ParseTuple(args, "Oy", &object, &name))
-        return NULL;
-    return PyLong_FromLong(PyObject_HasAttrString(object, name));
-}
-
-static PyObject *add_module_ref(PyObject *module, PyObject *args) {
-    const char *name;
-    if (!PyArg_ParseTuple(args, "s", &name))
-        return NULL;
-    return PyImport_AddModuleRef(name);
-}
-
-static PyObject *type_modified(PyObject *module, PyObject *type) {
-    PyType_Modified((PyTypeObject *)type);
-    Py_RETURN_NONE;
-}
 
 /* ---- codecs */
 
@@ -175,12 +121,6 @@ static PyObject *built_with_assert(PyObject *module, PyObject *unused) {
 }
 
 static PyMethodDef functions[] = {
-    {"sequence_getitem", sequence_getitem, METH_VARARGS, NULL},
-    {"sequence_setitem", sequence_setitem, METH_VARARGS, NULL},
-    {"sequence_delitem", sequence_delitem, METH_VARARGS, NULL},
-    {"object_hasattrstring", object_hasattrstring, METH_VARARGS, NULL},
-    {"PyImport_AddModuleRef", add_module_ref, METH_VARARGS, NULL},
-    {"type_modified", type_modified, METH_O, NULL},
     {"codec_incrementalencoder", codec_incrementalencoder, METH_VARARGS, NULL},
     {"codec_incrementaldecoder", codec_incrementaldecoder, METH_VARARGS, NULL},
     {"call_vectorcall", call_vectorcall, METH_O, NULL},
@@ -190,6 +130,13 @@ static PyMethodDef functions[] = {
 };
 
 static int execute(PyObject *module) {
+    static int (*const parts[])(PyObject *) = {
+        add_bytes, add_containers, add_imports, add_numbers, add_objects, add_text,
+    };
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(parts); i++) {
+        if (parts[i](module) < 0)
+            return -1;
+    }
     for (size_t i = 0; i < sizeof specs / sizeof *specs; i++) {
         PyObject *type = PyType_FromModuleAndSpec(module, &specs[i], NULL);
         if (type == NULL)

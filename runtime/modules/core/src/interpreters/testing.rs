@@ -4,10 +4,11 @@ use super::data::{Fallback, Mode, Shared};
 use super::{config_arg, end, error, id_arg, make, not_created, session};
 use krait_object::builtins::capsule::Capsule;
 use krait_object::native::{Arg, required};
-use krait_object::{Attached, Module, Object, PyResult, Ref, Str, functions, raise};
+use krait_object::{Attached, Bool, Dict, Int, Layout, Module, Object, PyResult, Ref, Str, functions, raise};
 use krait_vm::compile;
 use krait_vm::interp::{Interpreter, Rules, Whence, current};
 use std::ffi::CStr;
+use std::sync::atomic::Ordering;
 
 /// Name of the capsules that hold a [`Shared`].
 const NAME: &CStr = c"_testinternalcapi.crossinterp_data";
@@ -120,6 +121,59 @@ fn run_once(py: Attached<'_>, _: &Object, [code, config, xi]: [Arg<'_>; 3]) -> P
     }
 }
 
+fn normalize(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<i64> {
+    id_arg(py, id, "interpreter")
+}
+
+fn unused_id(_: Attached<'_>, _: &Object) -> i64 {
+    i64::MAX
+}
+
+fn exists(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<bool> {
+    Ok(Interpreter::look_up(id_arg(py, id, "interpreter")?, |_| ()).is_some())
+}
+
+/// Asks an interpreter that must be there.
+fn ask<R>(py: Attached<'_>, id: &Object, look: impl FnOnce(&Interpreter) -> R) -> PyResult<R> {
+    let id = id_arg(py, id, "interpreter")?;
+    Interpreter::look_up(id, look)
+        .ok_or_else(|| error(py, "InterpreterNotFoundError", &format!("unrecognized interpreter ID {id}")))
+}
+
+fn owners(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<i64> {
+    ask(py, id, |found| found.owners.load(Ordering::Acquire))
+}
+
+fn is_owned(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<bool> {
+    ask(py, id, |found| found.owned.load(Ordering::Relaxed))
+}
+
+fn set_owned(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<()> {
+    ask(py, id, |found| found.owned.store(true, Ordering::Relaxed))
+}
+
+fn set_unowned(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<()> {
+    ask(py, id, |found| found.owned.store(false, Ordering::Relaxed))
+}
+
+/// The rules of this interpreter, as the bits of `Py_RTFLAGS_*`, and whether it has a GIL of its own.
+fn settings(py: Attached<'_>, _: &Object) -> PyResult<Ref<Dict>> {
+    let rules = &current(py).rules;
+    let flags = [
+        (rules.main_allocator, 5),
+        (!rules.any_extension, 8),
+        (rules.threads, 10),
+        (rules.daemons, 11),
+        (rules.fork, 15),
+        (rules.exec, 16),
+    ];
+    let bits = flags.iter().filter(|(is_set, _)| *is_set).map(|(_, bit)| 1 << bit).sum();
+    let dict = Dict::new(py)?;
+    dict.set_str(py, "feature_flags", Int::from_i64(py, bits)?.as_object())?;
+    dict.set_str(py, "own_gil", Bool::of(rules.own_gil).as_object())?;
+    Ok(dict)
+}
+
 fn next_id(_: Attached<'_>, _: &Object) -> i64 {
     Interpreter::next_id()
 }
@@ -138,6 +192,14 @@ pub fn add_to(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "destroy_interpreter" => destroy, "(id, *, basic=False)", "Ends an interpreter.";
             sig "exec_interpreter" => exec_in, "(id, code, *, main=False)", "Runs source text in an interpreter.";
             sig "run_in_subinterp_with_config" => run_once, "(code, config, *, xi=False)", "Runs source text in an interpreter that lives as long.";
+            o "normalize_interp_id" => normalize, "", "The number that an id stands for.";
+            noargs "unused_interpreter_id" => unused_id, "", "An id that no interpreter has.";
+            o "interpreter_exists" => exists, "", "Whether there is an interpreter with an id.";
+            o "get_interpreter_refcount" => owners, "", "How many owners an interpreter has.";
+            o "interpreter_refcount_linked" => is_owned, "", "Whether an interpreter ends with its last owner.";
+            o "link_interpreter_refcount" => set_owned, "", "Lets an interpreter end with its last owner.";
+            o "unlink_interpreter_refcount" => set_unowned, "", "Lets an interpreter outlive its owners.";
+            noargs "get_interp_settings" => settings, "", "The rules of this interpreter.";
             noargs "next_interpreter_id" => next_id, "", "The id that the next interpreter will have.";
         },
     )

@@ -264,7 +264,13 @@ pub fn concat_bytes(py: Attached<'_>, left: &Object, right: &Object, kind: &str)
     if !Buffer::is_exporter(right) {
         return Err(raise!(py, TypeError, "can't concat {} to {kind}", right.ty().tp_name()));
     }
-    let (left, right) = (stable_bytes(py, left)?, stable_bytes(py, right)?);
+    let (left, right) = match (stable_bytes(py, left), stable_bytes(py, right)) {
+        (Ok(left), Ok(right)) => (left, right),
+        (Err(raised), _) | (_, Err(raised)) => {
+            raised.clear(py);
+            return Err(raise!(py, TypeError, "can't concat {} to {kind}", right.ty().tp_name()));
+        }
+    };
     let mut out = Vec::new();
     out.try_reserve_exact(left.len().saturating_add(right.len())).map_err(|_| py.no_memory())?;
     out.extend_from_slice(&left);

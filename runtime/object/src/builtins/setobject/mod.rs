@@ -18,7 +18,7 @@ use crate::typedef::{CompareOp, arg, ret_object};
 use crate::{Bool, Dict, List, Object, PyResult, Str, Tuple, Type, exc, gc, id, mem, pytype, raise};
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
-use table::hash_item;
+pub use table::hash_item;
 
 /// A mutable hash set.
 #[repr(transparent)]

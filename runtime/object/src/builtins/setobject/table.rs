@@ -118,7 +118,7 @@ unsafe fn free_table(py: Attached<'_>, table: *mut setentry, mask: usize, at_onc
 
 /// The hash of a set item.
 #[inline(always)]
-pub(super) fn hash_item(py: Attached<'_>, item: &Object) -> PyResult<isize> {
+pub fn hash_item(py: Attached<'_>, item: &Object) -> PyResult<isize> {
     match item.downcast_exact::<Str>() {
         Some(text) => Ok(text.hash()),
         None => {

@@ -13,27 +13,7 @@ pub(crate) use wrapper::new_method_def;
 
 /// Whether `ty` adds fields to the layout of its base.
 fn extra_ivars(ty: &Type, base: &Type) -> bool {
-    if ty.0.tp_itemsize.get() != 0 || base.0.tp_itemsize.get() != 0 {
-        return ty.0.tp_basicsize.get() != base.0.tp_basicsize.get()
-            || ty.0.tp_itemsize.get() != base.0.tp_itemsize.get();
-    }
-    let word = size_of::<*mut PyObject>() as isize;
-    let mut size = ty.0.tp_basicsize.get();
-    if ty.0.tp_weaklistoffset.get() != 0
-        && base.0.tp_weaklistoffset.get() == 0
-        && ty.0.tp_weaklistoffset.get() + word == size
-        && ty.is_heap()
-    {
-        size -= word;
-    }
-    if ty.0.tp_dictoffset.get() != 0
-        && base.0.tp_dictoffset.get() == 0
-        && ty.0.tp_dictoffset.get() + word == size
-        && ty.is_heap()
-    {
-        size -= word;
-    }
-    size != base.0.tp_basicsize.get()
+    ty.0.tp_basicsize.get() != base.0.tp_basicsize.get() || ty.0.tp_itemsize.get() != base.0.tp_itemsize.get()
 }
 
 /// The nearest ancestor (or `ty` itself) that determines the memory layout of instances.

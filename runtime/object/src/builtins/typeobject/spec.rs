@@ -241,6 +241,17 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
             "__vectorcalloffset__" => &mut plan.vectorcall,
             _ => continue,
         };
+        let name = c_text(member.name);
+        if member.r#type != Py_T_PYSSIZET as i32 {
+            return Err(raise!(py, SystemError, "type of {name} must be Py_T_PYSSIZET"));
+        }
+        if member.flags & !Py_RELATIVE_OFFSET != Py_READONLY {
+            return Err(raise!(
+                py,
+                SystemError,
+                "flags for {name} must be Py_READONLY or (Py_READONLY | Py_RELATIVE_OFFSET)"
+            ));
+        }
         *place = Some(member.offset);
     }
     plan.bases = match (bases, bases_slot, base_slot) {

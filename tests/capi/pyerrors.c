@@ -58,8 +58,12 @@ static void from_system(void) {
            "expected a subclass of ImportError");
     Py_DECREF(a);
     Py_DECREF(b);
+    /* It adds to the error that is set. */
+    PyErr_SetString(PyExc_SyntaxError, "words");
     PyErr_SyntaxLocationEx("no file", 3, 4);
-    PyErr_Clear();
+    error = PyErr_GetRaisedException();
+    CHECK(holds("(x.filename, x.lineno) == ('no file', 3)", error));
+    Py_XDECREF(error);
 }
 
 static void exceptions(void) {
@@ -89,7 +93,7 @@ static void exceptions(void) {
 
     PyObject *class = PyErr_NewExceptionWithDoc("check.Error", "words", PyExc_ValueError, NULL);
     CHECK(holds("x.__module__ == 'check' and x.__doc__ == 'words' and issubclass(x, ValueError)", class));
-    CHECK(PyExceptionClass_Check(class) && !PyExceptionClass_Check(Py_None));
+    CHECK(PyExceptionClass_Check(class) && !PyExceptionClass_Check(names));
     RAISES(PyErr_NewException("no_dot", NULL, NULL), NULL, PyExc_SystemError, "PyErr_NewException: name must be module.class");
     Py_XDECREF(class);
 
