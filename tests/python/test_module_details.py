@@ -123,15 +123,16 @@ class OrderedDictTest(unittest.TestCase):
 
             def __eq__(self, other):
                 nonlocal calls
-                calls += 1
+                calls += ready
                 if calls == 2:
                     ordered.clear()
                 return self is other
 
-        calls = 0
+        ready, calls = False, 0
         ordered = collections.OrderedDict()
         ordered[Key()] = 1
         ordered[Key()] = 2
+        ready = True
         self.assertRaisesRegex(RuntimeError, "mutated during iteration", ordered.copy)
 
 

@@ -18,6 +18,7 @@ pub mod queue;
 pub mod sqlite;
 pub mod statistics;
 pub mod unicodedata;
+pub mod zoneinfo;
 
 use krait_object::{Attached, Int, Layout, Object, PyResult, Ref, Str, Type, hooks::hooks, id, raise};
 use krait_vm::import::BuiltinModule;
@@ -89,6 +90,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         module("_statistics", "The inverse of the normal distribution.", statistics::exec),
         module("pyexpat", "An XML parser with the interface of Expat.", expat::exec),
         module("_elementtree", "Trees of XML elements.", elementtree::exec),
+        module("_zoneinfo", "Time zones of the IANA database.", zoneinfo::exec),
         module("_heapq", "Lists as priority queues.", heapq::exec),
     ]
 }

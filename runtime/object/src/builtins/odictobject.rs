@@ -391,8 +391,7 @@ impl ODict {
                 this.check_state(py, state)?;
             }
         } else {
-            let keys = this.as_object().mapping_keys(py)?;
-            for key in keys.to_vec(py) {
+            for (key, _) in this.dict().items_snapshot(py) {
                 let value = this.as_object().get_item(py, &key)?;
                 this.check_state(py, state)?;
                 new.as_object().set_item(py, &key, &value)?;

@@ -115,7 +115,7 @@ impl DateTime {
     }
 
     /// Microseconds from the start of year 1, as the clock shows them.
-    fn micros(&self) -> i128 {
+    pub fn micros(&self) -> i128 {
         let (year, month, day) = self.ymd();
         let [hour, minute, second, micros] = self.clock().map(i128::from);
         let days = i128::from(calendar::to_ordinal(year, month, day));
@@ -222,7 +222,7 @@ impl DateTime {
     }
 
     /// The same time with another fold.
-    fn with_fold(&self, py: Attached<'_>, fold: u8) -> PyResult<Ref<DateTime>> {
+    pub fn with_fold(&self, py: Attached<'_>, fold: u8) -> PyResult<Ref<DateTime>> {
         let zone = self.zone();
         Self::make(py, Self::type_object(), (self.ymd(), self.clock()), zone.as_deref(), fold)
     }

@@ -4,14 +4,14 @@
 pub mod calendar;
 mod capi;
 mod date;
-mod delta;
+pub(crate) mod delta;
 mod format;
-mod instant;
+pub(crate) mod instant;
 mod iso;
 mod isocalendar;
 mod stamp;
 mod time;
-mod zone;
+pub(crate) mod zone;
 
 use calendar::{DAY_US, MAX_YEAR, MIN_YEAR};
 use date::Date;
@@ -19,6 +19,7 @@ use delta::Delta;
 use instant::DateTime;
 use krait_object::native::ready;
 use krait_object::{Attached, Int, Layout, Module, Object, PyResult, Ref, Type, raise};
+pub(crate) use stamp::EPOCH;
 use time::Time;
 use zone::{TimeZone, TzInfo};
 

@@ -85,6 +85,8 @@ pub struct Core {
     pub foreign_subset: bool,
     pub input: usize,
     pub expanded: usize,
+    /// How many bytes declarations, open elements and entities take.
+    pub held: usize,
     /// The length of the text in which no token was complete.
     pub waiting: usize,
 }
@@ -276,6 +278,7 @@ impl<'a, 'py> Run<'a, 'py> {
         let encoding = self.core.encoding.clone();
         let (raw, buf) = (&mut self.core.raw, &mut self.core.buf);
         let valid = decode(&encoding, raw, buf).is_some();
+        self.hold(0)?;
         let last_text = last && valid;
         let result = if self.core.subset { self.subset(last_text) } else { self.tokens(last_text) };
         result?;
@@ -665,6 +668,22 @@ impl<'a, 'py> Run<'a, 'py> {
         Ok(())
     }
 
+    /// Counts memory that the parser keeps, and refuses too much for the input that there was.
+    pub fn hold(&mut self, bytes: usize) -> Step<()> {
+        self.core.held += bytes;
+        let held = self.core.held + self.core.raw.len() + self.core.buf.len() + self.core.text.len();
+        let (threshold, factor) = self.this.memory_limits();
+        if held as u64 >= threshold && held as f64 / self.core.input.max(1) as f64 > factor {
+            return Err(Stop::Xml(NO_MEMORY, 0));
+        }
+        Ok(())
+    }
+
+    /// Takes back what [`hold`](Self::hold) counted.
+    pub fn release(&mut self, bytes: usize) {
+        self.core.held = self.core.held.saturating_sub(bytes);
+    }
+
     /// `&...;` in content.
     fn reference(&mut self, body: &str, token: &[u8]) -> Step<()> {
         if let Some(number) = body.strip_prefix('#') {
@@ -699,11 +718,13 @@ impl<'a, 'py> Run<'a, 'py> {
             };
         }
         self.count_expansion(value.len())?;
+        self.hold(value.len())?;
         self.set_open(body, true);
         self.nested += 1;
         let depth = self.core.open.len();
         let result = self.expand(value.as_bytes());
         self.nested -= 1;
+        self.release(value.len());
         self.set_open(body, false);
         result?;
         if self.core.open.len() != depth {
@@ -790,9 +811,12 @@ impl<'a, 'py> Run<'a, 'py> {
                             Some(entity) if entity.open || depth > 64 => return Err(Stop::Xml(RECURSIVE_ENTITY, 0)),
                             Some(Entity { value: Some(value), .. }) => {
                                 self.count_expansion(value.len())?;
+                                self.hold(value.len())?;
                                 self.set_open(body, true);
+                                let len = value.len();
                                 let value = self.attribute_value(&value, depth + 1);
                                 self.set_open(body, false);
+                                self.release(len);
                                 out.push_str(&value?);
                             }
                             Some(_) => return Err(Stop::Xml(EXTERNAL_IN_ATTRIBUTE, 0)),
@@ -920,6 +944,7 @@ impl<'a, 'py> Run<'a, 'py> {
             let key = self.expanded(key, separator.as_deref(), false)?;
             pairs.push((self.name(&key)?, self.str(value)?));
         }
+        self.hold(raw.len() + size_of::<Open>())?;
         self.core.open.push(Open { raw, name: name.clone(), bound });
         if self.has(Handler::StartElement) {
             let py = self.py;
@@ -980,6 +1005,7 @@ impl<'a, 'py> Run<'a, 'py> {
 
     fn close(&mut self, token: &[u8]) -> Step<()> {
         let Some(open) = self.core.open.pop() else { return Ok(()) };
+        self.release(open.raw.len() + size_of::<Open>());
         if self.has(Handler::EndElement) {
             self.call(Handler::EndElement, &[&open.name])?;
         } else if !token.ends_with(b"/>") {

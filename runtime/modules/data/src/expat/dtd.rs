@@ -290,10 +290,15 @@ fn entity(run: &mut Run<'_, '_>, mut cursor: Cursor<'_>) -> Step<()> {
         let is_parameter = i32::from(is_parameter).into_object(py)?;
         run.call(Handler::EntityDecl, &[&shown, &is_parameter, &value, &base, &system, &public, &notation])?;
     }
+    let texts = [&entity.value, &entity.system, &entity.public, &entity.notation];
+    let size = texts.iter().map(|text| text.as_ref().map_or(0, String::len)).sum::<usize>() + size_of::<Entity>();
     let table = if is_parameter { &mut run.core.parameters } else { &mut run.core.entities };
     // The first declaration counts.
-    table.entry(name.to_owned()).or_insert(entity);
-    Ok(())
+    if table.contains_key(name) {
+        return Ok(());
+    }
+    table.insert(name.to_owned(), entity);
+    run.hold(name.len() + size)
 }
 
 /// A content model as `(type, quantifier, name, children)`.
@@ -407,7 +412,9 @@ fn attlist(run: &mut Run<'_, '_>, mut cursor: Cursor<'_>) -> Step<()> {
         }
         let known = run.core.attributes.entry(owner.to_owned()).or_default();
         if !known.iter().any(|attribute| attribute.name == name) {
+            let size = name.len() + default.as_ref().map_or(0, String::len) + size_of::<Attribute>();
             known.push(Attribute { name: name.to_owned(), default, cdata: kind == "CDATA" });
+            run.hold(size)?;
         }
     }
 }

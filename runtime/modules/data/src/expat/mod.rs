@@ -36,6 +36,8 @@ krait_object::native! {
         root: Field<bool>,
         threshold: Field<u64>,
         factor: Field<f64>,
+        memory_threshold: Field<u64>,
+        memory_factor: Field<f64>,
         buffer_text: Field<bool>,
         namespace_prefixes: Field<bool>,
         ordered_attributes: Field<bool>,
@@ -51,7 +53,9 @@ krait_object::native! {
 
 /// From this much output on, the factor matters.
 const THRESHOLD: u64 = 8 * 1024 * 1024;
-/// How many bytes may be made of each byte of input.
+/// From this much memory on, its factor matters.
+const MEMORY_THRESHOLD: u64 = 64 * 1024 * 1024;
+/// How many bytes may be made of, or taken for, each byte of input.
 const FACTOR: f64 = 100.0;
 
 pytype! {
@@ -68,8 +72,10 @@ pytype! {
             sig "ExternalEntityParserCreate" => XmlParser::child, "($self, context, encoding=<unrepresentable>, /)", "Create a parser for parsing an external entity based on the information passed to the ExternalEntityRefHandler.";
             o "SetParamEntityParsing" => |py: Attached<'_>, this: &XmlParser, flag: &Object| -> PyResult<c_int> { this.parameters.set(flag.as_i32(py)?); Ok(1) }, "($self, flag, /)", "Controls parsing of parameter entities (including the external DTD subset).";
             sig "UseForeignDTD" => XmlParser::use_foreign, "($self, flag=True, /)", "Allows the application to provide an artificial external subset if one is not specified as part of the document instance.";
-            o "SetBillionLaughsAttackProtectionActivationThreshold" => XmlParser::set_threshold, "($self, threshold, /)", "Sets from how many bytes of output on the protection against expanding entities acts.\n\nThe default is 8 MiB.";
-            o "SetBillionLaughsAttackProtectionMaximumAmplification" => XmlParser::set_factor, "($self, max_factor, /)", "Sets how many bytes of output may be made of each byte of input.\n\nThe default is 100.";
+            o "SetBillionLaughsAttackProtectionActivationThreshold" => |py: Attached<'_>, this: &XmlParser, threshold: &Object| this.set_threshold(py, &this.threshold, threshold), "($self, threshold, /)", "Sets from how many bytes of output on the protection against expanding entities acts.\n\nThe default is 8 MiB.";
+            o "SetBillionLaughsAttackProtectionMaximumAmplification" => |py: Attached<'_>, this: &XmlParser, factor: &Object| this.set_factor(py, &this.factor, factor), "($self, max_factor, /)", "Sets how many bytes of output may be made of each byte of input.\n\nThe default is 100.";
+            o "SetAllocTrackerActivationThreshold" => |py: Attached<'_>, this: &XmlParser, threshold: &Object| this.set_threshold(py, &this.memory_threshold, threshold), "($self, threshold, /)", "Sets from how many bytes of memory on the protection against documents that take much of it acts.\n\nThe default is 64 MiB.";
+            o "SetAllocTrackerMaximumAmplification" => |py: Attached<'_>, this: &XmlParser, factor: &Object| this.set_factor(py, &this.memory_factor, factor), "($self, max_factor, /)", "Sets how many bytes of memory may be taken for each byte of input.\n\nThe default is 100.";
             noargs "GetReparseDeferralEnabled" => |_: Attached<'_>, this: &XmlParser| this.deferral.get(), "($self, /)", "Retrieve reparse deferral enabled status.";
             o "SetReparseDeferralEnabled" => |py: Attached<'_>, this: &XmlParser, flag: &Object| -> PyResult<()> { this.deferral.set(flag.is_true(py)?); Ok(()) }, "($self, enabled, /)", "Enable/Disable reparse deferral; enabled by default.";
         },
@@ -133,6 +139,8 @@ impl XmlParser {
         this.root.set(true);
         this.threshold.set(THRESHOLD);
         this.factor.set(FACTOR);
+        this.memory_threshold.set(MEMORY_THRESHOLD);
+        this.memory_factor.set(FACTOR);
         Ok(this)
     }
 
@@ -205,29 +213,34 @@ impl XmlParser {
         (self.threshold.get(), self.factor.get())
     }
 
+    /// The same for memory.
+    pub fn memory_limits(&self) -> (u64, f64) {
+        (self.memory_threshold.get(), self.memory_factor.get())
+    }
+
     fn use_foreign(py: Attached<'_>, this: &XmlParser, [flag]: [Arg<'_>; 1]) -> PyResult<()> {
         this.foreign.set(flag.map_or(Ok(true), |flag| flag.is_true(py))?);
         Ok(())
     }
 
-    fn set_threshold(py: Attached<'_>, this: &XmlParser, threshold: &Object) -> PyResult<()> {
+    fn set_threshold(&self, py: Attached<'_>, limit: &Field<u64>, threshold: &Object) -> PyResult<()> {
         let threshold = crate::unsigned(py, threshold, "unsigned long long")?;
-        if !this.root.get() {
-            return Err(this.error_with(py, INVALID_ARGUMENT, "parser must be a root parser"));
+        if !self.root.get() {
+            return Err(self.error_with(py, INVALID_ARGUMENT, "parser must be a root parser"));
         }
-        this.threshold.set(threshold);
+        limit.set(threshold);
         Ok(())
     }
 
-    fn set_factor(py: Attached<'_>, this: &XmlParser, factor: &Object) -> PyResult<()> {
+    fn set_factor(&self, py: Attached<'_>, limit: &Field<f64>, factor: &Object) -> PyResult<()> {
         let factor = factor.as_f64(py)?;
-        if !this.root.get() {
-            return Err(this.error_with(py, INVALID_ARGUMENT, "parser must be a root parser"));
+        if !self.root.get() {
+            return Err(self.error_with(py, INVALID_ARGUMENT, "parser must be a root parser"));
         }
         if factor.is_nan() || factor < 1.0 {
-            return Err(this.error_with(py, INVALID_ARGUMENT, "'max_factor' must be at least 1.0"));
+            return Err(self.error_with(py, INVALID_ARGUMENT, "'max_factor' must be at least 1.0"));
         }
-        this.factor.set(factor);
+        limit.set(factor);
         Ok(())
     }
 
@@ -402,6 +415,8 @@ impl XmlParser {
         child.root.set(false);
         child.threshold.set(this.threshold.get());
         child.factor.set(this.factor.get());
+        child.memory_threshold.set(this.memory_threshold.get());
+        child.memory_factor.set(this.memory_factor.get());
         child.buffer_size.set(this.buffer_size.get());
         child.buffer_text.set(this.buffer_text.get());
         child.namespace_prefixes.set(this.namespace_prefixes.get());
@@ -513,7 +528,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add(py, "version_info", Tuple::from_vec(py, version)?.as_object())?;
     module.add(py, "native_encoding", &*"UTF-8".into_object(py)?)?;
     let mut features = Vec::new();
-    let known: [(&str, u64); 7] = [
+    let known: [(&str, u64); 9] = [
         ("sizeof(XML_Char)", 1),
         ("sizeof(XML_LChar)", 1),
         ("XML_DTD", 0),
@@ -521,6 +536,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
         ("XML_BLAP_MAX_AMP", FACTOR as u64),
         ("XML_BLAP_ACT_THRES", THRESHOLD),
         ("XML_GE", 0),
+        ("XML_AT_MAX_AMP", FACTOR as u64),
+        ("XML_AT_ACT_THRES", MEMORY_THRESHOLD),
     ];
     for (name, value) in known {
         features.push(Tuple::pair(py, name.into_object(py)?, value.into_object(py)?)?.upcast());

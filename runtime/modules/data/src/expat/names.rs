@@ -53,6 +53,7 @@ pub const ERRORS: [(&str, &str); 45] = [
 ];
 
 pub const SYNTAX: usize = 2;
+pub const NO_MEMORY: usize = 1;
 pub const NO_ELEMENTS: usize = 3;
 pub const INVALID_TOKEN: usize = 4;
 pub const UNCLOSED_TOKEN: usize = 5;

@@ -423,35 +423,50 @@ fn root_len(path: &[u8]) -> usize {
     }
 }
 
-fn normpath(py: Attached<'_>, _: &Object, [path]: [Option<&Object>; 1]) -> PyResult<Ref<Object>> {
-    let path = fspath(py, need(py, path)?)?;
-    let (bytes, is_bytes, _) = pure_path(py, &path)?;
-    let root = root_len(&bytes);
-    let mut parts: Vec<&[u8]> = Vec::new();
-    for part in bytes.split(|byte| *byte == b'/') {
-        match part {
-            b"" | b"." => {}
-            b".." if root > 0 && parts.is_empty() => {}
-            b".." if parts.last().is_some_and(|last| *last != b"..") => {
-                parts.pop();
-            }
-            part => parts.push(part),
+/// The shortest path equal to one of bytes or code points.
+fn shortest<T: Copy + PartialEq + From<u8>>(path: &[T], root: usize) -> Vec<T> {
+    let (slash, dot) = (T::from(b'/'), T::from(b'.'));
+    let mut parts: Vec<&[T]> = Vec::new();
+    for part in path.split(|unit| *unit == slash) {
+        if part.is_empty() || *part == [dot] {
+            continue;
+        }
+        match parts.last() {
+            None if root > 0 && *part == [dot, dot] => {}
+            Some(last) if *part == [dot, dot] && **last != [dot, dot] => drop(parts.pop()),
+            _ => parts.push(part),
         }
     }
-    let mut out = b"/".repeat(root);
-    out.extend_from_slice(&parts.join(&b'/'));
+    let mut out = vec![slash; root];
+    out.extend_from_slice(&parts.join(&slash));
     if out.is_empty() {
-        out.push(b'.');
+        out.push(dot);
     }
-    path_object(py, &out, is_bytes)
+    out
+}
+
+/// The length of the root of a path of code points.
+fn text_root(text: &Str) -> usize {
+    let start: Vec<u8> = text.code_points().take(3).map(|point| u8::try_from(point).unwrap_or(0xff)).collect();
+    root_len(&start)
+}
+
+fn normpath(py: Attached<'_>, _: &Object, [path]: [Option<&Object>; 1]) -> PyResult<Ref<Object>> {
+    let path = fspath(py, need(py, path)?)?;
+    if let Some(text) = (*path).downcast::<Str>() {
+        // Text is not encoded: any character may be in a part.
+        let points = shortest(&text.to_code_points(), text_root(text));
+        return Ok(Str::from_code_points(py, &points)?.upcast());
+    }
+    let (bytes, is_bytes, _) = pure_path(py, &path)?;
+    path_object(py, &shortest(&bytes, root_len(&bytes)), is_bytes)
 }
 
 fn splitroot(py: Attached<'_>, _: &Object, [path]: [Option<&Object>; 1]) -> PyResult<Ref<Tuple>> {
     let path = fspath(py, need(py, path)?)?;
     if let Some(text) = (*path).downcast::<Str>() {
         // Text is not encoded: any character may follow the root.
-        let start: Vec<u8> = text.code_points().take(3).map(|point| u8::try_from(point).unwrap_or(0xff)).collect();
-        let (root, len) = (root_len(&start), text.len());
+        let (root, len) = (text_root(text), text.len());
         let parts = [text.substring(py, 0, 0)?, text.substring(py, 0, root)?, text.substring(py, root, len)?];
         return tuple(py, parts.into_iter().map(Ref::upcast).collect());
     }
