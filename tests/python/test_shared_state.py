@@ -1,9 +1,12 @@
 """What threads and the collector leave behind, and what several threads may do to one object at once."""
 import gc
+import heapq
+import io
 import itertools
 import os
 import sys
 import threading
+import tokenize
 import unittest
 import weakref
 
@@ -80,6 +83,42 @@ class Collector(unittest.TestCase):
 
 
 class Shared(unittest.TestCase):
+    def test_heaps(self):
+        for push, pop, step in (heapq.heappush, heapq.heappop, 1), (heapq.heappush_max, heapq.heappop_max, -1):
+            heap, taken, numbers = [], [], itertools.count()
+
+            def work():
+                for _ in range(1000):
+                    push(heap, next(numbers) * 7919 % 1000)
+                    push(heap, next(numbers) * 7919 % 1000)
+                    taken.append(pop(heap))
+
+            in_threads(4, work)
+            self.assertEqual((len(heap), len(taken)), (4000, 4000))
+            self.assertTrue(all(heap[(at - 1) // 2] * step <= heap[at] * step for at in range(1, 4000)))
+            wanted = sorted(number * 7919 % 1000 for number in range(8000))
+            self.assertEqual(sorted(heap + taken), wanted)
+
+    def test_heap_that_its_items_change(self):
+        class Meddler:
+            def __lt__(self, other):
+                heap.clear()
+                return True
+
+        for function in (lambda: heapq.heappush(heap, Meddler()), lambda: heapq.heappop(heap), lambda: heapq.heapify(heap),
+                         lambda: heapq.heapreplace(heap, Meddler())):
+            heap = [Meddler() for _ in range(5)]
+            self.assertRaises((IndexError, RuntimeError), function)
+
+    def test_token_iterator(self):
+        for _ in range(5):
+            source = io.StringIO("for _ in a:\n  pass\n" * 50)
+            tokens, found = tokenize._tokenize.TokenizerIter(source.readline, extra_tokens=False), []
+            in_threads(4, lambda: found.extend(tokens))
+            self.assertEqual(sum(token[1] == "pass" for token in found), 50)
+            self.assertEqual(sum(token[0] == tokenize.DEDENT for token in found), 50)
+            self.assertEqual(max(found, key=lambda token: token[2])[:4], (tokenize.NEWLINE, "", (100, 6), (100, 6)))
+
     def test_generator(self):
         def numbers():
             for n in range(20000):

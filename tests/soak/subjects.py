@@ -9,6 +9,7 @@ import collections
 import contextvars
 import functools
 import gc
+import heapq
 import importlib
 import itertools
 import os
@@ -141,6 +142,43 @@ class ListItems(Subject):
             expect({owner for owner, _ in entries}, {me}, "owners of items")
             expect(sum(count for _, count in entries), self.made[me], "stores of items")
         expect_same_items(self.other, range(200), "sorted list")
+
+
+class Heaps(Subject):
+    """Heap functions: each value is in the heap or came out once, and the list stays a heap."""
+
+    def setup(self):
+        self.heap = []
+
+    def mutate(self, me, rng):
+        pick = rng.random()
+        value = (rng.randrange(1000), self.fresh(me)) if pick < 0.75 else None
+        if pick < 0.5 or len(self.heap) < 10:
+            if value is not None:
+                heapq.heappush(self.heap, value)
+            return
+        try:
+            if pick < 0.65:
+                self.mine[me].append(heapq.heappushpop(self.heap, value)[1])
+            elif value is not None:
+                taken, value = heapq.heapreplace(self.heap, value), None
+                self.mine[me].append(taken[1])
+            else:
+                for _ in range(3):
+                    self.mine[me].append(heapq.heappop(self.heap)[1])
+        except IndexError:
+            if value is not None:
+                heapq.heappush(self.heap, value)
+
+    def watch(self):
+        for rank, value in self.heap:
+            assert type(rank) is int and type(value) is int
+
+    def check(self):
+        heap = self.heap
+        assert all(heap[(at - 1) // 2] <= heap[at] for at in range(1, len(heap))), "the list is no heap any more"
+        found = itertools.chain((value for _, value in heap), self.all_mine())
+        expect_same_items(found, self.all_made(), "heap")
 
 
 class DictKeys(Subject):
@@ -1112,5 +1150,5 @@ class Threads(Subject):
         expect_same_items(results, range(3), "results of threads")
 
 
-ALL = [ListEnds, ListItems, DictKeys, DictRaces, Sets, Deques, Attributes, FreshInstances, DictSwaps,
+ALL = [ListEnds, ListItems, Heaps, DictKeys, DictRaces, Sets, Deques, Attributes, FreshInstances, DictSwaps,
        ClassAttributes, ClassSwaps, Strings, ByteArrays, Iterators, Generators, Closures, WeakRefs, Finalizers, Queues, Locks, Caches, Locals, Modules, Calls, Threads]

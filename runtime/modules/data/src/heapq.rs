@@ -1,7 +1,11 @@
-//! `_heapq`: lists as priority queues.
+//! `_heapq`: lists as priority queues. Each function is one critical section of its list.
 use krait_object::native::{Arg, required};
 use krait_object::typedef::CompareOp;
-use krait_object::{Attached, IntoObject, Layout, List, Module, Object, PyResult, Ref, exc, functions, raise};
+use krait_object::{
+    Attached, IntoObject, Layout, List, Locked, Module, Object, PyResult, Raised, Ref, exc, functions, raise,
+};
+
+type Heap<'a> = Locked<'a, List>;
 
 fn list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResult<&'a List> {
     match heap.downcast::<List>() {
@@ -28,8 +32,21 @@ fn first_list<'a>(py: Attached<'_>, heap: &'a Object, function: &str) -> PyResul
     }
 }
 
-fn item(py: Attached<'_>, heap: &List, at: usize) -> PyResult<Ref<Object>> {
-    heap.get(py, at).ok_or_else(|| raise!(py, IndexError, "index out of range"))
+fn out_of_range(py: Attached<'_>) -> Raised {
+    py.raise(exc::IndexError(), "index out of range")
+}
+
+fn item(py: Attached<'_>, heap: &Heap<'_>, at: usize) -> PyResult<Ref<Object>> {
+    heap.item(at).ok_or_else(|| out_of_range(py))
+}
+
+fn swap(py: Attached<'_>, heap: &Heap<'_>, first: usize, second: usize) -> PyResult<()> {
+    if heap.swap(first, second) { Ok(()) } else { Err(out_of_range(py)) }
+}
+
+/// Puts `value` at the root and takes what was there.
+fn exchange(py: Attached<'_>, heap: &Heap<'_>, value: Ref<Object>) -> PyResult<Ref<Object>> {
+    heap.replace(0, value).ok().flatten().ok_or_else(|| out_of_range(py))
 }
 
 /// Whether `a` comes out before `b`.
@@ -37,7 +54,7 @@ fn before(py: Attached<'_>, a: &Object, b: &Object, max: bool) -> PyResult<bool>
     if max { b.compare_bool(py, a, CompareOp::Lt) } else { a.compare_bool(py, b, CompareOp::Lt) }
 }
 
-fn unchanged(py: Attached<'_>, heap: &List, len: usize) -> PyResult<()> {
+fn unchanged(py: Attached<'_>, heap: &Heap<'_>, len: usize) -> PyResult<()> {
     if heap.len() != len {
         return Err(raise!(py, RuntimeError, "list changed size during iteration"));
     }
@@ -45,11 +62,8 @@ fn unchanged(py: Attached<'_>, heap: &List, len: usize) -> PyResult<()> {
 }
 
 /// Moves the item at `at` towards the root `start` as far as it belongs.
-fn rise(py: Attached<'_>, heap: &List, start: usize, mut at: usize, max: bool) -> PyResult<()> {
+fn rise(py: Attached<'_>, heap: &Heap<'_>, start: usize, mut at: usize, max: bool) -> PyResult<()> {
     let len = heap.len();
-    if at >= len {
-        return Err(raise!(py, IndexError, "index out of range"));
-    }
     let moved = item(py, heap, at)?;
     while at > start {
         let parent = (at - 1) / 2;
@@ -59,19 +73,15 @@ fn rise(py: Attached<'_>, heap: &List, start: usize, mut at: usize, max: bool) -
         if !less {
             break;
         }
-        heap.set(py, at, other)?;
-        heap.set(py, parent, moved.clone())?;
+        swap(py, heap, at, parent)?;
         at = parent;
     }
     Ok(())
 }
 
 /// Moves the item at `start` to a leaf and back up to where it belongs.
-fn sink(py: Attached<'_>, heap: &List, start: usize, max: bool) -> PyResult<()> {
+fn sink(py: Attached<'_>, heap: &Heap<'_>, start: usize, max: bool) -> PyResult<()> {
     let len = heap.len();
-    if start >= len {
-        return Err(raise!(py, IndexError, "index out of range"));
-    }
     let mut at = start;
     while at < len / 2 {
         let mut child = 2 * at + 1;
@@ -81,62 +91,57 @@ fn sink(py: Attached<'_>, heap: &List, start: usize, max: bool) -> PyResult<()> 
             unchanged(py, heap, len)?;
             child += usize::from(!left_first);
         }
-        let (up, down) = (item(py, heap, child)?, item(py, heap, at)?);
-        heap.set(py, at, up)?;
-        heap.set(py, child, down)?;
+        swap(py, heap, child, at)?;
         at = child;
     }
     rise(py, heap, start, at, max)
 }
 
 fn push(py: Attached<'_>, [heap, value]: [Arg<'_>; 2], name: &str, max: bool) -> PyResult<()> {
-    let heap = first_list(py, required(py, heap)?, name)?;
+    let heap = first_list(py, required(py, heap)?, name)?.lock(py);
     heap.push(py, required(py, value)?.to_ref())?;
-    rise(py, heap, 0, heap.len().saturating_sub(1), max)
+    rise(py, &heap, 0, heap.len() - 1, max)
 }
 
 fn pop(py: Attached<'_>, heap: &Object, name: &str, max: bool) -> PyResult<Ref<Object>> {
-    let heap = list(py, heap, name)?;
+    let heap = list(py, heap, name)?.lock(py);
     let last = match heap.len() {
         0 => None,
-        len => heap.pop(py, len - 1),
+        len => heap.remove(py, len - 1),
     };
-    let Some(last) = last else { return Err(py.raise(exc::IndexError(), "index out of range")) };
+    let Some(last) = last else { return Err(out_of_range(py)) };
     if heap.is_empty() {
         return Ok(last);
     }
-    let top = item(py, heap, 0)?;
-    heap.set(py, 0, last)?;
-    sink(py, heap, 0, max)?;
+    let top = exchange(py, &heap, last)?;
+    sink(py, &heap, 0, max)?;
     Ok(top)
 }
 
 fn replace(py: Attached<'_>, [heap, value]: [Arg<'_>; 2], name: &str, max: bool) -> PyResult<Ref<Object>> {
-    let heap = first_list(py, required(py, heap)?, name)?;
-    let top = item(py, heap, 0)?;
-    heap.set(py, 0, required(py, value)?.to_ref())?;
-    sink(py, heap, 0, max)?;
+    let heap = first_list(py, required(py, heap)?, name)?.lock(py);
+    let top = exchange(py, &heap, required(py, value)?.to_ref())?;
+    sink(py, &heap, 0, max)?;
     Ok(top)
 }
 
 fn push_pop(py: Attached<'_>, [heap, value]: [Arg<'_>; 2], name: &str, max: bool) -> PyResult<Ref<Object>> {
-    let (heap, value) = (first_list(py, required(py, heap)?, name)?, required(py, value)?);
+    let (heap, value) = (first_list(py, required(py, heap)?, name)?.lock(py), required(py, value)?);
     if heap.is_empty() {
         return Ok(value.to_ref());
     }
-    let top = item(py, heap, 0)?;
+    let top = item(py, &heap, 0)?;
     if !before(py, &top, value, max)? {
         return Ok(value.to_ref());
     }
-    let top = item(py, heap, 0)?;
-    heap.set(py, 0, value.to_ref())?;
-    sink(py, heap, 0, max)?;
+    let top = exchange(py, &heap, value.to_ref())?;
+    sink(py, &heap, 0, max)?;
     Ok(top)
 }
 
 fn heapify(py: Attached<'_>, heap: &Object, name: &str, max: bool) -> PyResult<()> {
-    let heap = list(py, heap, name)?;
-    (0..heap.len() / 2).rev().try_for_each(|at| sink(py, heap, at, max))
+    let heap = list(py, heap, name)?.lock(py);
+    (0..heap.len() / 2).rev().try_for_each(|at| sink(py, &heap, at, max))
 }
 
 type Two<'a> = [Arg<'a>; 2];

@@ -12,6 +12,7 @@ int add_codecs(PyObject *module);
 int add_containers(PyObject *module);
 int add_datetime(PyObject *module);
 int add_exceptions(PyObject *module);
+int add_members(PyObject *module);
 int add_memory(PyObject *module);
 int add_monitoring(PyObject *module);
 int add_numbers(PyObject *module);

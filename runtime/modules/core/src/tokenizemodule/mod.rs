@@ -71,6 +71,8 @@ impl TokenizerIter {
     }
 
     fn next(py: Attached<'_>, this: &TokenizerIter) -> PyResult<Option<Ref<Tuple>>> {
+        // Other threads wait, unless the reading of a line lets them in.
+        let _section = this.lock(py);
         {
             let Some(mut lexer) = this.reader.lock().0.take() else {
                 return Err(raise!(py, ValueError, "tokenizer already executing"));

@@ -457,6 +457,22 @@ impl Locked<'_, List> {
         self.0.ob_base.ob_size.store(len as isize + 1, Release);
     }
 
+    /// A new reference to item `index`; `None` when out of range.
+    pub fn item(&self, index: usize) -> Option<Ref<Object>> {
+        // SAFETY: [locked]: the list owns its items.
+        unsafe { Ref::from_borrowed_opt(self.cells().get(index)?.get()) }
+    }
+
+    /// Exchanges two items; `false` when one is out of range.
+    pub fn swap(&self, first: usize, second: usize) -> bool {
+        let cells = self.cells();
+        let (Some(first), Some(second)) = (cells.get(first), cells.get(second)) else { return false };
+        let item = first.get();
+        first.store(second.get(), Release);
+        second.store(item, Release);
+        true
+    }
+
     /// Replaces item `index` and returns what was there; gives the new item back when out of range.
     pub fn replace(&self, index: usize, item: Ref<Object>) -> Result<Option<Ref<Object>>, Ref<Object>> {
         match self.cells().get(index) {
