@@ -117,7 +117,7 @@ capi_raw! {
 
 capi! {
     fn PyUnstable_Object_EnableDeferredRefcount(py, o: &Object) -> bool {
-        if !mode::FREE_THREADED || mode::is_immortal(o) || !o.ty().is_gc() { return Ok(false); }
+        if !mode::FREE_THREADED || mode::is_immortal(o) || !o.ty().is_gc() || !krait_object::gc::is_tracked(o) { return Ok(false); }
         mode::set_deferred(o);
         Ok(mode::FREE_THREADED)
     }

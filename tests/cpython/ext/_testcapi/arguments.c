@@ -133,7 +133,7 @@ static PyObject *getargs_empty(PyObject *module, PyObject *args, PyObject *keywo
     static char *names[] = {NULL};
     if (!PyArg_ParseTupleAndKeywords(args, keywords, "|:getargs_empty", names))
         return NULL;
-    return PyLong_FromSsize_t(PyTuple_GET_SIZE(args));
+    return PyLong_FromLong(1);
 }
 
 static PyObject *getargs_tuple(PyObject *module, PyObject *args) {
@@ -175,7 +175,10 @@ static PyObject *getargs_positional_only_and_keywords(PyObject *module, PyObject
 static const char *name_of(PyObject *item) {
     if (PyBytes_Check(item))
         return PyBytes_AS_STRING(item);
-    return PyUnicode_AsUTF8(item);
+    if (PyUnicode_Check(item))
+        return PyUnicode_AsUTF8(item);
+    PyErr_SetString(PyExc_ValueError, "parse_tuple_and_keywords: a name is no str or bytes");
+    return NULL;
 }
 
 /* Whether a format gives objects only, which are shown; other places are only filled. */
@@ -224,29 +227,27 @@ static PyObject *parse_tuple_and_keywords(PyObject *module, PyObject *args) {
     return result;
 }
 
+/* py_buildvalue(format, *objects) */
 static PyObject *py_buildvalue(PyObject *module, PyObject *args) {
-    const char *format;
-    PyObject *objects, *at[MOST] = {NULL};
-    if (!PyArg_ParseTuple(args, "yO!", &format, &PyTuple_Type, &objects))
+    PyObject *at[MOST] = {NULL};
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    const char *format = count > 0 ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(args, 0)) : "";
+    if (format == NULL)
         return NULL;
-    Py_ssize_t count = PyTuple_GET_SIZE(objects);
-    if (count > MOST) {
-        PyErr_SetString(PyExc_ValueError, "too many objects");
-        return NULL;
-    }
-    for (Py_ssize_t i = 0; i < count; i++)
-        at[i] = PyTuple_GET_ITEM(objects, i);
+    for (Py_ssize_t i = 1; i < count && i <= MOST; i++)
+        at[i - 1] = PyTuple_GET_ITEM(args, i);
     return Py_BuildValue(format, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]);
 }
 
+/* py_buildvalue_ints(format, *numbers) */
 static PyObject *py_buildvalue_ints(PyObject *module, PyObject *args) {
-    const char *format;
-    PyObject *numbers;
     unsigned int at[MOST] = {0};
-    if (!PyArg_ParseTuple(args, "yO!", &format, &PyTuple_Type, &numbers))
+    Py_ssize_t count = PyTuple_GET_SIZE(args);
+    const char *format = count > 0 ? PyUnicode_AsUTF8(PyTuple_GET_ITEM(args, 0)) : "";
+    if (format == NULL)
         return NULL;
-    for (Py_ssize_t i = 0; i < PyTuple_GET_SIZE(numbers) && i < MOST; i++) {
-        at[i] = (unsigned int)PyLong_AsUnsignedLongMask(PyTuple_GET_ITEM(numbers, i));
+    for (Py_ssize_t i = 1; i < count && i <= MOST; i++) {
+        at[i - 1] = (unsigned int)PyLong_AsUnsignedLongMask(PyTuple_GET_ITEM(args, i));
         if (PyErr_Occurred())
             return NULL;
     }

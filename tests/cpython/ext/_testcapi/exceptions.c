@@ -55,7 +55,8 @@ static PyObject *err_writeunraisable(PyObject *module, PyObject *args) {
 static PyObject *err_formatunraisable(PyObject *module, PyObject *args) {
     PyObject *exception, *object = NULL;
     const char *format;
-    if (!PyArg_ParseTuple(args, "Oz|O:err_formatunraisable", &exception, &format, &object))
+    Py_ssize_t size;
+    if (!PyArg_ParseTuple(args, "Oz#|O:err_formatunraisable", &exception, &format, &size, &object))
         return NULL;
     if (exception != Py_None)
         PyErr_SetRaisedException(Py_NewRef(exception));

@@ -5,6 +5,7 @@
 
 int add_arguments(PyObject *module);
 int add_arithmetic(PyObject *module);
+int add_atomics(PyObject *module);
 int add_calls(PyObject *module);
 int add_classes(PyObject *module);
 int add_codes(PyObject *module);
@@ -12,10 +13,13 @@ int add_codecs(PyObject *module);
 int add_containers(PyObject *module);
 int add_datetime(PyObject *module);
 int add_exceptions(PyObject *module);
+int add_heaptypes(PyObject *module);
 int add_members(PyObject *module);
 int add_memory(PyObject *module);
 int add_monitoring(PyObject *module);
 int add_numbers(PyObject *module);
+int add_objects(PyObject *module);
+int add_observers(PyObject *module);
 int add_programs(PyObject *module);
 int add_text(PyObject *module);
 int add_threads(PyObject *module);

@@ -84,9 +84,10 @@ static PyObject *from_data(int kind, const char *data, Py_ssize_t bytes, Py_ssiz
 
 static PyObject *written(PyObject *text, Py_ssize_t at, unsigned int ch) {
     PyObject *copy = fresh_copy(text);
-    if (copy != NULL)
-        PyUnicode_WRITE(PyUnicode_KIND(copy), PyUnicode_DATA(copy), at, (Py_UCS4)ch);
-    return copy;
+    if (copy == NULL)
+        return NULL;
+    PyUnicode_WRITE(PyUnicode_KIND(copy), PyUnicode_DATA(copy), at, (Py_UCS4)ch);
+    return Py_BuildValue("(Ni)", copy, 0);
 }
 
 #define FUNCTIONS(ONE, MANY)                                                                            \

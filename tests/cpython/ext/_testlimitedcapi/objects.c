@@ -66,6 +66,11 @@
     MANY(pack_version, UNSIGNED(Py_PACK_VERSION(i, j), -1), "ii", &i, &j)                                          \
     ONE(type_freeze, NOTHING(PyType_Freeze((PyTypeObject *)a)))                                                    \
     ONE(type_ready, NUMBER(PyType_Ready((PyTypeObject *)a)))                                                       \
+    ONE(get_type_name, PyType_GetName((PyTypeObject *)a))                                                          \
+    ONE(get_type_qualname, PyType_GetQualName((PyTypeObject *)a))                                                  \
+    ONE(get_type_fullyqualname, PyType_GetFullyQualifiedName((PyTypeObject *)a))                                   \
+    ONE(get_type_module_name, PyType_GetModuleName((PyTypeObject *)a))                                             \
+    MANY(get_heaptype_for_name, PyType_FromSpec(&name_spec), "")                                                   \
     MANY(type_clearcache, UNSIGNED(PyType_ClearCache(), -1), "")                                                   \
     ONE(type_getflags, UNSIGNED(PyType_GetFlags((PyTypeObject *)a), -1))                                           \
     MANY(type_issubtype, NUMBER(PyType_IsSubtype((PyTypeObject *)a, (PyTypeObject *)b)), "OO", &a, &b)             \
@@ -102,6 +107,9 @@ static PyObject *LENT_OR(PyObject *object, PyObject *missing) {
     return Py_NewRef(object ? object : missing);
 }
 
+static PyType_Slot name_slots[] = {{0, NULL}};
+static PyType_Spec name_spec = {"_testcapi.HeapTypeNameType", sizeof(PyObject), 0, Py_TPFLAGS_DEFAULT, name_slots};
+
 /* A capsule whose pointer is a copy of its name. */
 static void free_name(PyObject *capsule) {
     PyMem_Free(PyCapsule_GetContext(capsule));
@@ -127,4 +135,26 @@ static PyObject *import_capsule(const char *name, int no_block) {
     return pointer ? PyUnicode_FromString(pointer) : NULL;
 }
 
-PART(objects, FUNCTIONS)
+PART(functions, FUNCTIONS)
+
+int add_objects(PyObject *module) {
+#define FLAG(NAME) {#NAME, NAME}
+    static const struct {
+        const char *name;
+        unsigned long value;
+    } constants[] = {
+        FLAG(Py_TPFLAGS_HEAPTYPE), FLAG(Py_TPFLAGS_HAVE_GC), FLAG(Py_TPFLAGS_HAVE_FINALIZE), FLAG(Py_TPFLAGS_HAVE_VERSION_TAG),
+        FLAG(Py_TPFLAGS_VALID_VERSION_TAG), FLAG(Py_TPFLAGS_HAVE_VECTORCALL), FLAG(Py_TPFLAGS_DISALLOW_INSTANTIATION),
+        FLAG(Py_TPFLAGS_IMMUTABLETYPE), FLAG(Py_TPFLAGS_READY), FLAG(Py_TPFLAGS_READYING), FLAG(Py_TPFLAGS_LONG_SUBCLASS),
+        FLAG(Py_TPFLAGS_LIST_SUBCLASS), FLAG(Py_TPFLAGS_TUPLE_SUBCLASS), FLAG(Py_TPFLAGS_BYTES_SUBCLASS),
+        FLAG(Py_TPFLAGS_UNICODE_SUBCLASS), FLAG(Py_TPFLAGS_DICT_SUBCLASS), FLAG(Py_TPFLAGS_BASE_EXC_SUBCLASS),
+        FLAG(Py_TPFLAGS_TYPE_SUBCLASS), FLAG(Py_TPFLAGS_IS_ABSTRACT), FLAG(Py_TPFLAGS_BASETYPE),
+        FLAG(Py_TPFLAGS_ITEMS_AT_END), FLAG(Py_TPFLAGS_METHOD_DESCRIPTOR), FLAG(Py_TPFLAGS_DEFAULT),
+        {"_Py_TPFLAGS_MATCH_SELF", 1UL << 22},
+    };
+    for (size_t i = 0; i < Py_ARRAY_LENGTH(constants); i++) {
+        if (PyModule_Add(module, constants[i].name, PyLong_FromUnsignedLong(constants[i].value)) < 0)
+            return -1;
+    }
+    return add_functions(module);
+}

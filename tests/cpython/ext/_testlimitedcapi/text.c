@@ -116,9 +116,12 @@ static PyObject *written(PyObject *text, Py_ssize_t at, unsigned int ch) {
     } else {
         copy = Py_XNewRef(text);
     }
-    if (PyUnicode_WriteChar(copy, at, ch) < 0)
-        Py_CLEAR(copy);
-    return copy;
+    int result = PyUnicode_WriteChar(copy, at, ch);
+    if (result < 0) {
+        Py_XDECREF(copy);
+        return NULL;
+    }
+    return Py_BuildValue("(Ni)", copy, result);
 }
 
 #define FUNCTIONS(ONE, MANY)                                                                                          \
