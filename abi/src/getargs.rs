@@ -2,10 +2,12 @@
 use crate::capi::*;
 use crate::varargs::{Va, VaList};
 use krait_layout::*;
-use krait_object::args::{Args, ArgsBuf, Params};
+use krait_object::args::{Args, ArgsBuf, Callee, Params};
 use krait_object::{
     Attached, ByteArray, Bytes, Complex, Dict, Float, Int, Layout, Object, PyResult, Str, Tuple, Type, raise,
 };
+use smallvec::{SmallVec, smallvec};
+use std::borrow::Cow;
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
@@ -496,75 +498,81 @@ fn shown(arg: &Object) -> String {
 }
 
 /// What a format says before its arguments are looked at.
-struct Shape {
+struct Shape<'f> {
     units: usize,
-    /// Where each unit begins.
-    starts: Vec<Start>,
-    required: usize,
-    /// Units that may be given by position.
-    positional: usize,
-    name: Option<String>,
-    message: Option<String>,
+    /// How many units stand before the first `|`.
+    optional: Option<usize>,
+    /// How many units stand before the first `$`.
+    keyword: Option<usize>,
+    /// What is wrong with those marks.
+    fault: Option<&'static str>,
+    name: Option<Cow<'f, str>>,
+    message: Option<Cow<'f, str>>,
 }
 
-impl Shape {
+impl<'f> Shape<'f> {
+    fn of(format: &'f [u8]) -> Self {
+        let mut shape = Shape { units: 0, optional: None, keyword: None, fault: None, name: None, message: None };
+        for (byte, at) in marks_and_units(format) {
+            match byte {
+                b':' => shape.name = Some(String::from_utf8_lossy(&format[at + 1..])),
+                b';' => shape.message = Some(String::from_utf8_lossy(&format[at + 1..])),
+                b'|' if shape.optional.is_some() => shape.fault = shape.fault.or(Some("(| specified twice)")),
+                b'|' if shape.keyword.is_some() => shape.fault = shape.fault.or(Some("($ before |)")),
+                b'|' => shape.optional = Some(shape.units),
+                b'$' if shape.keyword.is_some() => shape.fault = shape.fault.or(Some("($ specified twice)")),
+                b'$' => shape.keyword = Some(shape.units),
+                _ => shape.units += 1,
+            }
+        }
+        shape
+    }
+
+    fn required(&self) -> usize {
+        self.optional.unwrap_or(self.units)
+    }
+
+    /// Units that may be given by position.
+    fn positional(&self) -> usize {
+        self.keyword.unwrap_or(self.units)
+    }
+
     /// How messages name the function.
-    fn function(&self) -> String {
-        shown_function(self.name.as_deref())
+    fn callee(&self) -> Callee<'_> {
+        Callee(self.name.as_deref())
     }
 }
 
-struct Start {
-    at: usize,
-    /// Whether `|` or `$` stands before it.
-    marked: bool,
-}
-
-fn shown_function(name: Option<&str>) -> String {
-    name.map_or("function".to_owned(), |name| format!("{name}()"))
-}
-
-fn shape(format: &[u8]) -> Shape {
-    let mut shape =
-        Shape { units: 0, starts: Vec::new(), required: usize::MAX, positional: usize::MAX, name: None, message: None };
-    let mut depth = 0;
-    for (at, byte) in format.iter().enumerate() {
-        let start = || Start { at, marked: at > 0 && matches!(format[at - 1], b'|' | b'$') };
+/// The marks `|` and `$`, the beginnings of units, and the `:` or `;` that ends a format, each with its place.
+fn marks_and_units(format: &[u8]) -> impl Iterator<Item = (u8, usize)> {
+    let (mut depth, mut before, mut ended) = (0, 0, false);
+    format.iter().enumerate().filter_map(move |(at, &byte)| {
+        let second = matches!(byte, b's' | b't') && before == b'e';
+        before = byte;
+        if ended {
+            return None;
+        }
         match byte {
+            b':' | b';' => ended = true,
+            b'|' | b'$' => {}
             b'(' => {
-                if depth == 0 {
-                    shape.units += 1;
-                    shape.starts.push(start());
-                }
                 depth += 1;
+                return (depth == 1).then_some((byte, at));
             }
-            b')' => depth -= 1,
-            b':' => {
-                shape.name = Some(String::from_utf8_lossy(&format[at + 1..]).into_owned());
-                break;
+            b')' => {
+                depth -= 1;
+                return None;
             }
-            b';' => {
-                shape.message = Some(String::from_utf8_lossy(&format[at + 1..]).into_owned());
-                break;
-            }
-            b'|' => shape.required = shape.required.min(shape.units),
-            b'$' => shape.positional = shape.units,
-            b's' | b't' if depth == 0 && at > 0 && format[at - 1] == b'e' => {}
-            byte if depth == 0 && byte.is_ascii_alphabetic() => {
-                shape.units += 1;
-                shape.starts.push(start());
-            }
+            _ if depth > 0 || second || !byte.is_ascii_alphabetic() => return None,
             _ => {}
         }
-    }
-    shape.required = shape.required.min(shape.units);
-    shape.positional = shape.positional.min(shape.units);
-    shape
+        Some((byte, at))
+    })
 }
 
 fn fail(
     py: Attached<'_>,
-    shape: &Shape,
+    shape: &Shape<'_>,
     index: Option<usize>,
     nested: &[usize],
     arg: Option<&Object>,
@@ -603,57 +611,28 @@ enum Given<'a> {
     Named(Args<'a>, &'a [&'a str]),
 }
 
-fn positional<'a>(py: Attached<'_>, shape: &Shape, args: &'a [&'a Object]) -> PyResult<Vec<Option<&'a Object>>> {
-    let given = args.len();
-    if given < shape.required || given > shape.units {
+/// One slot per unit.
+type Bound<'a> = SmallVec<[Option<&'a Object>; 8]>;
+
+fn positional<'a>(py: Attached<'_>, shape: &Shape<'_>, args: &[&'a Object]) -> PyResult<Bound<'a>> {
+    let (given, required) = (args.len(), shape.required());
+    if given < required || given > shape.units {
         if let Some(message) = &shape.message {
             return Err(raise!(py, TypeError, "{message}"));
         }
-        let function = shape.function();
-        let wanted = if given < shape.required { shape.required } else { shape.units };
+        let function = shape.callee();
+        let wanted = if given < required { required } else { shape.units };
         let word = match () {
-            () if shape.required == shape.units => "exactly",
-            () if given < shape.required => "at least",
+            () if required == shape.units => "exactly",
+            () if given < required => "at least",
             () => "at most",
         };
         let plural = if wanted == 1 { "" } else { "s" };
         return Err(raise!(py, TypeError, "{function} takes {word} {wanted} argument{plural} ({given} given)"));
     }
-    let mut bound: Vec<Option<&Object>> = args.iter().map(|arg| Some(*arg)).collect();
+    let mut bound: Bound<'a> = args.iter().map(|arg| Some(*arg)).collect();
     bound.resize(shape.units, None);
     Ok(bound)
-}
-
-/// Where `|` and `$` stand in a format, in units: the first of each, and whether one is there twice.
-struct Marks {
-    optional: Option<usize>,
-    keyword: Option<usize>,
-    fault: Option<&'static str>,
-}
-
-fn shape_marks(format: &[u8]) -> Marks {
-    let mut marks = Marks { optional: None, keyword: None, fault: None };
-    let (mut units, mut depth, mut before) = (0, 0, 0);
-    for &byte in format {
-        match byte {
-            b':' | b';' => break,
-            b'|' if marks.optional.is_some() => marks.fault = marks.fault.or(Some("(| specified twice)")),
-            b'|' if marks.keyword.is_some() => marks.fault = marks.fault.or(Some("($ before |)")),
-            b'|' => marks.optional = Some(units),
-            b'$' if marks.keyword.is_some() => marks.fault = marks.fault.or(Some("($ specified twice)")),
-            b'$' => marks.keyword = Some(units),
-            b'(' => {
-                units += usize::from(depth == 0);
-                depth += 1;
-            }
-            b')' => depth -= 1,
-            b's' | b't' if before == b'e' => {}
-            byte if depth == 0 && byte.is_ascii_alphabetic() => units += 1,
-            _ => {}
-        }
-        before = byte;
-    }
-    marks
 }
 
 /// Where an `e` stands that neither `s` nor `t` follows.
@@ -671,15 +650,15 @@ fn bad_encoded(format: &[u8]) -> Option<usize> {
     None
 }
 
-fn check_marks(py: Attached<'_>, marks: &Marks, names: &[&str]) -> PyResult<()> {
-    if let Some(fault) = marks.fault {
+fn check_marks(py: Attached<'_>, shape: &Shape<'_>, names: &[&str]) -> PyResult<()> {
+    if let Some(fault) = shape.fault {
         return Err(raise!(py, SystemError, "Invalid format string {fault}"));
     }
     let unnamed = names.iter().take_while(|name| name.is_empty()).count();
     if names[unnamed..].iter().any(|name| name.is_empty()) {
         return Err(raise!(py, SystemError, "Empty keyword parameter name"));
     }
-    if marks.keyword.is_some_and(|at| at < unnamed) {
+    if shape.keyword.is_some_and(|at| at < unnamed) {
         return Err(raise!(py, SystemError, "Empty parameter name after $"));
     }
     Ok(())
@@ -687,50 +666,57 @@ fn check_marks(py: Attached<'_>, marks: &Marks, names: &[&str]) -> PyResult<()> 
 
 fn named<'a>(
     py: Attached<'_>,
-    shape: &Shape,
+    shape: &Shape<'_>,
     format: &[u8],
     args: Args<'a>,
     names: &[&str],
-) -> PyResult<Vec<Option<&'a Object>>> {
+) -> PyResult<Bound<'a>> {
     if let Some(at) = bad_encoded(format) {
-        let rest = String::from_utf8_lossy(&format[at..]).into_owned();
+        let rest = String::from_utf8_lossy(&format[at..]);
         return Err(raise!(py, SystemError, "impossible<bad format char>: '{rest}'"));
     }
     if names.len() > shape.units {
         let (entries, units) = (names.len(), shape.units);
         return Err(raise!(py, SystemError, "more keyword list entries ({entries}) than format specifiers ({units})"));
     }
-    check_marks(py, &shape_marks(format), names)?;
-    // Units behind a mark may lack names.
-    if let Some(start) = shape.starts.get(names.len()).filter(|start| !start.marked) {
-        let rest = String::from_utf8_lossy(&format[start.at..]).into_owned();
-        return Err(raise!(
-            py,
-            SystemError,
-            "more argument specifiers than keyword list entries (remaining format:'{rest}')"
-        ));
+    check_marks(py, shape, names)?;
+    if names.len() < shape.units {
+        check_unnamed(py, format, names.len())?;
     }
+    let required = shape.required();
     let params = Params {
-        function: &shape.function(),
+        function: shape.callee(),
         names,
         positional_only: names.iter().take_while(|name| name.is_empty()).count(),
-        positional: shape.positional.min(names.len()),
-        required: shape.required.min(shape.positional),
-        needs_keyword: &|at| at < shape.required,
+        positional: shape.positional().min(names.len()),
+        required: required.min(shape.positional()),
+        needs_keyword: &|at| at < required,
         variadic: false,
     };
-    let mut bound = vec![None; names.len()];
+    let mut bound: Bound<'a> = smallvec![None; names.len()];
     params.bind(py, args, &mut bound)?;
     Ok(bound)
 }
 
+/// Units behind a mark may lack names; `first` is the first that does.
+#[cold]
+fn check_unnamed(py: Attached<'_>, format: &[u8], first: usize) -> PyResult<()> {
+    let is_unit = |byte: u8| !matches!(byte, b'|' | b'$' | b':' | b';');
+    let Some((_, at)) = marks_and_units(format).filter(|(byte, _)| is_unit(*byte)).nth(first) else { return Ok(()) };
+    if at > 0 && matches!(format[at - 1], b'|' | b'$') {
+        return Ok(());
+    }
+    let rest = String::from_utf8_lossy(&format[at..]);
+    Err(raise!(py, SystemError, "more argument specifiers than keyword list entries (remaining format:'{rest}')"))
+}
+
 unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) -> PyResult<()> {
-    let shape = shape(format);
+    let shape = Shape::of(format);
     let alone = matches!(given, Given::One(_));
     let bound = match given {
-        Given::One(arg) if shape.units == 1 => vec![Some(arg)],
+        Given::One(arg) if shape.units == 1 => smallvec![Some(arg)],
         Given::One(_) if shape.units == 0 => {
-            return Err(raise!(py, TypeError, "{} takes no arguments", shape.function()));
+            return Err(raise!(py, TypeError, "{} takes no arguments", shape.callee()));
         }
         Given::One(arg) => match arg.downcast::<Tuple>() {
             Some(tuple) => positional(py, &shape, tuple.as_slice())?,
@@ -740,12 +726,10 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
         Given::Named(args, names) => named(py, &shape, format, args, names)?,
     };
     let mut parser = Parser { format, at: 0, va, held: Vec::new(), place: Vec::new() };
-    for (index, arg) in bound.iter().enumerate() {
+    let filled = bound.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    for (index, arg) in bound[..filled].iter().enumerate() {
         while matches!(parser.peek(), b'|' | b'$' | b' ') {
             parser.at += 1;
-        }
-        if bound[index..].iter().all(Option::is_none) {
-            return Ok(());
         }
         let begin = parser.at;
         // SAFETY: the places match the format.
@@ -757,11 +741,14 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
             if let (None, Fault::Text(text)) = (arg, &fault)
                 && text.starts_with('(')
             {
-                let rest = String::from_utf8_lossy(&format[begin..]).into_owned();
+                let rest = String::from_utf8_lossy(&format[begin..]);
                 return Err(raise!(py, SystemError, "impossible<bad format char>: '{rest}'"));
             }
             return Err(fail(py, &shape, (!alone).then_some(index), &parser.place, *arg, fault));
         }
+    }
+    if filled < bound.len() {
+        return Ok(());
     }
     match parser.peek() {
         0 | b'|' | b'$' | b':' | b';' | b'(' | b' ' => Ok(()),
@@ -772,14 +759,14 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
 
 /// The names of a list that ends with NULL. What is no UTF-8 shows as such, and only keywords ask what it says.
 struct Names<'a> {
-    texts: Vec<std::borrow::Cow<'a, str>>,
+    texts: SmallVec<[Cow<'a, str>; 8]>,
     /// The last one that is no UTF-8, with its place.
     bad: Option<(usize, &'a [u8])>,
 }
 
 impl<'a> Names<'a> {
     unsafe fn of(mut at: *const *const c_char) -> Names<'a> {
-        let mut names = Names { texts: Vec::new(), bad: None };
+        let mut names = Names { texts: SmallVec::new(), bad: None };
         // SAFETY: by the contract.
         unsafe {
             while !at.is_null() && !(*at).is_null() {
@@ -795,9 +782,9 @@ impl<'a> Names<'a> {
     }
 
     /// The names, for a call with so many arguments by place and by name.
-    fn texts(&self, py: Attached<'_>, positional: usize, keywords: usize) -> PyResult<Vec<&str>> {
+    fn texts(&self, py: Attached<'_>, positional: usize, keywords: usize) -> PyResult<SmallVec<[&str; 8]>> {
         match self.bad {
-            Some((at, name)) if at >= positional && keywords > 0 => utf8(py, name).map(|_| Vec::new()),
+            Some((at, name)) if at >= positional && keywords > 0 => utf8(py, name).map(|_| SmallVec::new()),
             _ => Ok(self.texts.iter().map(AsRef::as_ref).collect()),
         }
     }
@@ -899,11 +886,11 @@ capi! {
         let parser = &*parser;
         let names = Names::of(parser.keywords.get());
         let names = names.texts(py, 0, 1)?;
-        let from_format = match parser.format.get() { format if format.is_null() => None, format => shape(CStr::from_ptr(format).to_bytes()).name };
+        let from_format = match parser.format.get() { format if format.is_null() => None, format => Shape::of(CStr::from_ptr(format).to_bytes()).name };
         let (least, most) = (least.max(0) as usize, most.max(0) as usize);
         let needed = match least_keywords { 0 => least, more => most + more as usize };
         let params = Params {
-            function: &shown_function(opt_text(parser.fname.get()).or(from_format.as_deref())),
+            function: Callee(opt_text(parser.fname.get()).or(from_format.as_deref())),
             names: &names,
             positional_only: names.iter().take_while(|name| name.is_empty()).count(),
             positional: most,
@@ -911,13 +898,13 @@ capi! {
             needs_keyword: &|at| at < needed,
             variadic: variadic != 0,
         };
-        let mut bound = vec![None; names.len()];
         // The dict or the caller's array keeps the arguments alive.
         let held = ArgsBuf::over(py, objects(args, count), kwargs);
         let args = match kwargs {
             Some(_) => held.args(),
             None => Args::from_vectorcall(args, count.max(0) as usize, kwnames),
         };
+        let mut bound: Bound<'_> = smallvec![None; names.len()];
         params.bind(py, args, &mut bound)?;
         for (at, arg) in bound.iter().enumerate() { *buffer.add(at) = arg.map_or(ptr::null_mut(), Layout::as_ptr) }
         Ok(buffer.cast_const())

@@ -69,6 +69,9 @@ fn digits_end(text: &[u8], base: u32) -> usize {
 }
 
 fn signed(py: Attached<'_>, o: &Object, name: &str) -> PyResult<i64> {
+    if let Some(value) = o.downcast::<Int>().and_then(Int::to_i64) {
+        return Ok(value);
+    }
     int(py, o)?.to_i64().ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C {name}"))
 }
 

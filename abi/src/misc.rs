@@ -11,11 +11,8 @@ fn pickle_buffer<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<
     o.downcast::<PickleBuffer>().ok_or_else(|| raise!(py, TypeError, "expected PickleBuffer, {} found", o.ty().name()))
 }
 
-fn context_var<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a Object> {
-    if o.downcast::<ContextVar>().is_some() {
-        return Ok(o);
-    }
-    Err(raise!(py, TypeError, "an instance of ContextVar was expected"))
+fn context_var<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a ContextVar> {
+    o.downcast::<ContextVar>().ok_or_else(|| raise!(py, TypeError, "an instance of ContextVar was expected"))
 }
 
 fn native_context<'a>(py: Attached<'_>, o: &'a Object) -> krait_object::PyResult<&'a Context> {
@@ -110,20 +107,11 @@ capi! {
         class.call(py, krait_object::args::Args { pos: &[name.as_object()], names: &[krait_object::id!(py, default).as_object()], values: &[default] })
     }
     fn PyContextVar_Get(py, var: &Object, default: Option<&Object>, out: Out) -> () {
-        let get = krait_object::id!(py, get);
-        let found = match default {
-            Some(default) => context_var(py, var)?.call_method(py, get, &[default]),
-            None => context_var(py, var)?.call_method(py, get, &[]),
-        };
-        match found {
-            Ok(value) => out.set(Some(value)),
-            Err(raised) if default.is_none() && raised.matches(py, exc::LookupError()) => raised.clear(py),
-            Err(raised) => return Err(raised),
-        }
+        out.set(context_var(py, var)?.value_or(py, default)?);
         Ok(())
     }
-    fn PyContextVar_Set(py, var: &Object, value: &Object) -> Ref<Object> { context_var(py, var)?.call_method(py, krait_object::id!(py, set), &[value]) }
-    fn PyContextVar_Reset(py, var: &Object, token: &Object) -> () { context_var(py, var)?.call_method(py, krait_object::id!(py, reset), &[token]).map(drop) }
+    fn PyContextVar_Set(py, var: &Object, value: &Object) -> Ref<Object> { Ok(ContextVar::set(py, context_var(py, var)?, value)?.upcast()) }
+    fn PyContextVar_Reset(py, var: &Object, token: &Object) -> () { ContextVar::reset(py, context_var(py, var)?, token) }
     fn PyContext_CopyCurrent(py) -> Ref<Object> {
         krait_vm::import::import_module(py, "_contextvars")?.call_method(py, krait_object::id!(py, copy_context), &[])
     }

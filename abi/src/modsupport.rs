@@ -6,9 +6,13 @@ use krait_object::{
     Attached, Bytes, Complex, Dict, IntoObject, Layout, List, Object, PyResult, Ref, Str, StrBuilder, Tuple, Type, exc,
     raise,
 };
+use smallvec::SmallVec;
 use std::ffi::{CStr, c_char, c_int, c_void};
 
 // ---- values ----
+
+/// The values of a format.
+type Items = SmallVec<[Ref<Object>; 8]>;
 
 /// Builds one value per format unit up to `end`.
 struct Builder<'f> {
@@ -30,8 +34,8 @@ impl Builder<'_> {
     }
 
     /// The values up to `end` (which is passed over).
-    unsafe fn items(&mut self, py: Attached<'_>, va: &mut Va, end: u8) -> PyResult<Vec<Ref<Object>>> {
-        let mut items = Vec::new();
+    unsafe fn items(&mut self, py: Attached<'_>, va: &mut Va, end: u8) -> PyResult<Items> {
+        let mut items = Items::new();
         // References that are given away are taken even after a failure.
         let mut failed: Option<Ref<krait_object::BaseException>> = None;
         loop {
@@ -72,8 +76,8 @@ impl Builder<'_> {
         // SAFETY: the arguments match the format.
         unsafe {
             match unit {
-                b'(' => Ok(Tuple::from_vec(py, self.items(py, va, b')')?)?.upcast()),
-                b'[' => Ok(List::from_vec(py, self.items(py, va, b']')?)?.upcast()),
+                b'(' => Ok(Tuple::from_items(py, self.items(py, va, b')')?.into_iter())?.upcast()),
+                b'[' => Ok(List::from_items(py, self.items(py, va, b']')?.into_iter())?.upcast()),
                 b'{' => {
                     let items = self.items(py, va, b'}')?;
                     if items.len() % 2 != 0 {
@@ -111,7 +115,7 @@ impl Builder<'_> {
                         return Ok(krait_object::none());
                     }
                     let length = length.unwrap_or_else(|| CStr::from_ptr(data).count_bytes() as isize);
-                    Ok(krait_object::codecs::decode(py, bytes(data.cast(), length), Some("utf-8"), None)?.upcast())
+                    Ok(krait_object::codecs::decode_utf8(py, bytes(data.cast(), length), None, true)?.0.upcast())
                 }
                 b'y' => {
                     let data = va.ptr::<c_char>();
@@ -157,7 +161,7 @@ impl Builder<'_> {
     }
 }
 
-unsafe fn build(py: Attached<'_>, format: *const c_char, va: &mut Va) -> PyResult<Vec<Ref<Object>>> {
+unsafe fn build(py: Attached<'_>, format: *const c_char, va: &mut Va) -> PyResult<Items> {
     // SAFETY: by the contract.
     unsafe {
         let format = if format.is_null() { c"" } else { CStr::from_ptr(format) };
@@ -171,7 +175,7 @@ capi! {
         match items.len() {
             0 => Ok(krait_object::none()),
             1 => Ok(items.remove(0)),
-            _ => Ok(Tuple::from_vec(py, items)?.upcast()),
+            _ => Ok(Tuple::from_items(py, items.into_iter())?.upcast()),
         }
     }
     fn krait_call_format(py, callable: &Object, name: *const c_char, format: *const c_char, va: *mut VaList) -> Ref<Object> {
@@ -190,7 +194,7 @@ capi! {
     }
     fn krait_call_objargs(py, callable: &Object, name: Option<&Object>, va: *mut VaList) -> Ref<Object> {
         let mut va = Va(va);
-        let mut args: Vec<&Object> = Vec::new();
+        let mut args: SmallVec<[&Object; 8]> = SmallVec::new();
         while let Some(arg) = va.ptr::<Object>().as_ref() {
             args.push(arg);
         }
@@ -203,7 +207,7 @@ capi! {
         if count < 0 { return Err(py.bad_internal_call()); }
         if count as usize >= crate::pymem::MOST / 8 { return Err(py.no_memory()); }
         let mut va = Va(va);
-        Tuple::from_vec(py, (0..count).map(|_| Object::from_ptr(va.ptr()).to_ref()).collect())
+        Tuple::from_items(py, (0..count as usize).map(|_| Object::from_ptr(va.ptr()).to_ref()))
     }
     fn krait_format(py, format: &CStr, va: *mut VaList) -> Ref<Str> { message(py, format.to_bytes(), &mut Va(va))?.finish(py) }
     fn krait_bytes_format(py, format: &CStr, va: *mut VaList) -> Ref<Bytes> {

@@ -4,6 +4,7 @@
 //! time and [`Signature::bind`] sorts the arguments of a call into one slot per parameter.
 use crate::handle::{Attached, Layout, Ref};
 use crate::{Dict, Object, PyResult, Str, Tuple, raise};
+use smallvec::SmallVec;
 
 /// The arguments of one call, all borrowed.
 #[derive(Clone, Copy)]
@@ -77,7 +78,7 @@ impl<'a> Args<'a> {
             match key.downcast::<Str>() {
                 None => return Err(raise!(py, TypeError, "keywords must be strings")),
                 Some(key) if known.iter().any(|name| key.eq_str(name)) => {}
-                Some(key) => return Err(unexpected_keyword(py, &format!("{function}()"), key, known)),
+                Some(key) => return Err(unexpected_keyword(py, &Callee(Some(function)), key, known)),
             }
         }
         Ok(())
@@ -121,8 +122,8 @@ impl<'a> Args<'a> {
 /// Owned storage behind an [`Args`] made from a tuple and a dict (`tp_call`, `tp_new`, `tp_init`).
 pub struct ArgsBuf<'a> {
     pos: &'a [&'a Object],
-    names: Vec<Ref<Object>>,
-    values: Vec<Ref<Object>>,
+    names: SmallVec<[Ref<Object>; 8]>,
+    values: SmallVec<[Ref<Object>; 8]>,
 }
 
 impl<'a> ArgsBuf<'a> {
@@ -132,12 +133,12 @@ impl<'a> ArgsBuf<'a> {
 
     /// As [`ArgsBuf::new`] over arguments in a slice.
     pub fn over(py: Attached<'_>, pos: &'a [&'a Object], kwargs: Option<&Dict>) -> Self {
-        let (mut names, mut values) = (Vec::new(), Vec::new());
+        let (mut names, mut values) = (SmallVec::new(), SmallVec::new());
         if let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) {
-            for (name, value) in kwargs.items_snapshot(py) {
+            kwargs.each_item(py, |name, value| {
                 names.push(name);
                 values.push(value);
-            }
+            });
         }
         ArgsBuf { pos, names, values }
     }
@@ -318,7 +319,7 @@ impl Signature {
         Ok(bound)
     }
 
-    #[cold]
+    #[inline(never)]
     fn bind_slow<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
         if self.positional_only == self.len {
             args.no_keywords(py, self.name)?;
@@ -329,9 +330,8 @@ impl Signature {
             bound.iter_mut().zip(args.pos).for_each(|(slot, arg)| *slot = Some(*arg));
             return Ok(());
         }
-        let function = self.shown();
         let params = Params {
-            function: &function,
+            function: self.callee(),
             names: &self.params[..self.len],
             positional_only: self.positional_only,
             positional: self.positional,
@@ -344,12 +344,8 @@ impl Signature {
 }
 
 impl Signature {
-    /// The function's name in messages.
-    fn shown(&self) -> String {
-        match self.words {
-            Words::Unnamed => self.name.into(),
-            _ => format!("{}()", self.name),
-        }
+    fn callee(&self) -> Callee<'static> {
+        Callee((self.words != Words::Unnamed).then_some(self.name))
     }
 
     /// Raises `TypeError` for a number of arguments that a format does not take.
@@ -362,7 +358,7 @@ impl Signature {
             _ => ("at most", most),
         };
         let plural = if count == 1 { "" } else { "s" };
-        Err(raise!(py, TypeError, "{} takes {bound} {count} argument{plural} ({given} given)", self.shown()))
+        Err(raise!(py, TypeError, "{} takes {bound} {count} argument{plural} ({given} given)", self.callee()))
     }
 }
 
@@ -392,10 +388,30 @@ pub const fn is_positional_text(text: &str) -> bool {
     }
 }
 
+/// How messages name a function: `f()`, or `function` when nobody knows its name.
+#[derive(Clone, Copy)]
+pub struct Callee<'s>(pub Option<&'s str>);
+
+impl Callee<'_> {
+    /// As it shows, with `this` before a function whose name nobody knows.
+    fn this(&self) -> String {
+        let this = if self.0.is_none() { "this " } else { "" };
+        format!("{this}{self}")
+    }
+}
+
+impl std::fmt::Display for Callee<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.0 {
+            Some(name) => write!(f, "{name}()"),
+            None => f.write_str("function"),
+        }
+    }
+}
+
 /// A parameter list that a call is bound to.
 pub struct Params<'s> {
-    /// How messages name the function: `f()`, or `function` when nobody knows.
-    pub function: &'s str,
+    pub function: Callee<'s>,
     /// A name for each parameter; empty for one that has none.
     pub names: &'s [&'s str],
     /// Leading parameters that no keyword fills.
@@ -416,7 +432,7 @@ impl Params<'_> {
     /// # Errors
     /// `TypeError` in the reference's words for missing, surplus, unknown and doubly given arguments.
     pub fn bind<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
-        let (name, len) = (self.function, self.names.len());
+        let (name, len) = (&self.function, self.names.len());
         if args.len() > len && !self.variadic {
             let (keyword, plural) =
                 (if args.pos.is_empty() { "keyword " } else { "" }, if len == 1 { "" } else { "s" });
@@ -473,8 +489,9 @@ impl Params<'_> {
     }
 
     /// The error for the first keyword that no parameter is left for.
+    #[cold]
     fn surplus(&self, py: Attached<'_>, args: Args<'_>) -> crate::Raised {
-        let name = self.function;
+        let name = &self.function;
         for key in args.names {
             let Some(key) = key.downcast::<Str>() else { return raise!(py, TypeError, "keywords must be strings") };
             match self.place(key) {
@@ -490,8 +507,7 @@ impl Params<'_> {
                     if key.as_object().downcast_exact::<Str>().is_none()
                         && !matches!(is_key(py, key.as_object(), self.names[at]), Ok(true)) =>
                 {
-                    let name = if name == "function" { "this function" } else { name };
-                    return raise!(py, TypeError, "invalid keyword argument for {name}");
+                    return raise!(py, TypeError, "invalid keyword argument for {}", name.this());
                 }
                 Some(_) => {}
                 None if !key.is_empty() && self.names[..self.positional_only].iter().any(|name| key.eq_str(name)) => {
@@ -508,8 +524,9 @@ impl Params<'_> {
     }
 
     /// The error for a parameter that got no argument.
+    #[cold]
     fn missing(&self, py: Attached<'_>, at: usize, given: usize) -> crate::Raised {
-        let name = self.function;
+        let name = &self.function;
         if at >= self.positional_only {
             return raise!(py, TypeError, "{name} missing required argument '{}' (pos {})", self.names[at], at + 1);
         }
@@ -521,15 +538,13 @@ impl Params<'_> {
 }
 
 #[cold]
-fn unexpected_keyword(py: Attached<'_>, function: &str, key: &Str, known: &[&str]) -> crate::Raised {
+fn unexpected_keyword(py: Attached<'_>, function: &Callee<'_>, key: &Str, known: &[&str]) -> crate::Raised {
     let hint = match crate::suggest::closest(&key.to_string_lossy(), known.iter().copied()) {
         Some(meant) => format!(". Did you mean '{meant}'?"),
         None => String::new(),
     };
-    let function = if function == "function" { "this function" } else { function };
     let mut text = crate::unicodeobject::StrBuilder::new();
-    text.push_str(function);
-    text.push_str(" got an unexpected keyword argument '");
+    text.push_str(&format!("{} got an unexpected keyword argument '", function.this()));
     text.push_obj(key);
     text.push_str("'");
     text.push_str(&hint);

@@ -823,7 +823,7 @@ unsafe impl<T, const N: usize> Sync for Table<T, N> {}
 /// `members`. `flags` lists `Py_TPFLAGS_` names without the prefix; `DEFAULT` and `IMMUTABLETYPE` are implied.
 ///
 /// `base` is the base's layout type. The layout gets a [`Layout`](crate::Layout) implementation that tests for
-/// subtypes through the MRO; `fast: FLAG` makes it test one type flag instead.
+/// subtypes through the MRO; `fast: FLAG` makes it test one type flag instead, `fast: EVERY` says that all types are.
 #[macro_export]
 macro_rules! pytype {
     (
@@ -910,7 +910,8 @@ macro_rules! pytype {
             $(
                 #[inline(always)]
                 fn is_type_of(ty: &$crate::Type) -> bool {
-                    ty.has_feature(const { $crate::typedef::type_flag(stringify!($fast)) })
+                    const FLAG: ::std::ffi::c_ulong = $crate::typedef::type_flag(stringify!($fast));
+                    FLAG == 0 || ty.has_feature(FLAG)
                 }
             )?
         }
@@ -955,7 +956,7 @@ pub const fn type_flags(names: &[&str]) -> std::ffi::c_ulong {
     flags
 }
 
-/// The bit of one named flag.
+/// The bit of one named flag; none for `EVERY`, which stands for a test that all types pass.
 pub const fn type_flag(name: &str) -> std::ffi::c_ulong {
     const fn same(a: &str, b: &str) -> bool {
         let (a, b) = (a.as_bytes(), b.as_bytes());
@@ -970,6 +971,9 @@ pub const fn type_flag(name: &str) -> std::ffi::c_ulong {
             at += 1;
         }
         true
+    }
+    if same(name, "EVERY") {
+        return 0;
     }
     const TABLE: &[(&str, u32)] = &[
         ("INLINE_VALUES", 2),

@@ -308,17 +308,20 @@ impl ContextVar {
     pub fn lookup(&self, py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
         Ok(Context::current(py)?.value(self))
     }
+    /// The variable's value in the current context, or `default`, or the variable's own default.
+    pub fn value_or(&self, py: Attached<'_>, default: Option<&Object>) -> PyResult<Option<Ref<Object>>> {
+        let value = self.lookup(py)?;
+        Ok(value.or_else(|| default.map(Layout::to_ref)).or_else(|| self.default.get()))
+    }
     fn get(py: Attached<'_>, this: &ContextVar, args: Args<'_>) -> PyResult<Ref<Object>> {
         let pos = args.unpack(py, "get", 0, 1)?;
-        if let Some(value) = this.lookup(py)? {
-            return Ok(value);
-        }
-        match pos.first().map(|default| default.to_ref()).or_else(|| this.default.get()) {
+        match this.value_or(py, pos.first().copied())? {
             Some(value) => Ok(value),
             None => Err(py.raise_value(exc::LookupError(), this.as_object())),
         }
     }
-    fn set(py: Attached<'_>, this: &ContextVar, value: &Object) -> PyResult<Ref<Token>> {
+    /// Gives the variable a value in the current context.
+    pub fn set(py: Attached<'_>, this: &ContextVar, value: &Object) -> PyResult<Ref<Token>> {
         let context = Context::current(py)?;
         let old = context.set(this, Some(value.to_ref()));
         touch(py);
@@ -328,7 +331,11 @@ impl ContextVar {
         drop(token.old.replace(old));
         Ok(token)
     }
-    fn reset(py: Attached<'_>, this: &ContextVar, token: &Object) -> PyResult<()> {
+    /// Undoes the [`ContextVar::set`] that made the token.
+    ///
+    /// # Errors
+    /// `TypeError` for what is no token, `ValueError` for another variable's or context's, `RuntimeError` for a used one.
+    pub fn reset(py: Attached<'_>, this: &ContextVar, token: &Object) -> PyResult<()> {
         let Some(token) = token.downcast::<Token>() else {
             let shown = token.repr(py)?;
             return Err(raise!(py, TypeError, "expected an instance of Token, got {}", shown.to_string_lossy()));

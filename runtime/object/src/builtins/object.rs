@@ -24,6 +24,7 @@ pytype! {
     pub static PyBaseObject_Type: "object" for Object {
         base: Object,
         flags: [BASETYPE],
+        fast: EVERY,
         doc: "object()\n--\n\nThe base of all classes.\n\nInstances have no attributes of their own and take no arguments.",
         slots: {
             tp_dealloc = object_dealloc,

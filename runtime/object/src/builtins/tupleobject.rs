@@ -116,7 +116,12 @@ impl Tuple {
     }
 
     pub fn from_vec(py: Attached<'_>, items: Vec<Ref<Object>>) -> PyResult<Ref<Tuple>> {
-        if items.is_empty() {
+        Tuple::from_items(py, items.into_iter())
+    }
+
+    /// A tuple that takes over items.
+    pub fn from_items(py: Attached<'_>, items: impl ExactSizeIterator<Item = Ref<Object>>) -> PyResult<Ref<Tuple>> {
+        if items.len() == 0 {
             return Ok(Tuple::empty(py));
         }
         let tuple = Tuple::alloc(py, items.len())?;

@@ -323,13 +323,18 @@ impl Dict {
 
     /// All items at one moment, in order.
     pub fn items_snapshot(&self, py: Attached<'_>) -> Vec<(Ref<Object>, Ref<Object>)> {
+        let mut items = Vec::with_capacity(self.len());
+        self.each_item(py, |key, value| items.push((key, value)));
+        items
+    }
+
+    /// Gives all items, as they are at one moment, to `take`, which runs no Python code.
+    pub fn each_item(&self, py: Attached<'_>, mut take: impl FnMut(Ref<Object>, Ref<Object>)) {
         let this = self.lock(py);
-        let mut items = Vec::with_capacity(this.len());
         let mut pos = 0;
         while let Some((_, key, value)) = this.step(&mut pos) {
-            items.push((key, value));
+            take(key, value);
         }
-        items
     }
 
     /// All keys at one moment with their hashes.

@@ -84,7 +84,12 @@ impl List {
     }
 
     pub fn from_vec(py: Attached<'_>, items: Vec<Ref<Object>>) -> PyResult<Ref<List>> {
-        let (count, mut items) = (items.len(), items.into_iter());
+        List::from_items(py, items.into_iter())
+    }
+
+    /// A list that takes over items.
+    pub fn from_items(py: Attached<'_>, mut items: impl ExactSizeIterator<Item = Ref<Object>>) -> PyResult<Ref<List>> {
+        let count = items.len();
         List::build(py, count, |_| items.next().expect("as many items as the vector has"))
     }
 

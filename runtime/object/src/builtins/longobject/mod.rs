@@ -81,9 +81,13 @@ impl Int {
     /// `MemoryError`.
     #[inline]
     pub fn from_i64(py: Attached<'_>, value: i64) -> PyResult<Ref<Int>> {
-        if let Some(small) = Self::small(value) {
-            return Ok(small.to_ref());
+        match Self::small(value) {
+            Some(small) => Ok(small.to_ref()),
+            None => Self::alloc_i64(py, value),
         }
+    }
+
+    fn alloc_i64(py: Attached<'_>, value: i64) -> PyResult<Ref<Int>> {
         let magnitude = value.unsigned_abs();
         if magnitude <= u64::from(intarith::MASK) {
             return Self::compact(py, value < 0, magnitude as u32);

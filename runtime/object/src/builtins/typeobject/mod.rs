@@ -225,6 +225,7 @@ impl Type {
         std::ptr::eq(self, base) || self.derives_from(base)
     }
 
+    #[inline(never)]
     pub(crate) fn derives_from(&self, base: &Type) -> bool {
         match self.mro_tuple() {
             Some(mro) => mro.as_slice().iter().any(|entry| std::ptr::addr_eq(*entry, base)),

@@ -511,10 +511,15 @@ impl Str {
     }
 
     /// UTF-8, cached in the object and followed by a NUL; `UnicodeEncodeError` for surrogates.
+    #[inline]
     pub fn to_utf8(&self, py: Attached<'_>) -> PyResult<&str> {
-        if let Some(text) = self.as_str() {
-            return Ok(text);
+        match self.as_str() {
+            Some(text) => Ok(text),
+            None => self.cache_utf8(py),
         }
+    }
+
+    fn cache_utf8(&self, py: Attached<'_>) -> PyResult<&str> {
         let mut buffer = String::with_capacity(self.len() * 2 + 1);
         for (at, point) in self.code_points().enumerate() {
             match char::from_u32(point) {
