@@ -369,6 +369,7 @@ impl Deque {
     }
 
     fn index(py: Attached<'_>, this: &Deque, args: Args<'_>) -> PyResult<usize> {
+        args.no_keywords(py, "deque.index")?;
         let pos = args.unpack(py, "index", 1, 3)?;
         let len = this.items.lock().len();
         let bound = |arg: Option<&&Object>, default: isize| -> PyResult<usize> {

@@ -1,6 +1,7 @@
 //! Native modules of the standard library that are close to the operating system.
 mod asyncio;
 mod atexit;
+mod curses;
 mod dbm;
 mod errno;
 mod faulthandler;
@@ -68,6 +69,8 @@ pub fn modules() -> Vec<BuiltinModule> {
         module!("termios", termios, "Settings of terminals."),
         module!("_uuid", uuid, "Identifiers made of time and address."),
         module!("_dbm", dbm, "Files of keys and values."),
+        module!("_curses", curses, "Full-screen programs in a terminal."),
+        BuiltinModule { name: "_curses_panel", doc: "Windows above each other.", exec: curses::panel::exec },
         module!("readline", readline, "Line editing, history and completion."),
         module!("resource", resource, "Limits and use of system resources."),
     ]
