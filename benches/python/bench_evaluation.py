@@ -81,6 +81,35 @@ def closed(n):
         next(i for i in TABLE)
 
 
+def defaults(n):
+    def call(a, b=1, c=None):
+        return a
+
+    for _ in range(n):
+        call(0), call(0, 2)
+
+
+def kinds(n):
+    for _ in range(n):
+        type(n)
+
+
+def spread(n):
+    def call(a, b):
+        return a
+
+    both = (1, 2)
+    for _ in range(n):
+        call(*both), max(*both)
+
+
+def appends(n):
+    items = []
+    for i in range(n):
+        items.append(i)
+        items.pop()
+
+
 def cycles(n):
     for _ in range(n):
         Node()
@@ -97,6 +126,10 @@ OPERATIONS = [
     ("list[i] = value", stores, 2),
     ("global and builtin names", names, 4),
     ("generator closed early", closed, 1),
+    ("call with defaults", defaults, 2),
+    ("type(x)", kinds, 1),
+    ("f(*args)", spread, 2),
+    ("append and pop", appends, 2),
     ("objects in cycles", cycles, 1),
 ]
 

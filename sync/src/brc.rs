@@ -180,6 +180,22 @@ pub fn merge_zero_local(c: CountRef<'_>) -> Outcome {
     }
 }
 
+/// [`merge_zero_local`] without an atomic exchange.
+///
+/// # Safety
+/// No other thread uses the counts before a point that orders this thread's stores before it, such as a pause.
+pub unsafe fn merge_zero_local_alone(c: CountRef<'_>) -> Outcome {
+    let shared = c.shared.load(Relaxed);
+    if shared == 0 {
+        return Outcome::Dead;
+    }
+    // [RC5]
+    c.tid.store(UNOWNED, Relaxed);
+    let merged = shared & !FLAGS | MERGED;
+    c.shared.store(merged, Relaxed);
+    if merged == MERGED { Outcome::Dead } else { Outcome::Alive }
+}
+
 /// Gives up a reference of a thread that is not the owner: the first half of `_Py_DecRefShared`.
 #[cold]
 pub fn decref_shared(c: CountRef<'_>) -> Outcome {

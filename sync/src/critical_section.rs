@@ -132,7 +132,22 @@ pub struct ThreadCtx<'a> {
 /// `mutex` lives as long.
 #[inline(always)]
 pub unsafe fn begin(ctx: ThreadCtx<'_>, frame: &CriticalSection, mutex: &ByteMutex) {
-    if mutex.try_lock_fast() {
+    // SAFETY: the caller's promise.
+    unsafe { begin_by(ctx, frame, mutex, ByteMutex::try_lock_fast) }
+}
+
+/// As [`begin`] with another way to take a free mutex.
+///
+/// # Safety
+/// As for [`begin`]; `try_lock` says whether it locked the mutex.
+#[inline(always)]
+pub unsafe fn begin_by(
+    ctx: ThreadCtx<'_>,
+    frame: &CriticalSection,
+    mutex: &ByteMutex,
+    try_lock: impl FnOnce(&ByteMutex) -> bool,
+) {
+    if try_lock(mutex) {
         frame._cs_mutex.set(mutex);
         frame._cs_prev.set(ctx.sections.get());
         ctx.sections.set(&raw const *frame as usize);
@@ -171,10 +186,20 @@ pub unsafe fn slow_begin(ctx: ThreadCtx<'_>, frame: &CriticalSection, mutex: &By
 /// `ctx` is the calling thread's and it is attached; `frame` is its top frame, or an empty one.
 #[inline(always)]
 pub unsafe fn end(ctx: ThreadCtx<'_>, frame: &CriticalSection) {
+    // SAFETY: the caller's promise; [CS1] the top frame's mutex is held.
+    unsafe { end_by(ctx, frame, |mutex| mutex.unlock()) }
+}
+
+/// As [`end`] with another way to unlock the mutex.
+///
+/// # Safety
+/// As for [`end`].
+#[inline(always)]
+pub unsafe fn end_by(ctx: ThreadCtx<'_>, frame: &CriticalSection, unlock: impl FnOnce(&ByteMutex)) {
     let mutex = frame._cs_mutex.get();
     if !mutex.is_null() {
         // SAFETY: [CS1] the top frame's mutex is held, and lives until here.
-        unsafe { (*mutex).unlock() };
+        unlock(unsafe { &*mutex });
         // SAFETY: the caller's promise.
         unsafe { pop(ctx, frame) };
     }

@@ -109,6 +109,29 @@ impl ByteMutex {
         self.byte.compare_exchange(0, LOCKED, acquire, Relaxed).is_ok()
     }
 
+    /// [`try_lock_fast`](Self::try_lock_fast) without an atomic exchange.
+    ///
+    /// # Safety
+    /// No other thread uses the mutex before a point that orders this thread's stores before it, such as a pause.
+    #[inline(always)]
+    pub unsafe fn try_lock_alone(&self) -> bool {
+        let free = self.byte.load(Relaxed) == 0;
+        if free {
+            self.byte.store(LOCKED, Relaxed);
+        }
+        free
+    }
+
+    /// [`unlock`](Self::unlock) without an atomic exchange.
+    ///
+    /// # Safety
+    /// The mutex is locked, and as for [`try_lock_alone`](Self::try_lock_alone).
+    #[inline(always)]
+    pub unsafe fn unlock_alone(&self) {
+        debug_assert_eq!(self.byte.load(Relaxed), LOCKED, "nobody else can have parked");
+        self.byte.store(0, Relaxed);
+    }
+
     #[cold]
     fn slow_lock(&self, wait: Wait) -> Acquired {
         let acquire = ord!("mutex/lock_relaxed", Acquire => Relaxed);

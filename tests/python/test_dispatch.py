@@ -44,7 +44,9 @@ def numbers():
 
 def texts():
     text, part, n = "some text", "text", 5
+    equal, other = "".join(["some", " text"]), "some texx"
     for i in range(COUNT):
+        text == equal, text == other
         part in text, text == part, text + part, text[1], text[1:3], f"{n}{text!r:>10}", text.upper(), text < part
         if text and part:
             pass

@@ -117,6 +117,75 @@ for _ in range(100):
     assert call(lambda *x: x, 1) == (1,)
     assert call(several[2].get.__func__, several[2]) == -3
 
+# Defaults stand in for arguments, whatever the function that comes next.
+def two(a, b=2, c=3):
+    return a, b, c
+
+
+def call(function, argument):
+    return function(argument)
+
+
+assert "CALL_PY_GENERAL" in forms(call, two, 1)
+for _ in range(100):
+    assert call(two, 1) == (1, 2, 3)
+    assert call(lambda x: x + 1, 1) == 2
+    assert call(lambda x, y=[]: y, 1) == []
+    assert call(Base(7).get.__func__, Base(8)) == 8
+two.__defaults__ = (5, 6)
+assert call(two, 1) == (1, 5, 6)
+two.__defaults__ = (6,)
+try:
+    call(two, 1)
+except TypeError as error:
+    assert str(error) == "two() missing 1 required positional argument: 'b'", error
+else:
+    raise AssertionError("an argument is missing")
+two.__defaults__ = (5, 6)
+try:
+    (lambda: two(1, 2, 3, 4))()
+except TypeError as error:
+    assert str(error) == "two() takes from 1 to 3 positional arguments but 4 were given", error
+
+
+def kind(value):
+    return type(value)
+
+
+def half(value):
+    return value.half
+
+
+class Halved(Base):
+    @property
+    def half(self):
+        return self.value / 2
+
+
+class Holder(Exception):
+    def get(self):
+        return self.args
+
+
+def got(objects):
+    return [each.get() for each in objects]
+
+
+assert "CALL_TYPE_1" in forms(kind, 1) and kind(Base(1)) is Base and kind(kind) is type(forms)
+assert kind(type("Fresh", (), {})()).__name__ == "Fresh"
+assert "LOAD_ATTR_PROPERTY" in forms(half, Halved(1)) and half(Halved(5)) == 2.5
+assert "LOAD_ATTR_METHOD_LAZY_DICT" in forms(got, [Holder(1)]) and got([Holder(1, 2)]) == [(1, 2)]
+
+
+def spread(function, arguments):
+    return function(*arguments)
+
+
+for _ in range(100):
+    assert spread(two, (1,)) == (1, 5, 6) and spread(two, [1, 2, 3]) == (1, 2, 3)
+    assert spread(max, (1, 3, 2)) == 3 and spread(Base, (4,)).value == 4 and spread(several[2].__class__.get, (Base(9),)) == -9
+    assert spread(lambda *rest: rest, tuple(range(40))) == tuple(range(40)) and spread(dict, ()) == {}
+
 # Globals by their place in the table.
 assert "LOAD_GLOBAL_MODULE" in forms(name) and "BINARY_OP_SUBSCR_LIST_INT" in forms(name)
 table = [4, 5, 6]

@@ -76,7 +76,7 @@ impl GcState {
             thresholds: [AtomicUsize::new(2000), AtomicUsize::new(10), AtomicUsize::new(0)],
             count: AtomicIsize::new(0),
             pending: AtomicUsize::new(0),
-            long_lived: AtomicUsize::new(0),
+            long_lived: AtomicUsize::new(AT_START),
             pages_before: AtomicUsize::new(0),
             young_collections: AtomicUsize::new(0),
             middle_collections: AtomicUsize::new(0),
@@ -117,6 +117,9 @@ pub(crate) fn count_release(py: Attached<'_>) {
     }
 }
 
+/// About as many collectable objects as the library makes before a program starts, which live as long as that.
+const AT_START: usize = 10_000;
+
 /// How many allocations or releases a thread counts alone before it adds them to the interpreter's.
 const COUNT_BATCH: i32 = 256;
 
@@ -143,7 +146,7 @@ fn flush_count(py: Attached<'_>) {
         let pages = PAGES_IN_USE.load(Relaxed);
         let before = gc.pages_before.load(Relaxed);
         let grows = pages > before + before / 10;
-        if (total as usize) < gc.long_lived.load(Relaxed) / 4 || !grows && total < threshold * STEADY {
+        if (total as usize) < gc.long_lived.load(Relaxed) / 2 || !grows && total < threshold * STEADY {
             return;
         }
         gc.pages_before.store(pages, Relaxed);
@@ -452,7 +455,9 @@ fn entry<'a>(object: *mut PyObject) -> Option<&'a mut u32> {
 fn visited_entry<'a>(object: *mut PyObject) -> Option<&'a mut u32> {
     // SAFETY: visitors get live objects.
     let object = unsafe { Object::from_ptr(object) };
-    if !is_collectable(object) {
+    // The mark in the object's head says it all; in pages there are none of static objects.
+    let part = if FREE_THREADED { mode::is_tracked(object) } else { is_collectable(object) };
+    if !part {
         return None;
     }
     entry(object.as_ptr()).filter(|count| **count != ABSENT)

@@ -369,7 +369,7 @@ impl<T: Layout> Slot<T> {
             unsafe { mode::publish(value.as_ptr()) };
         }
         let raw = value.map_or(ptr::null_mut(), Ref::into_raw);
-        let old = if mode::FREE_THREADED {
+        let old = if !mode::is_alone() {
             self.0.swap(raw, std::sync::atomic::Ordering::AcqRel)
         } else {
             let old = self.0.get();

@@ -19,6 +19,9 @@
 //!   to it has passed a quiescent point; small-object pages keep a valid object header until then, so
 //!   `try_incref` on a stale pointer is defined.
 //! - **[stopped-world]** Between stop and start of the world no other thread of the interpreter is attached.
+//! - **[alone]** While [`mode::is_alone`](crate::mode::is_alone) says so, one thread state alone has ever used objects:
+//!   a second one stops the world and ends that before its first use. So until this thread's next safe point its plain
+//!   stores race nobody, and the pause orders them before what others do.
 //! - **[exact-size]** A trailing array begins where the fixed part of its struct ends and has the length that the
 //!   object's size field states.
 //! - **[immortal]** Static objects are never freed and their reference counts are never written.

@@ -36,6 +36,7 @@ pub const MANAGED_DICT_OFFSET: isize = -8;
 /// Where the managed weak reference list pointer of an object lies, from the object's address.
 pub const MANAGED_WEAKREF_OFFSET: isize = -16;
 const PAGES_PER_CHUNK: usize = 16;
+const CHUNK: usize = PAGE * PAGES_PER_CHUNK;
 const HEADER: usize = size_of::<Page>().next_multiple_of(64);
 /// Offset in an object of the word that links free blocks: `ob_type`, so that counts stay readable.
 const LINK: usize = std::mem::offset_of!(PyObject, ob_type);
@@ -288,11 +289,9 @@ impl Heap {
         // SAFETY: only the owner calls this.
         let spare = unsafe { &mut *self.spare.get() };
         if spare.is_empty() {
-            let layout = AllocLayout::from_size_align(PAGE * PAGES_PER_CHUNK, PAGE).expect("constant layout");
-            let chunk = match host_arena(layout.size()) {
+            let chunk = match host_arena(CHUNK) {
                 Some(chunk) => chunk?,
-                // SAFETY: the layout is not empty.
-                None => NonNull::new(unsafe { alloc::alloc_zeroed(layout) })?,
+                None => fresh_chunk()?,
             };
             // SAFETY: offsets inside the chunk.
             spare.extend((0..PAGES_PER_CHUNK).rev().map(|at| unsafe { chunk.add(at * PAGE) }));
@@ -442,6 +441,17 @@ pub fn set_arenas(arenas: Arenas) {
     }
 }
 
+/// A zeroed chunk, aligned to pages. It is asked for with room for that and without an alignment of its own: so it comes
+/// from the system as it is, and only what is used of it takes memory.
+fn fresh_chunk() -> Option<NonNull<u8>> {
+    let layout = AllocLayout::from_size_align(CHUNK + PAGE, GRANULE).expect("constant layout");
+    // SAFETY: the layout is not empty; the aligned chunk lies inside.
+    unsafe {
+        let raw = NonNull::new(alloc::alloc_zeroed(layout))?;
+        Some(raw.add(raw.align_offset(PAGE)))
+    }
+}
+
 /// A zeroed chunk from the host, aligned to pages; `Some(None)` when it has no memory.
 fn host_arena(size: usize) -> Option<Option<NonNull<u8>>> {
     let Arenas(source) = arenas()?;
@@ -519,12 +529,13 @@ pub unsafe fn usable_size(object: *const PyObject) -> usize {
     page.block.get() - page.pre.get()
 }
 
-/// Frees `ptr` with `free` once no other thread can read it any more: at once in `gil` mode, through QSBR in `nogil`.
+/// Frees `ptr` with `free` once no other thread can read it any more: at once when there is none or in `gil` mode,
+/// otherwise through QSBR.
 pub fn retire(py: Attached<'_>, ptr: *mut u8, size: usize, free: unsafe fn(*mut u8, usize)) {
     // SAFETY: the caller gives the memory up: it is unreachable for new readers, and freed once. Functions that differ in
     // what a thin pointer points to have the same ABI.
     unsafe {
-        if !FREE_THREADED {
+        if mode::is_alone() {
             free(ptr, size);
         } else if py.ext().qsbr.retire(
             ptr.cast(),

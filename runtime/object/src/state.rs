@@ -126,6 +126,8 @@ pub struct ThreadExt {
     pub gc_allocations: Cell<i32>,
     /// References of instances to their classes (`nogil`).
     pub type_refs: crate::type_refs::Counts,
+    /// Whether a thread has attached through this state.
+    pub has_attached: Cell<bool>,
     /// A `MemoryError` is being made.
     pub raising_memory_error: Cell<bool>,
     /// Frames of critical sections (`nogil`).
@@ -160,6 +162,7 @@ impl ThreadExt {
             put_off: RefCell::default(),
             gc_allocations: Cell::new(0),
             type_refs: crate::type_refs::Counts::default(),
+            has_attached: Cell::new(false),
             raising_memory_error: Cell::new(false),
             sections: mode::SectionFrames::default(),
             repr_guard: RefCell::default(),

@@ -32,6 +32,7 @@ pub fn function_text(py: Attached<'_>, callable: &Object) -> String {
 ///
 /// # Safety
 /// `function` is a Python function; `args` points to `nargs` positional words, then one for each name.
+#[inline(never)]
 pub unsafe fn push_frame(
     py: Attached<'_>,
     function: StackRef,
@@ -119,12 +120,12 @@ unsafe fn bind(
     };
     if flags & CO_VARARGS != 0 {
         // SAFETY: as above.
-        let rest: Vec<Ref<Object>> = (taken..nargs).map(|at| unsafe { args.add(at).read().into_ref() }).collect();
-        let rest = if rest.is_empty() { Ok(Tuple::empty(py)) } else { Tuple::from_vec(py, rest) };
-        match rest {
+        let item = |at: usize| Ok(unsafe { args.add(taken + at).read().into_ref() });
+        match Tuple::build(py, nargs - taken, item) {
             // SAFETY: as above.
             Ok(rest) => unsafe { locals.add(total).write(StackRef::owned(rest)) },
             Err(raised) => {
+                surplus();
                 close_keywords(0);
                 return Err(raised);
             }

@@ -344,3 +344,12 @@ pub fn readable_unlocked(_object: &Object) -> bool {
 /// Announces readers that take no lock: nothing to do under the GIL.
 #[inline(always)]
 pub fn set_shared(_object: &Object) {}
+
+/// Plain stores always do: the GIL's holder is the only thread that uses objects.
+#[inline(always)]
+pub fn is_alone() -> bool {
+    true
+}
+
+/// Of no consequence: [`is_alone`].
+pub fn end_alone() {}

@@ -9,10 +9,26 @@ use krait_sync::mutex::ByteMutex;
 use krait_sync::thread_state::StateWord;
 use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::atomic::Ordering::{Acquire, Relaxed};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 
 const IMMORTAL: u32 = u32::MAX;
+
+/// Cleared for good when a second thread state is about to use objects.
+static ALONE: AtomicBool = AtomicBool::new(true);
+
+/// Whether plain stores do where other threads would call for atomic exchanges: [alone].
+#[inline(always)]
+pub fn is_alone() -> bool {
+    ALONE.load(Relaxed)
+}
+
+/// Ends [alone]. The world stands still, or the process has no thread yet that uses objects.
+pub fn end_alone() {
+    ALONE.store(false, Release);
+}
 
 /// The calling thread's id as the headers' inline functions compute it: its thread pointer register.
 #[inline(always)]
@@ -98,7 +114,13 @@ pub unsafe fn decref_if_more(object: *mut PyObject) -> bool {
 unsafe fn merge_zero_local(object: *mut PyObject) {
     // SAFETY: by the caller's contract.
     unsafe {
-        if brc::merge_zero_local(counts(object)) == Outcome::Dead {
+        // SAFETY (both): [alone] where it is asked.
+        let merge = if is_alone() {
+            brc::merge_zero_local_alone(counts(object))
+        } else {
+            brc::merge_zero_local(counts(object))
+        };
+        if merge == Outcome::Dead {
             super::dealloc(object);
         }
     }
@@ -281,7 +303,11 @@ pub unsafe fn publish(object: *mut PyObject) {
     if head.ob_ref_local.load(Relaxed) == IMMORTAL || head.ob_ref_shared.load(Relaxed) & 3 != 0 {
         return;
     }
-    head.ob_ref_shared.fetch_or(1, Relaxed);
+    if is_alone() {
+        head.ob_ref_shared.store(head.ob_ref_shared.load(Relaxed) | 1, Relaxed);
+    } else {
+        head.ob_ref_shared.fetch_or(1, Relaxed);
+    }
 }
 
 /// Loads a field that owns its object and makes a new reference; null stays null. Retries while it changes.
@@ -516,7 +542,7 @@ impl<'a> CriticalSection<'a> {
         let frame = py.ext().sections.push();
         // SAFETY: [attached]; the frame stays in place; `Drop` ends it in stack order.
         unsafe {
-            critical_section::begin(context(py), &frame._cs_base, mutex(object));
+            critical_section::begin_by(context(py), &frame._cs_base, mutex(object), |mutex| try_lock(mutex));
             CriticalSection { frame: &*std::ptr::from_ref(frame), object, attached: PhantomData }
         }
     }
@@ -528,17 +554,34 @@ impl Drop for CriticalSection<'_> {
         // SAFETY: [attached]: a section is left on its thread.
         unsafe {
             let py = Attached::from_tls();
-            critical_section::end(context(py), &self.frame._cs_base);
+            critical_section::end_by(context(py), &self.frame._cs_base, |mutex| unlock(mutex));
             py.ext().sections.pop();
         }
     }
+}
+
+/// Locks an object's mutex if it is free.
+#[inline(always)]
+fn try_lock(mutex: &ByteMutex) -> bool {
+    // SAFETY: [alone].
+    if is_alone() { unsafe { mutex.try_lock_alone() } } else { mutex.try_lock_fast() }
+}
+
+/// Unlocks an object's mutex.
+///
+/// # Safety
+/// The mutex is locked.
+#[inline(always)]
+unsafe fn unlock(mutex: &ByteMutex) {
+    // SAFETY: by the contract; [alone].
+    unsafe { if is_alone() { mutex.unlock_alone() } else { mutex.unlock() } }
 }
 
 /// The object's lock for a short piece of work, given back when dropped: the mutex alone, as long as nobody else has it.
 pub struct BriefSection<'a> {
     object: &'a Object,
     /// What was entered because the mutex was taken, by another thread or by an outer section of this one.
-    section: Option<CriticalSection<'a>>,
+    section: ManuallyDrop<Option<CriticalSection<'a>>>,
 }
 
 impl<'a> BriefSection<'a> {
@@ -546,8 +589,8 @@ impl<'a> BriefSection<'a> {
     /// else: an outer section could not be suspended in it.
     #[inline(always)]
     pub fn enter(py: Attached<'_>, object: &'a Object) -> Self {
-        let free = mutex(object).try_lock_fast();
-        BriefSection { object, section: if free { None } else { Some(contended(py, object)) } }
+        let free = try_lock(mutex(object));
+        BriefSection { object, section: ManuallyDrop::new(if free { None } else { Some(contended(py, object)) }) }
     }
 }
 
@@ -559,7 +602,7 @@ fn contended<'a>(py: Attached<'_>, object: &'a Object) -> CriticalSection<'a> {
 impl<'a> From<CriticalSection<'a>> for BriefSection<'a> {
     #[inline(always)]
     fn from(section: CriticalSection<'a>) -> Self {
-        BriefSection { object: section.object, section: Some(section) }
+        BriefSection { object: section.object, section: ManuallyDrop::new(Some(section)) }
     }
 }
 
@@ -568,9 +611,19 @@ impl Drop for BriefSection<'_> {
     fn drop(&mut self) {
         if self.section.is_none() {
             // SAFETY: locked in `enter`.
-            unsafe { mutex(self.object).unlock() };
+            unsafe { unlock(mutex(self.object)) };
+        } else {
+            // SAFETY: taken once, here.
+            leave(unsafe { ManuallyDrop::take(&mut self.section) });
         }
     }
+}
+
+/// Leaves the section that a brief one stands for. It comes by value: the address of a local would end up in the handlers
+/// of instructions, which must not have any.
+#[inline(never)]
+fn leave(section: Option<CriticalSection<'_>>) {
+    drop(section);
 }
 
 /// Critical sections of two objects at once, entered in address order.

@@ -152,7 +152,10 @@ impl Eval<'_> {
     pub(super) fn BINARY_OP(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_binary());
+            return self.away(|this| {
+                this.specialize_binary();
+                this.binary_generic()
+            });
         }
         self.binary_generic()
     }
@@ -214,7 +217,7 @@ impl Eval<'_> {
 
     /// Integers of two digits: still machine words.
     #[inline(never)]
-    fn int_op_wide(&mut self, op: fn(i64, i64) -> Option<i64>) -> Step {
+    fn int_op_wide(&mut self, op: impl Fn(i64, i64) -> Option<i64>) -> Step {
         let wide = |depth: usize| self.object(depth).downcast_exact::<Int>().and_then(Int::to_i64);
         let Some(value) = wide(2).zip(wide(1)).and_then(|(a, b)| op(a, b)) else { return self.binary_int_slow() };
         let result = Int::from_i64(self.py, value)?;
@@ -225,8 +228,12 @@ impl Eval<'_> {
     }
 
     #[inline(always)]
-    fn int_op(&mut self, op: impl FnOnce(isize, isize) -> isize, wide: fn(i64, i64) -> Option<i64>) -> Step {
-        let Some((a, b)) = self.small_ints() else { return self.out(move |this| this.int_op_wide(wide)) };
+    fn int_op(
+        &mut self,
+        op: impl FnOnce(isize, isize) -> isize,
+        wide: impl Fn(i64, i64) -> Option<i64> + Copy,
+    ) -> Step {
+        let Some((a, b)) = self.small_ints() else { return self.away(move |this| this.int_op_wide(wide)) };
         let result = Int::from_i64(self.py, op(a, b) as i64)?;
         // Small integers free no other object.
         self.close_top();
@@ -265,7 +272,7 @@ impl Eval<'_> {
     fn float_op(&mut self, op: impl FnOnce(f64, f64) -> f64) -> Step {
         let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Float>(), self.object(1).downcast_exact::<Float>())
         else {
-            return self.out(|this| this.binary_deopt());
+            return self.away(|this| this.binary_deopt());
         };
         let result = Float::new(self.py, op(a.value(), b.value()))?;
         self.close_top();
@@ -277,7 +284,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BINARY_OP_EXTEND(&mut self) -> Step {
         let Some(result) = operate_words(self.py, self.object(2), self.object(1), plain_op(self.arg())) else {
-            return self.out(|this| this.binary_deopt());
+            return self.away(|this| this.binary_deopt());
         };
         let result = result?;
         self.close_top();
@@ -358,17 +365,19 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_LIST_INT(&mut self) -> Step {
-        let Some(list) = self.object(2).downcast_exact::<List>() else { return self.out(|this| this.binary_deopt()) };
+        let Some(list) = self.object(2).downcast_exact::<List>() else { return self.away(|this| this.binary_deopt()) };
         let read = self.index(list.len()).map_or(Read::Nothing, |index| list.read(index));
-        let Some(found) = self.settle(read) else { return self.out(|this| this.subscript_slow()) };
+        let Some(found) = self.settle(read) else { return self.away(|this| this.subscript_slow()) };
         self.replace_word(2, found);
         Ok(BINARY_SKIP)
     }
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_TUPLE_INT(&mut self) -> Step {
-        let Some(tuple) = self.object(2).downcast_exact::<Tuple>() else { return self.out(|this| this.binary_deopt()) };
-        let Some(index) = self.index(tuple.len()) else { return self.out(|this| this.subscript_slow()) };
+        let Some(tuple) = self.object(2).downcast_exact::<Tuple>() else {
+            return self.away(|this| this.binary_deopt());
+        };
+        let Some(index) = self.index(tuple.len()) else { return self.away(|this| this.subscript_slow()) };
         let found = tuple.as_slice()[index].to_ref();
         self.replace(2, found);
         Ok(BINARY_SKIP)
@@ -376,11 +385,11 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_DICT(&mut self) -> Step {
-        let Some(dict) = self.object(2).downcast_exact::<Dict>() else { return self.out(|this| this.binary_deopt()) };
+        let Some(dict) = self.object(2).downcast_exact::<Dict>() else { return self.away(|this| this.binary_deopt()) };
         self.save();
         match dict.get(self.py, self.object(1))? {
             Some(found) => self.replace(2, found),
-            None => return self.out(|this| this.subscript_slow()),
+            None => return self.away(|this| this.subscript_slow()),
         }
         Ok(BINARY_SKIP)
     }
@@ -396,7 +405,10 @@ impl Eval<'_> {
     pub(super) fn COMPARE_OP(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_compare());
+            return self.away(|this| {
+                this.specialize_compare();
+                this.compare_generic()
+            });
         }
         self.compare_generic()
     }
@@ -442,7 +454,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn COMPARE_OP_INT(&mut self) -> Step {
-        let Some((a, b)) = self.small_ints() else { return self.out(|this| this.compare_deopt()) };
+        let Some((a, b)) = self.small_ints() else { return self.away(|this| this.compare_deopt()) };
         // Bits of the argument: 2 less, 4 greater, 8 equal.
         let outcome = 2usize << (usize::from(a >= b) + usize::from(a == b));
         let outcome = if a == b { 8 } else { outcome };
@@ -457,7 +469,7 @@ impl Eval<'_> {
     pub(super) fn COMPARE_OP_FLOAT(&mut self) -> Step {
         let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Float>(), self.object(1).downcast_exact::<Float>())
         else {
-            return self.out(|this| this.compare_deopt());
+            return self.away(|this| this.compare_deopt());
         };
         let outcome = match a.value().partial_cmp(&b.value()) {
             None => 1,
@@ -476,7 +488,7 @@ impl Eval<'_> {
     pub(super) fn COMPARE_OP_STR(&mut self) -> Step {
         let (Some(a), Some(b)) = (self.object(2).downcast_exact::<Str>(), self.object(1).downcast_exact::<Str>())
         else {
-            return self.out(|this| this.compare_deopt());
+            return self.away(|this| this.compare_deopt());
         };
         let same = std::ptr::eq(a, b) || a.eq(b);
         let truth = same == (self.arg() >> 5 == 2);
@@ -536,14 +548,14 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn TO_BOOL_BOOL(&mut self) -> Step {
         if self.object(1).downcast_exact::<Bool>().is_none() {
-            return self.out(|this| this.truth_deopt());
+            return self.away(|this| this.truth_deopt());
         }
         Ok(TO_BOOL_SKIP)
     }
 
     #[inline(always)]
     pub(super) fn TO_BOOL_INT(&mut self) -> Step {
-        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.out(|this| this.truth_deopt()) };
+        let Some(int) = self.object(1).downcast_exact::<Int>() else { return self.away(|this| this.truth_deopt()) };
         let word = bool_word(!int.is_zero());
         self.close_top();
         self.push(word);
@@ -553,7 +565,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn TO_BOOL_NONE(&mut self) -> Step {
         if !self.object(1).is_none() {
-            return self.out(|this| this.truth_deopt());
+            return self.away(|this| this.truth_deopt());
         }
         self.poke(1, bool_word(false));
         Ok(TO_BOOL_SKIP)
@@ -590,7 +602,7 @@ impl Eval<'_> {
                 self.unit().miss();
             }
         }
-        self.out(|this| this.store_generic())
+        self.away(|this| this.store_generic())
     }
 
     #[inline(never)]
@@ -605,9 +617,9 @@ impl Eval<'_> {
         self.save();
         let Some(list) = self.object(2).downcast_exact::<List>() else {
             self.unit().deoptimize(Opcode::STORE_SUBSCR);
-            return self.out(|this| this.store_generic());
+            return self.away(|this| this.store_generic());
         };
-        let Some(index) = self.index(list.len()) else { return self.out(|this| this.store_generic()) };
+        let Some(index) = self.index(list.len()) else { return self.away(|this| this.store_generic()) };
         list.set(self.py, index, self.object(3).to_ref())?;
         self.drop_many(3);
         Ok(STORE_SKIP)
@@ -618,7 +630,7 @@ impl Eval<'_> {
         self.save();
         let Some(dict) = self.object(2).downcast_exact::<Dict>() else {
             self.unit().deoptimize(Opcode::STORE_SUBSCR);
-            return self.out(|this| this.store_generic());
+            return self.away(|this| this.store_generic());
         };
         dict.set(self.py, self.object(1), self.object(3))?;
         self.drop_many(3);

@@ -241,11 +241,11 @@ impl Eval<'_> {
         let object = self.object(1);
         let ty = object.ty();
         let Some(index) = index_for(self.first_word(), ty.version_now(), INSTANCE_VALUE) else {
-            return self.out(|this| this.attr_other());
+            return self.away(|this| this.attr_other());
         };
         match self.settle(attrs::inline_read(object, ty, index)) {
             Some(value) => self.finish_attr(value),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
@@ -253,13 +253,13 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_SLOT(&mut self) -> Step {
         let object = self.object(1);
         let Some(offset) = index_for(self.first_word(), object.ty().version_now(), SLOT) else {
-            return self.out(|this| this.attr_other());
+            return self.away(|this| this.attr_other());
         };
         // SAFETY: a type of that version has a slot there.
         let read = unsafe { read_slot(object, offset) };
         match self.settle(read) {
             Some(value) => self.finish_attr(value),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
@@ -308,16 +308,16 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_WITH_VALUES).is_none() {
-            return self.out(|this| this.attr_other());
+            return self.away(|this| this.attr_other());
         }
         // SAFETY: the instruction has nine cache units.
         let keys = unsafe { self.unit().cache(1) }.load(Acquire) as u32;
         if !attrs::inline_keys_unchanged(object, ty, keys) {
-            return self.out(|this| this.attr_shape());
+            return self.away(|this| this.attr_shape());
         }
         match self.cached_pointer(ty, first) {
             Some(method) => self.finish_method(method),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
@@ -335,16 +335,16 @@ impl Eval<'_> {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), NONDESCRIPTOR_WITH_VALUES).is_none() {
-            return self.out(|this| this.attr_other());
+            return self.away(|this| this.attr_other());
         }
         // SAFETY: the instruction has nine cache units.
         let keys = unsafe { self.unit().cache(1) }.load(Acquire) as u32;
         if !attrs::inline_keys_unchanged(object, ty, keys) {
-            return self.out(|this| this.attr_shape());
+            return self.away(|this| this.attr_shape());
         }
         match self.cached_pointer(ty, first) {
             Some(value) => self.finish_attr(value),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
@@ -352,41 +352,44 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR_METHOD_NO_DICT(&mut self) -> Step {
         let (ty, first) = (self.object(1).ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_NO_DICT).is_none() {
-            return self.out(|this| this.attr_other());
+            return self.away(|this| this.attr_other());
         }
         match self.cached_pointer(ty, first) {
             Some(method) => self.finish_method(method),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
+    #[inline(always)]
     pub(super) fn LOAD_ATTR_METHOD_LAZY_DICT(&mut self) -> Step {
         let object = self.object(1);
         let (ty, first) = (object.ty(), self.first_word());
         if index_for(first, ty.version_now(), METHOD_LAZY_DICT).is_none() {
-            return self.attr_other();
+            return self.away(|this| this.attr_other());
         }
         if !attrs::dict_slot(object).is_none_or(Slot::is_null) {
-            return self.attr_slow();
+            return self.away(|this| this.attr_slow());
         }
         match self.cached_pointer(ty, first) {
             Some(method) => self.finish_method(method),
-            None => self.attr_slow(),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
     #[inline(always)]
     pub(super) fn LOAD_ATTR_MODULE(&mut self) -> Step {
-        let Some(module) = self.object(1).downcast_exact::<Module>() else { return self.out(|this| this.attr_deopt()) };
+        let Some(module) = self.object(1).downcast_exact::<Module>() else {
+            return self.away(|this| this.attr_deopt());
+        };
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(place) = index_for(first, version, MODULE) else { return self.out(|this| this.attr_deopt()) };
+        let Some(place) = index_for(first, version, MODULE) else { return self.away(|this| this.attr_deopt()) };
         let Some(read) = module.dict().read_at_version(version, place) else {
-            return self.out(|this| this.attr_deopt());
+            return self.away(|this| this.attr_deopt());
         };
         match self.settle(read) {
             Some(value) => self.finish_attr(value),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
@@ -395,26 +398,27 @@ impl Eval<'_> {
         let first = self.first_word();
         let class = match self.object(1).downcast::<Type>() {
             Some(class) if index_for(first, class.version_now(), CLASS).is_some() => class,
-            _ => return self.out(|this| this.attr_deopt()),
+            _ => return self.away(|this| this.attr_deopt()),
         };
         match self.cached_pointer(class, first) {
             Some(value) => self.finish_attr(value),
-            None => self.out(|this| this.attr_slow()),
+            None => self.away(|this| this.attr_slow()),
         }
     }
 
     /// A property whose getter is a Python function: enters that.
+    #[inline(always)]
     pub(super) fn LOAD_ATTR_PROPERTY(&mut self) -> Step {
         let (ty, first) = (self.object(1).ty(), self.first_word());
         if index_for(first, ty.version_now(), PROPERTY).is_none() {
-            return self.attr_other();
+            return self.away(|this| this.attr_other());
         }
-        let Some(getter) = self.cached_pointer(ty, first) else { return self.attr_slow() };
+        let Some(getter) = self.cached_pointer(ty, first) else { return self.away(|this| this.attr_slow()) };
         self.save();
-        let owner = self.pop();
+        self.sp = self.sp.wrapping_sub(1);
         self.frame().set_sp(self.sp);
-        // SAFETY: the cache holds a Python function; it takes over both words.
-        let frame = unsafe { crate::call::push_frame(self.py, getter, None, &raw const owner, 1, None, self.frame)? };
+        // SAFETY: the cache holds a Python function; it takes over both words, of which one is above the stack now.
+        let frame = unsafe { crate::call::push_frame(self.py, getter, None, self.sp, 1, None, self.frame)? };
         self.frame().0.return_offset.set(ATTR_SKIP as u16);
         self.start_frame(frame)
     }
@@ -456,14 +460,14 @@ impl Eval<'_> {
         let object = self.object(1);
         let ty = object.ty();
         let Some(index) = index_for(self.first_word(), ty.version_now(), INSTANCE_VALUE) else {
-            return self.out(|this| this.store_deopt());
+            return self.away(|this| this.store_deopt());
         };
         self.save();
         match attrs::inline_set(self.py, object, ty, index, self.take_value(2)) {
             Ok(old) => self.finish_store(old),
             Err(value) => {
                 self.poke(2, StackRef::owned(value));
-                self.out(|this| this.store_attr_generic())
+                self.away(|this| this.store_attr_generic())
             }
         }
     }
@@ -494,7 +498,7 @@ impl Eval<'_> {
     pub(super) fn STORE_ATTR_SLOT(&mut self) -> Step {
         let object = self.object(1);
         let Some(offset) = index_for(self.first_word(), object.ty().version_now(), SLOT) else {
-            return self.out(|this| this.store_deopt());
+            return self.away(|this| this.store_deopt());
         };
         self.save();
         // SAFETY: [layout]: a type of that version has an owned, nullable object at the offset.
@@ -554,7 +558,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     fn finish_global(&mut self, read: Read) -> Step {
-        let Some(value) = self.settle(read) else { return self.out(|this| this.global_slow()) };
+        let Some(value) = self.settle(read) else { return self.away(|this| this.global_slow()) };
         self.push(value);
         if self.arg() & 1 != 0 {
             self.push(StackRef::NULL);
@@ -566,13 +570,15 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL_MODULE(&mut self) -> Step {
         let first = self.first_word();
         let version = (first >> 32) as u32;
-        let Some(place) = index_for(first, version, GLOBAL_MODULE) else { return self.out(|this| this.global_deopt()) };
+        let Some(place) = index_for(first, version, GLOBAL_MODULE) else {
+            return self.away(|this| this.global_deopt());
+        };
         let Some(globals) = self.frame().globals().downcast_exact::<Dict>() else {
-            return self.out(|this| this.global_deopt());
+            return self.away(|this| this.global_deopt());
         };
         match globals.read_at_version(version, place) {
             Some(read) => self.finish_global(read),
-            None => self.out(|this| this.global_deopt()),
+            None => self.away(|this| this.global_deopt()),
         }
     }
 
@@ -581,7 +587,7 @@ impl Eval<'_> {
         let first = self.first_word();
         let version = (first >> 32) as u32;
         let Some(place) = index_for(first, version, GLOBAL_BUILTIN) else {
-            return self.out(|this| this.global_deopt());
+            return self.away(|this| this.global_deopt());
         };
         // SAFETY: LOAD_GLOBAL has four cache units.
         let second = unsafe { self.unit().cache(1) }.load(Acquire);
@@ -589,16 +595,16 @@ impl Eval<'_> {
         let (Some(globals), Some(builtins)) =
             (frame.globals().downcast_exact::<Dict>(), frame.builtins().downcast_exact::<Dict>())
         else {
-            return self.out(|this| this.global_deopt());
+            return self.away(|this| this.global_deopt());
         };
         if index_for(second, (second >> 32) as u32, GLOBAL_BUILTIN).is_none()
             || !globals.has_keys_version((second >> 32) as u32)
         {
-            return self.out(|this| this.global_deopt());
+            return self.away(|this| this.global_deopt());
         }
         match builtins.read_at_version(version, place) {
             Some(read) => self.finish_global(read),
-            None => self.out(|this| this.global_deopt()),
+            None => self.away(|this| this.global_deopt()),
         }
     }
 }

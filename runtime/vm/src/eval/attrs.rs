@@ -17,9 +17,12 @@ impl Eval<'_> {
     pub(super) fn LOAD_ATTR(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_load_attr());
+            return self.away(|this| {
+                this.specialize_load_attr();
+                this.load_attr_generic()
+            });
         }
-        self.out(|this| this.load_attr_generic())
+        self.away(|this| this.load_attr_generic())
     }
 
     #[inline(never)]
@@ -50,9 +53,12 @@ impl Eval<'_> {
     pub(super) fn STORE_ATTR(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_store_attr());
+            return self.away(|this| {
+                this.specialize_store_attr();
+                this.store_attr_generic()
+            });
         }
-        self.out(|this| this.store_attr_generic())
+        self.away(|this| this.store_attr_generic())
     }
 
     #[inline(never)]

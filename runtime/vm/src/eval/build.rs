@@ -154,13 +154,16 @@ impl Eval<'_> {
         self.save();
         // The set of annotations that were reached has a name, which a program may bind to anything.
         let target = self.object(self.arg() + 1);
-        let Some(set) = target.downcast::<Set>() else {
-            let given = target.ty().name();
-            return Err(raise!(self.py, TypeError, "__conditional_annotations__ must be a set, not '{given}'").into());
-        };
+        let Some(set) = target.downcast::<Set>() else { return self.away(|this| this.no_set()) };
         set.add(self.py, self.object(1))?;
         self.drop_top();
         Ok(1)
+    }
+
+    #[cold]
+    fn no_set(&mut self) -> Step {
+        let given = self.object(self.arg() + 1).ty().name();
+        Err(raise!(self.py, TypeError, "__conditional_annotations__ must be a set, not '{given}'").into())
     }
 
     #[inline(always)]

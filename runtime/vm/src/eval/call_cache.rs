@@ -98,8 +98,14 @@ impl Eval<'_> {
         if let Some(function) = function.downcast_exact::<Function>() {
             let code = function.code();
             let total = total + usize::from(callable.downcast_exact::<Method>().is_some());
-            let exact = function.runs_code() && takes_exact(code) && code.raw().co_argcount.get() as usize == total;
-            return exact.then_some(Opcode::CALL_PY_EXACT_ARGS);
+            if !function.runs_code() || !takes_exact(code) {
+                return None;
+            }
+            return match (code.raw().co_argcount.get() as usize).checked_sub(total)? {
+                0 => Some(Opcode::CALL_PY_EXACT_ARGS),
+                // SAFETY: [attached]; nothing here stops the thread.
+                more => (more <= unsafe { function.defaults() }.len()).then_some(Opcode::CALL_PY_GENERAL),
+            };
         }
         if let Some(function) = callable.downcast_exact::<CFunction>().filter(|_| !bound) {
             return match kind_of(function.definition()) {
@@ -168,7 +174,7 @@ impl Eval<'_> {
             return Err(self.out(|this| this.no_frame(function, first, total)));
         }
         // SAFETY: fresh memory for a frame of this code.
-        unsafe { fill_frame(frame, function, code, self.frame, first, total) };
+        unsafe { fill_frame(frame, function, code, self.frame, first, total, &[]) };
         Ok(frame)
     }
 
@@ -180,33 +186,28 @@ impl Eval<'_> {
         self.py.no_memory()
     }
 
+    /// The Python function `depth` from the top, after taking a bound method apart, and how many words it gets.
     #[inline(always)]
-    pub(super) fn CALL_PY_EXACT_ARGS(&mut self) -> Step {
-        let count = self.arg();
-        let depth = count + 2;
+    fn callee<'a>(&mut self, depth: usize) -> Option<(&'a Function, usize)> {
         if self.object(depth).downcast_exact::<Function>().is_none() {
-            if self.object(depth).downcast_exact::<Method>().is_none() {
-                return self.out(|this| this.call_deopt());
-            }
+            self.object(depth).downcast_exact::<Method>()?;
             self.unpack_method(depth);
         }
-        let Some(function) = self.object(depth).downcast_exact::<Function>() else {
-            return self.out(|this| this.call_deopt());
-        };
-        let bound = usize::from(!self.peek(depth - 1).is_null());
-        let total = count + bound;
-        let code = function.code();
-        let raw = code.raw();
+        let function = self.object(depth).downcast_exact::<Function>()?;
+        let total = depth - 2 + usize::from(!self.peek(depth - 1).is_null());
         // Any function that takes so many arguments will do.
-        if !takes_exact(code) || raw.co_argcount.get() as usize != total || !function.runs_code() {
-            return self.out(|this| this.call_deopt());
-        }
-        let tstate = self.py.tstate();
-        // What is not at hand is the generic call's to make.
+        (takes_exact(function.code()) && function.runs_code()).then_some((function, total))
+    }
+
+    /// Enters a function with the `total` words below the stack pointer and `defaults` as its arguments. The callable is
+    /// `depth` from the top. What is not at hand is the generic call's to make.
+    #[inline(always)]
+    fn enter_at_hand(&mut self, depth: usize, code: &Code, total: usize, defaults: &[&Object]) -> Step {
+        let (tstate, size) = (self.py.tstate(), code.raw().co_framesize.get() as usize);
         let ready = tstate.py_recursion_remaining.get() > 1 && Exec::is_built(code) && !super::foreign::is_on();
-        let frame = if ready { push_words_at_hand(self.py, raw.co_framesize.get() as usize) } else { null_mut() };
+        let frame = if ready { push_words_at_hand(self.py, size) } else { null_mut() };
         if frame.is_null() {
-            return self.out(|this| this.call_any());
+            return self.away(|this| this.call_any());
         }
         self.save();
         let word = self.peek(depth);
@@ -214,11 +215,37 @@ impl Eval<'_> {
         self.frame().set_sp(self.sp.wrapping_sub(depth));
         self.frame().0.return_offset.set(CALL_SKIP as u16);
         // SAFETY: the function takes exactly that many arguments; the memory is fresh.
-        unsafe { fill_frame(frame, word, code, self.frame, first, total) };
+        unsafe { fill_frame(frame, word, code, self.frame, first, total, defaults) };
         tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() - 1);
         tstate.current_frame.set(frame.cast());
         self.load_frame(frame, 0);
         Ok(0)
+    }
+
+    #[inline(always)]
+    pub(super) fn CALL_PY_EXACT_ARGS(&mut self) -> Step {
+        let depth = self.arg() + 2;
+        let Some((function, total)) = self.callee(depth) else { return self.away(|this| this.call_deopt()) };
+        let code = function.code();
+        if code.raw().co_argcount.get() as usize != total {
+            return self.away(|this| this.call_deopt());
+        }
+        self.enter_at_hand(depth, code, total, &[])
+    }
+
+    /// Positional arguments; defaults stand in for the last ones.
+    #[inline(always)]
+    pub(super) fn CALL_PY_GENERAL(&mut self) -> Step {
+        let depth = self.arg() + 2;
+        let Some((function, total)) = self.callee(depth) else { return self.away(|this| this.call_deopt()) };
+        let code = function.code();
+        // SAFETY: [attached]; nothing here stops the thread before the last use.
+        let defaults = unsafe { function.defaults() };
+        let missing = (code.raw().co_argcount.get() as usize).wrapping_sub(total);
+        let Some(defaults) = defaults.len().checked_sub(missing).and_then(|from| defaults.get(from..)) else {
+            return self.away(|this| this.call_deopt());
+        };
+        self.enter_at_hand(depth, code, total, defaults)
     }
 
     #[cold]
@@ -280,13 +307,20 @@ impl Eval<'_> {
     }
 
     /// `type(x)`.
+    #[inline(always)]
     pub(super) fn CALL_TYPE_1(&mut self) -> Step {
         if self.arg() != 1 || !self.peek(2).is_null() || !self.object(3).is(Type::type_object()) {
-            return self.call_deopt();
+            return self.away(|this| this.call_deopt());
         }
         self.save();
-        let ty = self.object(1).ty().as_object().to_ref();
-        self.replace(3, ty);
+        let ty = self.object(1).ty().as_object();
+        // SAFETY: [quiescent]: the object keeps its type alive.
+        let word = if unsafe { mode::needs_no_count(ty.as_ptr()) } {
+            StackRef::borrowed(ty.as_ptr())
+        } else {
+            StackRef::owned(ty.to_ref())
+        };
+        self.replace_word(3, word);
         Ok(CALL_SKIP)
     }
 
@@ -308,11 +342,11 @@ impl Eval<'_> {
             Some(function) if self.arg() == 1 && self.peek(2).is_null() && kind_of(function.definition()) == METH_O => {
                 function
             }
-            _ => return self.out(|this| this.call_deopt()),
+            _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let Some(method) = function.definition().ml_meth.get() else { return self.out(|this| this.call_deopt()) };
+        let Some(method) = function.definition().ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(function.receiver(), self.peek(1).as_ptr()) };
         self.finish_native(3, raw)
@@ -329,7 +363,7 @@ impl Eval<'_> {
             {
                 function
             }
-            _ => return self.out(|this| this.call_deopt()),
+            _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
@@ -360,11 +394,11 @@ impl Eval<'_> {
     pub(super) fn CALL_METHOD_DESCRIPTOR_O(&mut self) -> Step {
         let definition = match self.method_definition(3, KINDS, METH_O) {
             Some(definition) if self.arg() == 1 => definition,
-            _ => return self.out(|this| this.call_deopt()),
+            _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let Some(method) = definition.ml_meth.get() else { return self.out(|this| this.call_deopt()) };
+        let Some(method) = definition.ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(2).as_ptr(), self.peek(1).as_ptr()) };
         self.finish_native(3, raw)
@@ -374,11 +408,11 @@ impl Eval<'_> {
     pub(super) fn CALL_METHOD_DESCRIPTOR_NOARGS(&mut self) -> Step {
         let definition = match self.method_definition(2, KINDS, METH_NOARGS) {
             Some(definition) if self.arg() == 0 => definition,
-            _ => return self.out(|this| this.call_deopt()),
+            _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
         crate::native_stack::check(self.py)?;
-        let Some(method) = definition.ml_meth.get() else { return self.out(|this| this.call_deopt()) };
+        let Some(method) = definition.ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(1).as_ptr(), null_mut()) };
         self.finish_native(2, raw)
@@ -388,7 +422,7 @@ impl Eval<'_> {
     pub(super) fn CALL_METHOD_DESCRIPTOR_FAST(&mut self) -> Step {
         let count = self.arg();
         let Some(definition) = self.method_definition(count + 2, KINDS & !METH_KEYWORDS, METH_FASTCALL) else {
-            return self.out(|this| this.call_deopt());
+            return self.away(|this| this.call_deopt());
         };
         self.save();
         crate::native_stack::check(self.py)?;
@@ -399,7 +433,8 @@ impl Eval<'_> {
     }
 }
 
-/// Makes a frame whose first locals are the `total` words at `first`, which it takes over with the function.
+/// Makes a frame whose first locals are the `total` words at `first`, which it takes over with the function, and then
+/// `defaults`.
 ///
 /// # Safety
 /// `frame` has room for a frame of `code`, the function's code.
@@ -411,6 +446,7 @@ unsafe fn fill_frame(
     previous: *mut Frame,
     first: *const StackRef,
     total: usize,
+    defaults: &[&Object],
 ) {
     let count = code.raw().co_nlocalsplus.get() as usize;
     // SAFETY: by the contract.
@@ -420,7 +456,10 @@ unsafe fn fill_frame(
         for at in 0..total {
             locals.add(at).write(first.add(at).read());
         }
-        for at in total..count {
+        for (at, default) in defaults.iter().enumerate() {
+            locals.add(total + at).write(StackRef::owned(default.to_ref()));
+        }
+        for at in total + defaults.len()..count {
             locals.add(at).write(StackRef::NULL);
         }
     }

@@ -55,10 +55,26 @@ pub(crate) unsafe fn vectorcall(
     nargs: usize,
     names: Option<&Tuple>,
 ) -> PyResult<Ref<Object>> {
+    // SAFETY: by the contract.
+    unsafe { vectorcall_with(py, callable, args, nargs | OFFSET, names) }
+}
+
+/// As [`vectorcall`] with flags in `nargsf`: without any, the word before the arguments is not the callee's.
+///
+/// # Safety
+/// The vectorcall convention for `args`.
+#[inline(always)]
+unsafe fn vectorcall_with(
+    py: Attached<'_>,
+    callable: &Object,
+    args: *const *mut PyObject,
+    nargsf: usize,
+    names: Option<&Tuple>,
+) -> PyResult<Ref<Object>> {
     let raw_names = names.map_or(std::ptr::null_mut(), Layout::as_ptr);
     if let Some(function) = vectorcall_function(callable) {
         // SAFETY: by the contract.
-        let raw = unsafe { function(callable.as_ptr(), args, nargs | OFFSET, raw_names) };
+        let raw = unsafe { function(callable.as_ptr(), args, nargsf, raw_names) };
         // SAFETY: a new reference or null.
         return match unsafe { Ref::from_raw_opt(raw) } {
             Some(result) => Ok(result),
@@ -66,7 +82,7 @@ pub(crate) unsafe fn vectorcall(
         };
     }
     // SAFETY: by the contract.
-    callable.call(py, unsafe { Args::from_vectorcall(args, nargs, raw_names) })
+    callable.call(py, unsafe { Args::from_vectorcall(args, nargsf & !OFFSET, raw_names) })
 }
 
 /// The vectorcall function of an object.
@@ -105,9 +121,12 @@ impl Eval<'_> {
     pub(super) fn CALL(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_call());
+            return self.away(|this| {
+                this.specialize_call();
+                this.call_generic(None, CALL_SKIP)
+            });
         }
-        self.out(|this| this.call_generic(None, CALL_SKIP))
+        self.away(|this| this.call_generic(None, CALL_SKIP))
     }
 
     /// Callable, receiver or null, arguments (and a tuple of keyword names on top).
@@ -197,7 +216,7 @@ impl Eval<'_> {
             return Err(raised.into());
         }
         if super::foreign::is_on() {
-            return self.start_foreign(frame);
+            return self.out(move |this| this.start_foreign(frame));
         }
         self.py.tstate().current_frame.set(frame.cast());
         self.load_frame(frame, 0);
@@ -241,6 +260,9 @@ impl Eval<'_> {
             self.check_breaker()?;
             return Ok(EX_SKIP);
         }
+        if kwargs.is_none() {
+            return self.call_with_tuple(args);
+        }
         let (mut names, mut words) = (Vec::new(), Vec::with_capacity(args.len()));
         words.extend(args.as_slice().iter().map(|arg| arg.to_ref()));
         if let Some(kwargs) = kwargs {
@@ -276,6 +298,33 @@ impl Eval<'_> {
         self.replace(4, result);
         self.check_breaker()?;
         Ok(EX_SKIP)
+    }
+
+    /// The part of `f(*args)` without keywords.
+    fn call_with_tuple(&mut self, args: &Tuple) -> Step {
+        let (py, callable, nargs) = (self.py, self.object(4), args.len());
+        if as_python_function(callable).is_none() {
+            // SAFETY: the tuple stays on the stack, and keeps the arguments alive.
+            let result = unsafe { vectorcall_with(py, callable, args.as_slice().as_ptr().cast(), nargs, None)? };
+            self.replace(4, result);
+            self.check_breaker()?;
+            return Ok(EX_SKIP);
+        }
+        let (mut small, mut large) = ([StackRef::NULL; 12], Vec::new());
+        let words: &[StackRef] = if nargs <= small.len() {
+            small.iter_mut().zip(args.as_slice()).for_each(|(word, arg)| *word = StackRef::owned(arg.to_ref()));
+            &small
+        } else {
+            large.extend(args.as_slice().iter().map(|arg| StackRef::owned(arg.to_ref())));
+            &large
+        };
+        let function = self.peek(4).into_owned();
+        self.poke(4, StackRef::NULL);
+        self.drop_many(4);
+        // SAFETY: a Python function and its argument words.
+        let frame = unsafe { call::push_frame(py, function, None, words.as_ptr(), nargs, None, self.frame)? };
+        self.frame().0.return_offset.set(EX_SKIP as u16);
+        self.start_frame(frame)
     }
 
     /// Makes the positional arguments of `f(*args)` a tuple.

@@ -8,7 +8,11 @@
 //! Nothing guarantees that jump, so `build.rs` only asks for it (`tail_dispatch`) where the optimiser is known to make
 //! it, and `tests/python/test_dispatch.py` runs loops over all kinds of instructions that would exhaust the stack
 //! without it. Other builds run one loop around a `match`.
-use super::{Eval, Step, Stop, num};
+use super::{Eval, Home, Step, Stop, num};
+use crate::exec::Unit;
+use crate::frame::Frame;
+use crate::stackref::StackRef;
+use krait_object::Attached;
 use krait_object::layout::PyObject;
 use std::ptr::null_mut;
 
@@ -19,10 +23,11 @@ macro_rules! for_each_handler {
             BINARY_OP BINARY_OP_EXTEND BINARY_SLICE CONTAINS_OP UNARY_NEGATIVE BINARY_OP_ADD_INT BINARY_OP_SUBTRACT_INT BINARY_OP_MULTIPLY_INT
             BINARY_OP_ADD_FLOAT BINARY_OP_SUBTRACT_FLOAT BINARY_OP_MULTIPLY_FLOAT
             BINARY_OP_SUBSCR_LIST_INT BINARY_OP_SUBSCR_TUPLE_INT BINARY_OP_SUBSCR_DICT
-            BUILD_LIST BUILD_MAP BUILD_TUPLE CALL CALL_PY_EXACT_ARGS CALL_BUILTIN_O
+            BUILD_LIST BUILD_MAP BUILD_TUPLE CALL CALL_PY_EXACT_ARGS CALL_PY_GENERAL
+            CALL_TYPE_1 CALL_BUILTIN_O
             CALL_BUILTIN_FAST CALL_METHOD_DESCRIPTOR_O CALL_METHOD_DESCRIPTOR_NOARGS
             CALL_METHOD_DESCRIPTOR_FAST LOAD_ATTR_INSTANCE_VALUE LOAD_ATTR_SLOT
-            LOAD_ATTR_METHOD_WITH_VALUES LOAD_ATTR_METHOD_NO_DICT
+            LOAD_ATTR_METHOD_WITH_VALUES LOAD_ATTR_METHOD_NO_DICT LOAD_ATTR_METHOD_LAZY_DICT LOAD_ATTR_PROPERTY
             LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES LOAD_ATTR_MODULE LOAD_ATTR_CLASS
             LOAD_GLOBAL_MODULE LOAD_GLOBAL_BUILTIN STORE_ATTR_INSTANCE_VALUE
             STORE_ATTR_SLOT FOR_ITER_LIST FOR_ITER_TUPLE FOR_ITER_RANGE COMPARE_OP
@@ -50,8 +55,7 @@ macro_rules! for_each_handler {
             INSTRUMENTED_END_FOR INSTRUMENTED_END_SEND
             BINARY_OP_ADD_UNICODE BUILD_INTERPOLATION BUILD_SET
             BUILD_SLICE BUILD_STRING BUILD_TEMPLATE CALL_FUNCTION_EX CALL_INTRINSIC_1
-            CALL_INTRINSIC_2 CALL_KW CALL_ALLOC_AND_ENTER_INIT CALL_TYPE_1
-            LOAD_ATTR_METHOD_LAZY_DICT LOAD_ATTR_PROPERTY CHECK_EG_MATCH
+            CALL_INTRINSIC_2 CALL_KW CALL_ALLOC_AND_ENTER_INIT CHECK_EG_MATCH
             CHECK_EXC_MATCH CLEANUP_THROW CONVERT_VALUE DELETE_ATTR
             DELETE_DEREF DELETE_GLOBAL DELETE_NAME DELETE_SUBSCR DICT_MERGE DICT_UPDATE
             END_ASYNC_FOR FORMAT_WITH_SPEC GET_AITER GET_ANEXT GET_AWAITABLE GET_LEN
@@ -66,6 +70,19 @@ macro_rules! for_each_handler {
         }
     };
 }
+
+/// Runs from an instruction to the end of the loop. The result, or null with an exception.
+///
+/// # Safety
+/// The arguments are the registers of a running loop.
+pub(super) type Handler = for<'py> unsafe fn(
+    Attached<'py>,
+    *const Unit,
+    *mut StackRef,
+    *mut Frame,
+    *const *mut PyObject,
+    *const Home<'py>,
+) -> *mut PyObject;
 
 #[cfg(not(tail_dispatch))]
 macro_rules! run_in_loop {
@@ -100,8 +117,15 @@ macro_rules! run_in_loop {
                             }
                         }
                         Err(Stop::Exit) => return self.home().result.get(),
+                        Err(Stop::Away(_)) => unreachable!("the loop has no handlers"),
                     }
                 }
+            }
+
+            /// Leaves the rest of an instruction to `work`.
+            #[inline(always)]
+            pub(super) fn away<F: Copy + for<'a> Fn(&mut Eval<'a>) -> Step>(&mut self, work: F) -> Step {
+                self.out(work)
             }
         }
     };
@@ -113,24 +137,7 @@ for_each_handler!(run_in_loop);
 #[cfg(tail_dispatch)]
 mod tail {
     use super::*;
-    use crate::eval::Home;
-    use crate::exec::Unit;
-    use crate::frame::Frame;
-    use crate::stackref::StackRef;
-    use krait_object::Attached;
-
-    /// Runs from an instruction to the end of the loop. The result, or null with an exception.
-    ///
-    /// # Safety
-    /// The arguments are the registers of a running loop.
-    type Handler = for<'py> unsafe fn(
-        Attached<'py>,
-        *const Unit,
-        *mut StackRef,
-        *mut Frame,
-        *const *mut PyObject,
-        *const Home<'py>,
-    ) -> *mut PyObject;
+    use std::ptr::NonNull;
 
     macro_rules! handler {
         ($(#[$note:meta])* $name:ident, $this:ident => $next:expr) => {
@@ -183,7 +190,33 @@ mod tail {
         if this.out(Eval::unwind) { this.go_on(Ok(0)) } else { null_mut() }
     });
 
+    /// The handler of an instruction whose rest is `F`'s work, which is named by its type alone.
+    #[cold]
+    #[inline(never)]
+    unsafe fn away<'py, F: Copy + for<'a> Fn(&mut Eval<'a>) -> Step>(
+        py: Attached<'py>,
+        ip: *const Unit,
+        sp: *mut StackRef,
+        frame: *mut Frame,
+        consts: *const *mut PyObject,
+        home: *const Home<'py>,
+    ) -> *mut PyObject {
+        let mut this = Eval { py, ip, sp, frame, consts, home };
+        // SAFETY: `Eval::away` had a value of this type, which takes no room and can be copied.
+        let work = unsafe { NonNull::<F>::dangling().read() };
+        let step = this.out(work);
+        this.go_on(step)
+    }
+
     impl Eval<'_> {
+        /// Leaves the rest of an instruction to `work`, which captures nothing. The handler ends here by a jump, so that
+        /// what is rare costs its fast path no register. The caller returns the step as it is.
+        #[inline(always)]
+        pub(in crate::eval) fn away<F: Copy + for<'a> Fn(&mut Eval<'a>) -> Step>(&mut self, _work: F) -> Step {
+            const { assert!(size_of::<F>() == 0) };
+            Err(Stop::Away(away::<F>))
+        }
+
         /// Runs until the entry frame below the current one is reached. The result, or null with an exception.
         #[inline(always)]
         pub(in crate::eval) fn run(self) -> *mut PyObject {
@@ -214,6 +247,10 @@ mod tail {
                 // SAFETY: these are the registers.
                 Stop::Raised => unsafe { raised(self.py, self.ip, self.sp, self.frame, self.consts, self.home) },
                 Stop::Exit => self.home().result.get(),
+                // SAFETY: as above.
+                Stop::Away(handler) => unsafe {
+                    handler(self.py, self.ip, self.sp, self.frame, self.consts, self.home)
+                },
             }
         }
     }

@@ -75,7 +75,10 @@ impl Eval<'_> {
     pub(super) fn FOR_ITER(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_for_iter());
+            return self.away(|this| {
+                this.specialize_for_iter();
+                this.for_iter_generic()
+            });
         }
         self.for_iter_generic()
     }
@@ -154,7 +157,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn FOR_ITER_LIST(&mut self) -> Step {
         let Some(iterator) = self.object(1).downcast_exact::<ListIter>() else {
-            return self.out(|this| this.for_iter_deopt());
+            return self.away(|this| this.for_iter_deopt());
         };
         self.save();
         match ListIter::next(self.py, iterator)? {
@@ -169,7 +172,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn FOR_ITER_TUPLE(&mut self) -> Step {
         let Some(iterator) = self.object(1).downcast_exact::<TupleIter>() else {
-            return self.out(|this| this.for_iter_deopt());
+            return self.away(|this| this.for_iter_deopt());
         };
         self.save();
         match TupleIter::next(self.py, iterator)? {
@@ -184,7 +187,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn FOR_ITER_RANGE(&mut self) -> Step {
         let Some(iterator) = self.object(1).downcast_exact::<RangeIter>() else {
-            return self.out(|this| this.for_iter_deopt());
+            return self.away(|this| this.for_iter_deopt());
         };
         match RangeIter::next(self.py, iterator)? {
             Some(item) => {
@@ -260,14 +263,18 @@ impl Eval<'_> {
     /// After an inlined `__init__`.
     #[inline(always)]
     pub(super) fn EXIT_INIT_CHECK(&mut self) -> Step {
-        let result = self.object(1);
-        if !result.is_none() {
-            self.save();
-            let name = result.ty().name();
-            return Err(raise!(self.py, TypeError, "__init__() should return None, not '{name:.200}'").into());
+        if !self.object(1).is_none() {
+            return self.away(|this| this.init_returned());
         }
         self.close_top();
         Ok(1)
+    }
+
+    #[cold]
+    fn init_returned(&mut self) -> Step {
+        self.save();
+        let name = self.object(1).ty().name();
+        Err(raise!(self.py, TypeError, "__init__() should return None, not '{name:.200}'").into())
     }
 
     #[inline(always)]
@@ -285,7 +292,7 @@ impl Eval<'_> {
                 self.unit().miss();
             }
         }
-        self.out(|this| this.unpack_generic())
+        self.away(|this| this.unpack_generic())
     }
 
     #[inline(never)]
@@ -302,7 +309,7 @@ impl Eval<'_> {
     pub(super) fn UNPACK_SEQUENCE_TWO_TUPLE(&mut self) -> Step {
         let tuple = match self.object(1).downcast_exact::<Tuple>() {
             Some(tuple) if tuple.len() == 2 => tuple,
-            _ => return self.out(|this| this.unpack_deopt()),
+            _ => return self.away(|this| this.unpack_deopt()),
         };
         let (first, second) = (tuple.as_slice()[0].to_ref(), tuple.as_slice()[1].to_ref());
         self.drop_top();
@@ -316,7 +323,7 @@ impl Eval<'_> {
         let word = self.peek(1);
         let tuple = match self.object(1).downcast_exact::<Tuple>() {
             Some(tuple) if tuple.len() == self.arg() => tuple,
-            _ => return self.out(|this| this.unpack_deopt()),
+            _ => return self.away(|this| this.unpack_deopt()),
         };
         self.pop();
         for item in tuple.as_slice().iter().rev() {

@@ -145,7 +145,7 @@ impl Eval<'_> {
         {
             return self.send_to(target);
         }
-        self.out(|this| this.send_generic())
+        self.away(|this| this.send_generic())
     }
 
     #[inline(always)]

@@ -48,6 +48,9 @@ pub(crate) enum Stop {
     Raised,
     /// The frame that entered the loop is done; [`Home::result`] is set.
     Exit,
+    /// Another function does the instruction's work: see [`Eval::away`].
+    #[cfg_attr(not(tail_dispatch), allow(dead_code))]
+    Away(dispatch::Handler),
 }
 
 impl From<Raised> for Stop {
@@ -102,13 +105,21 @@ impl<'py> Home<'py> {
 /// Room for what [`Eval::out`] gives back.
 type Answer = MaybeUninit<[usize; 2]>;
 
-/// The far side of [`Eval::out`].
+/// The far side of [`Eval::out`]. The arguments are the registers, which stay where they are on the way.
 #[inline(never)]
-fn on_copy<'py, R>(home: *const Home<'py>, work: impl FnOnce(&mut Eval<'py>) -> R) -> *const Home<'py> {
-    // SAFETY: the home outlives the loop; `park` has set the registers, and `out` checks that the answer has room.
+fn on_copy<'py, R>(
+    py: Attached<'py>,
+    ip: *const Unit,
+    sp: *mut StackRef,
+    frame: *mut Frame,
+    consts: *const *mut PyObject,
+    home: *const Home<'py>,
+    work: impl FnOnce(&mut Eval<'py>) -> R,
+) -> *const Home<'py> {
+    let mut copy = Eval { py, ip, sp, frame, consts, home };
+    let result = work(&mut copy);
+    // SAFETY: the home outlives the loop; `out` checks that the answer has room.
     unsafe {
-        let mut copy = (*home).registers.get().assume_init();
-        let result = work(&mut copy);
         (*home).registers.set(MaybeUninit::new(copy));
         (*home).answer.as_ptr().cast::<R>().write(result);
     }
@@ -137,7 +148,7 @@ impl<'py> Eval<'py> {
     #[inline(always)]
     pub fn out<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         const { assert!(size_of::<R>() <= size_of::<Answer>() && align_of::<R>() <= align_of::<Answer>()) };
-        let home = on_copy(self.park(), work);
+        let home = on_copy(self.py, self.ip, self.sp, self.frame, self.consts, self.home, work);
         // SAFETY: the home outlives the loop; `on_copy` has set registers and answer.
         unsafe {
             *self = (*home).registers.get().assume_init();

@@ -107,9 +107,12 @@ impl Eval<'_> {
     pub(super) fn LOAD_GLOBAL(&mut self) -> Step {
         self.save();
         if self.unit().warm() {
-            self.out(|this| this.specialize_global());
+            return self.away(|this| {
+                this.specialize_global();
+                this.load_global_generic()
+            });
         }
-        self.out(|this| this.load_global_generic())
+        self.away(|this| this.load_global_generic())
     }
 
     #[inline(never)]

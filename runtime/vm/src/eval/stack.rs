@@ -24,7 +24,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn RESUME(&mut self) -> Step {
         if self.py.tstate().eval_breaker.get() != 0 {
-            return self.out(|this| this.resume_events());
+            return self.away(|this| this.resume_events());
         }
         Ok(1)
     }
@@ -101,7 +101,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_FAST_CHECK(&mut self) -> Step {
         let word = self.load(self.arg());
         if word.is_null() {
-            return Err(self.out(|this| this.unbound_local(this.arg())).into());
+            return self.away(|this| Err(this.unbound_local(this.arg()).into()));
         }
         self.push(word);
         Ok(1)
@@ -148,7 +148,7 @@ impl Eval<'_> {
         // SAFETY: the compiler made the index.
         let old = unsafe { self.local(self.arg()).replace(StackRef::NULL) };
         if old.is_null() {
-            return Err(self.out(|this| this.unbound_local(this.arg())).into());
+            return self.away(|this| Err(this.unbound_local(this.arg()).into()));
         }
         self.save();
         self.close(old);
@@ -272,7 +272,7 @@ impl Eval<'_> {
         let read = self.cell(self.arg()).slot().read();
         match self.settle(read) {
             Some(value) => self.push(value),
-            None => return self.out(|this| this.load_deref_slow()),
+            None => return self.away(|this| this.load_deref_slow()),
         }
         Ok(1)
     }

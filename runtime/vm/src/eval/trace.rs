@@ -287,7 +287,7 @@ impl<'py> Eval<'py> {
                     let _raised = self.py.restore(pending);
                 }
             }
-            Err(Stop::Exit) => {}
+            Err(Stop::Exit | Stop::Away(_)) => {}
         }
         step
     }

@@ -393,8 +393,9 @@ pub fn inline_read(object: &Object, ty: &Type, index: usize) -> Read {
     unsafe { Read::of(values.cell(index), || true) }
 }
 
-/// Stores inline value `index` if the object has valid inline values and no dict; gives `value` back otherwise.
-#[inline(always)]
+/// Stores inline value `index` if the object has valid inline values and no dict; gives `value` back otherwise. Out of
+/// line: its section must not be a handler's.
+#[inline(never)]
 pub fn inline_set(
     py: Attached<'_>,
     object: &Object,

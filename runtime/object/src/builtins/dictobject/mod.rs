@@ -145,7 +145,7 @@ impl Dict {
     }
 
     /// Looks `key` up: lock-free on the fast path. Errors come from `__hash__` and `__eq__`.
-    #[inline]
+    #[inline(never)]
     pub fn get(&self, py: Attached<'_>, key: &Object) -> PyResult<Option<Ref<Object>>> {
         let hash = hash_key(py, key)?;
         self.get_known(py, key, hash)

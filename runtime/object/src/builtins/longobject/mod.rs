@@ -92,8 +92,14 @@ impl Int {
         if magnitude <= u64::from(intarith::MASK) {
             return Self::compact(py, value < 0, magnitude as u32);
         }
+        Self::from_wide(py, value < 0, magnitude)
+    }
+
+    /// An integer of more than one digit. Out of line: its array must not be a handler's.
+    #[inline(never)]
+    fn from_wide(py: Attached<'_>, negative: bool, magnitude: u64) -> PyResult<Ref<Int>> {
         let (digits, len) = intarith::from_u64(magnitude);
-        Self::alloc(py, Self::type_object(), value < 0, &digits[..len])
+        Self::alloc(py, Self::type_object(), negative, &digits[..len])
     }
 
     /// # Errors
@@ -126,15 +132,17 @@ impl Int {
             false if negative => NEGATIVE,
             false => 0,
         };
-        let raw = if std::ptr::eq(ty, Self::type_object()) {
-            mem::alloc_sized(py, ty, DIGITS + 4 * digits.len().max(1))?.as_ptr()
-        } else {
-            ty.alloc(py, digits.len().max(1))?.into_raw()
+        let size = DIGITS + 4 * digits.len().max(1);
+        let raw = match std::ptr::eq(ty, Self::type_object()) {
+            true if size <= mem::MAX_SMALL => mem::alloc_leaf(py, ty, size)?.as_ptr(),
+            true => mem::alloc_sized(py, ty, size)?.as_ptr(),
+            false => ty.alloc(py, digits.len().max(1))?.into_raw(),
         };
         // SAFETY: fresh memory with room for the digits ([exact-size]).
         unsafe {
             let this = raw.cast::<PyLongObject>();
             (*this).long_value.lv_tag.set(digits.len() << SIZE_SHIFT | sign);
+            (*this).long_value.ob_digit[0].set(0);
             std::ptr::copy_nonoverlapping(digits.as_ptr(), raw.byte_add(DIGITS).cast(), digits.len());
             Ok(Ref::from_raw(raw))
         }

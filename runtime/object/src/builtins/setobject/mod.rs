@@ -190,7 +190,7 @@ impl Set {
     }
 
     /// Adds `key`; whether it was new.
-    #[inline]
+    #[inline(never)]
     pub fn add(&self, py: Attached<'_>, key: &Object) -> PyResult<bool> {
         let hash = hash_item(py, key)?;
         self.any().lock(py).add(py, key, hash)

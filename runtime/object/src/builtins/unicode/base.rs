@@ -577,6 +577,13 @@ impl Str {
         if a != b && a != -1 && b != -1 {
             return false;
         }
+        self.same_units(other)
+    }
+
+    /// Whether the characters are the same, of strings of one length and kind. Out of line: handlers of instructions
+    /// compare strings, and must not have the view's memory.
+    #[inline(never)]
+    fn same_units(&self, other: &Str) -> bool {
         self.data().as_bytes() == other.data().as_bytes()
     }
 

@@ -58,8 +58,10 @@ fn stripe(object: *mut PyObject) -> &'static Mutex<()> {
     &LOCKS[(object as usize >> 4) % STRIPES]
 }
 
-fn acquire(lock: &'static Mutex<()>) -> MutexGuard<'static, ()> {
-    lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner())
+/// Takes a lock of lists, for work without a safe point. Alone a thread needs none.
+#[inline(always)]
+fn acquire(lock: &'static Mutex<()>) -> Option<MutexGuard<'static, ()>> {
+    (!mode::is_alone()).then(|| lock.lock().unwrap_or_else(|poisoned| poisoned.into_inner()))
 }
 
 /// The head of an object's list.
