@@ -151,7 +151,7 @@ capi! {
         Ok(())
     }
     fn PyFunction_GetAnnotations(py, o: &Object) -> Lent {
-        if !function(py, o)?.has_annotations() { return Ok(Lent(ptr::null_mut())); }
+        if !function(py, o)?.has_annotations() { return Ok(Lent::of(krait_object::none())); }
         // The function keeps what it computed.
         Function::annotations(py, function(py, o)?).map(Lent::of)
     }

@@ -147,7 +147,7 @@ impl Parser<'_, '_> {
                     }
                     let items = arg.sequence_tuple(py).map_err(|_| Fault::Set)?;
                     if count != items.len() {
-                        let kind = if is_tuple { "tuple" } else { "sequence" };
+                        let kind = if is_tuple || self.borrows_inside() { "tuple" } else { "sequence" };
                         return Err(Fault::Text(format!("must be {kind} of length {count}, not {}", items.len())));
                     }
                     for place in 0..count {

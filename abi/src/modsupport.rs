@@ -383,7 +383,8 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
                 return Ok(out);
             }
         }
-        if unit == b'%' && at - begin != 2 && !raw {
+        // These take neither flags nor a width.
+        if matches!(unit, b'%' | b'c') && at - begin != 2 && !raw {
             return Err(raise!(py, SystemError, "invalid format string: {}", text_of(&format[begin..], false)));
         }
         convert(py, unit, &spec, va, &mut out)?;
@@ -423,7 +424,7 @@ fn number(out: &mut StrBuilder, spec: &Spec, negative: bool, digits: String, pre
         }
     }
     let sign = if negative { "-" } else { "" };
-    if spec.zero && spec.precision.is_none() && !spec.left {
+    if spec.zero && !spec.left {
         while digits.len() + sign.len() + prefix.len() < spec.width {
             digits.insert(0, '0');
         }

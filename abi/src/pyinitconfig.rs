@@ -423,7 +423,7 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
                 sysmodule::set(py, "dont_write_bytecode", krait_object::Bool::of(number == 0).as_object())?;
             }
             let is_number = matches!(name, "bytes_warning" | "optimization_level" | "verbose");
-            if is_number && number < 0 {
+            if number < 0 {
                 return Err(raise!(py, ValueError, "value must be >= 0"));
             }
             let number = if is_number { number } else { isize::from(number != 0) };

@@ -144,7 +144,7 @@ capi_raw! {
     }
     fn Py_GetVersion() -> *const c_char { version().as_ptr() }
     fn Py_GetPlatform() -> *const c_char { c"linux".as_ptr() }
-    fn Py_GetCopyright() -> *const c_char { c"Copyright (c) the Krait developers.".as_ptr() }
+    fn Py_GetCopyright() -> *const c_char { krait_vm::sysmodule::COPYRIGHT.as_ptr() }
     fn Py_GetCompiler() -> *const c_char { c"[Rust]".as_ptr() }
     fn Py_GetBuildInfo() -> *const c_char { c"main, Jan  1 2026, 00:00:00".as_ptr() }
 

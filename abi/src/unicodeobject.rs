@@ -69,7 +69,7 @@ unsafe fn from_kind(py: Attached<'_>, kind: c_int, data: *const c_void, len: isi
         // SAFETY: by the contract.
         let points = unsafe { std::slice::from_raw_parts(data.cast::<u32>(), len as usize) };
         if points.iter().any(|point| *point > 0x10ffff) {
-            return Err(raise!(py, SystemError, "a character of the data is not in range(0x110000)"));
+            return Err(raise!(py, ValueError, "character must be in range(0x110000)"));
         }
     }
     let len = if data.is_null() { 0 } else { len as usize };
@@ -121,7 +121,11 @@ capi! {
             Err(_) => codec(py, bytes(data.cast(), size), "utf-8", None),
         }
     }
-    fn PyUnicode_FromKindAndData(py, kind: c_int, data: *const c_void, size: isize) -> Ref<Str> { from_kind(py, kind, data, size) }
+    fn PyUnicode_FromKindAndData(py, kind: c_int, data: *const c_void, size: isize) -> Ref<Str> {
+        let points = if kind == 4 && size > 0 && !data.is_null() { std::slice::from_raw_parts(data.cast::<u32>(), size as usize) } else { &[] };
+        if points.iter().any(|point| *point > 0x10ffff) { return Err(raise!(py, SystemError, "a character of the data is not in range(0x110000)")); }
+        from_kind(py, kind, data, size)
+    }
     fn PyUnicode_FromObject(py, o: &Object) -> Ref<Str> { convert(py, o) }
     fn PyUnicode_FromOrdinal(py, ordinal: c_int) -> Ref<Str> {
         if !(0..=0x10ffff).contains(&ordinal) { return Err(raise!(py, ValueError, "chr() arg not in range(0x110000)")); }

@@ -156,11 +156,7 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
     add("version", platform::version_text().into_object(py))?;
     add("hexversion", platform::HEX_VERSION.into_object(py))?;
     add("api_version", platform::API_VERSION.into_object(py))?;
-    add(
-        "copyright",
-        "Copyright (c) The Krait authors. The standard library: Copyright (c) Python Software Foundation."
-            .into_object(py),
-    )?;
+    add("copyright", COPYRIGHT.to_str().unwrap_or_default().into_object(py))?;
     add("platform", "linux".into_object(py))?;
     add("byteorder", if cfg!(target_endian = "little") { "little" } else { "big" }.into_object(py))?;
     add("maxsize", isize::MAX.into_object(py))?;
@@ -215,6 +211,10 @@ pub fn create(py: Attached<'_>) -> PyResult<Ref<Module>> {
 }
 
 /// `sys._jit`: what the reference tells of its compiler, which Krait does not have.
+/// Whose the program and its parts are: `sys.copyright`, `Py_GetCopyright`.
+pub const COPYRIGHT: &std::ffi::CStr =
+    c"Copyright (c) The Krait authors. The standard library: Copyright (c) Python Software Foundation.";
+
 fn jit(py: Attached<'_>) -> PyResult<Ref<Object>> {
     fn no(_: Attached<'_>, _: &Object) -> bool {
         false

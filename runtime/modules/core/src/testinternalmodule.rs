@@ -204,6 +204,69 @@ fn set_update(py: Attached<'_>, _: &Object, [set, items]: [Arg<'_>; 2]) -> PyRes
     set.update(py, items).map(|()| 0)
 }
 
+/// The item at a place of a set, with 1, the next place and the hash; None behind the last.
+fn set_next_entry(py: Attached<'_>, _: &Object, [set, place]: [Arg<'_>; 2]) -> PyResult<Option<Ref<Tuple>>> {
+    let (set, place) = (required(py, set)?, required(py, place)?.as_isize(py)?.max(0) as usize);
+    let items = match (set.downcast::<Set>(), set.downcast::<krait_object::FrozenSet>()) {
+        (Some(set), _) => set.to_vec(py),
+        (_, Some(set)) => set.to_vec(py),
+        _ => return Err(py.bad_internal_call()),
+    };
+    let Some(item) = items.get(place) else { return Ok(None) };
+    let number = |value: i64| krait_object::Int::from_i64(py, value);
+    let (found, next, hash) = (number(1)?, number(place as i64 + 1)?, number(item.hash(py)? as i64)?);
+    Tuple::from_slice(py, &[found.as_object(), next.as_object(), hash.as_object(), item]).map(Some)
+}
+
+/// What `pending_identify` waits for: the id of the interpreter that made the call.
+#[derive(Default)]
+struct Identified {
+    id: std::sync::Mutex<Option<i64>>,
+    known: std::sync::Condvar,
+}
+
+unsafe extern "C" fn identify(waiting: *mut c_void) -> c_int {
+    // SAFETY: pending calls are made on an attached thread; the queue owned the share.
+    let (py, waiting) = unsafe { (Attached::from_tls(), std::sync::Arc::from_raw(waiting.cast::<Identified>())) };
+    let id = krait_vm::interp::current(py).id;
+    *waiting.id.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = Some(id);
+    waiting.known.notify_all();
+    0
+}
+
+/// Queues a call in an interpreter and waits until it is made there; the id of the interpreter that made it.
+fn pending_identify(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<i64> {
+    let id = id.as_isize(py)? as i64;
+    let waiting = std::sync::Arc::new(Identified::default());
+    loop {
+        let argument = std::sync::Arc::into_raw(waiting.clone()).cast_mut();
+        let call = krait_sync::pending::Call { function: identify, argument: argument.cast() };
+        let queued = krait_vm::interp::Interpreter::look_up(id, |found| {
+            let queued = found.pending.push(call).is_ok();
+            found.signal_all(krait_sync::breaker::CALLS_TO_DO);
+            queued
+        });
+        if queued != Some(true) {
+            // SAFETY: nobody took the share.
+            drop(unsafe { std::sync::Arc::from_raw(argument) });
+        }
+        match queued {
+            None => return Err(raise!(py, ValueError, "interpreter not found")),
+            Some(true) => break,
+            Some(false) => krait_vm::interp::without(py, || std::thread::sleep(std::time::Duration::from_millis(10))),
+        }
+    }
+    Ok(krait_vm::interp::without(py, || {
+        let mut id = waiting.id.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        loop {
+            if let Some(id) = *id {
+                return id;
+            }
+            id = waiting.known.wait(id).unwrap_or_else(std::sync::PoisonError::into_inner);
+        }
+    }))
+}
+
 /// What mixed arithmetic of complex and real numbers gives, with no error number.
 fn mixed(py: Attached<'_>, [left, right]: [Arg<'_>; 2], op: BinaryOp) -> PyResult<Ref<Tuple>> {
     let value = required(py, left)?.binary_op(py, required(py, right)?, op)?;
@@ -244,6 +307,8 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "gh_119213_getargs" => given_back, "($module, spam=None)", "Give back an argument.";
             o "_pyerr_setkeyerror" => raise_key_error, "", "Raise a KeyError with this argument.";
             o "is_static_immortal" => is_static_immortal, "", "Whether an object is the runtime's own and lives for ever.";
+            sig "set_next_entry" => set_next_entry, "($module, set, pos, /)", "The item at a place of a set, with 1, the next place and the hash.";
+            o "pending_identify" => pending_identify, "", "The id of the interpreter that makes a pending call of an interpreter.";
             sig "set_update" => set_update, "($module, set, iterable, /)", "Add the items of an iterable to a set; return 0.";
             sig "_py_cr_sum" => mixed_sum, "($module, left, right, /)", "Add a real to a complex number.";
             sig "_py_cr_diff" => mixed_difference, "($module, left, right, /)", "Subtract a real from a complex number.";

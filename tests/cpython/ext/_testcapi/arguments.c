@@ -254,6 +254,20 @@ static PyObject *py_buildvalue_ints(PyObject *module, PyObject *args) {
     return Py_BuildValue(format, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]);
 }
 
+/* The first copy is given back when the second argument cannot be taken. */
+static PyObject *gh_99240_clear_args(PyObject *module, PyObject *args) {
+    char *first = NULL, *second = NULL;
+    if (!PyArg_ParseTuple(args, "eses", "idna", &first, "idna", &second)) {
+        if (first == NULL && second == NULL)
+            return NULL;
+        PyErr_SetString(PyExc_AssertionError, "an argument was not given back");
+        return NULL;
+    }
+    PyMem_Free(first);
+    PyMem_Free(second);
+    Py_RETURN_NONE;
+}
+
 #define PLAIN(NAME) {#NAME, NAME, METH_VARARGS, NULL}
 #define WITH_KEYWORDS(NAME) {#NAME, FAST(NAME), METH_VARARGS | METH_KEYWORDS, NULL}
 
@@ -268,6 +282,7 @@ static PyMethodDef functions[] = {
     WITH_KEYWORDS(getargs_empty), WITH_KEYWORDS(getargs_keywords), WITH_KEYWORDS(getargs_keyword_only),
     WITH_KEYWORDS(getargs_positional_only_and_keywords),
     PLAIN(parse_tuple_and_keywords), PLAIN(py_buildvalue), PLAIN(py_buildvalue_ints),
+    PLAIN(gh_99240_clear_args),
     {NULL, NULL, 0, NULL},
 };
 
@@ -295,6 +310,7 @@ int add_arguments(PyObject *module) {
     if (PyModule_Add(module, "ULONG_MAX", PyLong_FromUnsignedLong(ULONG_MAX)) < 0 ||
         PyModule_Add(module, "ULLONG_MAX", PyLong_FromUnsignedLongLong(ULLONG_MAX)) < 0 ||
         PyModule_Add(module, "UINT64_MAX", PyLong_FromUnsignedLongLong(UINT64_MAX)) < 0 ||
+        PyModule_Add(module, "Py_Version", PyLong_FromUnsignedLong(Py_Version)) < 0 ||
         PyModule_Add(module, "SIZE_MAX", PyLong_FromSize_t(SIZE_MAX)) < 0)
         return -1;
     static const struct {

@@ -1,15 +1,6 @@
 /* The atomic operations of pyatomic.h: one test for each operation and type, which fails with an AssertionError. */
 #include "parts.h"
-
-#define HOLDS(WHAT)                                              \
-    do {                                                         \
-        if (!(WHAT)) {                                           \
-            PyErr_SetString(PyExc_AssertionError, #WHAT);        \
-            return NULL;                                         \
-        }                                                        \
-    } while (0)
-
-#define TEST(NAME) static PyObject *NAME(PyObject *module, PyObject *unused)
+#include "selftests.h"
 
 /* Integers: what they hold, wrapping around included. */
 #define ADD(SUFFIX, TYPE)                                              \
@@ -96,7 +87,6 @@ TEST(test_atomic_load_store_int_release_acquire) {
     Py_RETURN_NONE;
 }
 
-#define ENTRY(NAME) {#NAME, NAME, METH_NOARGS, NULL},
 #define ADD_ENTRY(SUFFIX, TYPE) ENTRY(test_atomic_add_##SUFFIX)
 #define SWAP_ENTRY(SUFFIX, TYPE)                    \
     ENTRY(test_atomic_compare_exchange_##SUFFIX)    \

@@ -49,8 +49,11 @@ static PyObject *container_new(PyTypeObject *type, PyObject *args, PyObject *key
     return (PyObject *)self;
 }
 
+static PyGetSetDef dict_getset[] = {
+    {"__dict__", PyObject_GenericGetDict, PyObject_GenericSetDict, NULL, NULL}, {NULL, NULL, NULL, NULL, NULL},
+};
 static PyType_Slot dict_slots[] = {
-    {Py_tp_members, dict_members}, {Py_tp_dealloc, one_field_dealloc}, {0, NULL},
+    {Py_tp_members, dict_members}, {Py_tp_getset, dict_getset}, {Py_tp_dealloc, one_field_dealloc}, {0, NULL},
 };
 static PyType_Slot weak_slots[] = {
     {Py_tp_members, weak_members}, {Py_tp_dealloc, one_field_dealloc}, {0, NULL},

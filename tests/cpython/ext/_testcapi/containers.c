@@ -67,7 +67,7 @@ static PyObject *pop_string(PyObject *dict, const char *key) {
 static PyObject *next_item(PyObject *iterator) {
     PyObject *item = UNSET_OBJECT;
     int found = PyIter_NextItem(iterator, &item);
-    return OPTIONAL(found, item, PyExc_StopIteration);
+    return OPTIONAL(found, item, Py_None);
 }
 
 /* A copy of a tuple, with an item replaced through the macro. */
@@ -172,7 +172,7 @@ static PyMethodDef with_keywords[] = {
     MANY(dict_popstring, pop_string(a, s), "O&z#", A, &s, &s_size)                                       \
     MANY(dict_popstring_null, NUMBER(PyDict_PopString(a, s, NULL)), "O&z#", A, &s, &s_size)              \
     MANY(bytes_join, PyBytes_Join(a, b), "O&O&", A, B)                                                   \
-    ONE(PyIter_Next, FOUND(PyIter_Next(a), PyExc_StopIteration))                                         \
+    ONE(PyIter_Next, FOUND(PyIter_Next(a), Py_None))                                                     \
     ONE(PyIter_NextItem, next_item(a))                                                                   \
     ONE(type_get_tp_bases, Py_XNewRef(((PyTypeObject *)a)->tp_bases))                                    \
     ONE(type_get_tp_mro, Py_XNewRef(((PyTypeObject *)a)->tp_mro))

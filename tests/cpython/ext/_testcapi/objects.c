@@ -130,6 +130,32 @@ static PyObject *null_memoryview(void) {
     return PyMemoryView_FromBuffer(&view);
 }
 
+/* ---- misuse of memory, which the debug hooks find */
+
+static PyObject *overflow(void) {
+    volatile char *buffer = PyMem_Malloc(16);
+    if (buffer == NULL)
+        return PyErr_NoMemory();
+    buffer[16] = 'x';
+    PyMem_Free((void *)buffer);
+    Py_RETURN_NONE;
+}
+
+static PyObject *other_domain(void) {
+    char *buffer = PyMem_Malloc(16);
+    if (buffer == NULL)
+        return PyErr_NoMemory();
+    PyMem_RawFree(buffer);
+    Py_RETURN_NONE;
+}
+
+static PyObject *detached(void *(*allocate)(size_t), void (*release)(void *)) {
+    Py_BEGIN_ALLOW_THREADS
+    release(allocate(10));
+    Py_END_ALLOW_THREADS
+    Py_RETURN_NONE;
+}
+
 #define FUNCTIONS(ONE, MANY)                                                                          \
     MANY(call_pyobject_print, printed(a, b, i ? Py_PRINT_RAW : 0), "OOp", &a, &b, &i)                 \
     MANY(pyobject_print_null, printed(NULL, a, 0), "O", &a)                                           \
@@ -146,6 +172,10 @@ static PyObject *null_memoryview(void) {
     MANY(make_memoryview_from_NULL_pointer, null_memoryview(), "")                                    \
     MANY(pynumber_tobase, PyNumber_ToBase(a, i), "Oi", &a, &i)                                        \
     MANY(argparsing, PyLong_FromLong(1), "UU", &a, &b)                                                \
+    MANY(pymem_buffer_overflow, overflow(), "")                                                       \
+    MANY(pymem_api_misuse, other_domain(), "")                                                        \
+    MANY(pymem_malloc_without_gil, detached(PyMem_Malloc, PyMem_Free), "")                            \
+    MANY(pyobject_malloc_without_gil, detached(PyObject_Malloc, PyObject_Free), "")                   \
     MANY(gilstate_ensure_release, ensured(), "")
 
 PART(single_objects, FUNCTIONS)

@@ -235,6 +235,16 @@ static PyObject *context_switches(int which) {
 }
 TOO_MANY(too_many_contexts, PyContext_AddWatcher, PyContext_ClearWatcher, context_first)
 
+/* Leaves every context that the thread is in. */
+static PyObject *leave_contexts(void) {
+    PyThreadState *state = PyThreadState_Get();
+    while (state->context != NULL) {
+        if (PyContext_Exit(state->context) < 0)
+            return NULL;
+    }
+    Py_RETURN_NONE;
+}
+
 #define FUNCTIONS(ONE, MANY)                                                                        \
     MANY(add_type_watcher, add_type_watcher_(i), "i", &i)                                           \
     MANY(clear_type_watcher, clear_type_watcher_(i), "i", &i)                                       \
@@ -253,6 +263,7 @@ TOO_MANY(too_many_contexts, PyContext_AddWatcher, PyContext_ClearWatcher, contex
     MANY(allocate_too_many_func_watchers, too_many_functions(), "")                                 \
     MANY(add_context_watcher, add_context_watcher_(i), "i", &i)                                     \
     MANY(clear_context_watcher, clear_context_watcher_(i), "i", &i)                                 \
+    MANY(clear_context_stack, leave_contexts(), "")                                                 \
     MANY(get_context_switches, context_switches(i), "i", &i)                                        \
     MANY(allocate_too_many_context_watchers, too_many_contexts(), "")
 

@@ -21,6 +21,7 @@ int add_numbers(PyObject *module);
 int add_objects(PyObject *module);
 int add_observers(PyObject *module);
 int add_programs(PyObject *module);
+int add_selftests(PyObject *module);
 int add_text(PyObject *module);
 int add_threads(PyObject *module);
 int add_watchers(PyObject *module);

@@ -13,6 +13,7 @@
 int add_bytes(PyObject *module);
 int add_containers(PyObject *module);
 int add_imports(PyObject *module);
+int add_layouts(PyObject *module);
 int add_numbers(PyObject *module);
 int add_objects(PyObject *module);
 int add_text(PyObject *module);

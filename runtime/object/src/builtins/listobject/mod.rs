@@ -264,6 +264,10 @@ impl List {
         let this = self.lock_briefly(py);
         mode::set_shared(self.as_object());
         let item = this.cells().get(index)?.get();
+        // A list that C code is still filling has cells without items.
+        if item.is_null() {
+            return None;
+        }
         // SAFETY: [locked]: the list owns the item.
         unsafe {
             mode::publish(item);
