@@ -231,6 +231,7 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         config.tracemalloc = config.tracemalloc.max(c.tracemalloc);
         config.warn_default_encoding |= c.warn_default_encoding > 0;
         config.code_debug_ranges &= c.code_debug_ranges != 0;
+        config.remote_debug &= c.remote_debug != 0;
         if c.thread_inherit_context >= 0 {
             config.thread_inherit_context = c.thread_inherit_context > 0;
         }
@@ -429,7 +430,7 @@ fn fill_numbers(c: &mut PyConfig, resolved: &Config) {
     c.faulthandler = resolved.faulthandler.into();
     c.tracemalloc = resolved.tracemalloc;
     c.perf_profiling = c.perf_profiling.max(0);
-    c.remote_debug = c.remote_debug.max(0);
+    c.remote_debug = resolved.remote_debug.into();
     c.use_hash_seed = resolved.hash_seed.is_some().into();
     c.hash_seed = resolved.hash_seed.unwrap_or(0).into();
     c.site_import = resolved.import_site.into();

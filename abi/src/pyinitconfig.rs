@@ -338,6 +338,7 @@ fn get(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
             "buffered_stdio" => flag(config.buffered_stdio),
             "check_hash_pycs_mode" => text(&config.check_hash_pycs_mode),
             "code_debug_ranges" => flag(config.code_debug_ranges),
+            "remote_debug" => flag(config.remote_debug),
             "cpu_count" => number(config.cpu_count.load(std::sync::atomic::Ordering::Relaxed).into()),
             "faulthandler" => flag(config.faulthandler),
             "filesystem_encoding" => text(config.fs_encoding()),

@@ -29,6 +29,8 @@ pub struct Config {
     pub tracemalloc: i32,
     pub warn_default_encoding: bool,
     pub code_debug_ranges: bool,
+    /// Other processes may ask for scripts to be run (PEP 768).
+    pub remote_debug: bool,
     pub int_max_str_digits: usize,
     /// `-X gil`: whether the GIL is on in `nogil` mode; without it, an extension that needs it turns it on.
     pub gil: Option<bool>,
@@ -126,6 +128,7 @@ impl Default for Config {
             tracemalloc: 0,
             warn_default_encoding: false,
             code_debug_ranges: true,
+            remote_debug: true,
             int_max_str_digits: krait_object::longobject::DEFAULT_MAX_STR_DIGITS,
             gil: None,
             thread_inherit_context: krait_object::FREE_THREADED,
@@ -187,6 +190,7 @@ impl Clone for Config {
             tracemalloc: self.tracemalloc,
             warn_default_encoding: self.warn_default_encoding,
             code_debug_ranges: self.code_debug_ranges,
+            remote_debug: self.remote_debug,
             int_max_str_digits: self.int_max_str_digits,
             gil: self.gil,
             thread_inherit_context: self.thread_inherit_context,

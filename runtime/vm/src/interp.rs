@@ -853,6 +853,7 @@ pub fn serve_breaker(py: Attached<'_>) -> PyResult<()> {
         events.clear(PLEASE_STOP);
         safe_point(py);
     }
+    crate::remote::run_pending(py);
     // Before objects are merged, which may run callbacks that would swallow what a signal's handler raises.
     if events.is_set(SIGNALS_PENDING) {
         crate::signals::run_handlers(py)?;

@@ -33,6 +33,7 @@ pub mod native_stack;
 pub mod paths;
 pub mod platform;
 pub mod program;
+mod remote;
 mod shared_constants;
 pub mod signals;
 pub mod stackref;

@@ -45,6 +45,7 @@ pub fn start(config: Config) -> Result<Attached<'static>, String> {
         crate::init_static_types(py);
     });
     signals::set_main_thread(Some(mode::breaker(py.tstate())));
+    crate::remote::enable(current(py).config.remote_debug);
     boot(py).map(|()| py).map_err(|failure| failure.describe(py))
 }
 

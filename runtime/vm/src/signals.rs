@@ -96,6 +96,7 @@ fn main_breaker() -> Option<&'static krait_sync::breaker::Breaker> {
 pub fn set_main_thread(breaker: Option<&krait_sync::breaker::Breaker>) {
     let raw = breaker.map_or(std::ptr::null_mut(), |breaker| std::ptr::from_ref(breaker).cast_mut());
     MAIN_BREAKER.store(raw, Ordering::Release);
+    crate::remote::set_main_thread(breaker);
     MAIN_TID.store(breaker.map_or(0, |_| native_thread_id() as i32), Ordering::Release);
 }
 

@@ -364,7 +364,8 @@ fn methods() -> &'static [krait_object::layout::PyMethodDef] {
         noargs "is_finalizing" => is_finalizing, "($module, /)", "Whether the interpreter shuts down.";
         noargs "_is_gil_enabled" => is_gil_enabled, "($module, /)", "Whether the GIL is on.";
         noargs "_baserepl" => crate::program::base_repl, "($module, /)", "The plain interactive interpreter.";
-        noargs "is_remote_debug_enabled" => no, "($module, /)", "Whether scripts can be injected.";
+        noargs "is_remote_debug_enabled" => remote_debug_enabled, "($module, /)", "Whether other processes may ask for scripts to be run.";
+        sig "remote_exec" => crate::remote::remote_exec, "($module, /, pid, script)", "Asks another process to run a Python script in its main thread, between two instructions.";
         noargs "is_stack_trampoline_active" => no, "($module, /)", "Whether a stack profiler trampoline is active.";
         noargs "deactivate_stack_trampoline" => nothing, "($module, /)", "Does nothing: there is no trampoline.";
         o "unraisablehook" => unraisablehook, "($module, unraisable, /)", "Prints an exception that nobody can catch.";
@@ -433,6 +434,10 @@ fn clear_type_descriptors(py: Attached<'_>, _: &Object, class: &Object) -> PyRes
 }
 fn no(_: Attached<'_>, _: &Object) -> bool {
     false
+}
+
+fn remote_debug_enabled(py: Attached<'_>, _: &Object) -> bool {
+    current(py).config.remote_debug
 }
 
 /// An audit hook of the host: event name, tuple of arguments, the host's own pointer; not 0 means that it raised.

@@ -108,6 +108,7 @@ fn read_flags(config: &mut Config, variables: &Variables) {
     config.faulthandler = config.dev_mode || given(config, "faulthandler", "PYTHONFAULTHANDLER");
     config.warn_default_encoding = given(config, "warn_default_encoding", "PYTHONWARNDEFAULTENCODING");
     config.code_debug_ranges = !given(config, "no_debug_ranges", "PYTHONNODEBUGRANGES");
+    config.remote_debug = !given(config, "disable-remote-debug", "PYTHON_DISABLE_REMOTE_DEBUG");
 }
 
 /// A decimal number in a word.
