@@ -77,6 +77,10 @@ fn create(py: Attached<'_>, spec: &Object, _file: Option<&Object>) -> PyResult<R
         CString::new(path_text.to_fs_bytes(py)?).map_err(|_| raise!(py, ValueError, "embedded null character"))?;
     let last = name.rsplit('.').next().unwrap_or(&name);
     let symbol = init_name(py, last)?;
+    let key = (name.clone(), path_text.to_string_lossy().into_owned());
+    if let Some(module) = copied(py, &key, &name_object, &path_object)? {
+        return Ok(module);
+    }
     make_global();
     let flags = krait_vm::interp::current(py).dlopen_flags.load(std::sync::atomic::Ordering::Relaxed);
     // SAFETY: loading runs the object's constructors: the program asked for it.
@@ -97,7 +101,59 @@ fn create(py: Attached<'_>, spec: &Object, _file: Option<&Object>) -> PyResult<R
     // SAFETY: [attached].
     let made = unsafe { init() };
     PACKAGE.set(outer);
-    finish(py, made, spec, &name, &name_object, &path_object)
+    let module = finish(py, made, spec, &name, &name_object, &path_object)?;
+    keep(py, key, &module)?;
+    Ok(module)
+}
+
+/// A module whose state is in C globals and that was loaded before: a copy of what it was then.
+fn copied(py: Attached<'_>, key: &(String, String), name: &Object, path: &Object) -> PyResult<Option<Ref<Object>>> {
+    let known =
+        krait_vm::interp::current(py).import.single_phase.lock().expect("no panic under this lock").get(key).cloned();
+    let Some((definition, copy)) = known.and_then(|known| Some((known.definition, known.copy?))) else {
+        return Ok(None);
+    };
+    refuse_single_phase(py, &key.0, name, path)?;
+    let module = add_module(py, name)?;
+    if let Some(real) = (*module).downcast::<Module>() {
+        real.dict().merge(py, copy.as_object(), true)?;
+    }
+    crate::interpreters::add_state(py, ptr::with_exposed_provenance_mut(definition), &module);
+    Ok(Some(module))
+}
+
+/// Remembers a single-phase module for the next time that it is loaded.
+fn keep(py: Attached<'_>, key: (String, String), module: &Object) -> PyResult<()> {
+    let Some(module) = module.downcast::<Module>().filter(|module| crate::interpreters::is_single_phase(module)) else {
+        return Ok(());
+    };
+    let definition = module.definition();
+    if definition.is_null() {
+        return Ok(());
+    }
+    // SAFETY: the definition of a module outlives it.
+    let copy = match unsafe { (*definition).m_size.get() } {
+        -1 => {
+            let copy = krait_object::Dict::new(py)?;
+            copy.merge(py, module.dict().as_object(), true)?;
+            Some(copy)
+        }
+        _ => None,
+    };
+    let known = vm::SinglePhase { definition: definition.expose_provenance(), copy };
+    let table = &krait_vm::interp::current(py).import.single_phase;
+    let old = table.lock().expect("no panic under this lock").insert(key, known);
+    drop(old);
+    Ok(())
+}
+
+/// Raises where the interpreter loads only modules that support several.
+fn refuse_single_phase(py: Attached<'_>, text: &str, name: &Object, path: &Object) -> PyResult<()> {
+    if py.state().extension_check.load(Ordering::Relaxed) == 0 {
+        return Ok(());
+    }
+    let text = format!("module {text} does not support loading in subinterpreters");
+    Err(import_error(py, &text, name, path))
 }
 
 fn finish(
@@ -111,9 +167,8 @@ fn finish(
     let module = initialized(py, made, spec, name)?;
     turn_gil_on_for(py, &module, name)?;
     let single = (*module).downcast::<Module>().is_none_or(crate::interpreters::is_single_phase);
-    if single && py.state().extension_check.load(Ordering::Relaxed) != 0 {
-        let text = format!("module {name} does not support loading in subinterpreters");
-        return Err(import_error(py, &text, name_object, path));
+    if single {
+        refuse_single_phase(py, name, name_object, path)?;
     }
     remember(py, &module);
     // Single-phase: the module is ready, and belongs into `sys.modules` by now or soon.

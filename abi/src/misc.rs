@@ -65,9 +65,12 @@ capi! {
         Ok(value)
     }
     fn PyTraceBack_Print(py, traceback: &Object, file: &Object) -> () {
-        let module = krait_vm::import::import_module(py, "traceback")?;
-        let none = krait_object::none();
-        module.call_method(py, krait_object::id!(py, print_tb), &[traceback, &none, file]).map(drop)
+        let header = krait_object::Str::new(py, "Traceback (most recent call last):\n")?;
+        file.call_method(py, krait_object::id!(py, write), &[header.as_object()])?;
+        krait_vm::errors::write_traceback(py, traceback, &mut |text| {
+            let text = krait_object::Str::new(py, text)?;
+            file.call_method(py, krait_object::id!(py, write), &[text.as_object()]).map(drop)
+        })
     }
     fn PyGen_GetCode(py, o: &Object) -> Ref<Object> { o.get_attr(py, krait_object::id!(py, gi_code)) }
     fn PyObject_AsFileDescriptor(py, o: &Object) -> c_int {

@@ -319,6 +319,10 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     if gc.collecting.swap(true, Relaxed) {
         return Collected::default();
     }
+    let started = (gc.debug.load(Relaxed) & DEBUG_STATS != 0).then(|| {
+        show_start(py, generation);
+        std::time::Instant::now()
+    });
     gc.count.store(0, Relaxed);
     let (asked, generation) = match generation {
         Generation::Young if !FREE_THREADED => (generation, generation),
@@ -342,6 +346,8 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     }
     drop(dying);
     weak.finish(py);
+    show_found(py, DEBUG_COLLECTABLE, "collectable", &garbage);
+    show_found(py, DEBUG_UNCOLLECTABLE, "uncollectable", &legacy);
     let mut result = dispose(py, garbage);
     result.uncollectable += legacy.len();
     let all = gc.debug.load(Relaxed) & DEBUG_SAVEALL != 0;
@@ -367,6 +373,11 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
         }
     }
     gc.collecting.store(false, Relaxed);
+    if let Some(started) = started {
+        let (stuck, seconds) = (result.uncollectable, started.elapsed().as_secs_f64());
+        let found = result.collected + stuck;
+        eprintln!("gc: done, {found} unreachable, {stuck} uncollectable, {seconds:.4}s elapsed");
+    }
     result
 }
 
@@ -652,8 +663,35 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     result
 }
 
+/// `gc.DEBUG_STATS`.
+const DEBUG_STATS: u32 = 1;
+/// `gc.DEBUG_COLLECTABLE`.
+const DEBUG_COLLECTABLE: u32 = 2;
+/// `gc.DEBUG_UNCOLLECTABLE`.
+pub const DEBUG_UNCOLLECTABLE: u32 = 4;
 /// `gc.DEBUG_SAVEALL`.
-const DEBUG_SAVEALL: u32 = 32;
+pub const DEBUG_SAVEALL: u32 = 32;
+
+/// Shows the objects that a collection found, if `flag` asks for it.
+fn show_found(py: Attached<'_>, flag: u32, what: &str, objects: &[Ref<Object>]) {
+    if py.state().gc.debug.load(Relaxed) & flag != 0 {
+        for object in objects {
+            eprintln!("gc: {what} <{} {:p}>", object.ty().name(), object.as_ptr());
+        }
+    }
+}
+
+/// Shows that a collection begins. Those tracked since the last one are the young generation.
+fn show_start(py: Attached<'_>, asked: Generation) {
+    let all = objects(py).len();
+    let gc = &py.state().gc;
+    let allocated = gc.count.load(Relaxed) + py.ext().gc_allocations.get() as isize;
+    let young = usize::try_from(allocated).unwrap_or(0).min(all);
+    let frozen = gc.frozen.lock().expect("no panic under this lock").len();
+    eprintln!("gc: collecting generation {}...", asked as usize);
+    eprintln!("gc: objects in each generation: {young} 0 {}", all - young);
+    eprintln!("gc: objects in permanent generation: {frozen}");
+}
 
 /// Whether the type has a `tp_del`, which may run at any time after the object is gone from a cycle, but not before.
 fn has_old_finalizer(object: &Object) -> bool {

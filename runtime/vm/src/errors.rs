@@ -61,13 +61,12 @@ fn plain(py: Attached<'_>, exception: &BaseException, seen: &mut Vec<*const Base
     }
     if let Some(traceback) = exception.traceback() {
         write_stderr(py, "Traceback (most recent call last):\n");
-        let mut at = Some(traceback);
-        while let Some(entry) = at.take() {
-            let next = describe_entry(py, &entry).unwrap_or_else(|raised| {
-                raised.clear(py);
-                None
-            });
-            at = next;
+        let written = write_traceback(py, &traceback, &mut |text| {
+            write_stderr(py, text);
+            Ok(())
+        });
+        if let Err(raised) = written {
+            raised.clear(py);
         }
     }
     let shown = describe_syntax(py, exception).unwrap_or_else(|raised| {
@@ -84,6 +83,12 @@ fn number(object: &Object) -> Option<usize> {
     usize::try_from(object.downcast::<krait_object::Int>()?.to_i64()?).ok()
 }
 
+/// Whether programs can open files: without `io.open` a report shows no source, as CPython's does not.
+fn can_open(py: Attached<'_>) -> bool {
+    let found = crate::import::import_module(py, "io").and_then(|io| io.get_attr(py, id!(py, open)));
+    found.map_err(|raised| raised.clear(py)).is_ok()
+}
+
 /// The line of a source file, without its indentation.
 pub fn source_line(file: &str, line: usize) -> Option<String> {
     let source = std::fs::read(file).ok()?;
@@ -92,19 +97,50 @@ pub fn source_line(file: &str, line: usize) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Writes one traceback entry and returns the next.
-fn describe_entry(py: Attached<'_>, entry: &Object) -> PyResult<Option<Ref<Object>>> {
-    let frame = entry.get_attr(py, id!(py, tb_frame))?;
-    let code = frame.get_attr(py, id!(py, f_code))?;
-    let (file, name) =
-        (code.get_attr(py, id!(py, co_filename))?.str(py)?, code.get_attr(py, id!(py, co_name))?.str(py)?);
-    let line = entry.get_attr(py, id!(py, tb_lineno))?;
-    write_stderr(py, &format!("  File \"{file}\", line {}, in {name}\n", line.str(py)?));
-    if let Some(text) = number(&line).and_then(|line| source_line(&file.to_string_lossy(), line)) {
-        write_stderr(py, &format!("    {text}\n"));
+/// How often an entry of a traceback is shown that repeats itself.
+const REPEATS: usize = 3;
+
+/// Writes the entries of a traceback with their lines of source, the innermost last. Those that repeat themselves are
+/// counted.
+///
+/// # Errors
+/// What `write` raises, and `TypeError` and `AttributeError` for what is no traceback.
+pub fn write_traceback(
+    py: Attached<'_>,
+    traceback: &Object,
+    write: &mut dyn FnMut(&str) -> PyResult<()>,
+) -> PyResult<()> {
+    let mut at = Some(traceback.to_ref());
+    let (mut before, mut count) = (String::new(), 0);
+    let flush = |count: usize, write: &mut dyn FnMut(&str) -> PyResult<()>| match count.saturating_sub(REPEATS) {
+        0 => Ok(()),
+        1 => write("  [Previous line repeated 1 more time]\n"),
+        more => write(&format!("  [Previous line repeated {more} more times]\n")),
+    };
+    while let Some(entry) = at.take() {
+        let frame = entry.get_attr(py, id!(py, tb_frame))?;
+        let code = frame.get_attr(py, id!(py, f_code))?;
+        let (file, name) =
+            (code.get_attr(py, id!(py, co_filename))?.str(py)?, code.get_attr(py, id!(py, co_name))?.str(py)?);
+        let line = entry.get_attr(py, id!(py, tb_lineno))?;
+        let text = format!("  File \"{file}\", line {}, in {name}\n", line.str(py)?);
+        if text != before {
+            flush(count, write)?;
+            (before, count) = (text, 0);
+        }
+        count += 1;
+        if count <= REPEATS {
+            write(&before)?;
+            if let Some(text) = number(&line).and_then(|line| source_line(&file.to_string_lossy(), line))
+                && can_open(py)
+            {
+                write(&format!("    {text}\n"))?;
+            }
+        }
+        let next = entry.get_attr(py, id!(py, tb_next))?;
+        at = (!next.is_none()).then_some(next);
     }
-    let next = entry.get_attr(py, id!(py, tb_next))?;
-    Ok((!next.is_none()).then_some(next))
+    flush(count, write)
 }
 
 /// For a syntax error: writes where it is, and gives the last line of its report.

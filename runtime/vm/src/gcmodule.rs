@@ -1,7 +1,9 @@
 //! `gc`.
 use krait_object::args::Args;
 use krait_object::gc::{self, Generation};
-use krait_object::{Attached, Dict, Int, IntoObject, List, Module, Object, PyResult, Ref, Tuple, functions, raise};
+use krait_object::{
+    Attached, Dict, Int, IntoObject, List, Module, Object, PyResult, Ref, Str, Tuple, functions, raise,
+};
 use std::sync::atomic::Ordering::Relaxed;
 
 fn enable(py: Attached<'_>, _: &Object) {
@@ -49,6 +51,31 @@ fn callbacks(py: Attached<'_>, phase: &str, generation: Generation, found: gc::C
         }
     }
     Ok(())
+}
+
+/// At the end: warns of objects that could not be collected, and shows them if `gc.DEBUG_UNCOLLECTABLE` is set.
+pub fn report_garbage(py: Attached<'_>) {
+    let state = &py.state().gc;
+    let debug = state.debug.load(Relaxed);
+    let Some(garbage) = state.garbage.get().and_then(|list| list.downcast::<List>().ok()) else { return };
+    if garbage.is_empty() || debug & gc::DEBUG_SAVEALL != 0 {
+        return;
+    }
+    let show = debug & gc::DEBUG_UNCOLLECTABLE != 0;
+    let hint = if show { "" } else { "; use gc.set_debug(gc.DEBUG_UNCOLLECTABLE) to list them" };
+    let message = format!("gc: {} uncollectable objects at shutdown{hint}", garbage.len());
+    let warned = Str::new(py, "gc").and_then(|name| {
+        crate::warnings::warn_explicit(py, krait_object::exc::ResourceWarning(), &message, &name, 0, Some(&name))
+    });
+    if warned.is_err() {
+        crate::sysmodule::report_unraisable(py, None, None);
+    }
+    if show {
+        match krait_object::Layout::as_object(&*garbage).repr(py) {
+            Ok(text) => eprintln!("      {text}"),
+            Err(_) => crate::sysmodule::report_unraisable(py, None, Some(krait_object::Layout::as_object(&*garbage))),
+        }
+    }
 }
 
 fn get_count(py: Attached<'_>, _: &Object) -> PyResult<Ref<Tuple>> {

@@ -12,9 +12,10 @@ use krait_object::{
 };
 use krait_sync::recursive::RecursiveMutex;
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::collections::HashMap;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::atomic::{AtomicI32, AtomicUsize};
+use std::sync::{Mutex, OnceLock};
 
 /// A native module of the standard library.
 pub struct BuiltinModule {
@@ -60,6 +61,28 @@ pub struct ImportState {
     extensions_override: AtomicI32,
     /// How long imports take (`-X importtime`).
     clock: Clock,
+    /// Extension modules of single-phase initialisation that were loaded, by name and path.
+    pub single_phase: Mutex<HashMap<(String, String), SinglePhase>>,
+}
+
+/// What loading an extension module of single-phase initialisation again needs.
+#[derive(Clone)]
+pub struct SinglePhase {
+    /// Address of its definition.
+    pub definition: usize,
+    /// Its attributes when it was loaded first: a module whose state is in C globals is made from them, and its init
+    /// function does not run again.
+    pub copy: Option<Ref<Dict>>,
+}
+
+/// Forgets that an extension module of single-phase initialisation was loaded.
+pub fn forget_extension(py: Attached<'_>, name: &str, path: &str) {
+    let interpreter = current(py);
+    let known = &interpreter.import.single_phase;
+    let old = known.lock().expect("no panic under this lock").remove(&(name.to_owned(), path.to_owned()));
+    let states = &interpreter.module_states;
+    let module = old.as_ref().and_then(|old| states.lock().expect("no panic under this lock").remove(&old.definition));
+    drop((old, module));
 }
 
 impl ImportState {
@@ -71,6 +94,7 @@ impl ImportState {
             frozen_override: AtomicI32::new(0),
             extensions_override: AtomicI32::new(0),
             clock: Clock::new(),
+            single_phase: Mutex::default(),
         }
     }
 

@@ -83,6 +83,8 @@ pub struct Rules {
 /// Who made an interpreter: the numbers of `_interpreters.WHENCE_*`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whence {
+    /// Nobody said.
+    Unknown = 0,
     /// The start of the runtime.
     Runtime = 1,
     /// `Py_NewInterpreter`.
@@ -98,7 +100,7 @@ pub enum Whence {
 impl Whence {
     /// From the number that Python code uses.
     pub fn from_number(number: i32) -> Option<Whence> {
-        [Whence::Runtime, Whence::LegacyApi, Whence::Api, Whence::Crossing, Whence::Stdlib]
+        [Whence::Unknown, Whence::Runtime, Whence::LegacyApi, Whence::Api, Whence::Crossing, Whence::Stdlib]
             .into_iter()
             .find(|whence| *whence as i32 == number)
     }

@@ -333,17 +333,19 @@ pub fn finish(py: Attached<'_>) -> i32 {
     let interpreter = current(py);
     let address: *const Interpreter = interpreter;
     run_exit_calls(py);
+    interpreter.import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
+    interpreter.finalizing.store(true, Ordering::Release);
+    RUNTIME.finalizing.store(true, Ordering::Release);
+    // From here on other threads do not run any more, whatever the streams do.
     let flushed = flush_streams(py);
     if interpreter.config.malloc_stats {
         sysmodule::show_memory(py);
     }
-    interpreter.import.finalizer.store(interp::thread_ident(), Ordering::Relaxed);
-    interpreter.finalizing.store(true, Ordering::Release);
-    RUNTIME.finalizing.store(true, Ordering::Release);
     signals::finish(py);
     clear_modules(py);
     krait_object::tracemalloc::stop(py);
     gc::collect(py, gc::Generation::Full);
+    crate::gcmodule::report_garbage(py);
     flush_streams(py);
     // The thread's part goes last: the interpreter is reached through it.
     drop_interpreter(py, interpreter);
@@ -397,7 +399,8 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
     interpreter.object.codecs.clear();
     drop((interpreter.object.gc.garbage.take(), interpreter.object.gc.callbacks.take()));
     let states = std::mem::take(&mut *interpreter.module_states.lock().expect("no panic under this lock"));
-    drop(states);
+    let extensions = std::mem::take(&mut *interpreter.import.single_phase.lock().expect("no panic under this lock"));
+    drop((states, extensions));
     for handler in &interpreter.signals.handlers {
         drop(handler.take());
     }

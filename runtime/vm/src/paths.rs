@@ -28,7 +28,8 @@ pub fn fill(config: &mut Config, program: &OsStr) {
         Some((_, home)) => Some(home.clone()),
         None => executable
             .as_deref()
-            .and_then(|path| std::fs::canonicalize(path).ok())
+            // What the program was called as need not exist; its folder counts all the same.
+            .map(|path| std::fs::canonicalize(path).unwrap_or_else(|_| path.to_path_buf()))
             .and_then(|path| path.parent().map(Path::to_path_buf)),
     };
     if config.home.as_ref().is_none_or(|home| home.is_empty()) {

@@ -43,6 +43,8 @@ const fn padded(text: &str) -> [u8; 16] {
     out
 }
 
+// Kept in one piece: other processes read it.
+#[used]
 static TABLE: Table = Table {
     mark: MARK,
     version: padded(env!("CARGO_PKG_VERSION")),
@@ -98,7 +100,7 @@ pub(crate) fn run_pending(py: Attached<'_>) {
 /// The bytes of a script, opened as code.
 fn read(py: Attached<'_>, path: &Str) -> PyResult<Ref<Object>> {
     let io = crate::import::import_module(py, "_io")?;
-    let file = io.as_object().call_method(py, &*Str::new(py, "open_code")?, &[path.as_object()])?;
+    let file = io.call_method(py, &*Str::new(py, "open_code")?, &[path.as_object()])?;
     let text = file.call_method(py, id!(py, read), &[]);
     let closed = file.call_method(py, id!(py, close), &[]);
     text.and_then(|text| closed.map(|_| text))
@@ -122,10 +124,7 @@ fn run(py: Attached<'_>, source: &Object) -> PyResult<()> {
 /// ours or does not allow it.
 pub fn remote_exec(py: Attached<'_>, _: &Object, [pid, script]: [Option<&Object>; 2]) -> PyResult<()> {
     let (Some(pid), Some(script)) = (pid, script) else { return Err(py.bad_internal_call()) };
-    let path = crate::compile::filename(py, script)?.to_fs_bytes(py)?;
-    if path.contains(&0) {
-        return Err(raise!(py, ValueError, "embedded null byte"));
-    }
+    let path = fs_path(py, script)?;
     let pid = pid.as_i32(py)?;
     crate::sysmodule::audit_event(py, "sys.remote_exec", &[&*pid.into_object(py)?, script])?;
     if !current(py).config.remote_debug {
@@ -143,6 +142,17 @@ pub fn remote_exec(py: Attached<'_>, _: &Object, [pid, script]: [Option<&Object>
         return Err(raise!(py, ValueError, "Script path is too long"));
     }
     send(py, &Other { pid }, &path)
+}
+
+/// The bytes of a path-like object.
+fn fs_path(py: Attached<'_>, script: &Object) -> PyResult<Vec<u8>> {
+    let os = crate::import::import_module(py, "os")?;
+    let path = os.call_method(py, &*Str::new(py, "fsencode")?, &[script])?;
+    let path = path.bytes(py)?.as_slice().to_vec();
+    if path.contains(&0) {
+        return Err(raise!(py, ValueError, "embedded null byte"));
+    }
+    Ok(path)
 }
 
 fn send(py: Attached<'_>, other: &Other, path: &[u8]) -> PyResult<()> {

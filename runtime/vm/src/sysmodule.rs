@@ -736,7 +736,7 @@ fn getsizeof(py: Attached<'_>, _: &Object, [object, default]: [Option<&Object>; 
         (Ok(size), _) => {
             // The reference counts the words that it keeps in front of an object.
             let gc_head = if !FREE_THREADED && gc::is_collectable(object) { 16 } else { 0 };
-            (size + gc_head + krait_object::mem::Kind::of(object.ty()).pre() as isize).into_object(py)
+            (size as usize + gc_head + krait_object::mem::Kind::of(object.ty()).pre()).into_object(py)
         }
         (Err(raised), Some(default)) if raised.matches(py, krait_object::exc::TypeError()) => {
             raised.clear(py);
@@ -896,13 +896,13 @@ pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option
             Err(raised) => raised.clear(py),
         }
     }
+    let hook = get(py, "unraisablehook").filter(|hook| !hook.is_none());
     let report = || -> PyResult<()> {
         // An error of native code was raised where the program is now.
         if exception.traceback().is_none() {
             crate::traceback::attach_current(py, exception.as_object())?;
         }
-        let hook = get(py, "unraisablehook");
-        let Some(hook) = hook.filter(|hook| !hook.is_none()) else {
+        let Some(hook) = &hook else {
             crate::errors::display_unraisable(py, exception.as_object(), message, object);
             return Ok(());
         };
@@ -917,7 +917,7 @@ pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option
             py,
             second.as_object(),
             Some("Exception ignored in sys.unraisablehook"),
-            None,
+            hook.as_deref(),
         );
     }
 }

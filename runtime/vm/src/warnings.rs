@@ -468,6 +468,22 @@ pub fn warn(py: Attached<'_>, category: &Type, message: &str, stack_level: isize
     warn_at(py, category.as_object(), message.as_object(), stack_level, None, &[])
 }
 
+/// Warns that `source`, which is `what`, goes without having been closed. Filters that make the warning an exception, and
+/// other errors, end in a report of what nobody can catch. A pending exception stays.
+pub fn warn_unclosed(py: Attached<'_>, what: &str, source: &Object) {
+    let pending = py.take_raised();
+    let issued = || -> PyResult<()> {
+        let message = Str::new(py, &format!("unclosed {what}{}", source.repr(py)?.to_string_lossy()))?;
+        warn_at(py, exc::ResourceWarning().as_object(), message.as_object(), 1, Some(source), &[])
+    };
+    if current(py).modules.get().is_some() && issued().is_err() {
+        crate::sysmodule::report_unraisable(py, None, Some(source));
+    }
+    if let Some(pending) = pending {
+        let _raised = py.restore(pending);
+    }
+}
+
 /// Issues a warning for a place in a file.
 ///
 /// # Errors

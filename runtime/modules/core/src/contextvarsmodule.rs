@@ -1,8 +1,10 @@
 //! `_contextvars`: contexts, context variables and tokens.
 //!
-//! A context is a map behind an `Arc`: copying a context shares the map, and the first change after that copies it.
+//! A context has an immutable map: copying a context shares the map, and a change makes another that shares most of it.
+use crate::hamt::{Map, Pair};
 use krait_object::args::{Args, Signature};
 use krait_object::builtins::genericaliasobject::class_getitem;
+use krait_object::builtins::object::hash_pointer;
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, Fixed, State, Trace, add_type, advance, alloc, part, ready, required};
 use krait_object::typedef::CompareOp;
@@ -10,30 +12,7 @@ use krait_object::{
     Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, exc, functions,
     not_implemented, pytype, raise,
 };
-use std::collections::BTreeMap;
-use std::ffi::c_int;
 use std::mem::offset_of;
-use std::sync::Arc;
-
-/// Values by the variable's address.
-type Values = Arc<BTreeMap<usize, (Ref<ContextVar>, Ref<Object>)>>;
-
-/// A context's map.
-#[derive(Default, Clone)]
-pub struct Map(Values);
-
-impl Trace for Map {
-    fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {
-        // A map that several contexts share is visited by none, so that no reference counts twice.
-        if Arc::strong_count(&self.0) > 1 {
-            return Ok(());
-        }
-        self.0.values().try_for_each(|(var, value)| {
-            var.trace(visit)?;
-            value.trace(visit)
-        })
-    }
-}
 
 krait_object::native! {
     /// `Context`.
@@ -52,7 +31,7 @@ pytype! {
             tp_richcompare = Context::compare,
             tp_new = Context::construct,
             raw tp_weaklistoffset = offset_of!(Context, weaklist) as isize,
-            mp_length = |_: Attached<'_>, this: &Context| Ok(this.map.lock().0.len()),
+            mp_length = |_: Attached<'_>, this: &Context| Ok(this.map.lock().len()),
             mp_subscript = Context::subscript,
             sq_contains = |py: Attached<'_>, this: &Context, key: &Object| Ok(this.find(py, key)?.is_some()),
         },
@@ -106,27 +85,30 @@ impl Context {
         Context::with(py, map)
     }
 
-    fn value(&self, var: &ContextVar) -> Option<Ref<Object>> {
-        self.map.lock().0.get(&(var.as_ptr() as usize)).map(|(_, value)| value.clone())
+    fn value(&self, py: Attached<'_>, var: &ContextVar) -> PyResult<Option<Ref<Object>>> {
+        // Variables are compared by identity, so no Python code runs.
+        self.map.lock().find(py, hash_pointer(var), var.as_object())
     }
 
     /// Sets or removes a value; returns the old one.
-    fn set(&self, var: &ContextVar, value: Option<Ref<Object>>) -> Option<Ref<Object>> {
-        let address = var.as_ptr() as usize;
-        let old = {
+    fn set(&self, py: Attached<'_>, var: &ContextVar, value: Option<Ref<Object>>) -> PyResult<Option<Ref<Object>>> {
+        let hash = hash_pointer(var);
+        let (old, before) = {
             let mut map = self.map.lock();
-            let map = Arc::make_mut(&mut map.0);
-            match value {
-                Some(value) => map.insert(address, (var.to_ref(), value)),
-                None => map.remove(&address),
-            }
+            let old = map.find(py, hash, var.as_object())?;
+            let changed = match value {
+                Some(value) => map.with(py, hash, var.as_object().to_ref(), value)?,
+                None => map.without(py, hash, var.as_object())?,
+            };
+            (old, changed.map(|changed| std::mem::replace(&mut *map, changed)))
         };
-        old.map(|(_, value)| value)
+        drop(before);
+        Ok(old)
     }
 
     fn find(&self, py: Attached<'_>, key: &Object) -> PyResult<Option<Ref<Object>>> {
         match key.downcast::<ContextVar>() {
-            Some(var) => Ok(self.value(var)),
+            Some(var) => self.value(py, var),
             None => {
                 Err(raise!(py, TypeError, "a ContextVar key was expected, got {}", key.repr(py)?.to_string_lossy()))
             }
@@ -144,17 +126,18 @@ impl Context {
         Ok(this.find(py, required(py, key)?)?.or_else(|| default.map(|default| default.to_ref())))
     }
 
-    fn pairs(&self) -> Vec<(Ref<ContextVar>, Ref<Object>)> {
-        self.map.lock().0.values().cloned().collect()
+    /// The variables with their values.
+    fn pairs(&self) -> Vec<Pair> {
+        self.map.lock().pairs()
     }
     fn keys(py: Attached<'_>, this: &Context) -> PyResult<Ref<KeysIter>> {
-        KeysIter::over(py, this.pairs().into_iter().map(|(var, _)| var.upcast()).collect())
+        KeysIter::over(py, this.pairs().into_iter().map(|pair| pair.key).collect())
     }
     fn values(py: Attached<'_>, this: &Context) -> PyResult<Ref<ValuesIter>> {
-        ValuesIter::over(py, this.pairs().into_iter().map(|(_, value)| value).collect())
+        ValuesIter::over(py, this.pairs().into_iter().map(|pair| pair.value).collect())
     }
     fn items(py: Attached<'_>, this: &Context) -> PyResult<Ref<ItemsIter>> {
-        let pairs = this.pairs().into_iter().map(|(var, value)| Ok(Tuple::pair(py, var.upcast(), value)?.upcast()));
+        let pairs = this.pairs().into_iter().map(|pair| Ok(Tuple::pair(py, pair.key, pair.value)?.upcast()));
         ItemsIter::over(py, pairs.collect::<PyResult<_>>()?)
     }
 
@@ -162,10 +145,14 @@ impl Context {
         let (Some(other), true) = (other.downcast::<Context>(), matches!(op, CompareOp::Eq | CompareOp::Ne)) else {
             return Ok(not_implemented());
         };
-        let (left, right) = (this.pairs(), other.pairs());
+        let (left, right) = (this.pairs(), other.map.lock().clone());
         let mut same = left.len() == right.len();
-        for ((var, value), (other_var, other_value)) in left.iter().zip(&right) {
-            same = same && var.as_object().is(&**other_var) && value.eq(py, other_value)?;
+        for pair in &left {
+            same = same
+                && match right.find(py, hash_pointer(&*pair.key), &pair.key)? {
+                    Some(value) => pair.value.eq(py, &value)?,
+                    None => false,
+                };
         }
         (same == (op == CompareOp::Eq)).into_object(py)
     }
@@ -277,7 +264,7 @@ pytype! {
             tp_traverse = ContextVar::traverse,
             tp_repr = ContextVar::repr,
             tp_new = ContextVar::construct,
-            tp_hash = |_: Attached<'_>, this: &ContextVar| Ok(krait_object::builtins::object::hash_pointer(this)),
+            tp_hash = |_: Attached<'_>, this: &ContextVar| Ok(hash_pointer(this)),
         },
         methods: {
             raw "get" => ContextVar::get, "($self, default=<unrepresentable>, /)", "Return a value for the context variable for the current context.\n\nIf there is none, the default given here, or the variable's own.";
@@ -306,7 +293,7 @@ impl ContextVar {
     }
     /// The variable's value in the current context, or its default.
     pub fn lookup(&self, py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
-        Ok(Context::current(py)?.value(self))
+        Context::current(py)?.value(py, self)
     }
     /// The variable's value in the current context, or `default`, or the variable's own default.
     pub fn value_or(&self, py: Attached<'_>, default: Option<&Object>) -> PyResult<Option<Ref<Object>>> {
@@ -323,7 +310,7 @@ impl ContextVar {
     /// Gives the variable a value in the current context.
     pub fn set(py: Attached<'_>, this: &ContextVar, value: &Object) -> PyResult<Ref<Token>> {
         let context = Context::current(py)?;
-        let old = context.set(this, Some(value.to_ref()));
+        let old = context.set(py, this, Some(value.to_ref()))?;
         touch(py);
         let token = alloc::<Token>(py, Token::type_object())?;
         drop(token.var.replace(Some(this.to_ref())));
@@ -350,7 +337,7 @@ impl ContextVar {
             return Err(raise!(py, ValueError, "{} was created in a different Context", shown()?));
         }
         token.used.set(true);
-        let old = context.set(this, token.old.get());
+        let old = context.set(py, this, token.old.get())?;
         touch(py);
         drop(old);
         Ok(())

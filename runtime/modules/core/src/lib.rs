@@ -4,6 +4,7 @@ pub mod codecsmodule;
 pub mod collectionsmodule;
 pub mod contextvarsmodule;
 pub mod functoolsmodule;
+mod hamt;
 pub mod interpreters;
 pub mod itertoolsmodule;
 pub mod lsprofmodule;

@@ -79,6 +79,12 @@ impl Eval<'_> {
 
     /// `super().name`, without making the `super` object where `super` is the builtin.
     pub(super) fn LOAD_SUPER_ATTR(&mut self) -> Step {
+        self.load_super_attr(false)
+    }
+
+    /// `bound`: a method comes with its receiver in one object, as who watches calls is to see it.
+    #[inline(always)]
+    pub(super) fn load_super_attr(&mut self, bound: bool) -> Step {
         self.save();
         let (arg, py) = (self.arg(), self.py);
         let name = self.name(arg >> 2);
@@ -89,9 +95,10 @@ impl Eval<'_> {
         {
             let mut unbound = false;
             // A class as the object gets what it finds unbound, and other objects may have ways of their own.
-            let plain = this.ty().as_type().tp_getattro.get().is_some_and(|getattro| {
-                std::ptr::fn_addr_eq(getattro, PyObject_GenericGetAttr as krait_object::layout::getattrofunc)
-            });
+            let plain = !bound
+                && this.ty().as_type().tp_getattro.get().is_some_and(|getattro| {
+                    std::ptr::fn_addr_eq(getattro, PyObject_GenericGetAttr as krait_object::layout::getattrofunc)
+                });
             if arg & 1 != 0
                 && plain
                 && let Some(next) = superobject::next_class(class, this)

@@ -133,6 +133,15 @@ fn close_word<'py>(home: *const Home<'py>, word: StackRef) -> *const Home<'py> {
     home
 }
 
+/// The far side of [`Eval::close_saving`].
+#[inline(never)]
+fn close_saved_word<'py>(home: *const Home<'py>, word: StackRef) -> *const Home<'py> {
+    // SAFETY: the home outlives the loop; `park` has set the registers.
+    unsafe { (*home).registers.get().assume_init() }.save();
+    word.close();
+    home
+}
+
 macro_rules! numbers {
     ($(($name:ident, $num:literal, $cache:literal, [$($flag:ident)*], $base:ident, $n:ident, $pops:expr, $pushes:expr))*) => {
         /// Opcode numbers as patterns.
@@ -292,6 +301,21 @@ impl<'py> Eval<'py> {
             let home = self.park();
             // SAFETY: the home outlives the loop; see `park`.
             *self = unsafe { (*close_word(home, word)).registers.get().assume_init() };
+        }
+    }
+
+    /// As [`Eval::close`] where the object may run code when it goes, which may look at the frame. The frame is told where
+    /// it is only when the object goes.
+    #[inline(always)]
+    pub fn close_saving(&mut self, word: StackRef) {
+        if word.is_borrowed() {
+            return;
+        }
+        // SAFETY: the word owned one count.
+        if !unsafe { mode::decref_if_more(word.as_ptr()) } {
+            let home = self.park();
+            // SAFETY: the home outlives the loop; see `park`.
+            *self = unsafe { (*close_saved_word(home, word)).registers.get().assume_init() };
         }
     }
 

@@ -61,8 +61,7 @@ impl Eval<'_> {
     fn store(&mut self, index: usize, word: StackRef) {
         // SAFETY: as in `load`.
         let old = unsafe { self.local(index).replace(word.into_owned()) };
-        self.frame().set_sp(self.sp);
-        self.close(old);
+        self.close_saving(old);
     }
 
     #[inline(always)]

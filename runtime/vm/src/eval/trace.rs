@@ -351,7 +351,7 @@ impl<'py> Eval<'py> {
         let unit = self.here();
         let native =
             as_python_function(&callable).is_none() && callable.as_object().downcast_exact::<Method>().is_none();
-        let step = self.LOAD_SUPER_ATTR();
+        let step = self.load_super_attr(true);
         if !native {
             return step;
         }

@@ -180,7 +180,7 @@ fn code_of<'a>(py: Attached<'_>, code: &'a Object) -> PyResult<&'a Code> {
 
 fn get_local_events(py: Attached<'_>, _: &Object, [tool, code]: [Option<&Object>; 2]) -> PyResult<u32> {
     let (Some(tool), Some(code)) = (tool, code) else { return Err(py.bad_internal_call()) };
-    let (tool, code) = (used_tool(py, tool)?, code_of(py, code)?);
+    let (tool, code) = (tool_of(py, tool)?, code_of(py, code)?);
     Ok(Exec::marks(code).map_or(0, |marks| marks.local_events(tool)))
 }
 

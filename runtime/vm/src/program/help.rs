@@ -61,6 +61,7 @@ PYTHON_CONTEXT_AWARE_WARNINGS: as -X context_aware_warnings
 PYTHON_CPU_COUNT: as -X cpu_count
 PYTHONDEBUG     : as -d
 PYTHONDEVMODE   : as -X dev
+PYTHON_DISABLE_REMOTE_DEBUG: as -X disable-remote-debug
 PYTHONDONTWRITEBYTECODE: as -B
 PYTHONFAULTHANDLER: as -X faulthandler
 PYTHON_FROZEN_MODULES: as -X frozen_modules
@@ -89,6 +90,7 @@ Implementation options:
 -X context_aware_warnings=[0|1]: keep warning filters in context variables
 -X cpu_count=N|default: the number that os.cpu_count() gives
 -X dev : development mode, with more checks
+-X disable-remote-debug: let no other process ask for scripts to be run
 -X faulthandler: show tracebacks on fatal errors
 -X frozen_modules=[on|off]: use the frozen copies of library modules
 -X gil=[0|1]: turn the GIL off or on

@@ -397,7 +397,7 @@ fn fake_main(py: Attached<'_>, file: &str) -> PyResult<Ref<Module>> {
 }
 
 /// The instructions of code with their arguments.
-fn instructions(code: &Code) -> Vec<(Opcode, u32)> {
+pub fn instructions(code: &Code) -> Vec<(Opcode, u32)> {
     let units = code.code();
     let (mut found, mut at, mut arg) = (Vec::new(), 0, 0u32);
     while at + 1 < units.len() {
@@ -413,7 +413,10 @@ fn instructions(code: &Code) -> Vec<(Opcode, u32)> {
 }
 
 /// Whether code reads a global variable that is not a builtin; without `globals` only the builtins count.
-fn reads_globals(py: Attached<'_>, code: &Code, globals: Option<&Dict>) -> PyResult<bool> {
+///
+/// # Errors
+/// What comparing names raises.
+pub fn reads_globals(py: Attached<'_>, code: &Code, globals: Option<&Dict>) -> PyResult<bool> {
     let builtins = current(py).builtins.get().ok_or_else(|| py.bad_internal_call())?;
     for (op, arg) in instructions(code) {
         let index = match op {
@@ -471,8 +474,16 @@ pub fn check_script(py: Attached<'_>, code: &Code) -> PyResult<()> {
     if raw.co_nfreevars.get() > 0 {
         return Err(raise!(py, ValueError, "closures not supported"));
     }
-    let mut returns_value = flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
-    let mut before = None;
+    let generates = flags & (CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR) != 0;
+    match generates || !returns_only_none(code) {
+        true => Err(raise!(py, ValueError, "code that returns a value is not a script")),
+        false => Ok(()),
+    }
+}
+
+/// Whether each return of code gives None.
+pub fn returns_only_none(code: &Code) -> bool {
+    let (mut returns_value, mut before) = (false, None);
     for (op, arg) in instructions(code) {
         if op == Opcode::RETURN_VALUE {
             let constant = match before {
@@ -483,8 +494,5 @@ pub fn check_script(py: Attached<'_>, code: &Code) -> PyResult<()> {
         }
         before = Some((op, arg));
     }
-    match returns_value {
-        true => Err(raise!(py, ValueError, "code that returns a value is not a script")),
-        false => Ok(()),
-    }
+    !returns_value
 }

@@ -4,7 +4,7 @@
 //! but [`data::Shared`] crosses. Queues and channels belong to the process.
 pub mod channels;
 mod config;
-mod data;
+pub(crate) mod data;
 pub mod queues;
 mod session;
 pub mod testing;

@@ -487,21 +487,8 @@ impl FileIO {
     }
 
     fn dealloc_warn(py: Attached<'_>, this: &Self, source: &Object) {
-        if this.fd.get() < 0 || !this.closefd.get() {
-            return;
-        }
-        let pending = py.take_raised();
-        let text = source.repr(py).map(|text| text.to_string()).unwrap_or_default();
-        let hooks = krait_object::hooks::hooks();
-        if let Err(raised) = (hooks.warn)(py, exc::ResourceWarning(), &format!("unclosed file {text}"), 1) {
-            if raised.matches(py, exc::Warning()) {
-                (hooks.unraisable)(py, None, Some(this.as_object()));
-            } else {
-                raised.clear(py);
-            }
-        }
-        if let Some(pending) = pending {
-            let _ = py.restore(pending);
+        if this.fd.get() >= 0 && this.closefd.get() {
+            krait_vm::warnings::warn_unclosed(py, "file ", source);
         }
     }
 

@@ -166,16 +166,7 @@ impl ScandirIterator {
     fn finalize(py: Attached<'_>, this: &Self) {
         if let Some(dir) = this.take(py) {
             drop(dir);
-            let pending = py.take_raised();
-            let text = this.as_object().repr(py).map(|text| text.to_string()).unwrap_or_default();
-            let hooks = krait_object::hooks::hooks();
-            let message = format!("unclosed scandir iterator {text}");
-            if (hooks.warn)(py, krait_object::exc::ResourceWarning(), &message, 1).is_err() {
-                (hooks.unraisable)(py, None, Some(this.as_object()));
-            }
-            if let Some(pending) = pending {
-                let _ = py.restore(pending);
-            }
+            krait_vm::warnings::warn_unclosed(py, "scandir iterator ", this.as_object());
         }
     }
 

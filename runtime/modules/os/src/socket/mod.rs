@@ -10,7 +10,6 @@ use crate::{linux_socket, objects, vm};
 use address::{Address, address_arg, address_object};
 use krait_object::args::{Args, Signature};
 use krait_object::exceptions::raise_os_error;
-use krait_object::hooks::hooks;
 use krait_object::layout::PyObject;
 use krait_object::protocols::buffer::{Buffer, BytesArg};
 use krait_object::typedef::member;
@@ -227,10 +226,7 @@ impl Socket {
             return;
         }
         let pending = py.take_raised();
-        let text = this.as_object().repr(py).map(|text| text.to_string()).unwrap_or_default();
-        if (hooks().warn)(py, exc::ResourceWarning(), &format!("unclosed {text}"), 1).is_err() {
-            (hooks().unraisable)(py, None, Some(this.as_object()));
-        }
+        krait_vm::warnings::warn_unclosed(py, "", this.as_object());
         this.fd.set(-1);
         // SAFETY: the descriptor is ours.
         vm::without(py, || unsafe { libc::close(fd) });

@@ -1,4 +1,7 @@
 //! `_testinternalcapi`: what CPython's own tests ask about the runtime's insides, as far as it means the same here.
+mod codefacts;
+mod maps;
+
 use krait_object::builtins::dictobject;
 use krait_object::layout::{_PyInterpreterFrame, PyObject, PyThreadState};
 use krait_object::native::{Arg, required};
@@ -289,6 +292,23 @@ fn mixed_quotient(py: Attached<'_>, _: &Object, pair: [Arg<'_>; 2]) -> PyResult<
     mixed(py, pair, BinaryOp::TrueDivide)
 }
 
+/// The memory functions are none of those that CPython has names for.
+fn allocators_name(py: Attached<'_>, _: &Object) -> PyResult<()> {
+    Err(raise!(py, RuntimeError, "cannot get allocators name"))
+}
+
+/// How many objects are under the collector's care.
+fn tracked_heap_size(py: Attached<'_>, _: &Object) -> usize {
+    krait_object::gc::objects(py).len()
+}
+
+/// Forgets that an extension module of single-phase initialisation was loaded.
+fn clear_extension(py: Attached<'_>, _: &Object, [name, path]: [Arg<'_>; 2]) -> PyResult<()> {
+    let (name, path) = (required(py, name)?.str(py)?, required(py, path)?.str(py)?);
+    krait_vm::import::forget_extension(py, &name.to_string_lossy(), &path.to_string_lossy());
+    Ok(())
+}
+
 pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
@@ -316,16 +336,23 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "_py_cr_prod" => mixed_product, "($module, left, right, /)", "Multiply a complex with a real number.";
             sig "_py_cr_quot" => mixed_quotient, "($module, left, right, /)", "Divide a complex by a real number.";
             sig "_py_rc_quot" => mixed_quotient, "($module, left, right, /)", "Divide a real by a complex number.";
+            noargs "pymem_getallocatorsname" => allocators_name, "", "Raises RuntimeError: the memory functions have no such name.";
+            noargs "get_tracked_heap_size" => tracked_heap_size, "", "How many objects are under the collector's care.";
+            sig "clear_extension" => clear_extension, "($module, name, filename, /)", "Forgets that an extension module of single-phase initialisation was loaded.";
             noargs "get_recursion_depth" => recursion_depth, "", "How deep calls are nested now.";
         },
     )?;
     crate::interpreters::testing::add_to(py, module)?;
+    codefacts::add_to(py, module)?;
+    maps::add_to(py, module)?;
     for (name, value) in [
         // Calls after which a call site or an attribute access is specialised, at the latest.
         ("SPECIALIZATION_THRESHOLD", 17),
         ("SPECIALIZATION_COOLDOWN", 53),
         ("SHARED_KEYS_MAX_SIZE", 30),
         ("SIZEOF_PYGC_HEAD", if krait_object::mode::FREE_THREADED { 0 } else { 16 }),
+        // The words before an instance that hold its dict and its weak references.
+        ("SIZEOF_MANAGED_PRE_HEADER", 16),
         ("SIZEOF_TIME_T", 8),
     ] {
         module.add(py, name, krait_object::Int::from_i64(py, value)?.as_object())?;
