@@ -6,10 +6,10 @@ use krait_object::args::{Args, Signature};
 use krait_object::builtins::genericaliasobject::class_getitem;
 use krait_object::builtins::object::hash_pointer;
 use krait_object::layout::{Field, PyObject};
-use krait_object::native::{Arg, Fixed, State, Trace, add_type, advance, alloc, part, ready, required};
+use krait_object::native::{Arg, Fixed, State, add_type, advance, alloc, part, ready, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
-    Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, exc, functions,
+    Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, exc, functions,
     not_implemented, pytype, raise,
 };
 use std::mem::offset_of;
