@@ -235,7 +235,7 @@ static PyObject *py_buildvalue(PyObject *module, PyObject *args) {
     if (format == NULL)
         return NULL;
     for (Py_ssize_t i = 1; i < count && i <= MOST; i++)
-        at[i - 1] = PyTuple_GET_ITEM(args, i);
+        at[i - 1] = PyTuple_GET_ITEM(args, i) == Py_None ? NULL : PyTuple_GET_ITEM(args, i);
     return Py_BuildValue(format, at[0], at[1], at[2], at[3], at[4], at[5], at[6], at[7]);
 }
 
@@ -301,6 +301,9 @@ int add_arguments(PyObject *module) {
         {"PyTime_MIN", PyTime_MIN}, {"PyTime_MAX", PyTime_MAX}, {"PY_SSIZE_T_MIN", PY_SSIZE_T_MIN},
         {"PY_SSIZE_T_MAX", PY_SSIZE_T_MAX},
         {"Py_single_input", Py_single_input}, {"Py_file_input", Py_file_input}, {"Py_eval_input", Py_eval_input},
+        {"_Py_TPFLAGS_STATIC_BUILTIN", 1 << 1}, {"Py_TPFLAGS_SEQUENCE", Py_TPFLAGS_SEQUENCE},
+        {"Py_TPFLAGS_MAPPING", Py_TPFLAGS_MAPPING}, {"Py_TPFLAGS_INLINE_VALUES", Py_TPFLAGS_INLINE_VALUES},
+        {"Py_TPFLAGS_MANAGED_WEAKREF", Py_TPFLAGS_MANAGED_WEAKREF}, {"Py_TPFLAGS_MANAGED_DICT", Py_TPFLAGS_MANAGED_DICT},
         {"PyCF_ONLY_AST", PyCF_ONLY_AST}, {"PyCF_IGNORE_COOKIE", PyCF_IGNORE_COOKIE},
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(limits); i++) {

@@ -1,6 +1,6 @@
 /* The atomic operations of pyatomic.h: one test for each operation and type, which fails with an AssertionError. */
 #include "parts.h"
-#include "selftests.h"
+#include "../selftests.h"
 
 /* Integers: what they hold, wrapping around included. */
 #define ADD(SUFFIX, TYPE)                                              \

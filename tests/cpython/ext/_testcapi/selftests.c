@@ -1,6 +1,6 @@
 /* Tests in C of macros and functions that Python code cannot reach. */
 #include "parts.h"
-#include "selftests.h"
+#include "../selftests.h"
 
 #include <structmember.h>
 

@@ -37,9 +37,12 @@ static PyObject *filled(PyObject *to, Py_ssize_t start, Py_ssize_t length, unsig
 }
 
 static PyObject *copied(PyObject *to, Py_ssize_t to_start, PyObject *from, Py_ssize_t from_start, Py_ssize_t count) {
-    PyObject *copy = fresh_copy(to);
-    if (copy == NULL)
+    Py_ssize_t size = PyUnicode_GET_LENGTH(to);
+    PyObject *copy = PyUnicode_New(size, PyUnicode_MAX_CHAR_VALUE(to));
+    if (copy == NULL || (size > 0 && PyUnicode_Fill(copy, 0, size, 0) < 0)) {
+        Py_XDECREF(copy);
         return NULL;
+    }
     Py_ssize_t done = PyUnicode_CopyCharacters(copy, to_start, from, from_start, count);
     if (done < 0) {
         Py_DECREF(copy);
@@ -50,12 +53,11 @@ static PyObject *copied(PyObject *to, Py_ssize_t to_start, PyObject *from, Py_ss
 
 static PyObject *as_ucs4(PyObject *text, Py_ssize_t room, int with_null) {
     Py_ssize_t size = room + 1;
-    Py_UCS4 *buffer = PyMem_Malloc((size_t)size * sizeof(Py_UCS4));
+    Py_UCS4 *buffer = PyMem_Calloc((size_t)size, sizeof(Py_UCS4));
     if (buffer == NULL)
         return PyErr_NoMemory();
-    for (Py_ssize_t i = 0; i < size; i++)
-        buffer[i] = 0xffff;
-    PyObject *result = PyUnicode_AsUCS4(text, buffer, room + (with_null && room == PyUnicode_GET_LENGTH(text)), with_null)
+    buffer[room] = 0xffff;
+    PyObject *result = PyUnicode_AsUCS4(text, buffer, size, with_null)
                            ? PyUnicode_FromKindAndData(PyUnicode_4BYTE_KIND, buffer, size)
                            : NULL;
     PyMem_Free(buffer);

@@ -131,7 +131,7 @@ static PyMethodDef functions[] = {
 
 static int execute(PyObject *module) {
     static int (*const parts[])(PyObject *) = {
-        add_bytes, add_containers, add_imports, add_layouts, add_numbers, add_objects, add_text,
+        add_bytes, add_containers, add_imports, add_layouts, add_numbers, add_objects, add_selftests, add_text,
     };
     for (size_t i = 0; i < Py_ARRAY_LENGTH(parts); i++) {
         if (parts[i](module) < 0)

@@ -16,5 +16,6 @@ int add_imports(PyObject *module);
 int add_layouts(PyObject *module);
 int add_numbers(PyObject *module);
 int add_objects(PyObject *module);
+int add_selftests(PyObject *module);
 int add_text(PyObject *module);
 #endif

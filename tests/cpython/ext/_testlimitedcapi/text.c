@@ -18,7 +18,8 @@ static PyObject *resized(PyObject *text, Py_ssize_t size, int fresh, int hashed)
     PyObject *place = Py_XNewRef(text);
     if (fresh && text != NULL && PyUnicode_CheckExact(text)) {
         PyObject *more = PyUnicode_FromString("-"), *all = more ? PyUnicode_Concat(text, more) : NULL;
-        Py_XSETREF(place, all ? PyUnicode_Substring(all, 0, PyUnicode_GetLength(text)) : NULL);
+        Py_XDECREF(place);
+        place = all ? PyUnicode_Substring(all, 0, PyUnicode_GetLength(text)) : NULL;
         Py_XDECREF(more);
         Py_XDECREF(all);
         if (place == NULL)
