@@ -140,11 +140,16 @@ fn publish(py: Attached<'_>, module: &Object, names: &[(&str, c_int)]) -> PyResu
     Ok(())
 }
 
-/// Tells the module how large the screen is.
+/// Tells the module how large the screen is, and `curses`, which has copies, once it is imported.
 fn publish_size(py: Attached<'_>, module: &Object) -> PyResult<()> {
     // SAFETY: variables of the library.
     let (lines, columns) = unsafe { (*Library::get().LINES, *Library::get().COLS) };
-    publish(py, module, &[("LINES", lines), ("COLS", columns)])
+    let names = [("LINES", lines), ("COLS", columns)];
+    publish(py, module, &names)?;
+    match krait_vm::import::modules(py)?.get_str(py, "curses") {
+        Some(copy) => publish(py, &copy, &names),
+        None => Ok(()),
+    }
 }
 
 fn initscr(py: Attached<'_>, module: &Object) -> PyResult<Ref<Window>> {
@@ -212,9 +217,16 @@ fn start_color(py: Attached<'_>, module: &Object) -> PyResult<()> {
     publish(py, module, &[("COLORS", colours), ("COLOR_PAIRS", pairs)])
 }
 
+/// A number of any size; what is too large for C becomes its largest or smallest number.
+fn clamped(py: Attached<'_>, given: Arg<'_>) -> PyResult<c_int> {
+    let number = need(py, given)?.index(py)?;
+    let limit = if number.is_negative() { c_int::MIN } else { c_int::MAX };
+    Ok(number.to_i64().and_then(|number| c_int::try_from(number).ok()).unwrap_or(limit))
+}
+
 /// A number that names a colour, or -1 where the terminal's own is meant.
 fn colour_arg(py: Attached<'_>, given: Arg<'_>, least: c_int) -> PyResult<c_int> {
-    let number = int_arg(py, need(py, given)?)?;
+    let number = clamped(py, given)?;
     // SAFETY: a variable of the library.
     let most = unsafe { *Library::get().COLORS } - 1;
     match number {
@@ -225,7 +237,7 @@ fn colour_arg(py: Attached<'_>, given: Arg<'_>, least: c_int) -> PyResult<c_int>
 }
 
 fn pair_arg(py: Attached<'_>, given: Arg<'_>) -> PyResult<c_int> {
-    let number = int_arg(py, need(py, given)?)?;
+    let number = clamped(py, given)?;
     // SAFETY: a variable of the library.
     let most = unsafe { *Library::get().COLOR_PAIRS } - 1;
     match number {
@@ -436,10 +448,20 @@ fn putp(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<()> {
     check(py, nc!(putp(text.as_ptr())), "putp")
 }
 
+/// A number of lines or columns of the screen, which the library keeps in a C `short`.
+fn short_arg(py: Attached<'_>, given: Arg<'_>) -> PyResult<c_int> {
+    let number = int_arg(py, need(py, given)?)?;
+    match i16::try_from(number) {
+        Ok(_) => Ok(number),
+        Err(_) if number < 0 => Err(raise!(py, OverflowError, "signed short integer is less than minimum")),
+        Err(_) => Err(raise!(py, OverflowError, "signed short integer is greater than maximum")),
+    }
+}
+
 /// `resizeterm` and `resize_term`.
 fn resize(py: Attached<'_>, module: &Object, [lines, columns]: [Arg<'_>; 2], whole: bool) -> PyResult<()> {
     ready(py)?;
-    let (lines, columns) = (int_arg(py, need(py, lines)?)?, int_arg(py, need(py, columns)?)?);
+    let (lines, columns) = (short_arg(py, lines)?, short_arg(py, columns)?);
     match whole {
         true => check(py, nc!(resizeterm(lines, columns)), "resizeterm")?,
         false => check(py, nc!(resize_term(lines, columns)), "resize_term")?,
