@@ -482,6 +482,17 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
                 pad_object(out, spec, &*text.str(py)?);
                 return Ok(());
             }
+            if spec.long == 1 {
+                let data: *const u32 = va.ptr();
+                let most = spec.precision.unwrap_or(usize::MAX);
+                // SAFETY: a wide C string, of which at most so many characters are looked at.
+                let points = unsafe {
+                    let length = (0..most).find(|at| *data.add(*at) == 0).unwrap_or(most);
+                    std::slice::from_raw_parts(data, length)
+                };
+                pad_object(out, spec, &*Str::from_code_points(py, points)?);
+                return Ok(());
+            }
             let data = va.ptr::<c_char>();
             let length = match spec.precision {
                 // SAFETY: at most so many bytes belong to the string.

@@ -252,7 +252,10 @@ capi! {
             Ok(new) => new,
             Err(raised) => { let _ = old.into_raw(); return Err(raised); }
         };
-        ptr::copy_nonoverlapping(old.data_ptr().cast::<u8>(), new.data_ptr().cast::<u8>(), old.len().min(size as usize) * old.kind());
+        let (kept, unit) = (old.len().min(size as usize), old.kind());
+        ptr::copy_nonoverlapping(old.data_ptr().cast::<u8>(), new.data_ptr().cast::<u8>(), kept * unit);
+        // The rest shows nothing of what was there before.
+        ptr::write_bytes(new.data_ptr().cast::<u8>().add(kept * unit), 0, (size as usize - kept) * unit);
         *place = new.into_raw();
         Ok(())
     }
