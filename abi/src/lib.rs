@@ -49,6 +49,9 @@ mod unicodewriter;
 mod varargs;
 mod watchers;
 
+#[global_allocator]
+static ALLOCATOR: krait_object::reserve::Reserving = krait_object::reserve::Reserving;
+
 /// Lets the runtime load extension modules. A host that starts the runtime without the C API calls it first; repeating
 /// it is harmless.
 pub fn install() {

@@ -104,6 +104,26 @@ class BadInput(unittest.TestCase):
         self.assertEqual(status, 1)
         self.assertTrue(err[-1].startswith("RecursionError: "), err[-1])
 
+    def test_recursion_in_native_code(self):
+        """Ends with or without an exception, as the stack has it, but not in a crash."""
+        deep = "x = (1,)\nfor i in range(100000): x = {}\ntry: {}\nexcept (RecursionError, MemoryError): pass"
+        for wrapped, use in (
+            ("filter(None, x)", "next(x)"), ("zip(x)", "next(x)"), ("enumerate(x)", "next(x)"),
+            ("slice(x)", "hash(x)"), ("(x,)", "hash(x)"), ("types.MethodType(max, x)", "del x"), ("[x]", "copy.deepcopy(x)"),
+            ("list[x]", "hash(x)"),
+            ("generator(x)", "del x"), ("(lambda y: lambda: y)(x)", "del x"), ("ValueError(x)", "str(x)"),
+            ("types.MappingProxyType(x if type(x) is not tuple else {})", "x[1]"),
+        ):
+            program = "import copy, types\ndef generator(y):\n    z = run(y)\n    next(z)\n    return z\n"
+            program += "def run(y): yield y\n" + deep.format(wrapped, use)
+            if use == "x[1]":
+                program += "\nexcept KeyError: pass"
+            status, err = run("-c", program)
+            self.assertEqual(status, 0, (wrapped, status, err[-3:]))
+
+    def test_error_stream_of_none(self):
+        self.assertEqual(run("-c", "import sys; sys.stderr = None; 1/0"), (1, []))
+
     def test_memory_limit(self):
         limit = 1 << 30
 
@@ -113,6 +133,19 @@ class BadInput(unittest.TestCase):
         for expression in ("bytearray(1 << 40)", "'x' * (1 << 40)", "[None] * (1 << 40)", "bytes(1 << 40)"):
             status, err = run("-c", expression, preexec_fn=limited)
             self.assertEqual((status, err[-1]), (1, "MemoryError"), expression)
+        for program in (
+            "1 << (1 << 34)", "('x' * (1 << 27)).replace('x', 'yyyyyyyyyyyy')", "(b'x' * (1 << 27)).replace(b'x', b'yyyyyyyyyyyy')",
+            "import io; text = io.StringIO(); text.seek(1 << 40); text.write('x')", "('\\u20ac' * (1 << 28)).encode()",
+            "memoryview(bytes(1 << 29)).tolist()", "open('/dev/zero', 'rb').read(1 << 40)",
+            "import re; re.sub('a', 'b' * 100000, 'a' * 10**5)", "import json; json.dumps(['x' * 100000] * 2 * 10**4)",
+        ):
+            status, err = run("-c", program, preexec_fn=limited)
+            self.assertEqual(status, 1, (program, err[-3:]))
+            self.assertTrue(any(line.startswith("MemoryError") for line in err), (program, err[-3:]))
+        # What is printed then depends on the memory that is left.
+        limit = 3 << 28
+        self.assertEqual(run("-c", "l = []\nwhile True: l.append('x' * 100000)", preexec_fn=limited)[0], 1)
+        limit = 1 << 30
         grow = "x = []\ntry:\n while True: x.append(bytes(1 << 22))\nexcept MemoryError:\n del x\n raise SystemExit(9)"
         self.assertEqual(run("-c", grow, preexec_fn=limited)[0], 9)
 

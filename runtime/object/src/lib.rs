@@ -21,6 +21,7 @@ pub mod mem;
 pub mod mode;
 pub mod names;
 pub mod native;
+pub mod reserve;
 pub mod stack;
 pub mod state;
 pub mod suggest;

@@ -291,6 +291,7 @@ impl Heap {
         if spare.is_empty() {
             let chunk = match host_arena(CHUNK) {
                 Some(chunk) => chunk?,
+                None if !crate::reserve::is_whole() => return None,
                 None => fresh_chunk()?,
             };
             // SAFETY: offsets inside the chunk.
@@ -359,6 +360,9 @@ fn alloc_large(py: Attached<'_>, kind: Kind, size: usize) -> *mut u8 {
     let pre = kind.pre();
     let Some(total) = size.checked_add(HEADER + pre + GRANULE) else { return ptr::null_mut() };
     let Ok(layout) = AllocLayout::from_size_align(total, PAGE) else { return ptr::null_mut() };
+    if !crate::reserve::is_whole() {
+        return ptr::null_mut();
+    }
     // SAFETY: the layout is not empty.
     let Some(region) = NonNull::new(unsafe { alloc::alloc(layout) }) else { return ptr::null_mut() };
     // SAFETY: fresh memory of at least a page head; zero is a valid head.
@@ -774,14 +778,19 @@ pub unsafe fn dealloc_with<T: Layout>(py: Attached<'_>, this: NonNull<T>, drop_f
                 return;
             }
         }
-        if own.as_type().tp_finalize.get().is_some() && !object.ty().is_heap() && gc::finalize_from_dealloc(py, object)
-        {
-            return;
+        let ext = py.ext();
+        if own.as_type().tp_finalize.get().is_some() && !object.ty().is_heap() {
+            // The finalizer may drop further objects: it is part of the nest.
+            ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);
+            let resurrected = gc::finalize_from_dealloc(py, object);
+            ext.nested_deallocs.set(ext.nested_deallocs.get() - 1);
+            if resurrected {
+                return;
+            }
         }
         if own.as_type().tp_weaklistoffset.get() > 0 {
             crate::builtins::weakrefobject::clear_all(py, object);
         }
-        let ext = py.ext();
         ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);
         drop_fields(this.as_ref());
         ext.nested_deallocs.set(ext.nested_deallocs.get() - 1);

@@ -59,6 +59,7 @@ pub struct ObjectState {
 impl ObjectState {
     #[allow(clippy::new_without_default)]
     pub fn new() -> Self {
+        crate::reserve::keep();
         ObjectState {
             static_subclasses: Mutex::default(),
             type_watchers: crate::watch::Watchers::new(),

@@ -197,9 +197,14 @@ pub fn shl(a: &[u32], bits: u64) -> Vec<u32> {
     if a.is_empty() {
         return Vec::new();
     }
+    let mut shifted = Vec::with_capacity((bits / u64::from(SHIFT)) as usize + a.len() + 1);
+    shift_into(&mut shifted, a, bits);
+    shifted
+}
+
+fn shift_into(shifted: &mut Vec<u32>, a: &[u32], bits: u64) {
     let (words, bits) = ((bits / u64::from(SHIFT)) as usize, (bits % u64::from(SHIFT)) as u32);
-    let mut shifted = vec![0; words];
-    shifted.reserve(a.len() + 1);
+    shifted.resize(words, 0);
     let mut carry = 0u64;
     for &digit in a {
         carry |= u64::from(digit) << bits;
@@ -209,14 +214,17 @@ pub fn shl(a: &[u32], bits: u64) -> Vec<u32> {
     if carry != 0 {
         shifted.push(carry as u32);
     }
-    shifted
 }
 
 /// `a << bits`, or `None` if there is no memory for it.
 pub fn try_shl(a: &[u32], bits: u64) -> Option<Vec<u32>> {
     let words = usize::try_from(bits / u64::from(SHIFT)).ok()?;
-    Vec::<u32>::new().try_reserve(words.checked_add(a.len() + 1)?).ok()?;
-    Some(shl(a, bits))
+    let mut shifted = Vec::new();
+    if !a.is_empty() {
+        shifted.try_reserve_exact(words.checked_add(a.len() + 1)?).ok()?;
+        shift_into(&mut shifted, a, bits);
+    }
+    Some(shifted)
 }
 
 /// `a >> bits`, and whether a set bit fell out.

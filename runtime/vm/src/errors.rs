@@ -5,10 +5,13 @@
 use crate::sysmodule;
 use krait_object::{Attached, BaseException, Layout, Object, PyResult, Ref, Str, Type, exc, id};
 
-/// Writes text to `sys.stderr`, or to the C stream when there is none.
+/// Writes text to `sys.stderr`, or to the C stream when there is none. A `sys.stderr` of `None` swallows it.
 pub fn write_stderr(py: Attached<'_>, text: &str) {
     let written = || -> PyResult<bool> {
-        let Some(stderr) = sysmodule::get(py, "stderr").filter(|stderr| !stderr.is_none()) else { return Ok(false) };
+        let Some(stderr) = sysmodule::get(py, "stderr") else { return Ok(false) };
+        if stderr.is_none() {
+            return Ok(true);
+        }
         let text = Str::new(py, text)?;
         stderr.call_method(py, id!(py, write), &[text.as_object()])?;
         if let Some(flush) = stderr.get_attr_opt(py, id!(py, flush))? {
@@ -28,6 +31,9 @@ pub fn write_stderr(py: Attached<'_>, text: &str) {
 
 /// Prints an exception with traceback, chain and notes to `sys.stderr`.
 pub fn display(py: Attached<'_>, exception: &BaseException) {
+    if sysmodule::get(py, "stderr").is_some_and(|stderr| stderr.is_none()) {
+        return;
+    }
     let pending = py.take_raised();
     let print = || -> PyResult<()> {
         let module = crate::import::import_module(py, "traceback")?;

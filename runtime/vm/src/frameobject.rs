@@ -282,12 +282,20 @@ impl FrameObject {
     }
 
     fn back(py: Attached<'_>, this: &FrameObject) -> PyResult<Option<Ref<FrameObject>>> {
-        let _section = this.lock(py);
-        // SAFETY: the field owns its frame object.
-        if let Some(back) = unsafe { Ref::from_borrowed_opt(this.0.f_back.get().cast()) } {
+        let recorded = || {
+            let _section = this.lock(py);
+            // SAFETY: the field owns its frame object.
+            unsafe { Ref::from_borrowed_opt(this.0.f_back.get().cast()) }
+        };
+        if let Some(back) = recorded() {
             return Ok(Some(back));
         }
-        Frame::first_complete(this.frame().previous()).map(|frame| frame.object(py)).transpose()
+        // The frames below another thread's come and go as it runs.
+        let back = this.with_still(py, |frame| {
+            Frame::first_complete(frame.previous()).map(|frame| frame.object(py)).transpose()
+        })?;
+        // The thread may have left the frame before it stood still.
+        Ok(back.or_else(recorded))
     }
 
     pub fn locals(py: Attached<'_>, this: &FrameObject) -> PyResult<Ref<Object>> {

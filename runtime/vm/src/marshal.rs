@@ -117,7 +117,7 @@ impl<'a> Reader<'a, '_> {
         self.depth += 1;
         if self.depth > MAX_DEPTH {
             self.depth -= 1;
-            return Err(self.bad("recursion limit exceeded"));
+            return Err(raise!(self.py, ValueError, "recursion limit exceeded"));
         }
         let result = self.tagged(tag & !FLAG_REF, tag & FLAG_REF != 0);
         self.depth -= 1;

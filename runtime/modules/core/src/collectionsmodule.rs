@@ -280,6 +280,10 @@ impl Deque {
             if let Some(max) = this.max() {
                 rounds = rounds.min(max / items.len() + 1);
             }
+            let more = rounds.saturating_mul(items.len()).min(this.max().unwrap_or(usize::MAX));
+            if this.items.lock().try_reserve(more).is_err() {
+                return Err(py.no_memory());
+            }
             for _ in 0..rounds {
                 for item in &items {
                     this.push_ref(item.clone(), false);

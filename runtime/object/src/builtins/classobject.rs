@@ -59,6 +59,11 @@ unsafe extern "C" fn method_vectorcall(
     // SAFETY: [slot-contract].
     unsafe {
         let (py, this) = (Attached::from_tls(), arg::<Method>(this));
+        // Methods may be bound to methods without end.
+        let _guard = match py.enter_recursive(" while calling a Python object") {
+            Ok(guard) => guard,
+            Err(raised) => return crate::typedef::ret_object(py, Err::<Ref<Object>, _>(raised)),
+        };
         let (function, instance) = (this.function(), this.instance());
         let nargs = nargsf & !ARGUMENTS_OFFSET;
         let result = if nargsf & ARGUMENTS_OFFSET != 0 {

@@ -183,6 +183,7 @@ impl Slice {
     }
 
     fn hash(py: Attached<'_>, this: &Slice) -> PyResult<isize> {
+        let _guard = py.enter_recursive(" while hashing a slice")?;
         let mut mix = super::tupleobject::TupleHash::new();
         for part in [this.start(), this.stop(), this.step()] {
             mix.add(part.hash(py)?);

@@ -290,16 +290,30 @@ impl Buffer {
 /// `view` is alive.
 pub unsafe fn flatten(view: &Py_buffer, fortran: bool) -> Vec<u8> {
     // SAFETY: by the contract.
+    match unsafe { try_flatten(view, fortran) } {
+        Some(items) => items,
+        None => std::alloc::handle_alloc_error(std::alloc::Layout::new::<u8>()),
+    }
+}
+
+/// As [`flatten`]; `None` if there is no memory for the copy.
+///
+/// # Safety
+/// `view` is alive.
+pub unsafe fn try_flatten(view: &Py_buffer, fortran: bool) -> Option<Vec<u8>> {
+    let (mut out, size) = (Vec::new(), view.itemsize as usize);
+    out.try_reserve_exact(view.len as usize).ok()?;
+    // SAFETY: by the contract.
     unsafe {
         if view.len == 0 {
-            return Vec::new();
+            return Some(out);
         }
         if is_contiguous(view, if fortran { b'F' } else { b'C' }) {
-            return std::slice::from_raw_parts(view.buf.cast::<u8>(), view.len as usize).to_vec();
+            out.extend_from_slice(std::slice::from_raw_parts(view.buf.cast::<u8>(), view.len as usize));
+        } else {
+            for_each_item(view, fortran, |item| out.extend_from_slice(std::slice::from_raw_parts(item, size)));
         }
-        let (mut out, size) = (Vec::with_capacity(view.len as usize), view.itemsize as usize);
-        for_each_item(view, fortran, |item| out.extend_from_slice(std::slice::from_raw_parts(item, size)));
-        out
+        Some(out)
     }
 }
 

@@ -46,6 +46,8 @@ impl Object {
         let Some(next) = self.ty().as_type().tp_iternext.get() else {
             return Err(raise!(py, TypeError, "'{}' object is not an iterator", self.ty().name()));
         };
+        // Iterators over iterators may nest without end.
+        let _guard = py.enter_recursive("")?;
         // SAFETY: [slot-contract].
         match unsafe { Ref::from_raw_opt(next(self.as_ptr())) } {
             Some(item) => Ok(Some(item)),

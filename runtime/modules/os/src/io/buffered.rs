@@ -549,6 +549,7 @@ impl Buffered {
             let got = if left >= block {
                 let start = out.len();
                 let whole = (left - left % block).min(1 << 26);
+                out.try_reserve(whole).map_err(|_| py.no_memory())?;
                 out.resize(start + whole, 0);
                 entered.forget();
                 let got = entered.raw_read(py, &mut out[start..]);

@@ -220,24 +220,28 @@ impl StringIO {
             return Ok(());
         }
         let done = self.with(py, |st| {
-            let Some(chars) = &mut st.chars else { return false };
+            let Some(chars) = &mut st.chars else { return Err(false) };
             let start = st.at;
             st.at += text.len();
             if let Chars::Growing(grown) = chars
                 && grown.len() == start
             {
                 grown.push_obj(&text);
-                return true;
+                return Ok(());
             }
             let array = chars.array();
             let end = start + text.len();
             if array.len() < end {
+                if array.try_reserve(end - array.len()).is_err() {
+                    st.at = start;
+                    return Err(true);
+                }
                 array.resize(end, 0);
             }
             array[start..end].copy_from_slice(&points(&text));
-            true
+            Ok(())
         });
-        if done { Ok(()) } else { Err(self.closed_error(py)) }
+        done.map_err(|full| if full { py.no_memory() } else { self.closed_error(py) })
     }
 
     fn write(py: Attached<'_>, this: &Self, text: &Object) -> PyResult<usize> {

@@ -181,7 +181,7 @@ pub fn replace<S: ByteString>(py: Attached<'_>, this: &S, [old, new, count]: [Op
     let (old, new) = (BytesArg::new(py, old)?, BytesArg::new(py, new)?);
     let count = limit(isize_arg(py, count, -1)?);
     let (text, old, new) = (this.content(py), old.as_slice(), new.as_slice());
-    let places = stringlib::matches(&text, old, count);
+    let places = stringlib::matches(&text, old, count).ok_or_else(|| py.no_memory())?;
     if places.is_empty() {
         return this.unchanged(py);
     }

@@ -56,6 +56,19 @@ impl kernels::Sink for StrBuilder {
 }
 
 impl Native {
+    /// The bytes that the encoded text takes if all of it can be encoded.
+    fn room(self, text: &Str) -> usize {
+        let wide =
+            |limit: u32| with_units!(text, |units| units.iter().filter(|&&unit| u32::from(unit) >= limit).count());
+        let more = match self {
+            Native::Utf8 => wide(0x80) + wide(0x800) + wide(0x10000),
+            Native::Ascii | Native::Latin1 => 0,
+            Native::Utf16(_) => text.len() + 2 * wide(0x10000) + 2,
+            Native::Utf32(_) => text.len() * 3 + 4,
+        };
+        text.len() + more
+    }
+
     /// Encodes units from `*at` on.
     fn encode<T: Unit + Into<u32>>(self, units: &[T], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Problem> {
         match self {
@@ -67,6 +80,9 @@ impl Native {
         }
     }
 }
+
+/// Texts of fewer characters are encoded without looking how many bytes they will take.
+const LARGE: usize = 1 << 20;
 
 /// Encodes with a built-in codec.
 pub fn encode_native(py: Attached<'_>, text: &Str, native: Native, errors: Option<&str>) -> PyResult<Ref<Bytes>> {
@@ -81,7 +97,9 @@ pub fn encode_native(py: Attached<'_>, text: &Str, native: Native, errors: Optio
         }
         _ => {}
     }
-    let mut out = Vec::with_capacity(text.len() + text.len() / 8);
+    let mut out = Vec::new();
+    let room = if text.len() < LARGE { text.len() + text.len() / 8 } else { native.room(text) };
+    out.try_reserve(room).map_err(|_| py.no_memory())?;
     let mut at = 0;
     // The mark is a character like any other.
     if matches!(native, Native::Utf16(ByteOrder::Mark) | Native::Utf32(ByteOrder::Mark)) {

@@ -268,7 +268,8 @@ impl Int {
                 Ok(Self::from_i64(py, (left.compact_value() as i64) << count)?.upcast())
             }
             Some(count) if count < 1 << 40 => {
-                Ok(Self::from_digits(py, left.is_negative(), &intarith::shl(left.digits(), count))?.upcast())
+                let shifted = intarith::try_shl(left.digits(), count).ok_or_else(|| py.no_memory())?;
+                Ok(Self::from_digits(py, left.is_negative(), &shifted)?.upcast())
             }
             Some(_) => Err(py.no_memory()),
             None => Err(raise!(py, OverflowError, "too many digits in integer")),

@@ -240,7 +240,8 @@ fn nested(py: Attached<'_>, code: u8, items: &[u8], shape: &[isize]) -> PyResult
     };
     let len = len as usize;
     let each = items.len().checked_div(len).unwrap_or(0);
-    let mut out = Vec::with_capacity(len);
+    let mut out = Vec::new();
+    out.try_reserve_exact(len).map_err(|_| py.no_memory())?;
     for at in 0..len {
         let part = &items[at * each..(at + 1) * each];
         out.push(nested(py, code, part, inner)?);

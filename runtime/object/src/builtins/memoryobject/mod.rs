@@ -431,7 +431,8 @@ impl MemoryView {
     /// A copy of the items in C or Fortran order.
     pub fn to_vec(&self, py: Attached<'_>, fortran: bool) -> PyResult<Vec<u8>> {
         // SAFETY: the view is alive while it is locked.
-        self.with(py, |locked| unsafe { buffer::flatten(locked.view, fortran) })
+        let items = self.with(py, |locked| unsafe { buffer::try_flatten(locked.view, fortran) })?;
+        items.ok_or_else(|| py.no_memory())
     }
 
     /// The item format.

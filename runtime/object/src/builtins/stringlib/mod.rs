@@ -87,18 +87,21 @@ pub fn expand_tabs<T: Unit>(text: &[T], tab_size: isize) -> Option<Vec<T>> {
 }
 
 /// Where the first `max` matches of `needle` begin, for a replacement: non-overlapping, an empty needle matches
-/// before each unit and at the end.
-pub fn matches<T: Unit>(text: &[T], needle: &[T], max: usize) -> Vec<usize> {
-    if needle.is_empty() {
-        return (0..=text.len()).take(max).collect();
-    }
+/// before each unit and at the end. `None` if there is no memory for them.
+pub fn matches<T: Unit>(text: &[T], needle: &[T], max: usize) -> Option<Vec<usize>> {
     let (mut out, mut at) = (Vec::new(), 0);
+    if needle.is_empty() {
+        out.try_reserve_exact(max.min(text.len() + 1)).ok()?;
+        out.extend((0..=text.len()).take(max));
+        return Some(out);
+    }
     while out.len() < max {
         let Some(found) = find(&text[at..], needle) else { break };
+        out.try_reserve(1).ok()?;
         out.push(at + found);
         at += found + needle.len();
     }
-    out
+    Some(out)
 }
 
 /// The ASCII letter in the other case.

@@ -1,4 +1,6 @@
 //! [`StrBuilder`]: text that grows at its end and widens when a larger character comes.
+//!
+//! Appending does not fail: text that finds no memory is given up, and [`StrBuilder::finish`] raises `MemoryError`.
 use super::{Str, StrData, base};
 use crate::PyResult;
 use crate::handle::{Attached, Layout, Ref};
@@ -11,6 +13,22 @@ pub struct StrBuilder {
     all: u32,
     /// The string that the text began with, to be the result if nothing follows.
     whole: Option<Ref<Str>>,
+    /// Whether there was no memory for the text.
+    given_up: bool,
+}
+
+/// Makes room for `extra` units; whether there is.
+#[inline]
+fn room<T>(units: &mut Vec<T>, extra: usize) -> bool {
+    units.capacity() - units.len() >= extra || units.try_reserve(extra).is_ok()
+}
+
+/// The units as wider ones, if there is memory for them.
+fn widened<T: Copy, U: From<T>>(units: &[T]) -> Option<Vec<U>> {
+    let mut wide = Vec::new();
+    wide.try_reserve(units.len()).ok()?;
+    wide.extend(units.iter().map(|&unit| U::from(unit)));
+    Some(wide)
 }
 
 #[derive(Clone)]
@@ -28,12 +46,17 @@ impl Default for StrBuilder {
 
 impl StrBuilder {
     pub const fn new() -> Self {
-        StrBuilder { buffer: Buffer::One(Vec::new()), all: 0, whole: None }
+        StrBuilder { buffer: Buffer::One(Vec::new()), all: 0, whole: None, given_up: false }
     }
 
     /// Room for `capacity` Latin-1 characters. A bound of 64 Ki keeps hostile sizes harmless.
     pub fn with_capacity(capacity: usize) -> Self {
-        StrBuilder { buffer: Buffer::One(Vec::with_capacity(capacity.min(1 << 16))), all: 0, whole: None }
+        StrBuilder {
+            buffer: Buffer::One(Vec::with_capacity(capacity.min(1 << 16))),
+            all: 0,
+            whole: None,
+            given_up: false,
+        }
     }
 
     /// Characters so far.
@@ -62,32 +85,61 @@ impl StrBuilder {
     fn widen(&mut self, max: u32) {
         self.all |= max;
         let kind = base::kind_for(max);
+        let wide = match &self.buffer {
+            Buffer::One(units) if kind == 2 => widened(units).map(Buffer::Two),
+            Buffer::One(units) if kind == 4 => widened(units).map(Buffer::Four),
+            Buffer::Two(units) if kind == 4 => widened(units).map(Buffer::Four),
+            _ => return,
+        };
+        match wide {
+            Some(wide) => self.buffer = wide,
+            None => {
+                self.give_up();
+                // Whatever comes next fits.
+                self.buffer = Buffer::Four(Vec::new());
+            }
+        }
+    }
+
+    /// Makes room for `extra` more characters; whether there is.
+    #[inline]
+    fn room(&mut self, extra: usize) -> bool {
+        let fits = match &mut self.buffer {
+            Buffer::One(units) => room(units, extra),
+            Buffer::Two(units) => room(units, extra),
+            Buffer::Four(units) => room(units, extra),
+        };
+        if !fits {
+            self.give_up();
+        }
+        fits
+    }
+
+    #[cold]
+    fn give_up(&mut self) {
+        self.given_up = true;
+        self.whole = None;
         match &mut self.buffer {
-            Buffer::One(units) if kind == 2 => {
-                let wide = units.iter().map(|&unit| u16::from(unit)).collect();
-                self.buffer = Buffer::Two(wide);
-            }
-            Buffer::One(units) if kind == 4 => {
-                let wide = units.iter().map(|&unit| u32::from(unit)).collect();
-                self.buffer = Buffer::Four(wide);
-            }
-            Buffer::Two(units) if kind == 4 => {
-                let wide = units.iter().map(|&unit| u32::from(unit)).collect();
-                self.buffer = Buffer::Four(wide);
-            }
-            _ => {}
+            Buffer::One(units) => *units = Vec::new(),
+            Buffer::Two(units) => *units = Vec::new(),
+            Buffer::Four(units) => *units = Vec::new(),
         }
     }
 
     /// Appends one code point.
     #[inline]
     pub fn push(&mut self, point: u32) {
-        if let (Buffer::One(units), 0..=0xFF) = (&mut self.buffer, point) {
+        if let (Buffer::One(units), 0..=0xFF) = (&mut self.buffer, point)
+            && room(units, 1)
+        {
             units.push(point as u8);
             self.all |= point;
             return;
         }
         self.widen(point);
+        if !self.room(1) {
+            return;
+        }
         match &mut self.buffer {
             Buffer::One(units) => units.push(point as u8),
             Buffer::Two(units) => units.push(point as u16),
@@ -101,6 +153,9 @@ impl StrBuilder {
             return;
         }
         self.widen(point);
+        if !self.room(count) {
+            return;
+        }
         match &mut self.buffer {
             Buffer::One(units) => units.resize(units.len() + count, point as u8),
             Buffer::Two(units) => units.resize(units.len() + count, point as u16),
@@ -129,6 +184,9 @@ impl StrBuilder {
     pub fn push_latin1(&mut self, text: &[u8]) {
         if !text.is_ascii() {
             self.all |= 0xFF;
+        }
+        if !self.room(text.len()) {
+            return;
         }
         match &mut self.buffer {
             Buffer::One(units) => units.extend_from_slice(text),
@@ -159,6 +217,9 @@ impl StrBuilder {
             StrData::Ucs2(units) => {
                 let units = &units[start..end];
                 self.widen(base::or_all(units));
+                if !self.room(units.len()) {
+                    return;
+                }
                 match &mut self.buffer {
                     Buffer::One(out) => out.extend(units.iter().map(|&unit| unit as u8)),
                     Buffer::Two(out) => out.extend_from_slice(units),
@@ -168,6 +229,9 @@ impl StrBuilder {
             StrData::Ucs4(units) => {
                 let units = &units[start..end];
                 self.widen(base::or_all(units));
+                if !self.room(units.len()) {
+                    return;
+                }
                 match &mut self.buffer {
                     Buffer::One(out) => out.extend(units.iter().map(|&unit| unit as u8)),
                     Buffer::Two(out) => out.extend(units.iter().map(|&unit| unit as u16)),
@@ -194,7 +258,13 @@ impl StrBuilder {
     }
 
     /// The text as a string.
+    ///
+    /// # Errors
+    /// `MemoryError`, also if there was none for what was appended.
     pub fn finish(self, py: Attached<'_>) -> PyResult<Ref<Str>> {
+        if self.given_up {
+            return Err(py.no_memory());
+        }
         if let Some(whole) = &self.whole
             && whole.len() == self.len()
         {

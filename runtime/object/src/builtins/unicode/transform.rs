@@ -229,12 +229,14 @@ impl Str {
     pub fn replace(&self, py: Attached<'_>, old: &Str, new: &Str, count: isize) -> PyResult<Ref<Str>> {
         // An empty pattern does not match in an empty text when there is a count of zero; otherwise it does once.
         let places = with_units!(self, |text| {
-            fit(text, old).map_or(Vec::new(), |old| stringlib::matches(text, &old, limit(count)))
+            fit(text, old).map_or(Some(Vec::new()), |old| stringlib::matches(text, &old, limit(count)))
         });
+        let places = places.ok_or_else(|| py.no_memory())?;
         if places.is_empty() || (old.len() == new.len() && Str::eq(old, new)) {
             return self.to_exact(py);
         }
-        let mut parts = Vec::with_capacity(places.len() * 2 + 1);
+        let mut parts = Vec::new();
+        parts.try_reserve_exact(places.len() + 1).map_err(|_| py.no_memory())?;
         let mut len = self.len() - places.len() * old.len();
         match new.len().checked_mul(places.len()).and_then(|more| len.checked_add(more)) {
             Some(total) if total <= isize::MAX as usize => len = total,

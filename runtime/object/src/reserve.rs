@@ -1,0 +1,118 @@
+//! Memory kept for the runtime's own small needs, so that running out of memory is an exception and not the end.
+//!
+//! Rust's collections end the process when they get no memory. [`Reserving`], which programs and the shared library make
+//! their global allocator, therefore gives a small request that fails a second try, after it has let go of a reserve of
+//! address space. From then on objects get no new memory until the reserve could be taken again: the program sees
+//! `MemoryError`, and what it gives back fills the reserve first. Large requests do not touch the reserve; code whose
+//! buffers follow the program's sizes asks with `try_reserve`.
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::ptr;
+use std::sync::atomic::{AtomicPtr, Ordering};
+
+/// The reserve, in bytes.
+const SIZE: usize = 8 << 20;
+/// Requests of more bytes than this do not touch the reserve.
+const SMALL: usize = 1 << 20;
+
+/// The reserve: null before the start, a mapping, or [`TAKEN`].
+static HELD: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
+/// Stands for a reserve that was let go.
+const TAKEN: *mut u8 = ptr::dangling_mut();
+
+/// The system's allocator with a reserve for small requests.
+pub struct Reserving;
+
+// SAFETY: every request goes to the system's allocator, at most twice.
+unsafe impl GlobalAlloc for Reserving {
+    #[inline]
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: by the contract.
+        let block = unsafe { System.alloc(layout) };
+        if block.is_null() && let_go(layout.size()) {
+            // SAFETY: as above.
+            return unsafe { System.alloc(layout) };
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        // SAFETY: by the contract.
+        let block = unsafe { System.alloc_zeroed(layout) };
+        if block.is_null() && let_go(layout.size()) {
+            // SAFETY: as above.
+            return unsafe { System.alloc_zeroed(layout) };
+        }
+        block
+    }
+
+    #[inline]
+    unsafe fn dealloc(&self, block: *mut u8, layout: Layout) {
+        // SAFETY: by the contract.
+        unsafe { System.dealloc(block, layout) }
+    }
+
+    #[inline]
+    unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        // SAFETY: by the contract.
+        let moved = unsafe { System.realloc(block, layout, size) };
+        if moved.is_null() && let_go(size) {
+            // SAFETY: as above; the block is still there.
+            return unsafe { System.realloc(block, layout, size) };
+        }
+        moved
+    }
+}
+
+/// Lets go of the reserve for a request of `size` bytes; whether there was one.
+#[cold]
+fn let_go(size: usize) -> bool {
+    if size > SMALL {
+        return false;
+    }
+    let held = HELD.load(Ordering::Acquire);
+    if held.is_null() || held == TAKEN {
+        return false;
+    }
+    if HELD.compare_exchange(held, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        // SAFETY: the mapping was ours, and nobody reads it.
+        unsafe { libc::munmap(held.cast(), SIZE) };
+    }
+    true
+}
+
+fn map() -> *mut u8 {
+    // SAFETY: asks for fresh address space.
+    let mapping = unsafe {
+        let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
+        libc::mmap(ptr::null_mut(), SIZE, libc::PROT_NONE, flags, -1, 0)
+    };
+    if mapping == libc::MAP_FAILED { ptr::null_mut() } else { mapping.cast() }
+}
+
+/// Takes the reserve, once in a process.
+pub fn keep() {
+    if HELD.load(Ordering::Acquire).is_null() {
+        put(ptr::null_mut());
+    }
+}
+
+/// Whether objects may have new memory: the reserve is whole, or could be taken again just now.
+#[inline]
+pub fn is_whole() -> bool {
+    HELD.load(Ordering::Relaxed) != TAKEN || put(TAKEN)
+}
+
+#[cold]
+fn put(before: *mut u8) -> bool {
+    let mapping = map();
+    if mapping.is_null() {
+        return false;
+    }
+    if HELD.compare_exchange(before, mapping, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        // Another thread was quicker.
+        // SAFETY: nobody else knows the mapping.
+        unsafe { libc::munmap(mapping.cast(), SIZE) };
+    }
+    true
+}
