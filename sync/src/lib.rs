@@ -10,6 +10,7 @@
 //! | [`block`] | what a thread does before it sleeps: hooks of the runtime |
 //! | [`critical_section`] | locks that let go when their thread detaches |
 //! | [`thread_state`], [`stop_the_world`] | attached, detached, suspended; pauses |
+//! | [`alone`] | no atomic exchanges before there is a second thread |
 //! | [`brc`], [`per_thread`] | biased reference counts, and the queue that merges them; counts of each thread's own |
 //! | [`weak`] | weak references, and the list by which the dying find theirs |
 //! | [`qsbr`], [`snapshot`] | freeing memory under lock-free readers |
@@ -42,6 +43,7 @@
 #[cfg(not(target_pointer_width = "64"))]
 compile_error!("krait-sync is for 64-bit machines");
 
+pub mod alone;
 pub mod array;
 pub mod block;
 pub mod brc;

@@ -27,6 +27,7 @@ models!(
     seqlock,
     critical_section,
     stop_the_world,
+    alone,
     brc,
     per_thread,
     weak,

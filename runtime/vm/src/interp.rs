@@ -41,8 +41,6 @@ pub struct Runtime {
     /// The main interpreter that ended last.
     retired: AtomicPtr<Interpreter>,
     main: AtomicPtr<Interpreter>,
-    /// Whether a thread state has been used.
-    used: AtomicBool,
 }
 
 // SAFETY: interpreters are shared; their lists are locked.
@@ -60,7 +58,6 @@ pub static RUNTIME: Runtime = Runtime {
     has_ended: AtomicBool::new(false),
     retired: AtomicPtr::new(ptr::null_mut()),
     main: AtomicPtr::new(ptr::null_mut()),
-    used: AtomicBool::new(false),
 };
 
 /// What an interpreter may do (`PyInterpreterConfig`).
@@ -676,19 +673,10 @@ pub unsafe fn attach<'py>(thread: NonNull<ThreadExt>) -> Attached<'py> {
     // SAFETY: attached above.
     let py = unsafe { Attached::from_tls() };
     if !ext.has_attached.replace(true) {
-        first_use(py);
+        mode::first_use(|end| Interpreter::stop_all(py, end));
     }
     mode::resume_sections(py);
     py
-}
-
-/// A thread state is about to be used for the first time. With the second one of the process the first is not alone any
-/// more: it must know before this thread looks at an object.
-#[cold]
-fn first_use(py: Attached<'_>) {
-    if RUNTIME.used.swap(true, Ordering::AcqRel) && FREE_THREADED && mode::is_alone() {
-        Interpreter::stop_all(py, &mut mode::end_alone);
-    }
 }
 
 /// Turns the interpreter's GIL on for good; whether it was off. The calling thread holds it afterwards.

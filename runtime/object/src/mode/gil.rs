@@ -352,4 +352,4 @@ pub fn is_alone() -> bool {
 }
 
 /// Of no consequence: [`is_alone`].
-pub fn end_alone() {}
+pub fn first_use(_pause: impl FnOnce(&mut dyn FnMut())) {}

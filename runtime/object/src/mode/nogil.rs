@@ -2,6 +2,7 @@
 use crate::Object;
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{_PyGC_BITS_SHARED, Field, Head, PyObject, PyThreadState};
+use krait_sync::alone::Alone;
 use krait_sync::brc::{self, BrcTable, CountRef, Outcome};
 use krait_sync::breaker::Breaker;
 use krait_sync::critical_section::{self, ThreadCtx};
@@ -11,23 +12,21 @@ use std::cell::{Cell, RefCell};
 use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
-use std::sync::atomic::AtomicBool;
-use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed};
 
 const IMMORTAL: u32 = u32::MAX;
 
-/// Cleared for good when a second thread state is about to use objects.
-static ALONE: AtomicBool = AtomicBool::new(true);
+static ALONE: Alone = Alone::new();
 
 /// Whether plain stores do where other threads would call for atomic exchanges: [alone].
 #[inline(always)]
 pub fn is_alone() -> bool {
-    ALONE.load(Relaxed)
+    ALONE.is_alone()
 }
 
-/// Ends [alone]. The world stands still, or the process has no thread yet that uses objects.
-pub fn end_alone() {
-    ALONE.store(false, Release);
+/// A thread state is about to be used for the first time: the second one of the process ends [alone] in a pause.
+pub fn first_use(pause: impl FnOnce(&mut dyn FnMut())) {
+    ALONE.first_use(pause);
 }
 
 /// The calling thread's id as the headers' inline functions compute it: its thread pointer register.
