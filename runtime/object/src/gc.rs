@@ -76,7 +76,7 @@ impl GcState {
             thresholds: [AtomicUsize::new(2000), AtomicUsize::new(10), AtomicUsize::new(0)],
             count: AtomicIsize::new(0),
             pending: AtomicUsize::new(0),
-            long_lived: AtomicUsize::new(AT_START),
+            long_lived: AtomicUsize::new(if FREE_THREADED { AT_START } else { 0 }),
             pages_before: AtomicUsize::new(0),
             young_collections: AtomicUsize::new(0),
             middle_collections: AtomicUsize::new(0),
