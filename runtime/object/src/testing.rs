@@ -30,6 +30,7 @@ fn hooks_for_tests() -> Hooks {
         first_path: |_| None,
         stop_the_world: |_, body| body(),
         visit_roots: |_, _| {},
+        visit_lines: |_, _| 0,
         check_signals: |_| Ok(()),
         current_globals: |_| None,
         current_builtins: |py| crate::Dict::new(py).map_or_else(|_| crate::none(), Ref::upcast),

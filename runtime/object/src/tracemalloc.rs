@@ -31,6 +31,12 @@ pub struct Traceback {
     total: usize,
 }
 
+// SAFETY: the strings are counted only by attached threads, and go with the one that clears the table; others move
+// `Arc`s and compare addresses only.
+unsafe impl Send for Traceback {}
+// SAFETY: as above; nothing changes in it.
+unsafe impl Sync for Traceback {}
+
 impl PartialEq for Traceback {
     fn eq(&self, other: &Self) -> bool {
         let same = |(a, b): (&Line, &Line)| a.0.as_ptr() == b.0.as_ptr() && a.1 == b.1;
@@ -79,10 +85,6 @@ struct Traces {
     now: usize,
     peak: usize,
 }
-
-// SAFETY: the strings that tracebacks own are counted only by attached threads, and dropped by one that clears the
-// table; others move `Arc`s only.
-unsafe impl Send for Traces {}
 
 static TRACES: Mutex<Option<Traces>> = Mutex::new(None);
 static LIMIT: AtomicUsize = AtomicUsize::new(1);

@@ -892,7 +892,7 @@ pub fn report_unraisable(py: Attached<'_>, message: Option<&str>, object: Option
         let running = frame.frame();
         let (lasti, line) = (running.lasti() as i32 * 2, running.line().unwrap_or(-1));
         match crate::traceback::Traceback::new(py, None, &frame, lasti, line) {
-            Ok(made) => drop(exception.replace_traceback(Some(made.upcast()))),
+            Ok(made) => exception.replace_traceback(Some(made.upcast())),
             Err(raised) => raised.clear(py),
         }
     }

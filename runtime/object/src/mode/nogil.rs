@@ -541,7 +541,7 @@ impl<'a> CriticalSection<'a> {
         let frame = py.ext().sections.push();
         // SAFETY: [attached]; the frame stays in place; `Drop` ends it in stack order.
         unsafe {
-            critical_section::begin_by(context(py), &frame._cs_base, mutex(object), |mutex| try_lock(mutex));
+            critical_section::begin_by(context(py), &frame._cs_base, mutex(object), try_lock);
             CriticalSection { frame: &*std::ptr::from_ref(frame), object, attached: PhantomData }
         }
     }

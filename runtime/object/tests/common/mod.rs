@@ -36,6 +36,7 @@ fn test_hooks() -> Hooks {
         first_path: |_| None,
         stop_the_world: |_, body| body(),
         visit_roots: |_, _| {},
+        visit_lines: |_, _| 0,
         check_signals: |_| Ok(()),
         current_globals: |_| None,
         current_builtins: |py| Dict::new(py).expect("memory").upcast(),
@@ -56,6 +57,8 @@ pub fn attached(body: impl FnOnce(Attached<'_>)) {
     let state = unsafe { &*(state as *const ObjectState) };
     let py = enter(state);
     if fresh {
+        // Threads of tests use objects without a pause before it.
+        (0..2).for_each(|_| mode::first_use(|end| end()));
         hooks::install(test_hooks());
         init_types(py);
     }

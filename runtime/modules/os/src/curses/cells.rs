@@ -42,7 +42,7 @@ pub fn default_encoding(py: Attached<'_>) -> PyResult<Ref<Str>> {
     // SAFETY: a C string that the library keeps.
     let name = unsafe { std::ffi::CStr::from_ptr(libc::nl_langinfo(libc::CODESET)) };
     let name = name.to_string_lossy();
-    Str::new(py, if name.is_empty() { "utf-8" } else { &*name })
+    Str::new(py, if name.is_empty() { "utf-8" } else { &name })
 }
 
 fn wrong_type(py: Attached<'_>, given: &Object) -> krait_object::Raised {

@@ -242,7 +242,7 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
             _ => continue,
         };
         let name = c_text(member.name);
-        if member.r#type != Py_T_PYSSIZET as i32 {
+        if member.r#type != Py_T_PYSSIZET {
             return Err(raise!(py, SystemError, "type of {name} must be Py_T_PYSSIZET"));
         }
         if member.flags & !Py_RELATIVE_OFFSET != Py_READONLY {
@@ -286,7 +286,7 @@ pub unsafe fn type_from_spec(
     }
     // SAFETY: by the contract.
     let plan = unsafe { read_spec(py, spec, bases)? };
-    if u64::from(spec.flags) & Py_TPFLAGS_IMMUTABLETYPE as u64 != 0 {
+    if u64::from(spec.flags) & Py_TPFLAGS_IMMUTABLETYPE != 0 {
         for base in plan.bases.as_slice().iter().filter_map(|base| base.downcast::<Type>()) {
             if !base.is_immutable() {
                 // SAFETY: by the contract.
