@@ -107,7 +107,7 @@ capi! {
     fn PySequence_Count(py, o: &Object, v: &Object) -> isize { Ok(o.sequence_count(py, v)? as isize) }
     fn PySequence_Contains(py, o: &Object, v: Option<&Object>) -> bool {
         // Nothing is compared with what an empty sequence has.
-        let is_empty = || o.downcast::<List>().is_some_and(|o| o.len() == 0) || o.downcast::<Tuple>().is_some_and(|o| o.is_empty());
+        let is_empty = || o.downcast::<List>().is_some_and(|o| o.is_empty()) || o.downcast::<Tuple>().is_some_and(|o| o.is_empty());
         match v {
             Some(v) => o.contains(py, v),
             None if is_empty() => Ok(false),

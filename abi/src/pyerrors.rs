@@ -50,7 +50,7 @@ fn note_failure(py: Attached<'_>, ty: &Type, value: &Object) -> Raised {
     });
     let note = format!("Normalization failed: type={} args={shown}", ty.name());
     let added = Str::new(py, "add_note")
-        .and_then(|name| pending.as_object().call_method(py, &*name, &[Str::new(py, &note)?.as_object()]));
+        .and_then(|name| pending.as_object().call_method(py, &name, &[Str::new(py, &note)?.as_object()]));
     if let Err(raised) = added {
         raised.clear(py);
     }

@@ -383,7 +383,7 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
             let is_text = |o: &Object| o.downcast::<Str>().is_some();
             fits(
                 items.iter().all(|(key, item)| {
-                    is_text(&**key) && (is_text(&**item) || (**item).downcast::<krait_object::Bool>().is_some())
+                    is_text(key) && (is_text(item) || (**item).downcast::<krait_object::Bool>().is_some())
                 }),
                 "dict[str, str | bool]",
             )?;

@@ -303,7 +303,7 @@ capi! {
     fn PyUnicode_AppendAndDel(py, place: *mut *mut PyObject, other: Stolen) -> Void { append(py, place, other.as_deref()); Ok(Void) }
     fn PyUnicode_Split(py, text: Must<'_>, separator: Option<&Object>, max: isize) -> Ref<List> {
         let separator = separator.map(|separator| need(py, separator)).transpose()?;
-        if separator.is_some_and(|separator| separator.len() == 0) { return Err(raise!(py, ValueError, "empty separator")); }
+        if separator.is_some_and(|separator| separator.is_empty()) { return Err(raise!(py, ValueError, "empty separator")); }
         text.split(py, separator, usize::try_from(max).unwrap_or(usize::MAX))
     }
     fn PyUnicode_RSplit(py, text: Must<'_>, separator: Option<&Object>, max: isize) -> Ref<Object> {
