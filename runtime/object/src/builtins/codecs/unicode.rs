@@ -58,8 +58,7 @@ impl kernels::Sink for StrBuilder {
 impl Native {
     /// The bytes that the encoded text takes if all of it can be encoded.
     fn room(self, text: &Str) -> usize {
-        let wide =
-            |limit: u32| with_units!(text, |units| units.iter().filter(|unit| unit.to_u32() >= limit).count());
+        let wide = |limit: u32| with_units!(text, |units| units.iter().filter(|unit| unit.to_u32() >= limit).count());
         let more = match self {
             Native::Utf8 => wide(0x80) + wide(0x800) + wide(0x10000),
             Native::Ascii | Native::Latin1 => 0,
