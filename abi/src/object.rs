@@ -121,7 +121,7 @@ capi! {
         mode::set_deferred(o);
         Ok(mode::FREE_THREADED)
     }
-    fn PyUnstable_Object_IsUniqueReferencedTemporary(py, o: &Object) -> bool { Ok(false) }
+    fn PyUnstable_Object_IsUniqueReferencedTemporary(py, o: &Object) -> bool { Ok(krait_vm::frame::is_unique_temporary(py, o)) }
 
     fn PyObject_Repr(py, o: Option<&Object>) -> Ref<Str> {
         match o { Some(o) => o.repr(py), None => Str::new(py, "<NULL>") }

@@ -58,6 +58,7 @@ static void frames(void) {
 
 /* Looks whether the argument is a temporary of the caller. */
 static PyObject *is_temporary(PyObject *self, PyObject *arg) {
+    (void)self;
     return PyBool_FromLong(PyUnstable_Object_IsUniqueReferencedTemporary(arg));
 }
 static PyMethodDef method = {"is_temporary", is_temporary, METH_O, NULL};
