@@ -123,9 +123,9 @@ capi! {
     fn PyMapping_Values(py, o: &Object) -> Ref<List> { o.mapping_values(py) }
     fn PyMapping_Items(py, o: &Object) -> Ref<List> { o.mapping_items(py) }
     fn PyMapping_GetItemString(py, o: &Object, key: Text<'_>) -> Ref<Object> { o.get_item(py, key.obj(py)?.as_object()) }
-    fn PyMapping_GetOptionalItem(py, o: &Object, key: &Object, out: Out) -> bool { put_found(out, o.get_item_opt(py, key)) }
+    fn PyMapping_GetOptionalItem(py, o: &Object, key: &Object, out: Out) -> bool { Ok(out.set(o.get_item_opt(py, key)?)) }
     fn PyMapping_GetOptionalItemString(py, o: &Object, key: Text<'_>, out: Out) -> bool {
-        put_found(out, o.get_item_opt(py, key.obj(py)?.as_object()))
+        Ok(out.set(o.get_item_opt(py, key.obj(py)?.as_object())?))
     }
     fn PyMapping_SetItemString(py, o: &Object, key: Text<'_>, v: &Object) -> () { o.set_item(py, key.obj(py)?.as_object(), v) }
     fn PyMapping_HasKeyWithError(py, o: &Object, key: &Object) -> bool { Ok(o.get_item_opt(py, key)?.is_some()) }
@@ -136,7 +136,7 @@ capi! {
         if !o.is_iterator() {
             return Err(raise!(py, TypeError, "expected an iterator, got '{}'", o.ty().name()));
         }
-        put_found(out, o.iter_next(py))
+        Ok(out.set(o.iter_next(py)?))
     }
 
     fn PyObject_Call(py, f: &Object, args: &Tuple, kwargs: Option<&Dict>) -> Ref<Object> { f.call_with(py, args, kwargs) }

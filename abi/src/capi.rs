@@ -37,15 +37,17 @@ pub trait CArg: Sized {
 pub struct Out(pub *mut *mut PyObject);
 
 impl Out {
-    /// Stores the result, unless the caller wants none.
+    /// Stores the result, unless the caller wants none; whether there is one.
     ///
     /// # Safety
     /// The place is NULL or writable.
-    pub unsafe fn set<T: Layout>(self, value: Option<Ref<T>>) {
+    pub unsafe fn set<T: Layout>(self, value: Option<Ref<T>>) -> bool {
+        let found = value.is_some();
         if !self.0.is_null() {
             // SAFETY: by the contract.
             unsafe { put(self.0, value) }
         }
+        found
     }
 }
 
@@ -337,22 +339,6 @@ fn panicked(name: &'static str) -> ! {
 pub unsafe fn put<T: Layout>(out: *mut *mut PyObject, value: Option<Ref<T>>) {
     // SAFETY: by the contract.
     unsafe { *out = value.map_or(std::ptr::null_mut(), Ref::into_raw) };
-}
-
-/// Stores an optional result: 1 when there is one, 0 with NULL when there is none, -1 with NULL on error.
-///
-/// # Safety
-/// `out` is writable.
-pub unsafe fn put_found(out: Out, value: PyResult<Option<Ref<Object>>>) -> PyResult<bool> {
-    match value {
-        Ok(value) => {
-            let found = value.is_some();
-            // SAFETY: by the contract.
-            unsafe { out.set(value) };
-            Ok(found)
-        }
-        Err(raised) => Err(raised),
-    }
 }
 
 /// Bytes behind a pointer and a length.

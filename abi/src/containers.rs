@@ -137,29 +137,25 @@ capi! {
         Ok(dict.get_known(py, key, hash)?.map_or(Lent(ptr::null_mut()), Lent::of))
     }
     fn _PyDict_GetItemStringWithError(py, dict: &Dict, key: Text<'_>) -> Lent { Ok(dict.get_str(py, key.0).map_or(Lent(ptr::null_mut()), Lent::of)) }
-    fn PyDict_GetItemRef(py, dict: &Dict, key: &Object, out: Out) -> bool { put_found(out, dict.get(py, key)) }
-    fn PyDict_GetItemStringRef(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { put_found(out, dict.get(py, key.obj(py)?.as_object())) }
+    fn PyDict_GetItemRef(py, dict: &Dict, key: &Object, out: Out) -> bool { Ok(out.set(dict.get(py, key)?)) }
+    fn PyDict_GetItemStringRef(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { Ok(out.set(dict.get(py, key.obj(py)?.as_object())?)) }
     fn PyDict_SetDefault(py, dict: &Dict, key: &Object, default: Option<&Object>) -> Lent {
         Ok(Lent::of(dict.set_default(py, key, default.unwrap_or(krait_object::none_borrowed()))?.0))
     }
     fn PyDict_SetDefaultRef(py, dict: &Dict, key: &Object, default: &Object, out: Out) -> bool {
-        match dict.set_default(py, key, default) {
-            Ok((value, was_there)) => {
-                out.set(Some(value));
-                Ok(was_there)
-            }
-            Err(raised) => Err(raised),
-        }
+        let (value, was_there) = dict.set_default(py, key, default)?;
+        out.set(Some(value));
+        Ok(was_there)
     }
     fn PyDict_Pop(py, dict: &Dict, key: Option<&Object>, out: Out) -> bool {
         // The key is not looked at where there is nothing to find.
         match key {
             _ if dict.is_empty() => Ok(false),
-            Some(key) => put_found(out, dict.remove(py, key)),
+            Some(key) => Ok(out.set(dict.remove(py, key)?)),
             None => Err(null_argument(py)),
         }
     }
-    fn PyDict_PopString(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { put_found(out, dict.remove(py, key.obj(py)?.as_object())) }
+    fn PyDict_PopString(py, dict: &Dict, key: Text<'_>, out: Out) -> bool { Ok(out.set(dict.remove(py, key.obj(py)?.as_object())?)) }
     fn _PyDict_Pop(py, dict: &Dict, key: &Object, default: Option<&Object>) -> Ref<Object> {
         match (dict.remove(py, key)?, default) {
             (Some(value), _) => Ok(value),

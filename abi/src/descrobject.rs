@@ -54,10 +54,7 @@ capi! {
     }
     fn PyWeakref_GetRef(py, o: &Object, out: Out) -> bool {
         let Some(found) = weak(o) else { return Err(raise!(py, TypeError, "expected a weakref")) };
-        let target = found.get();
-        let alive = target.is_some();
-        out.set(target);
-        Ok(alive)
+        Ok(out.set(found.get()))
     }
     fn PyWeakref_GetObject(py, o: &Object) -> Lent {
         let Some(found) = weak(o) else { return Err(py.bad_internal_call()) };

@@ -140,14 +140,15 @@ impl Parser<'_, '_> {
                     if !is_tuple && (!arg.is_sequence() || is_text) {
                         return Err(Fault::Text(format!("must be {count}-item tuple, not {}", shown(arg))));
                     }
-                    if !is_tuple && self.borrows_inside() {
+                    let wants_tuple = is_tuple || self.borrows_inside();
+                    if wants_tuple && !is_tuple {
                         let text = format!("argument must be {count}-item tuple, not {}", shown(arg));
                         let category = krait_object::exc::DeprecationWarning();
                         (krait_object::hooks::hooks().warn)(py, category, &text, 1).map_err(|_| Fault::Set)?;
                     }
                     let items = arg.sequence_tuple(py).map_err(|_| Fault::Set)?;
                     if count != items.len() {
-                        let kind = if is_tuple || self.borrows_inside() { "tuple" } else { "sequence" };
+                        let kind = if wants_tuple { "tuple" } else { "sequence" };
                         return Err(Fault::Text(format!("must be {kind} of length {count}, not {}", items.len())));
                     }
                     for place in 0..count {

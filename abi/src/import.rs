@@ -336,22 +336,15 @@ fn exec_code(
     let Some(name) = name.downcast::<Str>() else {
         return Err(raise!(py, AttributeError, "'{}' object has no attribute 'rpartition'", name.ty().name()));
     };
-    let name = name.as_object();
     let file = path.map_or_else(|| code.filename().as_object().to_ref(), Layout::to_ref);
     // Sets file, loader and spec, where they are not set yet.
     let bootstrap = vm::import_module(py, "_frozen_importlib_external")?;
-    let fix_up = bootstrap.get_attr(py, &*Str::new(py, "_fix_up_module")?)?;
     let cached = cached.unwrap_or(krait_object::none_borrowed());
-    fix_up.call_pos(py, &[real.dict().as_object(), name, &file, cached])?;
+    let args = [real.dict().as_object(), name.as_object(), &file, cached];
+    bootstrap.call_method(py, &*Str::new(py, "_fix_up_module")?, &args)?;
     krait_vm::eval::eval_code(py, code, real.dict().as_object(), None, None)?;
-    vm::modules(py)?.get(py, name)?.ok_or_else(|| {
-        raise!(
-            py,
-            ImportError,
-            "Loaded module {} not found in sys.modules",
-            name.downcast::<Str>().map_or("?".into(), Str::to_string_lossy)
-        )
-    })
+    let loaded = vm::modules(py)?.get(py, name.as_object())?;
+    loaded.ok_or_else(|| raise!(py, ImportError, "Loaded module {name} not found in sys.modules"))
 }
 
 /// A table that ends with an entry without a name.

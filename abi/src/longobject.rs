@@ -1,7 +1,7 @@
 //! `longobject.h`, `floatobject.h`, `complexobject.h`, `boolobject.h`: numbers.
 use crate::capi::*;
 use krait_layout::*;
-use krait_object::{Attached, Bool, Complex, Float, Int, Layout, Object, PyResult, Ref, Str, raise};
+use krait_object::{Attached, Bool, Complex, Float, Int, Layout, Object, PyResult, Ref, Str, exc, raise};
 use std::ffi::{CStr, c_char, c_int, c_long, c_longlong, c_ulong, c_ulonglong, c_void};
 use std::ptr;
 
@@ -68,19 +68,19 @@ fn digits_end(text: &[u8], base: u32) -> usize {
     at + text[at..].iter().take_while(|byte| is_digit(byte)).count()
 }
 
-fn signed(py: Attached<'_>, o: &Object, name: &str) -> PyResult<i64> {
+/// A signed integer; `large` is the text of the `OverflowError` for what does not fit.
+fn signed(py: Attached<'_>, o: &Object, large: &str) -> PyResult<i64> {
     if let Some(value) = o.downcast::<Int>().and_then(Int::to_i64) {
         return Ok(value);
     }
-    int(py, o)?.to_i64().ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C {name}"))
+    int(py, o)?.to_i64().ok_or_else(|| py.raise(exc::OverflowError(), large))
 }
 
-fn unsigned(py: Attached<'_>, o: &Object, name: &str) -> PyResult<u64> {
+/// As [`signed`] for an unsigned integer, which no other object stands for.
+fn unsigned(py: Attached<'_>, o: &Object, negative: &str, large: &str) -> PyResult<u64> {
     let value = exact_int(py, o)?;
-    value.to_u64().ok_or_else(|| match value.is_negative() {
-        true => raise!(py, OverflowError, "can't convert negative value to unsigned int"),
-        false => raise!(py, OverflowError, "Python int too large to convert to C {name}"),
-    })
+    let text = if value.is_negative() { negative } else { large };
+    value.to_u64().ok_or_else(|| py.raise(exc::OverflowError(), text))
 }
 
 capi! {
@@ -115,8 +115,8 @@ capi! {
         let value = Int::type_object().as_object().call_pos(py, &[text, Int::from_i64(py, i64::from(base))?.as_object()])?;
         value.downcast::<Int>().map_err(|_| py.bad_internal_call())
     }
-    fn PyLong_AsLong(py, o: &Object) -> c_long { signed(py, o, "long") }
-    fn PyLong_AsLongLong(py, o: &Object) -> c_longlong { int(py, o)?.to_i64().ok_or_else(|| raise!(py, OverflowError, "int too big to convert")) }
+    fn PyLong_AsLong(py, o: &Object) -> c_long { signed(py, o, "Python int too large to convert to C long") }
+    fn PyLong_AsLongLong(py, o: &Object) -> c_longlong { signed(py, o, "int too big to convert") }
     fn PyLong_AsInt(py, o: &Object) -> c_int {
         let value = int(py, o)?.to_i64().and_then(|value| c_int::try_from(value).ok());
         value.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int"))
@@ -126,7 +126,7 @@ capi! {
         *out = value.ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C int32_t"))?;
         Ok(())
     }
-    fn PyLong_AsInt64(py, o: &Object, out: *mut i64) -> () { *out = signed(py, o, "int64_t")?; Ok(()) }
+    fn PyLong_AsInt64(py, o: &Object, out: *mut i64) -> () { *out = signed(py, o, "Python int too large to convert to C int64_t")?; Ok(()) }
     fn PyLong_AsUInt32(py, o: &Object, out: *mut u32) -> () {
         *out = fixed(py, o, "uint32_t", u64::from(u32::MAX))? as u32;
         Ok(())
@@ -135,18 +135,15 @@ capi! {
         *out = fixed(py, o, "uint64_t", u64::MAX)?;
         Ok(())
     }
-    fn PyLong_AsUnsignedLong(py, o: &Object) -> c_ulong { unsigned(py, o, "unsigned long") }
+    fn PyLong_AsUnsignedLong(py, o: &Object) -> c_ulong {
+        unsigned(py, o, "can't convert negative value to unsigned int", "Python int too large to convert to C unsigned long")
+    }
     fn PyLong_AsUnsignedLongLong(py, o: &Object) -> c_ulonglong {
-        let value = exact_int(py, o)?;
-        value.to_u64().ok_or_else(|| match value.is_negative() {
-            true => raise!(py, OverflowError, "can't convert negative int to unsigned"),
-            false => raise!(py, OverflowError, "int too big to convert"),
-        })
+        unsigned(py, o, "can't convert negative int to unsigned", "int too big to convert")
     }
     fn PyLong_AsSize_t(py, o: &Object) -> usize {
-        let value = exact_int(py, o)?;
-        if value.is_negative() { return Err(raise!(py, OverflowError, "can't convert negative value to size_t")); }
-        Ok(unsigned(py, o, "size_t")? as usize)
+        let large = "Python int too large to convert to C size_t";
+        Ok(unsigned(py, o, "can't convert negative value to size_t", large)? as usize)
     }
     fn PyLong_AsSsize_t(py, o: &Object) -> isize {
         exact_int(py, o)?.to_i64().map(|value| value as isize).ok_or_else(|| raise!(py, OverflowError, "Python int too large to convert to C ssize_t"))

@@ -154,10 +154,10 @@ capi! {
     }
     fn PyObject_GetAttrString(py, o: &Object, name: Text<'_>) -> Ref<Object> { o.get_attr(py, &*name.obj(py)?) }
     fn PyObject_GetOptionalAttr(py, o: &Object, name: &Object, out: Out) -> bool {
-        put_found(out, optional(py, o, name))
+        Ok(out.set(optional(py, o, name)?))
     }
     fn PyObject_GetOptionalAttrString(py, o: &Object, name: Text<'_>, out: Out) -> bool {
-        put_found(out, o.get_attr_opt(py, &*name.obj(py)?))
+        Ok(out.set(o.get_attr_opt(py, &*name.obj(py)?)?))
     }
     fn PyObject_HasAttrWithError(py, o: &Object, name: &Object) -> bool { Ok(optional(py, o, name)?.is_some()) }
     fn PyObject_HasAttrStringWithError(py, o: &Object, name: Text<'_>) -> bool { Ok(o.get_attr_opt(py, &*name.obj(py)?)?.is_some()) }
@@ -226,10 +226,7 @@ capi! {
         let Some(ty) = ty.downcast::<Type>() else {
             return Err(raise!(py, TypeError, "expected a type, got a '{}' object", ty.ty().name()));
         };
-        let found = ty.base_by_token(token);
-        let is_found = found.is_some();
-        out.set(found);
-        Ok(is_found)
+        Ok(out.set(ty.base_by_token(token)))
     }
     fn PyType_Freeze(py, ty: &Type) -> () { ty.freeze(py) }
     fn PyType_GetName(py, ty: &Type) -> Ref<Object> { ty.as_object().get_attr(py, id!(py, __name__)) }

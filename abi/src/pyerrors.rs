@@ -20,16 +20,14 @@ pub(crate) fn set_object(py: Attached<'_>, class: &Object, value: Option<&Object
     };
     let value = value.unwrap_or(krait_object::none_borrowed());
     // An exception is taken as it is when it belongs to the class, which may have its own idea of that.
-    if value.downcast::<BaseException>().is_some() && !value.ty().is_subtype_of(ty) {
+    if value.downcast::<BaseException>().is_some() {
         match value.ty().as_object().is_subclass(py, class) {
-            Ok(true) => return krait_object::exceptions::raise_value(py, value.ty(), value),
-            Ok(false) => {}
+            Ok(true) if !value.ty().is_subtype_of(ty) => {
+                return krait_object::exceptions::raise_value(py, value.ty(), value);
+            }
+            Ok(_) => {}
             Err(raised) => return raised,
         }
-    } else if value.downcast::<BaseException>().is_some()
-        && let Err(raised) = value.ty().as_object().is_subclass(py, class)
-    {
-        return raised;
     }
     let raised = krait_object::exceptions::raise_value(py, ty, value);
     match py.pending() {

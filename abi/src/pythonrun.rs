@@ -30,18 +30,18 @@ fn mode(py: Attached<'_>, start: c_int) -> PyResult<Mode> {
     }
 }
 
-unsafe fn compile(
-    py: Attached<'_>,
-    text: &[u8],
-    file: &Str,
-    start: c_int,
-    cf: *const Flags,
-    optimize: c_int,
-) -> PyResult<Ref<Code>> {
+/// The flags of a compilation with their level of optimisation, -1 for the interpreter's.
+///
+/// # Safety
+/// `cf` is NULL or readable.
+unsafe fn options(cf: *const Flags, optimize: c_int) -> CompileFlags {
     // SAFETY: by the contract.
-    let mut options = unsafe { flags(cf) };
-    options.optimize = u8::try_from(optimize).ok();
-    compile_source(py, text, file, mode(py, start)?, &options)
+    CompileFlags { optimize: u8::try_from(optimize).ok(), ..unsafe { flags(cf) } }
+}
+
+unsafe fn compile(py: Attached<'_>, text: &[u8], file: &Str, start: c_int, cf: *const Flags) -> PyResult<Ref<Code>> {
+    // SAFETY: by the contract.
+    compile_source(py, text, file, mode(py, start)?, &unsafe { options(cf, -1) })
 }
 
 /// Code, or the syntax tree when the flags ask for it.
@@ -54,27 +54,28 @@ unsafe fn compile_or_parse(
     optimize: c_int,
 ) -> PyResult<Ref<Object>> {
     // SAFETY: by the contract.
-    unsafe {
-        let mut options = flags(cf);
-        if options.cf_flags & krait_bytecode::flags::PYCF_ONLY_AST == 0 {
-            return compile(py, text, file, start, cf, optimize).map(Ref::upcast);
-        }
-        options.optimize = u8::try_from(optimize).ok();
-        let source = krait_object::Bytes::new(py, text)?;
-        krait_vm::compile::parse_object(py, source.as_object(), file, mode(py, start)?, &options)
+    let options = unsafe { options(cf, optimize) };
+    if options.cf_flags & krait_bytecode::flags::PYCF_ONLY_AST == 0 {
+        return compile_source(py, text, file, mode(py, start)?, &options).map(Ref::upcast);
     }
+    let source = krait_object::Bytes::new(py, text)?;
+    krait_vm::compile::parse_object(py, source.as_object(), file, mode(py, start)?, &options)
 }
 
-/// Checks the namespaces of a run as the functions with source text do.
-fn check_namespaces(py: Attached<'_>, globals: Option<&Object>, locals: Option<&Object>) -> PyResult<()> {
-    match globals {
-        Some(globals) if globals.downcast::<Dict>().is_some() => {}
+/// The globals of a run with these namespaces, as the functions with source text take them.
+fn check_namespaces<'a>(
+    py: Attached<'_>,
+    globals: Option<&'a Object>,
+    locals: Option<&Object>,
+) -> PyResult<&'a Object> {
+    let globals = match globals {
+        Some(globals) if globals.downcast::<Dict>().is_some() => globals,
         Some(_) => return Err(raise!(py, SystemError, "globals must be a real dict; try eval(code, {{}}, mapping)")),
         None => return Err(raise!(py, SystemError, "globals and locals cannot be NULL")),
-    }
+    };
     match locals.filter(|locals| locals.downcast::<Dict>().is_none() && !locals.is_mapping()) {
         Some(_) => Err(raise!(py, TypeError, "locals must be a mapping")),
-        None => Ok(()),
+        None => Ok(globals),
     }
 }
 
@@ -99,9 +100,8 @@ unsafe fn run(
 ) -> PyResult<Ref<Object>> {
     let name = Str::from_fs_bytes(py, file.to_bytes())?;
     // SAFETY: by the contract.
-    let code = unsafe { compile(py, text, &name, start, cf, -1)? };
-    check_namespaces(py, globals, locals)?;
-    eval(py, &code, globals.unwrap_or(krait_object::none_borrowed()), locals)
+    let code = unsafe { compile(py, text, &name, start, cf)? };
+    eval(py, &code, check_namespaces(py, globals, locals)?, locals)
 }
 
 unsafe fn simple(text: *const c_char, cf: *const Flags) -> c_int {
@@ -329,7 +329,7 @@ unsafe fn interactive_one(py: Attached<'_>, file: *mut libc::FILE, name: &Str, c
         }
         let main = krait_vm::lifecycle::main_dict(py)?;
         // SAFETY: by the contract.
-        let code = unsafe { compile(py, &source, name, 256, cf, -1)? };
+        let code = unsafe { compile(py, &source, name, 256, cf)? };
         eval(py, &code, main.as_object(), None)?;
         krait_vm::lifecycle::flush_streams(py);
         return Ok(0);

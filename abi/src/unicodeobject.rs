@@ -58,7 +58,16 @@ codec_pairs! {
 }
 
 /// Text of `points` of a fixed width.
-unsafe fn from_kind(py: Attached<'_>, kind: c_int, data: *const c_void, len: isize) -> PyResult<Ref<Str>> {
+///
+/// # Errors
+/// `beyond` for a point that is no character.
+unsafe fn from_kind(
+    py: Attached<'_>,
+    kind: c_int,
+    data: *const c_void,
+    len: isize,
+    beyond: impl FnOnce() -> krait_object::Raised,
+) -> PyResult<Ref<Str>> {
     if len < 0 {
         return Err(raise!(py, ValueError, "size must be positive"));
     }
@@ -69,7 +78,7 @@ unsafe fn from_kind(py: Attached<'_>, kind: c_int, data: *const c_void, len: isi
         // SAFETY: by the contract.
         let points = unsafe { std::slice::from_raw_parts(data.cast::<u32>(), len as usize) };
         if points.iter().any(|point| *point > 0x10ffff) {
-            return Err(raise!(py, ValueError, "character must be in range(0x110000)"));
+            return Err(beyond());
         }
     }
     let len = if data.is_null() { 0 } else { len as usize };
@@ -122,9 +131,7 @@ capi! {
         }
     }
     fn PyUnicode_FromKindAndData(py, kind: c_int, data: *const c_void, size: isize) -> Ref<Str> {
-        let points = if kind == 4 && size > 0 && !data.is_null() { std::slice::from_raw_parts(data.cast::<u32>(), size as usize) } else { &[] };
-        if points.iter().any(|point| *point > 0x10ffff) { return Err(raise!(py, SystemError, "a character of the data is not in range(0x110000)")); }
-        from_kind(py, kind, data, size)
+        from_kind(py, kind, data, size, || raise!(py, SystemError, "a character of the data is not in range(0x110000)"))
     }
     fn PyUnicode_FromObject(py, o: &Object) -> Ref<Str> { convert(py, o) }
     fn PyUnicode_FromOrdinal(py, ordinal: c_int) -> Ref<Str> {
@@ -138,7 +145,7 @@ capi! {
     fn PyUnicode_FromWideChar(py, data: *const i32, size: isize) -> Ref<Str> {
         if size < -1 || data.is_null() && size != 0 { return Err(py.bad_internal_call()); }
         let size = if size < 0 { (0..).find(|at| *data.add(*at) == 0).unwrap_or(0) as isize } else { size };
-        from_kind(py, 4, data.cast(), size)
+        from_kind(py, 4, data.cast(), size, || raise!(py, ValueError, "character must be in range(0x110000)"))
     }
     fn PyUnicode_Decode(py, data: *const c_char, size: isize, encoding: *const c_char, errors: *const c_char) -> Ref<Str> {
         codecs::decode(py, bytes(data.cast(), size), opt_text(encoding), opt_text(errors))

@@ -587,7 +587,7 @@ pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull
     let kind = Kind::of(ty);
     let pre = kind.pre();
     let watchers = watch::watchers();
-    if watchers & watch::GATE != 0 && !watch::may_allocate(size) {
+    if watch::refuses(watchers, size) {
         return Err(py.no_memory());
     }
     let block = alloc_block(py, kind, size);
@@ -648,7 +648,7 @@ unsafe fn zero(at: *mut u8, count: usize) {
 pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
     debug_assert!(!ty.is_heap() && !ty.is_gc() && size <= MAX_SMALL);
     let watchers = watch::watchers();
-    if watchers & watch::GATE != 0 && !watch::may_allocate(size) {
+    if watch::refuses(watchers, size) {
         return Err(py.no_memory());
     }
     let block = py.heap().take(Kind::Leaf, class_of(size)).cast::<PyObject>();
@@ -666,7 +666,7 @@ pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<N
 
 /// Allocates raw bytes for an object: an uninitialised block.
 pub fn alloc_raw(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8>> {
-    if watch::watchers() & watch::GATE != 0 && !watch::may_allocate(size) {
+    if watch::refuses(watch::watchers(), size) {
         return None;
     }
     alloc_domain(py, kind, size)

@@ -187,9 +187,6 @@ pub fn track(py: Option<Attached<'_>>, domain: u32, address: usize, size: usize)
 }
 
 fn enter(py: Option<Attached<'_>>, domain: u32, address: usize, size: usize) -> bool {
-    if table().is_none() {
-        return false;
-    }
     let traceback = match py {
         Some(py) => capture(py, limit()),
         None => Traceback { lines: Vec::new(), total: 1 },

@@ -104,7 +104,7 @@ pub const OBJECTS: u8 = 1;
 /// Memory is traced.
 pub const TRACES: u8 = 2;
 /// A host's allocator is asked for each object.
-pub const GATE: u8 = 4;
+const GATE: u8 = 4;
 
 /// Whether an object of that many bytes may be made.
 type Gate = fn(usize) -> bool;
@@ -118,11 +118,16 @@ pub fn set_gate(gate: Option<Gate>) {
     set_watcher(GATE, gate.is_some());
 }
 
-/// Whether an object of `size` bytes may be made. Called while [`watchers`] has [`GATE`].
+/// Whether a host refuses an object of `size` bytes; `watchers` are who [`watchers`] says listen.
+#[inline(always)]
+pub fn refuses(watchers: u8, size: usize) -> bool {
+    watchers & GATE != 0 && gate_refuses(size)
+}
+
 #[cold]
-pub fn may_allocate(size: usize) -> bool {
+fn gate_refuses(size: usize) -> bool {
     let gate = GATE_KEEPER.read().ok().and_then(|gate| *gate);
-    gate.is_none_or(|gate| gate(size))
+    gate.is_some_and(|gate| !gate(size))
 }
 
 /// The bits of those who listen.

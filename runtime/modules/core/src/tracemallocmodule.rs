@@ -1,14 +1,11 @@
 //! `_tracemalloc`: the traces of memory that the `tracemalloc` module shows.
-use krait_object::native::{Arg, required};
+use krait_object::native::Arg;
 use krait_object::{
     Attached, IntoObject, Layout, List, Module, Object, PyResult, Ref, Tuple, functions, raise, tracemalloc,
 };
 
 fn start(py: Attached<'_>, _: &Object, [limit]: [Arg<'_>; 1]) -> PyResult<()> {
-    let limit = match limit {
-        Some(limit) => required(py, Some(limit))?.as_i32(py)?,
-        None => 1,
-    };
+    let limit = limit.map_or(Ok(1), |limit| limit.as_i32(py))?;
     match usize::try_from(limit) {
         Ok(limit @ 1..=tracemalloc::MAX_FRAMES) => {
             tracemalloc::start(limit);

@@ -66,6 +66,16 @@ macro_rules! flag {
     };
 }
 
+/// A method with an attribute that tells whether it worked.
+macro_rules! attr {
+    ($name:ident) => {
+        |py: Attached<'_>, this: &Window, attr: &Object| {
+            let attr = attr_arg(py, Some(attr))? as c_int;
+            check(py, nc!($name(this.raw(), attr)), stringify!($name))
+        }
+    };
+}
+
 /// A method with two numbers that tells whether it worked.
 macro_rules! pair {
     ($name:ident) => {
@@ -97,9 +107,9 @@ pytype! {
             raw "insstr" => |py: Attached<'_>, this: &Window, args: Args<'_>| this.put(py, args, "insstr", false, true), "", "insstr([y, x,] str, [attr]): put text before what is at the cursor.";
             raw "insnstr" => |py: Attached<'_>, this: &Window, args: Args<'_>| this.put(py, args, "insnstr", true, true), "", "insnstr([y, x,] str, n, [attr]): the same for at most n characters.";
             raw "insch" => Window::insch, "", "insch([y, x,] ch, [attr]): put a character before the one at the cursor.";
-            o "attroff" => |py: Attached<'_>, this: &Window, attr: &Object| { let attr = attr_arg(py, Some(attr))? as c_int; check(py, nc!(wattroff(this.raw(), attr)), "wattroff") }, "($self, attr, /)", "Take an attribute away from those of new text.";
-            o "attron" => |py: Attached<'_>, this: &Window, attr: &Object| { let attr = attr_arg(py, Some(attr))? as c_int; check(py, nc!(wattron(this.raw(), attr)), "wattron") }, "($self, attr, /)", "Add an attribute to those of new text.";
-            o "attrset" => |py: Attached<'_>, this: &Window, attr: &Object| { let attr = attr_arg(py, Some(attr))? as c_int; check(py, nc!(wattrset(this.raw(), attr)), "wattrset") }, "($self, attr, /)", "Set the attributes of new text.";
+            o "attroff" => attr!(wattroff), "($self, attr, /)", "Take an attribute away from those of new text.";
+            o "attron" => attr!(wattron), "($self, attr, /)", "Add an attribute to those of new text.";
+            o "attrset" => attr!(wattrset), "($self, attr, /)", "Set the attributes of new text.";
             sig "bkgd" => Window::bkgd, "($self, ch, attr=_curses.A_NORMAL, /)", "Set the background, also of what is there.";
             sig "bkgdset" => Window::bkgdset, "($self, ch, attr=_curses.A_NORMAL, /)", "Set the background of new text.";
             sig "border" => Window::border, "($self, ls=_curses.ACS_VLINE, rs=_curses.ACS_VLINE, ts=_curses.ACS_HLINE, bs=_curses.ACS_HLINE, tl=_curses.ACS_ULCORNER, tr=_curses.ACS_URCORNER, bl=_curses.ACS_LLCORNER, br=_curses.ACS_LRCORNER, /)", "Draw a border around the window: left, right, top, bottom and the corners.";

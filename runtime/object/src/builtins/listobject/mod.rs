@@ -90,7 +90,7 @@ impl List {
     /// A list that takes over items.
     pub fn from_items(py: Attached<'_>, mut items: impl ExactSizeIterator<Item = Ref<Object>>) -> PyResult<Ref<List>> {
         let count = items.len();
-        List::build(py, count, |_| items.next().expect("as many items as the vector has"))
+        List::build(py, count, |_| items.next().expect("as many items as there are said to be"))
     }
 
     /// A list of `count` items whose item `i` is what `item(i)` makes; nothing is asked for when memory is short.

@@ -235,13 +235,13 @@ unsafe fn read_spec<'a>(py: Attached<'_>, spec: &'a PyType_Spec, bases: Option<&
                 return Err(raise!(py, SystemError, "Member offset out of range (0..-basicsize)"));
             }
         }
-        let place = match &*c_text(member.name) {
+        let name = c_text(member.name);
+        let place = match &*name {
             "__weaklistoffset__" => &mut plan.weaklist,
             "__dictoffset__" => &mut plan.dict,
             "__vectorcalloffset__" => &mut plan.vectorcall,
             _ => continue,
         };
-        let name = c_text(member.name);
         if member.r#type != Py_T_PYSSIZET {
             return Err(raise!(py, SystemError, "type of {name} must be Py_T_PYSSIZET"));
         }
