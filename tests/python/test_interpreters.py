@@ -202,9 +202,25 @@ def collected():
     return made
 
 
+def references_to_static_types():
+    """Weak references to the types that all interpreters share are each interpreter's own."""
+    import types
+    import weakref
+    kept = [weakref.ref(types.TracebackType, lambda ref: None) for _ in range(10)]
+    number = _interpreters.create("isolated")
+    failed = _interpreters.exec(number, """if True:
+        import types, weakref
+        assert weakref.getweakrefcount(types.TracebackType) < 10
+        assert weakref.ref(types.TracebackType) is weakref.ref(types.TracebackType)
+    """)
+    _interpreters.destroy(number)
+    return failed, weakref.ref(int) is weakref.ref(int), set(kept) <= set(weakref.getweakrefs(types.TracebackType))
+
+
 FUNCTIONS = {function.__name__: function for function in [
     calls, uncaught, not_shareable, closed, queues, channels, listed, pool, configurations, contradiction,
     warnings_lock, archive, command_lines, intervals, sharing, many_shared, collected,
+    references_to_static_types,
 ]}
 
 EXPECTED = [
@@ -225,6 +241,7 @@ EXPECTED = [
     ("sharing", "True"),
     ("many_shared", "[None, None, None, None, None, None]"),
     ("collected", "None"),
+    ("references_to_static_types", "(None, True, True)"),
 ]
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
 //! What the object model keeps per interpreter and per thread.
+use crate::builtins::weakrefobject;
 use crate::handle::{Attached, Slot};
 use crate::layout::{_PyInterpreterFrame, Field, PyObject, PyThreadState};
 use crate::mem::Heap;
@@ -28,6 +29,8 @@ unsafe impl Send for Region {}
 pub struct ObjectState {
     /// Direct subclasses of static types: address of the base to the subclasses' addresses.
     pub static_subclasses: Mutex<HashMap<usize, Vec<usize>>>,
+    /// Weak references to static types: a list head by the type's address. Each is boxed, so that it stays in place.
+    static_weaklists: Mutex<HashMap<usize, Box<weakrefobject::Head>>>,
     /// Callbacks for changed types (`PyType_AddWatcher`), by id.
     pub type_watchers: crate::watch::Watchers<crate::layout::PyType_WatchCallback>,
     /// Callbacks for other objects.
@@ -62,6 +65,7 @@ impl ObjectState {
         crate::reserve::keep();
         ObjectState {
             static_subclasses: Mutex::default(),
+            static_weaklists: Mutex::default(),
             type_watchers: crate::watch::Watchers::new(),
             watch: crate::watch::Tables::default(),
             type_lock: PyObject::immortal(ptr::null_mut()),
@@ -87,6 +91,15 @@ impl ObjectState {
         while self.idle_heaps.adopt().is_some() {}
         heaps.iter().for_each(|heap| heap.hide_objects());
         RETIRED_HEAPS.lock().expect("no panic under this lock").extend(heaps);
+    }
+
+    /// The head of the list of the interpreter's weak references to a static type.
+    pub(crate) fn static_weaklist(&self, ty: &crate::Type) -> &weakrefobject::Head {
+        let mut heads = self.static_weaklists.lock().expect("no panic under this lock");
+        let head =
+            heads.entry(ty.as_type_ptr().addr()).or_insert_with(|| Box::new(weakrefobject::Head::new(ptr::null_mut())));
+        // SAFETY: the box stays where it is and lives as long as `self`: nothing takes entries out.
+        unsafe { &*ptr::from_ref(&**head) }
     }
 
     /// The object whose critical section is the interpreter's type lock. It has no type.

@@ -8,7 +8,7 @@ fn proxy(py: Attached<'_>, _: &Object, [object, callback]: [Arg<'_>; 2]) -> PyRe
 }
 
 fn getweakrefs(py: Attached<'_>, _: &Object, object: &Object) -> PyResult<Ref<List>> {
-    List::from_vec(py, weakrefobject::all(object).into_iter().map(Ref::upcast).collect())
+    List::from_vec(py, weakrefobject::all(py, object).into_iter().map(Ref::upcast).collect())
 }
 
 /// Removes `key` while its value is a dead reference.
@@ -29,7 +29,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add_functions(
         py,
         functions! {
-            o "getweakrefcount" => |_: Attached<'_>, _: &Object, object: &Object| weakrefobject::count(object), "($module, object, /)", "Return how many weak references there are to an object.";
+            o "getweakrefcount" => |py: Attached<'_>, _: &Object, object: &Object| weakrefobject::count(py, object), "($module, object, /)", "Return how many weak references there are to an object.";
             o "getweakrefs" => getweakrefs, "($module, object, /)", "Return a list of the weak references to an object.";
             sig "proxy" => proxy, "($module, object, callback=None, /)", "Make a proxy for an object that does not keep it alive.\n\nThe callback, if given, is called with the proxy when the object goes.";
             sig "_remove_dead_weakref" => remove_dead, "($module, dct, key, /)", "Remove a key whose value is a dead weak reference.";

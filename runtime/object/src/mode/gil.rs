@@ -345,7 +345,8 @@ pub fn readable_unlocked(_object: &Object) -> bool {
 #[inline(always)]
 pub fn set_shared(_object: &Object) {}
 
-/// Plain stores always do: the GIL's holder is the only thread that uses objects.
+/// Plain stores always do: the GIL's holder is the only thread that uses an interpreter's objects. What interpreters
+/// share (static types, interned strings) needs locks of its own.
 #[inline(always)]
 pub fn is_alone() -> bool {
     true

@@ -1,7 +1,9 @@
 //! Weak references: `weakref.ref` and the lists that objects keep of the references to them.
 //!
-//! A referenced object's list head lies at its type's `tp_weaklistoffset` or in its pre-header. The list is guarded
-//! by one of a fixed set of locks, chosen by the object's address; no Python code runs under it. Following a
+//! A referenced object's list head lies at its type's `tp_weaklistoffset` or in its pre-header. Static types belong to
+//! all interpreters but the references to them each to one: their heads lie in [`ObjectState`](crate::ObjectState).
+//! The list is guarded by one of a fixed set of locks, chosen by the object's address; no Python code runs under it.
+//! In `gil` mode its users hold the interpreter's lock, and it takes none. Following a
 //! reference takes no lock: the referent is set to `None` before its memory can be used for anything else. The protocol is
 //! that of [`krait_sync::weak`], where a model checks it.
 mod proxy;
@@ -65,10 +67,18 @@ fn acquire(lock: &'static Mutex<()>) -> Option<MutexGuard<'static, ()>> {
 }
 
 /// The head of an object's list.
-type Head = Field<*mut PyWeakReference>;
+pub type Head = Field<*mut PyWeakReference>;
 
-/// Where an object keeps its list, if its type allows weak references.
-pub fn list_head(object: &Object) -> Option<&Head> {
+/// Where the calling interpreter keeps the list of an object, if the object's type allows weak references.
+fn list_head<'a, 'py: 'a>(py: Attached<'py>, object: &'a Object) -> Option<&'a Head> {
+    match object.downcast::<Type>().filter(|ty| !ty.is_heap()) {
+        Some(ty) => Some(py.state().static_weaklist(ty)),
+        None => own_list_head(object),
+    }
+}
+
+/// Where an object that is not a static type keeps its list, if its type allows weak references.
+fn own_list_head(object: &Object) -> Option<&Head> {
     let ty = object.ty();
     let offset = if ty.has_feature(Py_TPFLAGS_MANAGED_WEAKREF as c_ulong) {
         mem::MANAGED_WEAKREF_OFFSET
@@ -114,13 +124,12 @@ impl WeakRef {
 
     /// A reference or proxy of type `ty`.
     fn make(py: Attached<'_>, ty: &Type, object: &Object, callback: Option<&Object>) -> PyResult<Ref<WeakRef>> {
-        let Some(head) = list_head(object) else {
+        let Some(head) = list_head(py, object) else {
             let name = object.ty().name();
             return Err(raise!(py, TypeError, "cannot create weak reference to '{name}' object"));
         };
         let callback = callback.filter(|callback| !callback.is_none());
-        // Static types belong to all interpreters, so references to them are not shared: those are one interpreter's.
-        let shareable = callback.is_none() && is_basic(ty) && object.downcast::<Type>().is_none_or(Type::is_heap);
+        let shareable = callback.is_none() && is_basic(ty);
         let lock = stripe(object.as_ptr());
         if shareable {
             let _guard = acquire(lock);
@@ -195,7 +204,7 @@ impl WeakRef {
     }
 
     /// Forgets referent and callback.
-    pub fn clear(&self, _py: Attached<'_>) {
+    pub fn clear(&self, py: Attached<'_>) {
         let callback = {
             let _guard = acquire(self.lock());
             let object = self.0.wr_object.get();
@@ -204,7 +213,7 @@ impl WeakRef {
                 unsafe { Slot::<Object>::of(&self.0.wr_callback).take() }
             } else {
                 // SAFETY: [locked]: an object clears its references under this lock before it goes.
-                self.unlink(list_head(unsafe { Object::from_ptr(object) }))
+                self.unlink(list_head(py, unsafe { Object::from_ptr(object) }))
             }
         };
         drop(callback);
@@ -380,9 +389,9 @@ pub(crate) struct Cleared {
 }
 
 impl Cleared {
-    /// Clears all references to an object.
+    /// Clears all references to an object that dies, so it is not a static type.
     fn add(&mut self, object: &Object) {
-        let Some(head) = list_head(object) else { return };
+        let Some(head) = own_list_head(object) else { return };
         // An empty list was left properly: see `unlink`.
         if head.load(Acquire).is_null() {
             return;
@@ -476,15 +485,15 @@ pub(crate) fn clear_garbage<'a>(garbage: impl Iterator<Item = &'a Object> + Clon
 }
 
 /// How many weak references and proxies there are to an object.
-pub fn count(object: &Object) -> usize {
-    let Some(head) = list_head(object) else { return 0 };
+pub fn count(py: Attached<'_>, object: &Object) -> usize {
+    let Some(head) = list_head(py, object) else { return 0 };
     let _guard = acquire(stripe(object.as_ptr()));
     each(head).filter(|this| alive(this.as_ptr())).count()
 }
 
 /// All weak references and proxies to an object.
-pub fn all(object: &Object) -> Vec<Ref<WeakRef>> {
-    let Some(head) = list_head(object) else { return Vec::new() };
+pub fn all(py: Attached<'_>, object: &Object) -> Vec<Ref<WeakRef>> {
+    let Some(head) = list_head(py, object) else { return Vec::new() };
     let _guard = acquire(stripe(object.as_ptr()));
     each(head)
         // SAFETY: [locked]: they are in the list; each may be dying.
