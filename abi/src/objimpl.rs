@@ -72,7 +72,12 @@ capi_raw! {
     fn PyGC_Disable() -> c_int { set_gc(false) }
     fn PyGC_IsEnabled() -> c_int { c_int::from(gc_state()) }
     fn PyUnstable_GC_VisitObjects(visit: unsafe extern "C" fn(*mut PyObject, *mut c_void) -> c_int, arg: *mut c_void) {
-        for object in gc::objects(Attached::from_tls()) {
+        let py = Attached::from_tls();
+        let objects = gc::objects(py).unwrap_or_else(|raised| {
+            raised.clear(py);
+            Vec::new()
+        });
+        for object in objects {
             if visit(object.as_ptr(), arg) == 0 { break }
         }
     }

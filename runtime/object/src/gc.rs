@@ -9,13 +9,14 @@
 //!
 //! Order of the end of garbage, as PEP 442 and the manual of `gc` have it: weak references are cleared and their
 //! callbacks run, finalizers run, what they revived is found by a second pass over the garbage, the rest is cleared.
-use crate::Object;
 use crate::builtins::weakrefobject::{Cleared, clear_garbage};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
 use crate::mem::{PAGES_IN_USE, Page};
 use crate::mode::{self, FREE_THREADED};
+use crate::{Object, PyResult};
 use std::cell::{Cell, RefCell};
+use std::collections::TryReserveError;
 use std::ffi::{c_int, c_void};
 use std::ptr::{self, NonNull};
 use std::sync::Mutex;
@@ -172,11 +173,17 @@ fn note_young(py: Attached<'_>, object: &Object) {
     let raw = object.as_ptr();
     // SAFETY: tracked objects are the heap's.
     let page = unsafe { Page::of(raw) };
-    Page::set_bit(&page.young, Page::granule(raw), true);
     let mut young = py.state().gc.young.0.borrow_mut();
-    if young.len() == young.capacity() && young.len() >= 4096 {
-        compact_young(&mut young);
+    if young.len() == young.capacity() {
+        if young.len() >= 4096 {
+            compact_young(&mut young);
+        }
+        // What does not fit counts as old: full collections find objects by themselves.
+        if young.try_reserve(1).is_err() {
+            return;
+        }
     }
+    Page::set_bit(&page.young, Page::granule(raw), true);
     young.push(NonNull::from(object).cast());
 }
 
@@ -193,7 +200,8 @@ fn compact_young(young: &mut Vec<NonNull<PyObject>>) {
         Page::bit(&page.young, granule) && Page::bit(&page.tracked, granule)
     });
     let room = young.len().max(4096);
-    young.reserve(room);
+    // The caller sees to it that the next entry has a place.
+    let _ = young.try_reserve(room);
 }
 
 /// Forgets a block that is being freed (`gil` mode's page bits).
@@ -313,7 +321,7 @@ pub fn run_scheduled(py: Attached<'_>) {
     }
 }
 
-/// Collects garbage now. Returns what was found; nothing when a collection is under way.
+/// Collects garbage now. Returns what was found; nothing when a collection is under way, or has no memory to work with.
 pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     let gc = &py.state().gc;
     if gc.collecting.swap(true, Relaxed) {
@@ -381,14 +389,13 @@ pub fn collect(py: Attached<'_>, generation: Generation) -> Collected {
     result
 }
 
-/// All tracked objects of the interpreter, borrowed. [stopped-world] or the GIL.
-fn tracked_objects(py: Attached<'_>) -> Vec<NonNull<PyObject>> {
-    let mut objects = Vec::new();
-    let mut add = |raw: *mut PyObject| {
+/// Visits all tracked objects of the interpreter. [stopped-world] or the GIL.
+fn for_each_tracked(py: Attached<'_>, mut visit: impl FnMut(&Object)) {
+    let mut look = |raw: *mut PyObject| {
         // SAFETY: the slot was handed out, so it is an object head, or a free block that looks like one.
         let object = unsafe { Object::from_ptr(raw) };
         if mode::is_tracked(object) {
-            objects.push(NonNull::from(object).cast());
+            visit(object);
         }
     };
     let state = py.state();
@@ -396,49 +403,76 @@ fn tracked_objects(py: Attached<'_>) -> Vec<NonNull<PyObject>> {
         // SAFETY: nobody allocates meanwhile.
         for page in unsafe { &*heap.pages.get() } {
             // SAFETY: pages of a heap are live.
-            unsafe { page.as_ref() }.for_each_slot(&mut add);
+            unsafe { page.as_ref() }.for_each_slot(&mut look);
         }
     }
     for region in state.large.lock().expect("no panic under this lock").values() {
         // SAFETY: a large region begins with a page head and holds one object.
-        unsafe { region.0.cast::<Page>().as_ref() }.for_each_slot(&mut add);
+        unsafe { region.0.cast::<Page>().as_ref() }.for_each_slot(&mut look);
     }
-    objects
+}
+
+/// All tracked objects of the interpreter, borrowed. [stopped-world] or the GIL.
+fn tracked_objects(py: Attached<'_>) -> Result<Vec<NonNull<PyObject>>, TryReserveError> {
+    let mut count = 0;
+    for_each_tracked(py, |_| count += 1);
+    let mut objects = Vec::new();
+    objects.try_reserve_exact(count)?;
+    for_each_tracked(py, |object| objects.push(NonNull::from(object).cast()));
+    Ok(objects)
+}
+
+/// How many objects are tracked.
+pub fn count_objects(py: Attached<'_>) -> usize {
+    let mut count = 0;
+    let mut gather = || for_each_tracked(py, |_| count += 1);
+    if FREE_THREADED {
+        (crate::hooks::hooks().stop_the_world)(py, &mut gather)
+    } else {
+        gather()
+    }
+    count
 }
 
 /// All tracked objects as new references (`gc.get_objects`).
-pub fn objects(py: Attached<'_>) -> Vec<Ref<Object>> {
-    let mut found = Vec::new();
+///
+/// # Errors
+/// `MemoryError`.
+pub fn objects(py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
+    let mut found = Ok(Vec::new());
     let mut gather = || {
-        for object in tracked_objects(py) {
-            // SAFETY: tracked objects are live.
-            found.push(unsafe { Object::from_ptr(object.as_ptr()) }.to_ref());
-        }
+        // SAFETY: tracked objects are live. The references take the place of the pointers.
+        let hold = |object: NonNull<PyObject>| unsafe { Object::from_ptr(object.as_ptr()) }.to_ref();
+        found = tracked_objects(py).map(|objects| objects.into_iter().map(hold).collect());
     };
     if FREE_THREADED {
         (crate::hooks::hooks().stop_the_world)(py, &mut gather)
     } else {
         gather()
     }
-    found
+    found.map_err(|_| py.no_memory())
 }
 
 /// The counts of one collection, in scratch arrays of the pages.
 struct Counts {
-    pages: Vec<(NonNull<Page>, Box<[u32]>)>,
+    pages: Vec<(NonNull<Page>, Vec<u32>)>,
 }
 
 impl Counts {
     /// Enters an object with its count.
-    fn enter(&mut self, object: NonNull<PyObject>, count: u32) {
+    fn enter(&mut self, object: NonNull<PyObject>, count: u32) -> Result<(), TryReserveError> {
         // SAFETY: tracked objects are the heap's.
         let page = unsafe { Page::of(object.as_ptr()) };
         if page.gc_refs.get().is_null() {
-            let mut counts = vec![ABSENT; crate::mem::PAGE / 16].into_boxed_slice();
+            let mut counts = Vec::new();
+            counts.try_reserve_exact(crate::mem::PAGE / 16)?;
+            counts.resize(crate::mem::PAGE / 16, ABSENT);
+            self.pages.try_reserve(1)?;
             page.gc_refs.set(counts.as_mut_ptr());
             self.pages.push((NonNull::from(page), counts));
         }
         *entry(object.as_ptr()).expect("just made") = count;
+        Ok(())
     }
 }
 
@@ -505,19 +539,20 @@ fn traverse(object: NonNull<PyObject>, visit: crate::layout::visitproc, arg: *mu
     }
 }
 
-/// Which of `objects` only reach each other. Counts are as large as a `u32` allows.
-fn unreachable(
-    py: Attached<'_>,
-    objects: &[NonNull<PyObject>],
-    counts: &mut Counts,
-    extra: u32,
-) -> Vec<NonNull<PyObject>> {
-    for &object in objects {
+/// Leaves those of `objects` that only reach each other. Counts are as large as a `u32` allows.
+///
+/// # Errors
+/// There is no memory for the search; the objects are as they were.
+fn keep_unreachable(py: Attached<'_>, objects: &mut Vec<NonNull<PyObject>>, extra: u32) -> Result<(), TryReserveError> {
+    let mut counts = Counts { pages: Vec::new() };
+    for &object in &*objects {
         // SAFETY: live.
         let count = mode::refcount(unsafe { Object::from_ptr(object.as_ptr()) });
-        counts.enter(object, (count.clamp(0, (ABSENT - 1) as isize) as u32).saturating_sub(extra));
+        counts.enter(object, (count.clamp(0, (ABSENT - 1) as isize) as u32).saturating_sub(extra))?;
     }
+    // Each object gets on the list once at most.
     let mut work = Vec::new();
+    work.try_reserve_exact(objects.len())?;
     let reach = |work: &mut Vec<NonNull<PyObject>>| {
         while let Some(object) = work.pop() {
             traverse(object, visit_reach, ptr::from_mut(work).cast());
@@ -530,12 +565,12 @@ fn unreachable(
         unsafe { visit_reach(object, (&raw mut work).cast()) };
     });
     reach(&mut work);
-    for &object in objects {
+    for &object in &*objects {
         if *entry(object.as_ptr()).expect("entered above") != REACHABLE {
             traverse(object, visit_subtract, ptr::null_mut());
         }
     }
-    for &object in objects {
+    for &object in &*objects {
         let count = entry(object.as_ptr()).expect("entered above");
         if *count != 0 && *count != REACHABLE {
             *count = REACHABLE;
@@ -543,7 +578,8 @@ fn unreachable(
             reach(&mut work);
         }
     }
-    objects.iter().copied().filter(|object| *entry(object.as_ptr()).expect("entered above") != REACHABLE).collect()
+    objects.retain(|object| *entry(object.as_ptr()).expect("entered above") != REACHABLE);
+    Ok(())
 }
 
 /// Makes all counts true: those that wait for their owners, and those that threads keep for themselves. What turns out
@@ -561,13 +597,14 @@ unsafe fn merge_counts(py: Attached<'_>) -> Vec<Ref<Object>> {
     }
 }
 
-/// Finds the garbage and holds a reference to each of it. The world is stopped.
+/// Finds the garbage and holds a reference to each of it. The world is stopped. Without memory to search with, nothing is
+/// found; a later collection looks at all objects.
 fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
     let gc = &py.state().gc;
     let mut objects = match generation {
         Generation::Middle | Generation::Full => {
             gc.young.0.borrow_mut().clear();
-            tracked_objects(py)
+            tracked_objects(py).unwrap_or_default()
         }
         Generation::Young => {
             let mut young = std::mem::take(&mut *gc.young.0.borrow_mut());
@@ -587,9 +624,11 @@ fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
             Page::set_bit(&page.young, Page::granule(object.as_ptr()), false);
         }
     }
-    let mut counts = Counts { pages: Vec::new() };
-    let garbage = unreachable(py, &objects, &mut counts, 0);
-    let survivors = objects.len() - garbage.len();
+    let looked_at = objects.len();
+    if keep_unreachable(py, &mut objects, 0).is_err() {
+        return Vec::new();
+    }
+    let survivors = looked_at - objects.len();
     match generation {
         Generation::Young => drop(gc.pending.fetch_add(survivors, Relaxed)),
         Generation::Middle | Generation::Full => {
@@ -597,8 +636,8 @@ fn find_garbage(py: Attached<'_>, generation: Generation) -> Vec<Ref<Object>> {
             gc.long_lived.store(survivors, Relaxed);
         }
     }
-    // SAFETY: garbage is live until it is cleared.
-    garbage.iter().map(|object| unsafe { Object::from_ptr(object.as_ptr()) }.to_ref()).collect()
+    // SAFETY: garbage is live until it is cleared. The references take the place of the pointers.
+    objects.into_iter().map(|object| unsafe { Object::from_ptr(object.as_ptr()) }.to_ref()).collect()
 }
 
 /// Ends the life of garbage that the caller holds one reference to each of.
@@ -609,15 +648,21 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     for object in &garbage {
         call_finalizer(object);
     }
-    let raw: Vec<NonNull<PyObject>> = garbage.iter().map(|object| NonNull::from(&**object).cast()).collect();
-    let (mut dying, mut still, mut weak) = (Vec::new(), Vec::new(), Cleared::default());
+    let mut still: Vec<NonNull<PyObject>> = Vec::new();
+    if still.try_reserve_exact(garbage.len()).is_err() {
+        return Collected::default();
+    }
+    still.extend(garbage.iter().map(|object| NonNull::from(&**object).cast::<PyObject>()));
+    let (mut dying, mut weak) = (Vec::new(), Cleared::default());
     let mut find = || {
         if FREE_THREADED {
             // SAFETY: the world is stopped.
             dying = unsafe { merge_counts(py) };
         }
         // Our own reference to each does not count.
-        still = unreachable(py, &raw, &mut Counts { pages: Vec::new() }, 1);
+        if keep_unreachable(py, &mut still, 1).is_err() {
+            still.clear();
+        }
         // Finalizers may have made new references, which nobody may follow into half-cleared objects.
         // SAFETY: the objects are live.
         weak = clear_garbage(still.iter().map(|object| unsafe { Object::from_ptr(object.as_ptr()) }));
@@ -638,8 +683,9 @@ fn dispose(py: Attached<'_>, mut garbage: Vec<Ref<Object>>) -> Collected {
     drop(dying);
     weak.finish(py);
     if still.len() != garbage.len() {
-        let dead: std::collections::HashSet<_> = still.iter().map(|object| object.as_ptr().addr()).collect();
-        garbage.retain(|object| dead.contains(&object.as_ptr().addr()));
+        // Both are in the same order.
+        let mut dead = still.iter().peekable();
+        garbage.retain(|object| dead.next_if(|dead| dead.as_ptr() == object.as_ptr()).is_some());
     }
     let mut result = Collected::default();
     let save = py.state().gc.debug.load(Relaxed) & DEBUG_SAVEALL != 0;
@@ -683,7 +729,7 @@ fn show_found(py: Attached<'_>, flag: u32, what: &str, objects: &[Ref<Object>]) 
 
 /// Shows that a collection begins. Those tracked since the last one are the young generation.
 fn show_start(py: Attached<'_>, asked: Generation) {
-    let all = objects(py).len();
+    let all = count_objects(py);
     let gc = &py.state().gc;
     let allocated = gc.count.load(Relaxed) + py.ext().gc_allocations.get() as isize;
     let young = usize::try_from(allocated).unwrap_or(0).min(all);
@@ -767,7 +813,10 @@ pub fn referents(object: &Object) -> Vec<Ref<Object>> {
 }
 
 /// Objects that refer to any of `targets` directly (`gc.get_referrers`).
-pub fn referrers(py: Attached<'_>, targets: &[&Object]) -> Vec<Ref<Object>> {
+///
+/// # Errors
+/// `MemoryError`.
+pub fn referrers(py: Attached<'_>, targets: &[&Object]) -> PyResult<Vec<Ref<Object>>> {
     struct Search<'a> {
         targets: &'a [&'a Object],
         hit: Cell<bool>,
@@ -779,20 +828,24 @@ pub fn referrers(py: Attached<'_>, targets: &[&Object]) -> Vec<Ref<Object>> {
         search.hit.set(search.hit.get() || hit);
         c_int::from(hit)
     }
-    let mut found = objects(py);
+    let mut found = objects(py)?;
     found.retain(|object| {
         let search = Search { targets, hit: Cell::new(false) };
         traverse(NonNull::from(&**object).cast(), visit, (&raw const search).cast_mut().cast());
         search.hit.get()
     });
-    found
+    Ok(found)
 }
 
 /// `gc.freeze`: leaves what is tracked now out of later collections.
-pub fn freeze(py: Attached<'_>) {
-    let mut frozen: Vec<usize> = objects(py).iter().map(|object| object.as_ptr().addr()).collect();
+///
+/// # Errors
+/// `MemoryError`.
+pub fn freeze(py: Attached<'_>) -> PyResult<()> {
+    let mut frozen: Vec<usize> = objects(py)?.iter().map(|object| object.as_ptr().addr()).collect();
     frozen.sort_unstable();
     *py.state().gc.frozen.lock().expect("no panic under this lock") = frozen;
+    Ok(())
 }
 
 /// `gc.unfreeze`.

@@ -193,6 +193,8 @@ pub struct Heap {
     available: [[Field<*mut Page>; CLASSES]; KINDS],
     /// Every small page of the heap.
     pub(crate) pages: std::cell::UnsafeCell<Vec<NonNull<Page>>>,
+    /// Whether new pages may come from the reserve.
+    urgent: Field<bool>,
     /// Pages of a chunk that were not used yet.
     spare: std::cell::UnsafeCell<Vec<NonNull<u8>>>,
 }
@@ -208,6 +210,7 @@ impl Heap {
         Box::new(Heap {
             available: [const { [const { Field::new(ptr::null_mut()) }; CLASSES] }; KINDS],
             pages: std::cell::UnsafeCell::new(Vec::new()),
+            urgent: Field::new(false),
             spare: std::cell::UnsafeCell::new(Vec::new()),
         })
     }
@@ -291,7 +294,7 @@ impl Heap {
         if spare.is_empty() {
             let chunk = match host_arena(CHUNK) {
                 Some(chunk) => chunk?,
-                None if !crate::reserve::is_whole() => return None,
+                None if !self.urgent.get() && !crate::reserve::is_whole() => return None,
                 None => fresh_chunk()?,
             };
             // SAFETY: offsets inside the chunk.
@@ -332,6 +335,16 @@ impl Heap {
             list.set(ptr::from_ref(page).cast_mut());
         }
     }
+}
+
+/// Makes small objects that the runtime cannot do without, from the reserve if there is no other memory.
+pub fn urgently<R>(py: Attached<'_>, make: impl FnOnce() -> R) -> R {
+    let urgent = &py.heap().urgent;
+    let before = urgent.get();
+    urgent.set(true);
+    let made = make();
+    urgent.set(before);
+    made
 }
 
 /// Small pages that all heaps of the process hold: what the collector goes by to see whether memory grows.

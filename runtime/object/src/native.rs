@@ -2,13 +2,13 @@
 use crate::layout::Field;
 use crate::typedef::{StaticType, link_static};
 use crate::{Attached, Layout, Module, Object, PyResult, Ref, Slot, Str, Type, Visit, gc, mem, raise};
+use krait_sync::mutex::{Mutex, ValueGuard};
 use std::collections::VecDeque;
 use std::ffi::c_int;
 use std::fmt::Display;
 use std::marker::PhantomData;
 use std::ptr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 pub type Arg<'a> = Option<&'a Object>;
 
@@ -65,6 +65,9 @@ impl<T: Trace> Trace for VecDeque<T> {
 }
 
 /// Boxed Rust state of an object, behind a short lock under which no Python code runs. Null until it is set.
+///
+/// A waiter stays attached, if it was: the collector takes the lock in a pause, so no thread that is stopped may have it,
+/// or be given it. For the same reason holders neither attach nor detach.
 #[repr(transparent)]
 pub struct State<T>(Field<*mut Mutex<T>>, PhantomData<T>);
 
@@ -79,9 +82,9 @@ impl<T> State<T> {
 
     /// The state. Its holder must not run Python code, and drops references after the guard.
     #[inline]
-    pub fn lock(&self) -> MutexGuard<'_, T> {
+    pub fn lock(&self) -> ValueGuard<'_, T> {
         // SAFETY: [frozen]: the constructor sets the field before the object can be reached.
-        unsafe { &*self.0.get() }.lock().unwrap_or_else(PoisonError::into_inner)
+        unsafe { &*self.0.get() }.lock_no_detach()
     }
 
     pub fn is_set(&self) -> bool {

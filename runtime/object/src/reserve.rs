@@ -3,16 +3,16 @@
 //! Rust's collections end the process when they get no memory. [`Reserving`], which programs and the shared library make
 //! their global allocator, therefore gives a small request that fails a second try, after it has let go of a reserve of
 //! address space. From then on objects get no new memory until the reserve could be taken again: the program sees
-//! `MemoryError`, and what it gives back fills the reserve first. Large requests do not touch the reserve; code whose
-//! buffers follow the program's sizes asks with `try_reserve`.
+//! `MemoryError`, and what it gives back fills the reserve first. Requests that are large beside the reserve do not touch
+//! it; code whose buffers follow the program's sizes asks with `try_reserve`, or before with [`affords`].
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
-use std::sync::atomic::{AtomicPtr, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
-/// The reserve, in bytes.
-const SIZE: usize = 8 << 20;
-/// Requests of more bytes than this do not touch the reserve.
-const SMALL: usize = 1 << 20;
+/// The reserve, in bytes: an eighth of the address space the process may have, within these bounds.
+static SIZE: AtomicUsize = AtomicUsize::new(LEAST);
+const LEAST: usize = 8 << 20;
+const MOST: usize = 64 << 20;
 
 /// The reserve: null before the start, a mapping, or [`TAKEN`].
 static HELD: AtomicPtr<u8> = AtomicPtr::new(ptr::null_mut());
@@ -67,7 +67,9 @@ unsafe impl GlobalAlloc for Reserving {
 /// Lets go of the reserve for a request of `size` bytes; whether there was one.
 #[cold]
 fn let_go(size: usize) -> bool {
-    if size > SMALL {
+    let reserve = SIZE.load(Ordering::Relaxed);
+    // Others may need of it before it is whole again.
+    if size > reserve / 4 {
         return false;
     }
     let held = HELD.load(Ordering::Acquire);
@@ -76,7 +78,7 @@ fn let_go(size: usize) -> bool {
     }
     if HELD.compare_exchange(held, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
         // SAFETY: the mapping was ours, and nobody reads it.
-        unsafe { libc::munmap(held.cast(), SIZE) };
+        unsafe { libc::munmap(held.cast(), reserve) };
     }
     true
 }
@@ -85,15 +87,34 @@ fn map() -> *mut u8 {
     // SAFETY: asks for fresh address space.
     let mapping = unsafe {
         let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
-        libc::mmap(ptr::null_mut(), SIZE, libc::PROT_NONE, flags, -1, 0)
+        libc::mmap(ptr::null_mut(), SIZE.load(Ordering::Relaxed), libc::PROT_NONE, flags, -1, 0)
     };
     if mapping == libc::MAP_FAILED { ptr::null_mut() } else { mapping.cast() }
 }
 
 /// Takes the reserve, once in a process.
 pub fn keep() {
-    if HELD.load(Ordering::Acquire).is_null() {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: fills the structure.
+        let known = unsafe { libc::getrlimit(libc::RLIMIT_AS, &raw mut limit) } == 0;
+        let eighth = if known { usize::try_from(limit.rlim_cur / 8).unwrap_or(MOST) } else { LEAST };
+        SIZE.store(eighth.clamp(LEAST, MOST), Ordering::Relaxed);
         put(ptr::null_mut());
+    });
+}
+
+/// Whether the system would give `bytes` now without the reserve: for libraries whose own requests may not fail.
+pub fn affords(bytes: usize) -> bool {
+    let Ok(layout) = Layout::from_size_align(bytes.max(1), 16) else { return false };
+    // SAFETY: the layout is not empty, and the block is given back as it was got.
+    unsafe {
+        let block = System.alloc(layout);
+        if !block.is_null() {
+            System.dealloc(block, layout);
+        }
+        !block.is_null()
     }
 }
 
@@ -112,7 +133,7 @@ fn put(before: *mut u8) -> bool {
     if HELD.compare_exchange(before, mapping, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         // Another thread was quicker.
         // SAFETY: nobody else knows the mapping.
-        unsafe { libc::munmap(mapping.cast(), SIZE) };
+        unsafe { libc::munmap(mapping.cast(), SIZE.load(Ordering::Relaxed)) };
     }
     true
 }

@@ -122,7 +122,7 @@ fn get_objects(py: Attached<'_>, _: &Object, [generation]: [Option<&Object>; 1])
             }
         }
     }
-    List::from_vec(py, gc::objects(py))
+    List::from_vec(py, gc::objects(py)?)
 }
 
 fn get_referents(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<List>> {
@@ -132,7 +132,7 @@ fn get_referents(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<L
 
 fn get_referrers(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<List>> {
     args.no_keywords(py, "get_referrers")?;
-    List::from_vec(py, gc::referrers(py, args.pos))
+    List::from_vec(py, gc::referrers(py, args.pos)?)
 }
 
 fn is_tracked(_: Attached<'_>, _: &Object, object: &Object) -> bool {
@@ -143,8 +143,8 @@ fn is_finalized(_: Attached<'_>, _: &Object, object: &Object) -> bool {
     gc::is_finalized(object)
 }
 
-fn freeze(py: Attached<'_>, _: &Object) {
-    gc::freeze(py);
+fn freeze(py: Attached<'_>, _: &Object) -> PyResult<()> {
+    gc::freeze(py)
 }
 
 fn unfreeze(py: Attached<'_>, _: &Object) {

@@ -405,7 +405,7 @@ pub fn show_memory(py: Attached<'_>) {
         used += class.size * class.used;
         free += class.size * class.free;
     }
-    let objects = gc::objects(py).len();
+    let objects = gc::count_objects(py);
     for (what, number) in [
         ("pages", pages),
         ("bytes in blocks in use", used),

@@ -299,7 +299,7 @@ fn allocators_name(py: Attached<'_>, _: &Object) -> PyResult<()> {
 
 /// How many objects are under the collector's care.
 fn tracked_heap_size(py: Attached<'_>, _: &Object) -> usize {
-    krait_object::gc::objects(py).len()
+    krait_object::gc::count_objects(py)
 }
 
 /// Forgets that an extension module of single-phase initialisation was loaded.

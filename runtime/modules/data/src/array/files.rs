@@ -8,7 +8,7 @@ const BLOCK: usize = 64 * 1024;
 
 /// `array.tofile`.
 pub fn tofile(py: Attached<'_>, this: &Array, file: &Object) -> PyResult<()> {
-    let bytes = this.snapshot(py);
+    let bytes = this.snapshot(py)?;
     for block in bytes.chunks(BLOCK) {
         let block = Bytes::new(py, block)?.into_object(py)?;
         file.call_method(py, id!(py, write), &[&*block])?;

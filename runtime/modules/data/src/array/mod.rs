@@ -254,8 +254,12 @@ impl Array {
         result.map_err(|fail| fail.raise(py))
     }
 
-    fn snapshot(&self, py: Attached<'_>) -> Vec<u8> {
-        self.read(py, <[u8]>::to_vec)
+    fn snapshot(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
+        let copy = |bytes: &[u8]| {
+            let mut copy = Vec::new();
+            copy.try_reserve_exact(bytes.len()).map(|()| copy.extend_from_slice(bytes)).map(|()| copy)
+        };
+        self.read(py, copy).map_err(|_| py.no_memory())
     }
 
     /// The value at a position, if there is one.
@@ -325,9 +329,9 @@ impl Array {
     fn fill(&self, py: Attached<'_>, initial: &Object) -> PyResult<()> {
         if let Some(array) = initial.downcast::<Array>() {
             if ptr::eq(array.descr(), self.descr()) {
-                return self.push_bytes(py, &array.snapshot(py));
+                return self.push_bytes(py, &array.snapshot(py)?);
             }
-            return self.fill_from(py, array.descr(), &array.snapshot(py));
+            return self.fill_from(py, array.descr(), &array.snapshot(py)?);
         }
         if let Some(text) = initial.downcast::<Str>() {
             return self.push_text(py, text);
@@ -355,14 +359,14 @@ impl Array {
 
     fn extend_any(py: Attached<'_>, this: &Array, items: &Object) -> PyResult<()> {
         match items.downcast::<Array>() {
-            Some(array) if ptr::eq(array.descr(), this.descr()) => this.push_bytes(py, &array.snapshot(py)),
+            Some(array) if ptr::eq(array.descr(), this.descr()) => this.push_bytes(py, &array.snapshot(py)?),
             Some(_) => Err(raise!(py, TypeError, "can only extend with array of same kind")),
             None => this.extend_iter(py, items),
         }
     }
 
     fn values(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
-        let bytes = self.snapshot(py);
+        let bytes = self.snapshot(py)?;
         bytes.chunks_exact(self.size()).map(|item| decode(py, self.descr(), item)).collect()
     }
 
@@ -371,11 +375,11 @@ impl Array {
     }
 
     fn tobytes(py: Attached<'_>, this: &Array) -> PyResult<Ref<Bytes>> {
-        Bytes::new(py, &this.snapshot(py))
+        Bytes::new(py, &this.snapshot(py)?)
     }
 
     fn text(&self, py: Attached<'_>) -> PyResult<Ref<Str>> {
-        let bytes = self.snapshot(py);
+        let bytes = self.snapshot(py)?;
         let points: Vec<u32> = bytes.chunks_exact(4).map(|b| u32::from_ne_bytes([b[0], b[1], b[2], b[3]])).collect();
         match points.iter().find(|&&point| point > 0x10FFFF) {
             Some(point) => Err(raise!(py, ValueError, "character U+{point:x} is not in range [U+0000; U+10ffff]")),
@@ -431,10 +435,10 @@ impl Array {
             return (op == CompareOp::Ne).into_object(py);
         }
         if equality && ptr::eq(left.descr(), right.descr()) && left.descr().is_integer() {
-            let same = left.snapshot(py) == right.snapshot(py);
+            let same = left.snapshot(py)? == right.snapshot(py)?;
             return (same == (op == CompareOp::Eq)).into_object(py);
         }
-        let (a, b) = (left.snapshot(py), right.snapshot(py));
+        let (a, b) = (left.snapshot(py)?, right.snapshot(py)?);
         for (x, y) in a.chunks_exact(left.size()).zip(b.chunks_exact(right.size())) {
             let (x, y) = (decode(py, left.descr(), x)?, decode(py, right.descr(), y)?);
             if x.eq(py, &y)? {
@@ -456,8 +460,8 @@ impl Array {
         if !ptr::eq(this.descr(), other.descr()) {
             return Err(raise!(py, TypeError, "bad argument type for built-in operation"));
         }
-        let new = Self::with_bytes(py, this.descr(), &this.snapshot(py))?;
-        new.push_bytes(py, &other.snapshot(py))?;
+        let new = Self::with_bytes(py, this.descr(), &this.snapshot(py)?)?;
+        new.push_bytes(py, &other.snapshot(py)?)?;
         Ok(new)
     }
 
@@ -470,7 +474,7 @@ impl Array {
     }
 
     fn repeated(&self, py: Attached<'_>, count: isize) -> PyResult<Vec<u8>> {
-        let bytes = self.snapshot(py);
+        let bytes = self.snapshot(py)?;
         let count = count.max(0) as usize;
         let total = bytes.len().checked_mul(count).filter(|&total| total < isize::MAX as usize);
         let Some(total) = total else { return Err(py.no_memory()) };
@@ -568,7 +572,7 @@ impl Array {
         let values = match value {
             None => Vec::new(),
             Some(value) => match value.downcast::<Array>() {
-                Some(array) if ptr::eq(array.descr(), this.descr()) => array.snapshot(py),
+                Some(array) if ptr::eq(array.descr(), this.descr()) => array.snapshot(py)?,
                 Some(_) => return Err(raise!(py, TypeError, "bad argument type for built-in operation")),
                 None => {
                     let name = type_name(value);
@@ -712,7 +716,7 @@ impl Array {
     }
 
     fn copy(py: Attached<'_>, this: &Array) -> PyResult<Ref<Array>> {
-        Self::with_bytes(py, this.descr(), &this.snapshot(py))
+        Self::with_bytes(py, this.descr(), &this.snapshot(py)?)
     }
 
     fn reverse(py: Attached<'_>, this: &Array) -> PyResult<()> {

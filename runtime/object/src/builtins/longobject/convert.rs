@@ -1,5 +1,6 @@
 //! Conversion of integers from and to other representations.
 use super::Int;
+use super::ops::{SCRATCH, has_room};
 use crate::handle::{Attached, Ref};
 use crate::{PyResult, raise};
 use krait_text::intarith;
@@ -56,6 +57,7 @@ impl Int {
                 "Exceeds the limit ({limit} digits) for integer string conversion; use sys.set_int_max_str_digits() to increase the limit"
             ));
         }
+        has_room(py, SCRATCH * self.digits().len())?;
         let text = intarith::to_radix(self.digits(), 10);
         if too_long(text.len() as f64) {
             return Err(raise!(
@@ -72,6 +74,7 @@ impl Int {
         if base == 10 {
             return Ok(self.to_decimal(py)?.trim_start_matches('-').to_owned());
         }
+        has_room(py, SCRATCH * self.digits().len())?;
         Ok(intarith::to_radix(self.digits(), base))
     }
 
@@ -127,6 +130,7 @@ impl Int {
                 digits.len()
             ));
         }
+        has_room(py, SCRATCH * (digits.len() / 8))?;
         match intarith::parse_radix(digits, base) {
             Some(digits) => Self::from_digits(py, negative, &digits).map(Some),
             None => Ok(None),

@@ -36,6 +36,23 @@ pub fn compact_mul(py: Attached<'_>, left: &Int, right: &Int) -> PyResult<Ref<In
     Int::from_i64(py, left.compact_value() as i64 * right.compact_value() as i64)
 }
 
+/// How much more than its operands a product or quotient takes while it is made.
+pub(super) const SCRATCH: usize = 6;
+
+/// Sees to it that there is memory for `digits`, which the arithmetic takes for granted.
+///
+/// # Errors
+/// `MemoryError`.
+#[inline]
+pub(super) fn has_room(py: Attached<'_>, digits: usize) -> PyResult<()> {
+    /// Less than this finds place in the reserve.
+    const FEW: usize = 1 << 17;
+    if digits > FEW && !crate::reserve::affords(digits.saturating_mul(size_of::<u32>())) {
+        return Err(py.no_memory());
+    }
+    Ok(())
+}
+
 impl Int {
     /// `self + other`.
     #[inline]
@@ -59,8 +76,10 @@ impl Int {
     fn add_signed(&self, py: Attached<'_>, other: &Int, negative: bool) -> PyResult<Ref<Int>> {
         let (a, b) = (self.digits(), other.digits());
         if self.is_negative() == negative {
+            has_room(py, a.len().max(b.len()))?;
             return Self::from_digits(py, negative, &intarith::add(a, b));
         }
+        has_room(py, a.len().max(b.len()))?;
         match intarith::compare(a, b) {
             Ordering::Less => Self::from_digits(py, negative, &intarith::sub(b, a)),
             _ => Self::from_digits(py, self.is_negative(), &intarith::sub(a, b)),
@@ -73,6 +92,7 @@ impl Int {
         if self.is_compact() && other.is_compact() {
             return compact_mul(py, self, other);
         }
+        has_room(py, SCRATCH * (self.digits().len() + other.digits().len()))?;
         Self::from_digits(py, self.is_negative() != other.is_negative(), &intarith::mul(self.digits(), other.digits()))
     }
 
@@ -85,6 +105,7 @@ impl Int {
             let (quotient, rest) = floor_divmod(self.compact_value() as i64, other.compact_value() as i64);
             return Ok((Self::from_i64(py, quotient)?, Self::from_i64(py, rest)?));
         }
+        has_room(py, SCRATCH * (self.digits().len() + other.digits().len()))?;
         let (mut quotient, mut rest) = intarith::divmod(self.digits(), other.digits());
         let negative = self.is_negative() != other.is_negative();
         if negative && !rest.is_empty() {
@@ -246,6 +267,7 @@ impl Int {
         else {
             return Err(py.no_memory());
         };
+        has_room(py, SCRATCH * usize::try_from(u64::from(power) * bits / 30).unwrap_or(usize::MAX / SCRATCH))?;
         Ok(Self::from_bigint(py, &self.to_bigint().pow(power))?.upcast())
     }
 
@@ -301,6 +323,7 @@ impl Int {
         if let (Some(a), Some(b)) = (left.to_i64(), right.to_i64()) {
             return Ok(Self::from_i64(py, small(a, b))?.upcast());
         }
+        has_room(py, 3 * left.digits().len().max(right.digits().len()))?;
         let (negative, digits) =
             intarith::bitwise((left.is_negative(), left.digits()), (right.is_negative(), right.digits()), op);
         Ok(Self::from_digits(py, negative, &digits)?.upcast())

@@ -2,7 +2,7 @@
 use super::{Str, statics};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::SSTATE_INTERNED_IMMORTAL;
-use crate::{PyResult, mode};
+use crate::{PyResult, mem, mode};
 use std::sync::{Mutex, MutexGuard};
 
 const SHARDS: usize = 64;
@@ -63,9 +63,9 @@ impl Str {
     /// The interned string equal to a literal; immortal.
     ///
     /// # Panics
-    /// When there is no memory for the string.
+    /// When not even the reserve has memory for the string.
     pub fn intern_static(py: Attached<'_>, text: &str) -> &'static Str {
-        match Str::new(py, text) {
+        match mem::urgently(py, || Str::new(py, text)) {
             Ok(text) => Str::intern(py, text),
             Err(_) => panic!("no memory for an identifier"),
         }
@@ -73,7 +73,7 @@ impl Str {
 
     /// The interned, immortal string equal to `text` (`sys.intern`).
     pub fn intern(py: Attached<'_>, text: Ref<Str>) -> &'static Str {
-        Self::try_intern(py, text).unwrap_or_else(|_| panic!("no memory to intern a string"))
+        mem::urgently(py, || Self::try_intern(py, text)).unwrap_or_else(|_| panic!("no memory to intern a string"))
     }
 
     /// As [`Str::intern`]; fails when a copy is needed and there is no memory.

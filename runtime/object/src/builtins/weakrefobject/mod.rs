@@ -16,7 +16,7 @@ use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, Py_TPFLAGS_MANAGED_WEAKREF, PyObject, PyWeakReference};
 use crate::typedef::CompareOp;
 use crate::{Bool, FREE_THREADED, Object, PyResult, Str, Type, gc, hooks, id, mem, mode, pytype, raise};
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::ffi::{c_int, c_ulong};
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -467,14 +467,24 @@ pub fn clear_without_callbacks(_py: Attached<'_>, object: &Object) {
 /// Clears the weak references to garbage before another thread can follow one: the world is stopped. Callbacks of
 /// references that are garbage themselves are not due.
 pub(crate) fn clear_garbage<'a>(garbage: impl Iterator<Item = &'a Object> + Clone) -> Cleared {
-    let addresses: HashSet<usize> = garbage.clone().map(|object| object.as_ptr() as usize).collect();
     let mut cleared = Cleared::default();
-    for object in garbage {
+    for object in garbage.clone() {
         cleared.add(object);
+    }
+    if cleared.due.is_empty() {
+        return cleared;
+    }
+    // The few references in question are looked up in, not the whole of the garbage.
+    let mut dying: HashMap<usize, bool> =
+        cleared.due.iter().map(|(reference, _)| (reference.as_ptr() as usize, false)).collect();
+    for object in garbage {
+        if let Some(dies) = dying.get_mut(&(object.as_ptr() as usize)) {
+            *dies = true;
+        }
     }
     let all = std::mem::take(&mut cleared.due);
     for (reference, callback) in all {
-        if addresses.contains(&(reference.as_ptr() as usize)) {
+        if dying[&(reference.as_ptr() as usize)] {
             cleared.dropped.push(reference);
             cleared.callbacks.push(Some(callback));
         } else {
