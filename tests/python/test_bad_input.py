@@ -149,6 +149,27 @@ class BadInput(unittest.TestCase):
         grow = "x = []\ntry:\n while True: x.append(bytes(1 << 22))\nexcept MemoryError:\n del x\n raise SystemExit(9)"
         self.assertEqual(run("-c", grow, preexec_fn=limited)[0], 9)
 
+    def test_growth_to_the_limit(self):
+        limit = 300 << 20
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+        for body in (
+            "x.append({1: 2, 'x': 3})", "x.append((n,)); y[n] = [n]", "x.append([n]); y[str(n)] = x[-1]",
+            "x.append({n}); x.append(frozenset((n, 'a')))", "x.append(str(n) * 10)", "x = [x]",
+            "x.append(type('C', (), {'a': n}))", "x.append(i for i in (1, 2)); next(x[-1])", "x.append(lambda a=[n]: x)",
+            "x.append(object.__new__(C)); x[-1].n = n; x[-1].me = x", "x.append(sorted(range(100000), key=str))",
+            "setattr(C, 'name%d' % n, n)", "x.append(compile('def f(a, b): return a + b * 3', 'f', 'exec'))",
+            "x.append(bytes(1000))", "x.append(re.compile('a%d(b|c)*' % n))", "x.append(weakref.ref(C(), print)); x.append(C())",
+            "d.append([n])", "a.extend(a)", "x.append(1 << (n * 50))",
+        ):
+            program = ("import re, weakref, array, collections\nclass C: pass\nx = []; y = {}; n = 0\n"
+                       "d = collections.deque(); a = array.array('q', [1])\nwhile True:\n n += 1; " + body)
+            status, err = run("-c", program, preexec_fn=limited)
+            # What is printed depends on the memory that is left.
+            self.assertEqual(status, 1, (body, err[-3:]))
+
     def test_interrupt(self):
         for body in ("while True: pass", "import time\nwhile True: time.sleep(0.05)"):
             program = "import sys\nprint('ready', flush=True)\n" + body

@@ -105,9 +105,17 @@ pub fn keep() {
     });
 }
 
-/// Whether the system would give `bytes` now without the reserve: for libraries whose own requests may not fail.
+/// Whether the system would give `bytes` now without the reserve: for libraries whose own requests may not fail. A few
+/// always find place in the reserve.
+#[inline]
 pub fn affords(bytes: usize) -> bool {
-    let Ok(layout) = Layout::from_size_align(bytes.max(1), 16) else { return false };
+    const FEW: usize = 1 << 18;
+    bytes <= FEW || is_whole() && would_give(bytes)
+}
+
+#[cold]
+fn would_give(bytes: usize) -> bool {
+    let Ok(layout) = Layout::from_size_align(bytes, 16) else { return false };
     // SAFETY: the layout is not empty, and the block is given back as it was got.
     unsafe {
         let block = System.alloc(layout);

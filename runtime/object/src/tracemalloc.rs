@@ -291,17 +291,20 @@ pub fn traces(py: Attached<'_>) -> PyResult<Ref<List>> {
     List::from_vec(py, made?)
 }
 
-/// The functions of `std::alloc` for arrays of objects, which are traced like the objects.
+/// The functions of `std::alloc` for arrays of objects, which are traced like the objects, and like them get nothing of
+/// the reserve.
 pub mod memory {
     use super::{allocated, freed, is_on};
+    use crate::reserve::is_whole;
     use std::alloc::{self, Layout};
+    use std::ptr;
 
     /// # Safety
     /// As [`std::alloc::alloc`].
     #[inline]
     pub unsafe fn alloc(layout: Layout) -> *mut u8 {
         // SAFETY: by the contract.
-        told(unsafe { alloc::alloc(layout) }, layout.size())
+        if is_whole() { told(unsafe { alloc::alloc(layout) }, layout.size()) } else { ptr::null_mut() }
     }
 
     /// # Safety
@@ -309,13 +312,16 @@ pub mod memory {
     #[inline]
     pub unsafe fn alloc_zeroed(layout: Layout) -> *mut u8 {
         // SAFETY: by the contract.
-        told(unsafe { alloc::alloc_zeroed(layout) }, layout.size())
+        if is_whole() { told(unsafe { alloc::alloc_zeroed(layout) }, layout.size()) } else { ptr::null_mut() }
     }
 
     /// # Safety
     /// As [`std::alloc::realloc`].
     #[inline]
     pub unsafe fn realloc(old: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        if size > layout.size() && !is_whole() {
+            return ptr::null_mut();
+        }
         // SAFETY: by the contract.
         let new = unsafe { alloc::realloc(old, layout, size) };
         if is_on() && !new.is_null() {

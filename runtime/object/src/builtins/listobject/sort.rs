@@ -99,6 +99,9 @@ impl List {
 }
 
 fn sort_by_key(py: Attached<'_>, items: &mut [Plain], key: &Object, reverse: bool) -> PyResult<()> {
+    if !crate::reserve::affords(items.len() * (size_of::<Ref<Object>>() + size_of::<Keyed>())) {
+        return Err(py.no_memory());
+    }
     let mut keys: Vec<Ref<Object>> = Vec::with_capacity(items.len());
     for item in items.iter() {
         keys.push(key.call_pos(py, &[item.key()])?);
@@ -115,6 +118,10 @@ fn sort_by_key(py: Attached<'_>, items: &mut [Plain], key: &Object, reverse: boo
 fn sort_elements<E: Element>(py: Attached<'_>, items: &mut [E], reverse: bool) -> PyResult<()> {
     if items.len() < 2 {
         return Ok(());
+    }
+    // The sort takes its buffer for granted.
+    if !crate::reserve::affords(size_of_val(items)) {
+        return Err(py.no_memory());
     }
     // A stable descending sort: ascending on the reversed items, then reversed again.
     if reverse {

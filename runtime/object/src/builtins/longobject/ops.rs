@@ -45,9 +45,7 @@ pub(super) const SCRATCH: usize = 6;
 /// `MemoryError`.
 #[inline]
 pub(super) fn has_room(py: Attached<'_>, digits: usize) -> PyResult<()> {
-    /// Less than this finds place in the reserve.
-    const FEW: usize = 1 << 17;
-    if digits > FEW && !crate::reserve::affords(digits.saturating_mul(size_of::<u32>())) {
+    if !crate::reserve::affords(digits.saturating_mul(size_of::<u32>())) {
         return Err(py.no_memory());
     }
     Ok(())
