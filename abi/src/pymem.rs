@@ -3,7 +3,7 @@
 //! Without a replacement a domain costs one load more than the allocator itself. Objects that the runtime makes lie in
 //! pages of its own; what C allocates in the object domain passes through the domain's allocator.
 use krait_layout::*;
-use krait_object::{Attached, Object, Ref, mem, tracemalloc};
+use krait_object::{Attached, Object, Ref, mem, shadow, tracemalloc};
 use std::ffi::{c_int, c_uint, c_void};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, Ordering};
@@ -70,7 +70,7 @@ unsafe extern "C" fn object_realloc(context: *mut c_void, old: *mut c_void, n: u
             return object_malloc(context, n);
         }
         let have = mem::usable_size(old.cast());
-        if have >= n && n * 2 >= have {
+        if have >= n && n * 2 >= have && !shadow::is_on() {
             return old;
         }
         let new = object_malloc(context, n);

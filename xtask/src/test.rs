@@ -24,6 +24,7 @@ const STAGES: &[(&str, bool, &str)] = &[
     ("properties", true, "generated cases whose answers the reference gave, in each mode"),
     ("embed", true, "C programs against the prefixes"),
     ("build", true, "samples of build tools against the prefixes, those tools that are there"),
+    ("asan", false, "the C programs of tests/capi under AddressSanitizer, which sees object memory too, in each mode"),
     ("soak", false, "threads that change shared objects for a minute, in each mode, and a search for leaks"),
     ("tsan", false, "Rust tests of the runtime, and the soak program for a short time, under ThreadSanitizer"),
 ];
@@ -119,7 +120,8 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
             Mode::BOTH.iter().try_for_each(|&mode| crate::abi::check_symbols(mode))?;
             Ok(Outcome::Done)
         }),
-        "embed" => steps.step(name, embed),
+        "embed" => steps.step(name, || c_programs(&["tests/embed/", "tests/capi/"], &["-O2"], "embed")),
+        "asan" => steps.step(name, || c_programs(&["tests/capi/"], SANITIZE, "asan")),
         "build" => steps.step(name, build_tools),
         _ => unreachable!("STAGES has no {name}"),
     }
@@ -234,8 +236,19 @@ fn dist_both() -> Result<Vec<PathBuf>> {
     Mode::BOTH.iter().map(|&mode| dist::make(mode, "dev")).collect()
 }
 
-/// Builds the C programs of `tests/embed` against both prefixes, as a user would, and runs them.
-fn embed() -> Result<Outcome> {
+/// Flags under which a C program watches its memory. The development profile tells it which bytes of object memory are in
+/// use; the interpreter keeps immortal objects to the end, so leaks are not looked for.
+const SANITIZE: &[&str] = &[
+    "-O1",
+    "-g",
+    "-fno-omit-frame-pointer",
+    "-fsanitize=address,undefined",
+    "-fno-sanitize-recover=undefined",
+];
+
+/// Builds the C programs of some folders against both prefixes, as a user would, and runs them.
+fn c_programs(folders: &[&str], flags: &[&str], products: &str) -> Result<Outcome> {
+    let mut failed = Vec::new();
     for mode in Mode::BOTH {
         let prefix = dist::make(mode, "dev")?;
         let lib = prefix.join("lib");
@@ -245,20 +258,23 @@ fn embed() -> Result<Outcome> {
                 return Ok(Outcome::Skipped(format!("the library does not export {needed} yet")));
             }
         }
-        let out = tree::target().join("embed").join(mode.name());
+        let out = tree::target().join(products).join(mode.name());
         std::fs::create_dir_all(&out)?;
-        let is_program =
-            |f: &&String| ["tests/embed/", "tests/capi/"].iter().any(|d| f.starts_with(d)) && f.ends_with(".c");
+        let is_program = |f: &&String| folders.iter().any(|d| f.starts_with(d)) && f.ends_with(".c");
         for program in tree::files()?.iter().filter(is_program) {
             let exe = out.join(Path::new(program).file_stem().expect("a name"));
             let mut cc = Command::new("cc");
-            cc.args(["-O2", "-Wall", "-Wextra", "-Werror", "-DKRAIT", program, "-o"]).arg(&exe);
+            cc.args(flags).args(["-Wall", "-Wextra", "-Werror", "-DKRAIT", program, "-o"]).arg(&exe);
             cc.args(embed_flags(mode, &prefix)?).arg("-pthread").current_dir(tree::root());
             run::output(&mut cc)?;
-            run::output(Command::new(&exe).arg("200000").env("LD_LIBRARY_PATH", &lib))?;
+            let mut command = Command::new(&exe);
+            command.arg("200000").env("LD_LIBRARY_PATH", &lib).env("ASAN_OPTIONS", "detect_leaks=0");
+            if let Err(error) = run::output(&mut command) {
+                failed.push(format!("{} mode, {program}: {error}", mode.name()));
+            }
         }
     }
-    Ok(Outcome::Done)
+    if failed.is_empty() { Ok(Outcome::Done) } else { Err(failed.join("\n").into()) }
 }
 
 /// Builds the samples of `tests/build` against both prefixes with the tools that are there, and says which are not.

@@ -22,6 +22,7 @@ pub mod mode;
 pub mod names;
 pub mod native;
 pub mod reserve;
+pub mod shadow;
 pub mod stack;
 pub mod state;
 pub mod suggest;

@@ -14,7 +14,7 @@ use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{Field, Py_TPFLAGS_MANAGED_DICT, Py_TPFLAGS_MANAGED_WEAKREF, PyObject, PyVarObject};
 use crate::mode::{self, FREE_THREADED};
 use crate::state::ThreadExt;
-use crate::{PyResult, Type, gc, tracemalloc, watch};
+use crate::{PyResult, Type, gc, shadow, tracemalloc, watch};
 use krait_sync::page::RemoteFree;
 use std::alloc::{self, Layout as AllocLayout};
 use std::ffi::c_void;
@@ -319,6 +319,9 @@ impl Heap {
         page.end.set(ptr::from_ref(page).addr() + size);
         page.live.set(0);
         page.in_list.set(true);
+        if class != usize::MAX {
+            shadow::close(ptr::without_provenance(page.start()), size - HEADER);
+        }
     }
 
     /// Returns a block to its page. The caller is the heap's owner.
@@ -364,6 +367,7 @@ fn alloc_block(py: Attached<'_>, kind: Kind, size: usize) -> *mut u8 {
     if block.is_null() {
         return block;
     }
+    shadow::open(block, total);
     // SAFETY: the block is at least `total` bytes.
     unsafe { block.add(pre) }
 }
@@ -418,6 +422,9 @@ unsafe fn free_block(py: Attached<'_>, block: *mut u8) {
             return drop_large(py, page);
         }
         let start = block.sub(page.pre.get());
+        if shadow::close(start, page.block.get()) {
+            return;
+        }
         let heap = py.heap();
         if !FREE_THREADED || page.owner.get() == ptr::from_ref(heap).cast_mut() {
             heap.give(page, start);
@@ -543,7 +550,7 @@ pub fn stats(py: Attached<'_>) -> Stats {
 pub unsafe fn usable_size(object: *const PyObject) -> usize {
     // SAFETY: by the contract.
     let page = unsafe { Page::of(object) };
-    page.block.get() - page.pre.get()
+    shadow::open_bytes(object.cast(), page.block.get() - page.pre.get())
 }
 
 /// Frees `ptr` with `free` once no other thread can read it any more: at once when there is none or in `gil` mode,
@@ -666,6 +673,7 @@ pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<N
     }
     let block = py.heap().take(Kind::Leaf, class_of(size)).cast::<PyObject>();
     let Some(object) = NonNull::new(block) else { return Err(py.no_memory()) };
+    shadow::open(block.cast(), size);
     // SAFETY: a block for an object, which nobody else uses.
     unsafe {
         (*block).ob_type.set(ty.as_type_ptr());
@@ -688,6 +696,10 @@ pub fn alloc_raw(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8
 /// Allocates raw bytes of the object domain (`PyObject_Malloc`), for which no host is asked: it may be the one who asks.
 pub fn alloc_domain(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8>> {
     let block = NonNull::new(alloc_block(py, kind, size.max(size_of::<PyObject>())))?;
+    if size < size_of::<PyObject>() && shadow::is_on() {
+        shadow::close(block.as_ptr(), size_of::<PyObject>());
+        shadow::open(block.as_ptr(), size.max(1));
+    }
     if tracemalloc::is_on() {
         tracemalloc::allocated(block.as_ptr(), size);
     }
