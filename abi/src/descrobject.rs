@@ -3,6 +3,7 @@ use crate::capi::*;
 use krait_layout::*;
 use krait_object::classmethod::{ClassMethod, StaticMethod};
 use krait_object::classobject::InstanceMethod;
+use krait_object::codeobject::CodeParts;
 use krait_object::descrobject::{
     ClassMethodDescr, GetSetDescr, MemberDescr, MethodDescr, WrapperDescr, read_member, write_member,
 };
@@ -90,23 +91,34 @@ capi! {
     fn PyCode_NewEmpty(py, file: Text<'_>, name: Text<'_>, line: c_int) -> Ref<Code> { empty_code(py, file.0, name.0, line) }
 }
 
-/// Code that only has a name and a place, for tracebacks of native functions.
+/// Code that only has a name and a place, for tracebacks of native functions. Where it runs, it raises `AssertionError`.
 fn empty_code(py: Attached<'_>, file: &str, name: &str, line: c_int) -> krait_object::PyResult<Ref<Code>> {
-    let (file, name) = (Str::from_fs_bytes(py, file.as_bytes())?, Str::new(py, name)?);
-    let mode = krait_vm::compile::Mode::Exec;
-    let code = krait_vm::compile::compile_source(py, b"raise AssertionError", &file, mode, &Default::default())?;
-    let mut parts = code.parts(py)?;
-    (parts.name, parts.qualname, parts.firstlineno) = (name.clone(), name, line);
-    // Every instruction stands on the first line: entries without columns for up to eight code units each.
-    let mut table = Vec::new();
-    let mut units = parts.code.as_slice().len() / 2;
-    while units > 0 {
-        let part = units.min(8);
-        table.extend([0x80 | 13 << 3 | (part as u8 - 1), 0]);
-        units -= part;
-    }
-    parts.linetable = Bytes::new(py, &table)?;
-    Code::from_parts(py, parts)
+    use krait_bytecode::Opcode::{LOAD_COMMON_CONSTANT, RAISE_VARARGS, RESUME};
+    let name = Str::new(py, name)?;
+    // All three instructions stand on the first line: one entry without columns.
+    let places = [0x80 | 13 << 3 | 2, 0];
+    let none = Bytes::new(py, b"")?;
+    Code::from_parts(
+        py,
+        CodeParts {
+            argcount: 0,
+            posonlyargcount: 0,
+            kwonlyargcount: 0,
+            stacksize: 1,
+            flags: 0,
+            code: Bytes::new(py, &[RESUME as u8, 0, LOAD_COMMON_CONSTANT as u8, 0, RAISE_VARARGS as u8, 1])?,
+            consts: Tuple::empty(py),
+            names: Tuple::empty(py),
+            localsplusnames: Tuple::empty(py),
+            localspluskinds: none.clone(),
+            filename: Str::from_fs_bytes(py, file.as_bytes())?,
+            name: name.clone(),
+            qualname: name,
+            firstlineno: line,
+            linetable: Bytes::new(py, &places)?,
+            exceptiontable: none,
+        },
+    )
 }
 
 fn weak(o: &Object) -> Option<&WeakRef> {

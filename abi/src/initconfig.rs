@@ -184,6 +184,12 @@ unsafe fn start(config: *mut PyConfig, isolated: bool) {
         c.thread_inherit_context = c_int::from(krait_object::FREE_THREADED);
         c.context_aware_warnings = c_int::from(krait_object::FREE_THREADED);
         c.cpu_count = -1;
+        if let Some(enable_gil) = c.enable_gil.as_mut() {
+            *enable_gil = -1;
+        }
+        if let Some(tlbc_enabled) = c.tlbc_enabled.as_mut() {
+            *tlbc_enabled = 1;
+        }
         c.pathconfig_warnings = c_int::from(!isolated);
         c._install_importlib = 1;
         c._init_main = 1;
@@ -237,6 +243,11 @@ unsafe fn resolve(c: &PyConfig) -> Result<(Config, Option<Program>), PyStatus> {
         }
         if c.context_aware_warnings >= 0 {
             config.context_aware_warnings = c.context_aware_warnings > 0;
+        }
+        if let Some(&enable_gil) = c.enable_gil.as_ref()
+            && enable_gil >= 0
+        {
+            config.gil = Some(enable_gil > 0);
         }
         if c.cpu_count > 0 {
             config.cpu_count.store(c.cpu_count, std::sync::atomic::Ordering::Relaxed);
@@ -450,6 +461,9 @@ fn fill_numbers(c: &mut PyConfig, resolved: &Config) {
     c.int_max_str_digits = resolved.int_max_str_digits as c_int;
     c.thread_inherit_context = resolved.thread_inherit_context.into();
     c.context_aware_warnings = resolved.context_aware_warnings.into();
+    if let (Some(enable_gil), Some(on)) = (c.enable_gil.as_mut(), resolved.gil) {
+        *enable_gil = on.into();
+    }
 }
 
 /// The program that a parsed command line names, and the arguments that are left for it.
@@ -695,6 +709,9 @@ capi_raw! {
         }
         if config.use_main_obmalloc == 0 && config.check_multi_interp_extensions == 0 {
             return PyStatus_Error(c"per-interpreter obmalloc does not support single-phase init extension modules".as_ptr());
+        }
+        if krait_object::FREE_THREADED && config.check_multi_interp_extensions == 0 {
+            return PyStatus_Error(c"The free-threaded build does not support single-phase init extension modules in subinterpreters".as_ptr());
         }
         let rules = interp::Rules {
             fork: config.allow_fork != 0,

@@ -250,10 +250,9 @@ capi! {
         crate::pyerrors::unraisable(py, text.as_deref(), None);
         Ok(Void)
     }
-    fn krait_writer_format(py, writer: *mut StrBuilder, format: &CStr, va: *mut VaList) -> () {
+    fn krait_writer_format(py, writer: *mut crate::unicodewriter::Writer, format: &CStr, va: *mut VaList) -> () {
         let text = message(py, format.to_bytes(), &mut Va(va))?.finish(py)?;
-        (*writer).push_obj(&text);
-        Ok(())
+        crate::unicodewriter::put(py, &mut *writer, &text)
     }
     fn krait_sys_write(py, fd: c_int, text: &CStr) -> Void {
         // The manual's limit: 1,000 bytes and a remark.
@@ -357,11 +356,16 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
             }
             value
         };
+        let flags = at;
         spec.width = number(&mut at, va);
+        let mut sized = at != flags;
         if format.get(at) == Some(&b'.') {
             at += 1;
+            let dot = at;
             spec.precision = Some(number(&mut at, va));
+            sized |= at != dot;
         }
+        let modifiers = at;
         loop {
             match format.get(at) {
                 Some(b'l') => spec.long += 1,
@@ -374,6 +378,7 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
         let Some(unit) = format.get(at).copied() else {
             return Err(raise!(py, SystemError, "invalid format string: %"));
         };
+        sized |= at != modifiers;
         at += 1;
         if raw {
             // `PyBytes_FromFormat` pays no attention to widths, and copies from the first unknown conversion on.
@@ -383,8 +388,8 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
                 return Ok(out);
             }
         }
-        // These take neither flags nor a width.
-        if matches!(unit, b'%' | b'c') && at - begin != 2 && !raw {
+        // These take neither a width nor a precision, and the first one no flags.
+        if (unit == b'%' && at - begin != 2 || unit == b'c' && sized) && !raw {
             return Err(raise!(py, SystemError, "invalid format string: {}", text_of(&format[begin..], false)));
         }
         convert(py, unit, &spec, va, &mut out)?;
@@ -519,9 +524,9 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
             match unit {
                 b'A' => pad_object(out, spec, &*object.ascii(py)?),
                 b'R' => pad_object(out, spec, &*object.repr(py)?),
-                b'T' => pad(out, spec, &qualified(object.ty(), spec.alternate)),
+                b'T' => pad_object(out, spec, &*Str::new(py, &qualified(object.ty(), spec.alternate))?),
                 b'N' => match object.downcast::<Type>() {
-                    Some(ty) => pad(out, spec, &qualified(ty, spec.alternate)),
+                    Some(ty) => pad_object(out, spec, &*Str::new(py, &qualified(ty, spec.alternate))?),
                     None => return Err(raise!(py, TypeError, "%N argument must be a type")),
                 },
                 _ => pad_object(out, spec, &*object.str(py)?),
@@ -533,9 +538,13 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
 }
 
 fn qualified(ty: &Type, colon: bool) -> String {
-    let name = ty.full_name();
+    if !colon {
+        return ty.full_name();
+    }
+    let name = ty.full_name_with(":");
+    // The name of a static type has a dot of its own.
     match name.rsplit_once('.') {
-        Some((module, last)) if colon => format!("{module}:{last}"),
+        Some((module, last)) if !ty.is_heap() => format!("{module}:{last}"),
         _ => name,
     }
 }

@@ -118,8 +118,7 @@ capi_raw! {
 capi! {
     fn PyUnstable_Object_EnableDeferredRefcount(py, o: &Object) -> bool {
         if !mode::FREE_THREADED || mode::is_immortal(o) || !o.ty().is_gc() || !krait_object::gc::is_tracked(o) { return Ok(false); }
-        mode::set_deferred(o);
-        Ok(mode::FREE_THREADED)
+        Ok(mode::set_deferred(o))
     }
     fn PyUnstable_Object_IsUniqueReferencedTemporary(py, o: &Object) -> bool { Ok(krait_vm::frame::is_unique_temporary(py, o)) }
 

@@ -73,6 +73,7 @@ const OPTIONS: &[(&str, Place, Shown)] = &[
     ("dev_mode", Both(field!(dev_mode), pre!(dev_mode)), Flag("dev_mode", false)),
     ("dump_refs", Num(field!(dump_refs)), Only),
     ("dump_refs_file", Wide(field!(dump_refs_file)), Only),
+    ("enable_gil", Num(field!(enable_gil)), Only),
     ("exec_prefix", Wide(field!(exec_prefix)), Sys("exec_prefix")),
     ("executable", Wide(field!(executable)), Sys("executable")),
     ("faulthandler", Num(field!(faulthandler)), Only),
@@ -113,6 +114,7 @@ const OPTIONS: &[(&str, Place, Shown)] = &[
     ("stdlib_dir", Wide(field!(stdlib_dir)), Sys("_stdlib_dir")),
     ("sys_path_0", Wide(field!(sys_path_0)), Hidden),
     ("thread_inherit_context", Num(field!(thread_inherit_context)), Flag("thread_inherit_context", false)),
+    ("tlbc_enabled", Num(field!(tlbc_enabled)), Only),
     ("tracemalloc", Uint(field!(tracemalloc)), Only),
     ("use_environment", Both(field!(use_environment), pre!(use_environment)), Flag("ignore_environment", true)),
     ("use_frozen_modules", Num(field!(use_frozen_modules)), Only),
@@ -127,7 +129,8 @@ const OPTIONS: &[(&str, Place, Shown)] = &[
 ];
 
 fn option(name: &[u8]) -> Option<&'static (&'static str, Place, Shown)> {
-    OPTIONS.iter().find(|(known, ..)| known.as_bytes() == name)
+    let here = FREE_THREADED || !matches!(name, b"enable_gil" | b"tlbc_enabled");
+    OPTIONS.iter().find(|(known, ..)| here && known.as_bytes() == name)
 }
 
 /// A configuration in the making.
@@ -359,6 +362,9 @@ fn get(py: Attached<'_>, name: &str) -> PyResult<Ref<Object>> {
             "stdio_errors" => text(&config.stdio_errors),
             "tracemalloc" => number(config.tracemalloc.into()),
             "use_frozen_modules" => flag(config.use_frozen_modules),
+            "enable_gil" => number(config.gil.map_or(-1, i64::from)),
+            // Threads share their code: there is no copy of it for each to switch off.
+            "tlbc_enabled" => number(1),
             "import_time" => number(config.import_time.into()),
             "malloc_stats" => flag(config.malloc_stats),
             "pathconfig_warnings" | "configure_locale" => flag(true),
@@ -418,7 +424,8 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
             let number = value.as_isize(py)?;
             if attribute == "int_max_str_digits" {
                 let setter = sysmodule::get(py, "set_int_max_str_digits").ok_or_else(|| py.bad_internal_call())?;
-                return setter.call_pos(py, &[value]).map(drop);
+                setter.call_pos(py, &[value])?;
+                return set_flag(py, attribute, number);
             }
             if name == "write_bytecode" {
                 sysmodule::set(py, "dont_write_bytecode", krait_object::Bool::of(number == 0).as_object())?;
@@ -429,7 +436,10 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
             }
             let number = if is_number { number } else { isize::from(number != 0) };
             let shown = if reversed { isize::from(number == 0) } else { number };
-            set_flag(py, attribute, shown)
+            set_flag(py, attribute, shown)?;
+            // The global flag keeps a number as it is.
+            crate::sysmodule::write_flag(attribute, if reversed { shown as i32 } else { value.as_i32(py)? });
+            Ok(())
         }
         _ if name == "cpu_count" => {
             fits(value.downcast::<Int>().is_some(), "int")?;

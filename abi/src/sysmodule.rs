@@ -117,6 +117,23 @@ pub(crate) fn write_flags(config: &Config) {
     set(&Py_IsolatedFlag, config.isolated.into());
 }
 
+/// Shows an option that `PyConfig_Set` changed in its global flag. `value` is what `sys.flags` has, by its name there.
+pub(crate) fn write_flag(name: &str, value: i32) {
+    let flag = match name {
+        "bytes_warning" => &Py_BytesWarningFlag,
+        "debug" => &Py_DebugFlag,
+        "dont_write_bytecode" => &Py_DontWriteBytecodeFlag,
+        "ignore_environment" => &Py_IgnoreEnvironmentFlag,
+        "inspect" => &Py_InspectFlag,
+        "interactive" => &Py_InteractiveFlag,
+        "optimize" => &Py_OptimizeFlag,
+        "quiet" => &Py_QuietFlag,
+        "verbose" => &Py_VerboseFlag,
+        _ => return,
+    };
+    flag.store(value, Ordering::Relaxed);
+}
+
 /// The same wide string for the same text, for ever.
 fn lasting(text: &OsStr) -> *mut i32 {
     static TEXTS: Mutex<BTreeMap<OsString, usize>> = Mutex::new(BTreeMap::new());

@@ -1,7 +1,7 @@
 //! `unicodeobject.h`: text.
 use crate::capi::*;
 use krait_layout::*;
-use krait_object::{Attached, Bytes, Layout, List, Object, PyResult, Ref, Str, StrBuilder, codecs, raise};
+use krait_object::{Attached, Bytes, Layout, List, Object, PyResult, Ref, Str, codecs, raise};
 use std::ffi::{CStr, c_char, c_int, c_void};
 use std::ptr;
 
@@ -34,7 +34,7 @@ text_args! {
 }
 
 /// Strings that a function of the Unicode writer gets: `size` bytes, or all of a C string when it is negative.
-unsafe fn sized<'a>(data: *const c_char, size: isize) -> &'a [u8] {
+pub(crate) unsafe fn sized<'a>(data: *const c_char, size: isize) -> &'a [u8] {
     // SAFETY: by the contract.
     unsafe { if size < 0 { CStr::from_ptr(data).to_bytes() } else { bytes(data.cast(), size) } }
 }
@@ -192,14 +192,6 @@ capi! {
         let errors = locale_errors(py, errors)?;
         if text.code_points().any(|point| point == 0) { return Err(raise!(py, ValueError, "embedded null character")); }
         codecs::encode(py, text, Some(&locale_encoding()), Some(errors))
-    }
-    fn PyUnicodeWriter_DecodeUTF8Stateful(py, writer: *mut StrBuilder, data: *const c_char, size: isize, errors: *const c_char, consumed: *mut isize) -> () {
-        if !consumed.is_null() { *consumed = 0 }
-        let data = sized(data, size);
-        let (text, used) = codecs::decode_utf8(py, data, opt_text(errors), consumed.is_null())?;
-        (*writer).push_obj(&text);
-        if !consumed.is_null() { *consumed = used as isize }
-        Ok(())
     }
 
     fn PyUnicode_AsUTF8AndSize(py, text: &Object, size: *mut isize) -> *const c_char {
@@ -368,51 +360,6 @@ capi! {
     fn _PyUnicode_Ready(py, o: &Object) -> () { Ok(()) }
     fn _PyUnicode_EqualToASCIIString(py, text: &Str, other: &CStr) -> bool { Ok(text.eq_str(&other.to_string_lossy())) }
 
-    fn PyUnicodeWriter_Create(py, len: isize) -> *mut StrBuilder {
-        if len < 0 { return Err(raise!(py, ValueError, "length must be positive")); }
-        Ok(Box::into_raw(Box::new(StrBuilder::with_capacity((len as usize).min(1 << 20)))))
-    }
-    fn PyUnicodeWriter_Finish(py, writer: *mut StrBuilder) -> Ref<Str> { Box::from_raw(writer).finish(py) }
-    fn PyUnicodeWriter_WriteChar(py, writer: *mut StrBuilder, point: u32) -> () {
-        if point > 0x10ffff { return Err(raise!(py, ValueError, "character must be in range(0x110000)")); }
-        (*writer).push(point);
-        Ok(())
-    }
-    fn PyUnicodeWriter_WriteUTF8(py, writer: *mut StrBuilder, data: *const c_char, size: isize) -> () {
-        let data = sized(data, size);
-        match std::str::from_utf8(data) {
-            Ok(text) => (*writer).push_str(text),
-            Err(_) => (*writer).push_obj(&*codec(py, data, "utf-8", None)?),
-        }
-        Ok(())
-    }
-    fn PyUnicodeWriter_WriteASCII(py, writer: *mut StrBuilder, data: *const c_char, size: isize) -> () {
-        (*writer).push_latin1(sized(data, size));
-        Ok(())
-    }
-    fn PyUnicodeWriter_WriteWideChar(py, writer: *mut StrBuilder, data: *const i32, size: isize) -> () {
-        let text = Ref::<Str>::from_raw_opt(PyUnicode_FromWideChar(data, size.max(-1))).ok_or_else(krait_object::Raised::assume)?;
-        (*writer).push_obj(&text);
-        Ok(())
-    }
-    fn PyUnicodeWriter_WriteUCS4(py, writer: *mut StrBuilder, data: *const u32, size: isize) -> () {
-        if size < 0 { return Err(raise!(py, ValueError, "size must be positive")); }
-        (*writer).push_points(if size == 0 { &[] } else { std::slice::from_raw_parts(data, size as usize) });
-        Ok(())
-    }
-    fn PyUnicodeWriter_WriteStr(py, writer: *mut StrBuilder, o: &Object) -> () { (*writer).push_obj(&*o.str(py)?); Ok(()) }
-    fn PyUnicodeWriter_WriteRepr(py, writer: *mut StrBuilder, o: Option<&Object>) -> () {
-        match o { Some(o) => (*writer).push_obj(&*o.repr(py)?), None => (*writer).push_str("<NULL>") }
-        Ok(())
-    }
-    fn PyUnicodeWriter_WriteSubstring(py, writer: *mut StrBuilder, text: &Object, start: isize, end: isize) -> () {
-        let text = text.downcast::<Str>().ok_or_else(|| raise!(py, TypeError, "expect str, not {}", text.ty().name()))?;
-        if start < 0 { return Err(raise!(py, ValueError, "start must be positive")); }
-        if start > end { return Err(raise!(py, ValueError, "end must be greater than start")); }
-        if end as usize > text.len() { return Err(raise!(py, ValueError, "end must not be beyond the end of the text")); }
-        (*writer).push_slice(text, start as usize, end as usize);
-        Ok(())
-    }
     fn PyUnicode_FSConverter(py, o: Option<&Object>, out: *mut c_void) -> Truth {
         let out = out.cast::<*mut PyObject>();
         let Some(o) = o else {
@@ -591,7 +538,6 @@ capi_raw! {
             Err(object) => *place = object.into_raw(),
         }
     }
-    fn PyUnicodeWriter_Discard(writer: *mut StrBuilder) { if !writer.is_null() { drop(Box::from_raw(writer)) } }
     fn PyUnicode_GetDefaultEncoding() -> *const c_char { c"utf-8".as_ptr() }
     fn PyUnicode_CompareWithASCIIString(text: *mut PyObject, other: *const c_char) -> c_int {
         let text = &*text.cast::<Str>();

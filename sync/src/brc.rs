@@ -340,9 +340,16 @@ pub fn try_incref_enabled(c: CountRef<'_>) -> bool {
 }
 
 /// Starts to count the object's references late: the collector alone decides when it dies.
-/// The caller has a reference, and records elsewhere that the object is deferred.
-pub fn set_deferred(c: CountRef<'_>) {
-    c.shared.fetch_add(DEFERRED << SHARED_SHIFT, Relaxed);
+/// The caller has a reference. Whether they were counted at once until now.
+pub fn set_deferred(c: CountRef<'_>) -> bool {
+    let mut shared = c.shared.pre_load(Relaxed);
+    while shared <= DEFERRED {
+        match c.shared.compare_exchange_weak(shared, shared + (DEFERRED << SHARED_SHIFT), Relaxed, Relaxed) {
+            Ok(_) => return true,
+            Err(now) => shared = now,
+        }
+    }
+    false
 }
 
 /// Ends [`set_deferred`]; the caller has stopped the world or has the only reference.

@@ -73,7 +73,46 @@ static void temporaries(void) {
     Py_XDECREF(function);
 }
 
+static PyObject *both(PyObject *self, PyObject *arg) {
+    (void)self, (void)arg;
+    PyErr_SetString(PyExc_ValueError, "its own");
+    return Py_NewRef(Py_None);
+}
+static PyMethodDef both_method = {"both", both, METH_NOARGS, NULL};
+
+/* A result with an exception is an error of the call itself. */
+static void results(void) {
+    PyObject *function = PyCFunction_New(&both_method, NULL);
+    CHECK(function != NULL && PyDict_SetItemString(names, "both", function) == 0);
+    CHECK(run("def check():\n"
+              "    try:\n"
+              "        both()\n"
+              "    except SystemError as error:\n"
+              "        return str(error), repr(error.__cause__)\n"));
+    CHECK(holds("check() == ('<built-in function both> returned a result with an exception set', \"ValueError('its own')\")", Py_None));
+    RAISES(PyObject_CallNoArgs(function), NULL, PyExc_SystemError, "<built-in function both> returned a result with an exception set");
+    Py_XDECREF(function);
+}
+
+static int codes_made;
+static int count_code(PyCodeEvent event, PyCodeObject *code) {
+    (void)code;
+    codes_made += event == PY_CODE_EVENT_CREATE;
+    return 0;
+}
+
+static void empty_code(void) {
+    int watcher = PyCode_AddWatcher(count_code);
+    PyObject *code = (PyObject *)PyCode_NewEmpty("file", "name", 7);
+    CHECK(watcher >= 0 && codes_made == 1 && PyCode_ClearWatcher(watcher) == 0);
+    CHECK(holds("x.co_code == b'\\x80\\0Q\\0h\\1' and (x.co_consts, x.co_names, x.co_stacksize) == ((), (), 1)", code));
+    CHECK(holds("list(x.co_positions()) == [(7, 7, None, None)] * 3", code));
+    Py_XDECREF(code);
+}
+
 static void test(void) {
     frames();
+    results();
+    empty_code();
     temporaries();
 }

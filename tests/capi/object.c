@@ -76,8 +76,22 @@ static void basics(void) {
     CHECK(one == NULL);
 }
 
+static void deferral(void) {
+    PyObject *list = PyList_New(0), *text = PyUnicode_FromString("text");
+#ifdef Py_GIL_DISABLED
+    CHECK(PyUnstable_Object_EnableDeferredRefcount(list) == 1);
+#endif
+    for (int i = 0; i < 10; i++)
+        CHECK(PyUnstable_Object_EnableDeferredRefcount(list) == 0);
+    CHECK(PyUnstable_Object_EnableDeferredRefcount(text) == 0);
+    Py_DECREF(text);
+    Py_DECREF(list);
+    CHECK(PyGC_Collect() >= 0);
+}
+
 static void test(void) {
     basics();
+    deferral();
     attributes();
     reference_tracing();
 }

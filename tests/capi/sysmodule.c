@@ -41,6 +41,30 @@ static void sys(void) {
     CHECK(got == NULL && raised(PyExc_TypeError, "expected str, bytes or os.PathLike object, not list"));
 }
 
+/* `PyConfig_Set` shows in the global flags and in `sys.flags`. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static void options(void) {
+    PyObject *five = PyLong_FromLong(5), *none = PyLong_FromLong(0), *digits = PyLong_FromLong(5000);
+    CHECK(PyConfig_Set("verbose", five) == 0 && Py_VerboseFlag == 5 && holds("__import__('sys').flags.verbose == 5", NULL));
+    CHECK(PyConfig_Set("verbose", none) == 0 && Py_VerboseFlag == 0);
+    CHECK(PyConfig_Set("quiet", five) == 0 && Py_QuietFlag == 5 && PyConfig_Set("quiet", none) == 0 && Py_QuietFlag == 0);
+    CHECK(PyConfig_Set("write_bytecode", none) == 0 && Py_DontWriteBytecodeFlag == 1);
+    CHECK(PyConfig_Set("write_bytecode", five) == 0 && Py_DontWriteBytecodeFlag == 0);
+    CHECK(PyConfig_Set("int_max_str_digits", digits) == 0);
+    CHECK(holds("__import__('sys').flags.int_max_str_digits == __import__('sys').get_int_max_str_digits() == 5000", NULL));
+    int value = 77;
+#ifdef Py_GIL_DISABLED
+    CHECK(PyConfig_GetInt("enable_gil", &value) == 0 && value <= 1 && PyConfig_GetInt("tlbc_enabled", &value) == 0);
+#else
+    RAISES(PyConfig_GetInt("enable_gil", &value), -1, PyExc_ValueError, "unknown config option name: enable_gil");
+#endif
+    Py_DECREF(five);
+    Py_DECREF(none);
+    Py_DECREF(digits);
+}
+#pragma GCC diagnostic pop
+
 static void times(void) {
     PyTime_t a, b;
     CHECK(PyTime_Monotonic(&a) == 0 && PyTime_MonotonicRaw(&b) == 0 && b >= a);
@@ -120,6 +144,7 @@ static void imports(void) {
 }
 
 static void test(void) {
+    options();
     sys();
     times();
     marshal();

@@ -175,6 +175,11 @@ static void formats(void) {
     CHECK(holds("x == 'plain|\\u20ac'", got));
     Py_XDECREF(got);
     const char *unknown = "%q";
+    got = PyUnicode_FromFormat("%0c%-c%#c%.c|%.2T|%6.1N", 'a', 'b', 'c', 'd', name, &PyLong_Type);
+    CHECK(holds("x == 'abcd|st|     i'", got));
+    Py_XDECREF(got);
+    const char *wide = "%5c";
+    RAISES(PyUnicode_FromFormat(wide, 'a'), NULL, PyExc_SystemError, "invalid format string: %5c");
     RAISES(PyUnicode_FromFormat(unknown), NULL, PyExc_SystemError, "invalid format string: %q");
     RAISES(PyUnicode_FromFormat("%c", 0x110000), NULL, PyExc_OverflowError, "character argument not in range(0x110000)");
     Py_DECREF(name);
@@ -209,6 +214,31 @@ static void writer(void) {
     Py_DECREF(name);
 }
 
+/* A writer is one of the older kind, too. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+static void older_writer(void) {
+    PyUnicodeWriter *w = PyUnicodeWriter_Create(3);
+    _PyUnicodeWriter *old = (_PyUnicodeWriter *)w;
+    CHECK(_PyUnicodeWriter_WriteLatin1String(old, "abc\xe9", 4) == 0 && PyUnicodeWriter_WriteChar(w, 0x20ac) == 0);
+    CHECK(_PyUnicodeWriter_WriteLatin1String(old, "\xff", 1) == 0 && _PyUnicodeWriter_WriteASCIIString(old, "ascii", -1) == 0);
+    CHECK(PyUnicodeWriter_WriteChar(w, 0x1f600) == 0 && _PyUnicodeWriter_WriteLatin1String(old, "d\xa0", 2) == 0);
+    CHECK(old->pos == 14 && old->kind == PyUnicode_4BYTE_KIND && old->size >= old->pos);
+    PyObject *got = PyUnicodeWriter_Finish(w);
+    CHECK(holds("x == 'abc\\xe9\\u20ac\\xffascii\\U0001f600d\\xa0'", got));
+    Py_XDECREF(got);
+    for (int point = 0; point < 256; point++) {
+        w = PyUnicodeWriter_Create(point % 3);
+        CHECK(PyUnicodeWriter_WriteChar(w, point) == 0);
+        got = PyUnicodeWriter_Finish(w);
+        PyObject *same = PyUnicode_FromOrdinal(point);
+        CHECK(got == same);
+        Py_XDECREF(got);
+        Py_XDECREF(same);
+    }
+}
+#pragma GCC diagnostic pop
+
 static void properties(void) {
     CHECK(Py_UNICODE_ISSPACE(0x2003) && Py_UNICODE_ISALPHA(0xe9) && Py_UNICODE_ISDECIMAL(0x0663) && Py_UNICODE_TODECIMAL(0x0663) == 3);
     CHECK(Py_UNICODE_TOUPPER(0xe9) == 0xc9 && Py_UNICODE_ISLOWER(0xe9) && !Py_UNICODE_ISPRINTABLE(0x200b) && Py_UNICODE_ISALNUM('7'));
@@ -222,5 +252,6 @@ static void test(void) {
     methods();
     formats();
     writer();
+    older_writer();
     properties();
 }

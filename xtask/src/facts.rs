@@ -25,6 +25,7 @@ const STEALS: &[(&str, &[u32])] = &[
     ("PyException_SetContext", &[1]),
     ("PyList_SET_ITEM", &[2]),
     ("PyList_SetItem", &[2]),
+    ("PyModule_Add", &[2]),
     ("PyModule_AddObject", &[2]),
     ("PyStructSequence_SET_ITEM", &[2]),
     ("PyStructSequence_SetItem", &[2]),

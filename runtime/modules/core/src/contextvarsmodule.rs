@@ -68,16 +68,21 @@ impl Context {
 
     /// The calling thread's context, made when first needed.
     pub fn current(py: Attached<'_>) -> PyResult<Ref<Context>> {
-        let field = &py.tstate().context;
-        // SAFETY: the field owns null or a context.
-        let slot = unsafe { Slot::<Object>::of(field) };
-        if let Some(context) = slot.get().and_then(|context| context.downcast::<Context>().ok()) {
+        if let Some(context) = Context::entered(py) {
             return Ok(context);
         }
         let context = Context::with(py, Map::default())?;
         context.entered.set(true);
-        drop(slot.replace(Some(context.clone().upcast())));
+        // SAFETY: the field owns null or a context.
+        drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(Some(context.clone().upcast())));
         Ok(context)
+    }
+
+    /// The calling thread's context, if it has one.
+    fn entered(py: Attached<'_>) -> Option<Ref<Context>> {
+        // SAFETY: the field owns null or a context.
+        let slot = unsafe { Slot::<Object>::of(&py.tstate().context) };
+        slot.get().and_then(|context| context.downcast::<Context>().ok())
     }
 
     pub fn copy(&self, py: Attached<'_>) -> PyResult<Ref<Context>> {
@@ -168,9 +173,9 @@ impl Context {
                 shown.to_string_lossy()
             ));
         }
-        let previous = Context::current(py)?;
+        let previous = Context::entered(py);
         this.entered.set(true);
-        drop(this.previous.replace(Some(previous)));
+        drop(this.previous.replace(previous));
         touch(py);
         // SAFETY: the field owns null or a context.
         drop(unsafe { Slot::<Object>::of(&py.tstate().context) }.replace(Some(this.to_ref().upcast())));

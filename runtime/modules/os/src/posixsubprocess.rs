@@ -206,6 +206,23 @@ fn strings(py: Attached<'_>, items: &Object) -> PyResult<Vec<CString>> {
     items.collect(py)?.iter().map(|item| fs_bytes(py, item)).collect()
 }
 
+/// The items of a sequence, which are bytes.
+fn byte_strings(py: Attached<'_>, items: &Object) -> PyResult<Vec<CString>> {
+    let count = items.sequence_len(py)?;
+    if count >= isize::MAX as usize / size_of::<*const u8>() {
+        return Err(py.no_memory());
+    }
+    let mut list = Vec::new();
+    for at in 0..count {
+        let item = items.sequence_item(py, at as isize)?;
+        let Some(bytes) = (*item).downcast::<Bytes>() else {
+            return Err(raise!(py, TypeError, "expected bytes, {} found", item.ty().name()));
+        };
+        list.push(c_string(py, bytes.as_slice().to_vec())?);
+    }
+    Ok(list)
+}
+
 fn keep_arg(py: Attached<'_>, fds: &Object) -> PyResult<Vec<c_int>> {
     let wrong = || raise!(py, ValueError, "bad value(s) in fds_to_keep");
     let Some(fds) = fds.downcast::<Tuple>() else {
@@ -250,22 +267,13 @@ fn fork_exec(py: Attached<'_>, _: &Object, args: [Opt<'_>; 22]) -> PyResult<c_in
     let number = |index: usize| int_arg(py, at(index)?);
     let preexec = given(args[21]);
     let close_fds = at(2)?.is_true(py)?;
-    let programs = strings(py, at(1)?)?;
+    let programs = byte_strings(py, at(1)?)?;
     let texts = match given(args[0]) {
         Some(argv) => strings(py, argv)?,
         None => Vec::new(),
     };
     let env = match given(args[5]) {
-        Some(env) => {
-            let mut list = Vec::new();
-            for item in env.collect(py)? {
-                let Some(bytes) = (*item).downcast::<Bytes>() else {
-                    return Err(raise!(py, TypeError, "expected bytes, {} found", item.ty().name()));
-                };
-                list.push(c_string(py, bytes.as_slice().to_vec())?);
-            }
-            Some(CArray::new(list))
-        }
+        Some(env) => Some(CArray::new(byte_strings(py, env)?)),
         None => None,
     };
     let plan = Plan {

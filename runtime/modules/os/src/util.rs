@@ -1,12 +1,14 @@
 //! Helpers that the modules share: system calls, path and descriptor arguments, tables of constants.
 use crate::vm;
+use krait_object::builtins::capsule::Capsule;
 use krait_object::exceptions::{raise_os_error, raise_os_error_with};
 use krait_object::hooks::hooks;
 use krait_object::typedef::{StaticType, link_static};
 use krait_object::{
     Attached, Bytes, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Raised, Ref, Str, Tuple, exc, id, raise,
 };
-use std::ffi::{CStr, CString, c_int};
+use std::ffi::{CStr, CString, c_int, c_void};
+use std::sync::atomic::AtomicPtr;
 
 /// The calling thread's `errno`.
 pub fn errno() -> c_int {
@@ -476,4 +478,16 @@ pub fn split_seconds(py: Attached<'_>, object: &Object) -> PyResult<(i64, i64)> 
 /// `MemoryError`.
 pub fn generic_alias(py: Attached<'_>, ty: &krait_object::Type, item: &Object) -> PyResult<Ref<Object>> {
     krait_object::genericaliasobject::class_getitem(py, ty, item)
+}
+
+/// Adds the capsule through which C code finds a module's types and functions: the address of a table.
+pub fn add_table(
+    py: Attached<'_>,
+    module: &Module,
+    attribute: &str,
+    name: &'static CStr,
+    table: &'static [AtomicPtr<c_void>],
+) -> PyResult<()> {
+    let capsule = Capsule::new(py, table.as_ptr().cast_mut().cast(), name.as_ptr(), None)?;
+    module.add(py, attribute, capsule.as_object())
 }

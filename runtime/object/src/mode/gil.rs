@@ -136,7 +136,14 @@ pub fn may_immortalize(_object: &Object) -> bool {
 pub(crate) unsafe fn add_shared(_object: *mut PyObject, _by: isize) {}
 
 /// Defers counting of a widely shared object: nothing to do under the GIL.
-pub fn set_deferred(_object: &Object) {}
+pub fn set_deferred(_object: &Object) -> bool {
+    false
+}
+
+/// Whether counting of the object is deferred.
+pub fn is_deferred(_object: &Object) -> bool {
+    false
+}
 
 /// The collector found the object dead: nothing to do under the GIL.
 ///

@@ -420,10 +420,15 @@ pub(crate) unsafe fn add_shared(object: *mut PyObject, by: isize) {
     unsafe { &(*object).head }.ob_ref_shared.fetch_add(by << 2, Relaxed);
 }
 
-/// Defers counting of a widely shared object: only the collector frees it.
-pub fn set_deferred(object: &Object) {
+/// Defers counting of a widely shared object: only the collector frees it. Whether that is new.
+pub fn set_deferred(object: &Object) -> bool {
     // SAFETY: the object is live.
-    brc::set_deferred(unsafe { counts(object.as_ptr()) });
+    brc::set_deferred(unsafe { counts(object.as_ptr()) })
+}
+
+/// Whether counting of the object is deferred.
+pub fn is_deferred(object: &Object) -> bool {
+    object.raw().head.ob_ref_shared.load(Relaxed) > brc::DEFERRED
 }
 
 /// Makes the counts of garbage such that whoever drops its last reference frees it: without an owner, and counted by
@@ -433,7 +438,7 @@ pub fn set_deferred(object: &Object) {
 /// # Safety
 /// [stopped-world]; the object is unreachable.
 pub unsafe fn take_over_garbage(object: &Object) {
-    let deferred = object.raw().head.ob_ref_shared.load(Relaxed) > brc::DEFERRED;
+    let deferred = is_deferred(object);
     // SAFETY: the object is live; the world is stopped, so its owner does not count.
     unsafe {
         let counts = counts(object.as_ptr());

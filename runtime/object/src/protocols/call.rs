@@ -54,8 +54,9 @@ fn missing_error(py: Attached<'_>, callable: Option<&Object>) -> Raised {
     }
 }
 
+/// `SystemError` for a call that returned a result although an exception is set, which becomes its cause.
 #[cold]
-fn surplus_error(py: Attached<'_>, callable: &Object, result: Ref<Object>) -> Raised {
+pub fn surplus_error(py: Attached<'_>, callable: &Object, result: Ref<Object>) -> Raised {
     let cause = py.take_raised();
     drop(result);
     let raised = match callable.repr(py) {

@@ -5,6 +5,7 @@ use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::args::Args;
 use krait_object::layout::*;
+use krait_object::protocols::call::surplus_error;
 use krait_object::{Attached, Dict, Function, Layout, Method, Object, PyResult, Raised, Ref, Str, Tuple, raise};
 use std::mem::MaybeUninit;
 
@@ -77,7 +78,8 @@ unsafe fn vectorcall_with(
         let raw = unsafe { function(callable.as_ptr(), args, nargsf, raw_names) };
         // SAFETY: a new reference or null.
         return match unsafe { Ref::from_raw_opt(raw) } {
-            Some(result) => Ok(result),
+            Some(result) if py.tstate().current_exception.get().is_null() => Ok(result),
+            Some(result) => Err(surplus_error(py, callable, result)),
             None => Err(check_raised(py, callable)),
         };
     }

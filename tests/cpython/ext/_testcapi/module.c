@@ -8,8 +8,10 @@ static PyModuleDef def = {
 PyMODINIT_FUNC PyInit__testcapi(void) {
     static int (*const parts[])(PyObject *) = {
         add_arguments, add_arithmetic, add_atomics, add_calls, add_classes, add_codecs, add_codes,
-        add_containers, add_datetime, add_exceptions, add_heaptypes, add_members, add_memory, add_monitoring, add_numbers,
-        add_objects, add_observers, add_programs, add_selftests, add_text, add_threads, add_watchers,
+        add_containers, add_datetime, add_exceptions, add_heaptypes, add_members, add_memory, add_monitoring, add_moretests,
+        add_numbers,
+        add_objects, add_observers, add_programs, add_selftests, add_text, add_threads, add_types,
+        add_watchers,
     };
     PyObject *module = PyModule_Create(&def);
     if (module == NULL)

@@ -156,7 +156,18 @@ static PyObject *detached(void *(*allocate)(size_t), void (*release)(void *)) {
     Py_RETURN_NONE;
 }
 
+/* An object that only C holds is no temporary of a frame. */
+static PyObject *new_object_is_temporary(void) {
+    PyObject *made = PyList_New(0);
+    if (made == NULL)
+        return NULL;
+    int temporary = PyUnstable_Object_IsUniqueReferencedTemporary(made);
+    Py_DECREF(made);
+    return PyLong_FromLong(temporary);
+}
+
 #define FUNCTIONS(ONE, MANY)                                                                          \
+    MANY(pyobject_is_unique_temporary_new_object, new_object_is_temporary(), "")                      \
     MANY(call_pyobject_print, printed(a, b, i ? Py_PRINT_RAW : 0), "OOp", &a, &b, &i)                 \
     MANY(pyobject_print_null, printed(NULL, a, 0), "O", &a)                                           \
     MANY(pyobject_print_noref_object, printed_unreferenced(a), "O", &a)                               \

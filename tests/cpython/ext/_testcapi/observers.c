@@ -235,6 +235,30 @@ static PyObject *context_switches(int which) {
 }
 TOO_MANY(too_many_contexts, PyContext_AddWatcher, PyContext_ClearWatcher, context_first)
 
+/* ---- objects */
+
+static Py_ssize_t lists_gone;
+
+static int count_list(PyObject *object, PyRefTracerEvent event, void *unused) {
+    lists_gone += event == PyRefTracer_DESTROY && PyList_CheckExact(object);
+    return 0;
+}
+
+static PyObject *start_counting(void) {
+    lists_gone = 0;
+    return none_unless(PyRefTracer_SetTracer(count_list, NULL) < 0);
+}
+
+static PyObject *stop_counting(void) {
+    return PyRefTracer_SetTracer(NULL, NULL) < 0 ? NULL : PyLong_FromSsize_t(lists_gone);
+}
+
+static int print_object(PyObject *object, PyRefTracerEvent event, void *unused) {
+    printf("%s %s\n", event == PyRefTracer_CREATE ? "CREATE" : "DESTROY", Py_TYPE(object)->tp_name);
+    fflush(stdout);
+    return 0;
+}
+
 /* Leaves every context that the thread is in. */
 static PyObject *leave_contexts(void) {
     PyThreadState *state = PyThreadState_Get();
@@ -263,6 +287,9 @@ static PyObject *leave_contexts(void) {
     MANY(allocate_too_many_func_watchers, too_many_functions(), "")                                 \
     MANY(add_context_watcher, add_context_watcher_(i), "i", &i)                                     \
     MANY(clear_context_watcher, clear_context_watcher_(i), "i", &i)                                 \
+    MANY(start_counting_list_destroys, start_counting(), "")                                        \
+    MANY(stop_counting_list_destroys, stop_counting(), "")                                          \
+    MANY(toggle_reftrace_printer, none_unless(PyRefTracer_SetTracer(i ? print_object : NULL, NULL) < 0), "p", &i) \
     MANY(clear_context_stack, leave_contexts(), "")                                                 \
     MANY(get_context_switches, context_switches(i), "i", &i)                                        \
     MANY(allocate_too_many_context_watchers, too_many_contexts(), "")

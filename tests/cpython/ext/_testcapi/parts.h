@@ -17,6 +17,7 @@ int add_heaptypes(PyObject *module);
 int add_members(PyObject *module);
 int add_memory(PyObject *module);
 int add_monitoring(PyObject *module);
+int add_moretests(PyObject *module);
 int add_numbers(PyObject *module);
 int add_objects(PyObject *module);
 int add_observers(PyObject *module);
@@ -24,6 +25,7 @@ int add_programs(PyObject *module);
 int add_selftests(PyObject *module);
 int add_text(PyObject *module);
 int add_threads(PyObject *module);
+int add_types(PyObject *module);
 int add_watchers(PyObject *module);
 
 /* Functions of other kinds than PyCFunction. */

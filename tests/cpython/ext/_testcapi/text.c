@@ -161,6 +161,11 @@ static PyUnicodeWriter *live(PyObject *self) {
 WRITE(write_char, PyUnicodeWriter_WriteChar(w, u), "I", &u)
 WRITE(write_utf8, PyUnicodeWriter_WriteUTF8(w, s, n), "z#n", &s, &s_size, &n)
 WRITE(write_ascii, PyUnicodeWriter_WriteASCII(w, s, n), "z#n", &s, &s_size, &n)
+/* Through the older kind of writer, which a writer is too. */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+WRITE(write_latin1, _PyUnicodeWriter_WriteLatin1String((_PyUnicodeWriter *)w, s, n), "z#n", &s, &s_size, &n)
+#pragma GCC diagnostic pop
 WRITE(write_str, PyUnicodeWriter_WriteStr(w, a), "O", &a)
 WRITE(write_repr, PyUnicodeWriter_WriteRepr(w, a), "O&", A)
 WRITE(write_substring, PyUnicodeWriter_WriteSubstring(w, a, m, n), "Unn", &a, &m, &n)
@@ -204,6 +209,7 @@ static PyMethodDef writer_methods[] = {
     {"write_char", write_char, METH_VARARGS, NULL},
     {"write_utf8", write_utf8, METH_VARARGS, NULL},
     {"write_ascii", write_ascii, METH_VARARGS, NULL},
+    {"write_latin1", write_latin1, METH_VARARGS, NULL},
     {"write_str", write_str, METH_VARARGS, NULL},
     {"write_repr", write_repr, METH_VARARGS, NULL},
     {"write_substring", write_substring, METH_VARARGS, NULL},

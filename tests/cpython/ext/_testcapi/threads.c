@@ -146,7 +146,63 @@ static PyObject *end_waiter(PyObject *module, PyObject *unused) {
     Py_RETURN_NONE;
 }
 
+/* ---- a callback from threads in every state */
+
+static int ensure_and_call(PyObject *callback) {
+    PyGILState_STATE state = PyGILState_Ensure();
+    PyObject *done = PyObject_CallNoArgs(callback);
+    int failed = done == NULL;
+    if (failed)
+        PyErr_Print();
+    Py_XDECREF(done);
+    PyGILState_Release(state);
+    return failed ? -1 : 0;
+}
+
+static void *ensure_in_thread(void *callback) {
+    ensure_and_call(callback);
+    return NULL;
+}
+
+/* Calls back three times from this thread, attached and detached, and once from each of two others. */
+static PyObject *thread_state(PyObject *module, PyObject *callback) {
+    pthread_t ids[2];
+    int failed = ensure_and_call(callback), started = 0;
+    Py_BEGIN_ALLOW_THREADS
+    while (started < 2 && pthread_create(&ids[started], NULL, ensure_in_thread, callback) == 0)
+        started++;
+    failed |= ensure_and_call(callback);
+    failed |= ensure_and_call(callback);
+    for (int i = 0; i < started; i++)
+        pthread_join(ids[i], NULL);
+    Py_END_ALLOW_THREADS
+    if (failed || started < 2)
+        return PyErr_Format(PyExc_RuntimeError, "a callback failed");
+    Py_RETURN_NONE;
+}
+
+/* The state that PyGILState knows of is the one that is attached, in interpreters and between them. */
+static PyObject *test_current_tstate_matches(PyObject *module, PyObject *unused) {
+    PyThreadState *first = PyThreadState_Get();
+    int good = PyGILState_GetThisThreadState() == first && PyGILState_Check();
+    PyThreadState *other = Py_NewInterpreter();
+    if (other == NULL) {
+        PyThreadState_Swap(first);
+        return PyErr_Format(PyExc_RuntimeError, "no interpreter could be made");
+    }
+    good = good && PyThreadState_Get() == other && PyGILState_GetThisThreadState() == other;
+    PyThreadState_Swap(first);
+    good = good && PyGILState_GetThisThreadState() == first;
+    PyThreadState_Swap(other);
+    Py_EndInterpreter(other);
+    PyThreadState_Swap(first);
+    good = good && PyGILState_GetThisThreadState() == first && PyGILState_Check();
+    return good ? Py_NewRef(Py_None) : PyErr_Format(PyExc_AssertionError, "PyGILState knows another thread state");
+}
+
 static PyMethodDef functions[] = {
+    {"_test_thread_state", thread_state, METH_O, NULL},
+    {"test_current_tstate_matches", test_current_tstate_matches, METH_NOARGS, NULL},
     {"run_in_subinterp", run_in_subinterp, METH_VARARGS, NULL},
     {"call_in_temporary_c_thread", call_in_temporary_c_thread, METH_VARARGS, NULL},
     {"join_temporary_c_thread", join, METH_NOARGS, NULL},

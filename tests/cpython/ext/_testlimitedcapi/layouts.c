@@ -125,7 +125,82 @@ static PyObject *make_heaptype_with_member(PyObject *module, PyObject *args, PyO
     return made;
 }
 
+/* ---- subclasses with data of their own behind their base's */
+
+static PyObject *data_to_3s(PyObject *self, PyTypeObject *defining, PyObject *const *args, Py_ssize_t count, PyObject *names) {
+    Py_ssize_t size = PyType_GetTypeDataSize(defining);
+    void *data = PyObject_GetTypeData(self, defining);
+    if (data == NULL || size < 0)
+        return NULL;
+    memset(data, 3, size);
+    Py_RETURN_NONE;
+}
+
+static PyObject *data_of(PyObject *self, PyTypeObject *defining, PyObject *const *args, Py_ssize_t count, PyObject *names) {
+    Py_ssize_t size = PyType_GetTypeDataSize(defining);
+    void *data = PyObject_GetTypeData(self, defining);
+    return data && size >= 0 ? PyBytes_FromStringAndSize(data, size) : NULL;
+}
+
+#define OF_CLASS(function) (PyCFunction)(void (*)(void))function, METH_METHOD | METH_FASTCALL | METH_KEYWORDS, NULL
+static PyMethodDef data_methods[] = {
+    {"set_data_to_3s", OF_CLASS(data_to_3s)}, {"get_data", OF_CLASS(data_of)}, {NULL, NULL, 0, NULL},
+};
+
+/* A subclass of `base` with these numbers in its specification. */
+static PyObject *subclass(PyObject *module, PyObject *base, int size, int item, unsigned int flags, PyType_Slot *slots) {
+    PyType_Spec spec = {"_testlimitedcapi.Sub", size, item, OPEN | flags, slots};
+    return PyType_FromMetaclass(NULL, module, &spec, base);
+}
+
+/* (base, basicsize, itemsize, pfunc) */
+static PyObject *subclass_var_heaptype(PyObject *module, PyObject *args) {
+    PyObject *base;
+    int size, item;
+    long unused;
+    if (!PyArg_ParseTuple(args, "Oiil", &base, &size, &item, &unused))
+        return NULL;
+    PyType_Slot slots[] = {{Py_tp_methods, data_methods}, {0, NULL}};
+    return subclass(module, base, size, item, Py_TPFLAGS_ITEMS_AT_END, slots);
+}
+
+/* (base, basicsize, itemsize) */
+static PyObject *subclass_heaptype(PyObject *module, PyObject *args) {
+    PyObject *base;
+    int size, item;
+    if (!PyArg_ParseTuple(args, "Oii", &base, &size, &item))
+        return NULL;
+    PyType_Slot slots[] = {{Py_tp_methods, data_methods}, {0, NULL}};
+    return subclass(module, base, size, item, 0, slots);
+}
+
+/* (extra_base_size, basicsize) -> Base, Sub, instance of Sub, its data's address, offset and size */
+static PyObject *make_sized_heaptypes(PyObject *module, PyObject *args) {
+    int extra, size;
+    if (!PyArg_ParseTuple(args, "ii", &extra, &size))
+        return NULL;
+    PyType_Slot none[] = {{0, NULL}};
+    PyType_Spec base_spec = {"_testlimitedcapi.Base", (int)sizeof(PyObject) + extra, 0, OPEN, none};
+    PyObject *base = PyType_FromMetaclass(NULL, module, &base_spec, NULL), *sub = NULL, *instance = NULL, *made = NULL;
+    if (base == NULL)
+        return NULL;
+    sub = subclass(module, base, size, 0, 0, none);
+    instance = sub ? PyObject_CallNoArgs(sub) : NULL;
+    char *data = instance ? PyObject_GetTypeData(instance, (PyTypeObject *)sub) : NULL;
+    Py_ssize_t room = instance ? PyType_GetTypeDataSize((PyTypeObject *)sub) : -1;
+    if (data != NULL && room >= 0)
+        made = Py_BuildValue("OOOKnn", base, sub, instance, (unsigned long long)(uintptr_t)data,
+                             (Py_ssize_t)(data - (char *)instance), room);
+    Py_XDECREF(instance);
+    Py_XDECREF(sub);
+    Py_DECREF(base);
+    return made;
+}
+
 static PyMethodDef functions[] = {
+    {"subclass_var_heaptype", subclass_var_heaptype, METH_VARARGS, NULL},
+    {"subclass_heaptype", subclass_heaptype, METH_VARARGS, NULL},
+    {"make_sized_heaptypes", make_sized_heaptypes, METH_VARARGS, NULL},
     {"make_heaptype_with_member", (PyCFunction)(void (*)(void))make_heaptype_with_member, METH_VARARGS | METH_KEYWORDS, NULL},
     {NULL, NULL, 0, NULL},
 };

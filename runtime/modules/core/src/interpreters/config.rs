@@ -141,7 +141,7 @@ impl Config {
 
     /// What an interpreter of this configuration may do; `None` when the settings contradict each other.
     pub fn rules(&self) -> Option<Rules> {
-        if !self.use_main_obmalloc && !self.check_multi_interp_extensions {
+        if !self.check_multi_interp_extensions && (FREE_THREADED || !self.use_main_obmalloc) {
             return None;
         }
         Some(Rules {

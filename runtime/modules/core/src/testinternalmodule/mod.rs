@@ -200,6 +200,11 @@ fn is_static_immortal(_: Attached<'_>, _: &Object, object: &Object) -> bool {
     krait_object::mode::is_immortal(object) && object.downcast::<krait_object::Str>().is_none()
 }
 
+/// Whether frames hold the object without counting their references.
+fn has_deferred_refcount(_: Attached<'_>, _: &Object, object: &Object) -> bool {
+    krait_object::mode::is_deferred(object)
+}
+
 /// Adds the items of an iterable to a set.
 fn set_update(py: Attached<'_>, _: &Object, [set, items]: [Arg<'_>; 2]) -> PyResult<i32> {
     let (set, items) = (required(py, set)?, required(py, items)?);
@@ -327,6 +332,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "gh_119213_getargs" => given_back, "($module, spam=None)", "Give back an argument.";
             o "_pyerr_setkeyerror" => raise_key_error, "", "Raise a KeyError with this argument.";
             o "is_static_immortal" => is_static_immortal, "", "Whether an object is the runtime's own and lives for ever.";
+            o "has_deferred_refcount" => has_deferred_refcount, "", "Whether frames hold the object without counting their references.";
             sig "set_next_entry" => set_next_entry, "($module, set, pos, /)", "The item at a place of a set, with 1, the next place and the hash.";
             o "pending_identify" => pending_identify, "", "The id of the interpreter that makes a pending call of an interpreter.";
             sig "set_update" => set_update, "($module, set, iterable, /)", "Add the items of an iterable to a set; return 0.";

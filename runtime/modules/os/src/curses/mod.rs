@@ -10,7 +10,7 @@ pub mod panel;
 mod window;
 
 use crate::objects;
-use crate::util::{add_ints, int_arg, int_or, need, tuple};
+use crate::util::{add_ints, add_table, int_arg, int_or, need, tuple};
 use crate::vm;
 use cells::narrow;
 use krait_object::native::{Arg, add_type, new_exception};
@@ -21,10 +21,10 @@ use krait_object::{
 };
 use libc::FILE;
 use library::{Library, Mouse};
-use std::ffi::{CStr, CString, c_char, c_int};
+use std::ffi::{CStr, CString, c_char, c_int, c_void};
 use std::ptr;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
+use std::sync::{Mutex, OnceLock};
 use window::Window;
 
 /// Held while the library works.
@@ -86,6 +86,25 @@ fn terminal(py: Attached<'_>) -> PyResult<()> {
 fn coloured(py: Attached<'_>) -> PyResult<()> {
     ready(py)?;
     reached(py, &COLOUR, "must call start_color() first")
+}
+
+/// What C code finds by `_curses._C_API` (`py_curses.h`): the class of windows, and functions that tell whether the library
+/// was told of a terminal, has a screen and has colours, or raise.
+static CAPI: OnceLock<[AtomicPtr<c_void>; 4]> = OnceLock::new();
+
+unsafe extern "C" fn terminal_is_set_up() -> c_int {
+    // SAFETY: [attached]: the header's macros may raise.
+    terminal(unsafe { Attached::from_tls() }).is_ok().into()
+}
+
+unsafe extern "C" fn screen_is_set_up() -> c_int {
+    // SAFETY: as above.
+    ready(unsafe { Attached::from_tls() }).is_ok().into()
+}
+
+unsafe extern "C" fn colour_is_set_up() -> c_int {
+    // SAFETY: as above.
+    coloured(unsafe { Attached::from_tls() }).is_ok().into()
 }
 
 /// A C string as bytes.
@@ -510,6 +529,12 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add(py, "version", version.as_object())?;
     module.add(py, "__version__", version.as_object())?;
     module.add(py, "ncurses_version", library_version(py)?.as_object())?;
+    let table = CAPI.get_or_init(|| {
+        let functions: [unsafe extern "C" fn() -> c_int; 3] = [terminal_is_set_up, screen_is_set_up, colour_is_set_up];
+        let [first, second, third] = functions.map(|function| AtomicPtr::new(function as *mut c_void));
+        [AtomicPtr::new(Window::type_object().as_type_ptr().cast()), first, second, third]
+    });
+    add_table(py, module, "_C_API", c"_curses._C_API", table)?;
     add_ints(py, module, numbers::NUMBERS)?;
     for key in 0..64 {
         module.add(py, &format!("KEY_F{key}"), &*(0o410 + key).into_object(py)?)?;

@@ -45,8 +45,9 @@ impl Part for Handle {
 }
 
 krait_object::native! {
-    /// A window or a pad. A part of another one keeps that.
-    pub struct Window { window: Handle, parent: Slot<Window>, encoding: Slot<Str> }
+    /// A window or a pad. A part of another one keeps that. C code reads the first three fields (`py_curses.h`); the
+    /// second is the text of the last.
+    pub struct Window { window: Handle, c_encoding: Field<*const c_char>, parent: Slot<Window>, encoding: Slot<Str> }
 }
 
 /// A method without arguments that tells whether it worked.
@@ -228,8 +229,14 @@ impl Window {
             Some(encoding) => encoding,
             None => default_encoding(py)?,
         };
-        drop(this.encoding.replace(Some(encoding)));
+        this.name_encoding(py, encoding)?;
         Ok(this)
+    }
+
+    fn name_encoding(&self, py: Attached<'_>, name: Ref<Str>) -> PyResult<()> {
+        self.c_encoding.set(name.to_utf8(py)?.as_ptr().cast());
+        drop(self.encoding.replace(Some(name)));
+        Ok(())
     }
 
     /// The encoding of bytes in the window.
@@ -586,7 +593,7 @@ impl Window {
         let Some(name) = value.downcast::<Str>() else {
             return Err(raise!(py, TypeError, "setting encoding to a non-string"));
         };
-        drop(this.encoding.replace(Some(name.to_ref())));
+        this.name_encoding(py, name.to_ref())?;
         Ok(())
     }
 }

@@ -17,10 +17,11 @@ use krait_object::{
     Attached, Bytes, Dict, Field, Float, IntoObject, Layout, List, Module, Object, PyResult, Ref, Str, Tuple, Type,
     exc, mem, pytype, raise,
 };
-use std::ffi::c_int;
+use std::ffi::{c_int, c_void};
 use std::mem::offset_of;
 use std::ptr::NonNull;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicI64, AtomicPtr, Ordering};
 use std::time::{Duration, Instant};
 
 type Opt<'a> = Option<&'a Object>;
@@ -52,6 +53,9 @@ pub fn timeout_value(py: Attached<'_>, timeout: &Object) -> PyResult<i64> {
 pub fn timeout_object(py: Attached<'_>, timeout: i64) -> PyResult<Ref<Object>> {
     if timeout < 0 { Ok(krait_object::none()) } else { Ok(Float::new(py, timeout as f64 / 1e9)?.upcast()) }
 }
+
+/// What C code finds by `_socket.CAPI`: the class of sockets, and those of errors and of timeouts.
+static CAPI: OnceLock<[AtomicPtr<c_void>; 3]> = OnceLock::new();
 
 /// `_socket.socket`.
 #[repr(C)]
@@ -765,6 +769,11 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
     module.add(py, "timeout", exc::TimeoutError().as_object())?;
     module.add(py, "gaierror", &*error_class(py, "gaierror")?)?;
     module.add(py, "herror", &*error_class(py, "herror")?)?;
+    let table = CAPI.get_or_init(|| {
+        let (error, timeout) = (exc::OSError().as_object(), exc::TimeoutError().as_object());
+        [Socket::type_object().as_object(), error, timeout].map(|object| AtomicPtr::new(object.as_ptr().cast()))
+    });
+    add_table(py, module, "CAPI", c"_socket.CAPI", table)?;
     module.add(py, "has_ipv6", krait_object::Bool::of(true).as_object())?;
     module.add(py, "BDADDR_ANY", Str::new(py, "00:00:00:00:00:00")?.as_object())?;
     module.add(py, "BDADDR_LOCAL", Str::new(py, "00:00:00:FF:FF:FF")?.as_object())

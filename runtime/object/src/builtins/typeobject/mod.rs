@@ -268,6 +268,11 @@ impl Type {
 
     /// `module.qualname` without `builtins.`, as messages use it.
     pub fn full_name(&self) -> String {
+        self.full_name_with(".")
+    }
+
+    /// As [`Type::full_name`] with other text between module and qualified name.
+    pub fn full_name_with(&self, between: &str) -> String {
         let Some(heap) = self.as_heap() else { return self.name().into_owned() };
         // SAFETY: a heap type owns its qualified name.
         let qualname = unsafe { heap.ht_qualname.get().cast::<crate::Str>().as_ref() };
@@ -276,7 +281,7 @@ impl Type {
         let module = self.dict().and_then(|dict| dict.get_str(py, "__module__"));
         match module.as_ref().and_then(|module| module.as_object().downcast::<crate::Str>()) {
             Some(module) if !module.eq_str("builtins") && !module.eq_str("__main__") => {
-                format!("{}.{qualname}", module.to_string_lossy())
+                format!("{}{between}{qualname}", module.to_string_lossy())
             }
             _ => qualname,
         }
