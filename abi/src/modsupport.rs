@@ -388,8 +388,12 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
                 return Ok(out);
             }
         }
+        // Integers have every size, text may be wide.
+        let one_size = !raw
+            && !b"diuxXo".contains(&unit)
+            && (spec.size || spec.long > 1 || spec.long == 1 && !b"sV".contains(&unit));
         // These take neither a width nor a precision, and the first one no flags.
-        if (unit == b'%' && at - begin != 2 || unit == b'c' && sized) && !raw {
+        if one_size || (unit == b'%' && at - begin != 2 || unit == b'c' && sized) && !raw {
             return Err(raise!(py, SystemError, "invalid format string: {}", text_of(&format[begin..], false)));
         }
         convert(py, unit, &spec, va, &mut out)?;

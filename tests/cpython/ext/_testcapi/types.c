@@ -63,12 +63,12 @@ static PyObject *pytype_getmodulebydef(PyObject *module, PyObject *type) {
 
 /* ---- slots */
 
-static PyMemberDef no_members[] = {{NULL, 0, 0, 0, NULL}};
+static PyMemberDef one_member[] = {{"member", Py_T_PYSSIZET, offsetof(PyVarObject, ob_size), Py_READONLY, NULL}, {NULL, 0, 0, 0, NULL}};
 
 static PyObject *create_type_from_repeated_slots(PyObject *module, PyObject *variant) {
     PyType_Slot docs[] = {{Py_tp_doc, "one"}, {Py_tp_doc, "two"}, {0, NULL}};
-    PyType_Slot members[] = {{Py_tp_members, no_members}, {Py_tp_members, no_members}, {0, NULL}};
-    PyType_Spec spec = {"_testcapi.Repeated", 0, 0, OPEN, PyLong_AsLong(variant) == 0 ? docs : members};
+    PyType_Slot members[] = {{Py_tp_members, one_member}, {Py_tp_members, one_member}, {0, NULL}};
+    PyType_Spec spec = {"_testcapi.Repeated", sizeof(PyVarObject), 0, OPEN, PyLong_AsLong(variant) == 0 ? docs : members};
     return PyType_FromSpec(&spec);
 }
 
