@@ -12,8 +12,8 @@
 //! hold paths, uses relative ones.
 
 use crate::run::{self, Outcome, Steps, cargo};
-use crate::sysconfig;
 use crate::{Mode, Result, no_more, take_modes, take_values, tree};
+use crate::{profile, sysconfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +25,11 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
     let mut steps = Steps::new(2 * modes.len());
     for mode in modes {
         let prefix = prefix(mode, &profile);
-        steps.command(&format!("build {}", mode.name()), &mut build(mode, &profile))?;
+        let (mut build, guided) = build(mode, &profile)?;
+        if let Outcome::Skipped(why) = guided {
+            println!("        {why}");
+        }
+        steps.command(&format!("build {}", mode.name()), &mut build)?;
         steps.step(&format!("lay out {}", mode.name()), || {
             install(mode, &profile, &prefix)?;
             Ok(Outcome::Done)
@@ -37,7 +41,7 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
 
 /// Builds one mode and lays out its prefix without a display; gives the prefix.
 pub fn make(mode: Mode, profile: &str) -> Result<PathBuf> {
-    run::output(&mut build(mode, profile))?;
+    run::output(&mut build(mode, profile)?.0)?;
     let prefix = prefix(mode, profile);
     install(mode, profile, &prefix)?;
     Ok(prefix)
@@ -57,10 +61,12 @@ pub fn library_name(mode: Mode) -> String {
     format!("libpython3.14{}.so.1.0", mode.abiflags())
 }
 
-fn build(mode: Mode, profile: &str) -> Command {
-    let mut command = cargo(&["build", "--profile", profile, "-p", "krait-libpython", "-p", "krait-cli"]);
-    command.args(mode.cargo_flags());
-    command
+/// The command that builds a mode, and whether it uses the mode's profile, as release builds do.
+fn build(mode: Mode, profile: &str) -> Result<(Command, Outcome)> {
+    let mut command = cargo(&["build", "-p", "krait-libpython", "-p", "krait-cli"]);
+    command.args(["--profile", profile]).args(mode.cargo_flags());
+    let guided = if profile == "release" { profile::apply(&mut command, mode)? } else { Outcome::Done };
+    Ok((command, guided))
 }
 
 fn install(mode: Mode, profile: &str, prefix: &Path) -> Result<()> {

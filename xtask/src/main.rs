@@ -13,6 +13,7 @@ mod dist;
 mod facts;
 mod fuzz;
 mod manifest;
+mod profile;
 mod run;
 mod status;
 mod sysconfig;
@@ -33,6 +34,7 @@ usage: cargo xtask <command>
                                            manifest, headers and exported symbols against each other
   dist [--mode nogil|gil] [--profile P]    install prefixes in dist/
   bench [ARGS]                             the benchmarks
+  profile [--mode nogil|gil] [--seconds S] profiles/ anew: what release prefixes are optimised for
   bytecode-diff [--reference EXE] [--least PERCENT] [PATH...]
                                            the bundled library, compiled by Krait and by the reference
   cpython --set NAME [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--only MODULE]...
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         "abi" => abi::main(args),
         "dist" => dist::main(args),
         "bench" => bench::main(args),
+        "profile" => profile::main(args),
         "bytecode-diff" => bytecode_diff::main(args),
         "cpython" => cpython::main(args),
         "fuzz" => fuzz::main(args),

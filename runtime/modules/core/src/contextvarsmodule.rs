@@ -9,7 +9,7 @@ use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, Fixed, State, add_type, advance, alloc, part, ready, required};
 use krait_object::typedef::CompareOp;
 use krait_object::{
-    Attached, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, exc, functions,
+    Attached, FREE_THREADED, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, exc, functions,
     not_implemented, pytype, raise,
 };
 use std::mem::offset_of;
@@ -95,7 +95,7 @@ impl Context {
         self.map.lock().find(py, hash_pointer(var), var.as_object())
     }
 
-    /// Sets or removes a value; returns the old one.
+    /// Sets or removes a value of the thread's own context; returns the old one.
     fn set(&self, py: Attached<'_>, var: &ContextVar, value: Option<Ref<Object>>) -> PyResult<Option<Ref<Object>>> {
         let hash = hash_pointer(var);
         let (old, before) = {
@@ -107,6 +107,7 @@ impl Context {
             };
             (old, changed.map(|changed| std::mem::replace(&mut *map, changed)))
         };
+        touch(py);
         drop(before);
         Ok(old)
     }
@@ -257,7 +258,16 @@ entries! { ITEMS "items" ItemsIter }
 
 krait_object::native! {
     /// `ContextVar`.
-    pub struct ContextVar { name: Slot<Str>, default: Slot }
+    ///
+    /// Under the GIL it keeps the value found last, borrowed from the context, with the thread and the version of the
+    /// thread's context that it belongs to: 0 for none.
+    pub struct ContextVar {
+        name: Slot<Str>,
+        default: Slot,
+        found: Field<*mut PyObject>,
+        found_by: Field<u64>,
+        found_at: Field<u64>,
+    }
 }
 pytype! {
     #[unsafe(no_mangle)]
@@ -298,7 +308,18 @@ impl ContextVar {
     }
     /// The variable's value in the current context, or its default.
     pub fn lookup(&self, py: Attached<'_>) -> PyResult<Option<Ref<Object>>> {
-        Context::current(py)?.value(py, self)
+        let thread = py.tstate();
+        if !FREE_THREADED && self.found_by.get() == thread.id.get() && self.found_at.get() == thread.context_ver.get() {
+            // SAFETY: [attached]: the thread's context, which changes with its version only, has a reference to it.
+            return Ok(Some(unsafe { Object::from_ptr(self.found.get()) }.to_ref()));
+        }
+        let value = Context::current(py)?.value(py, self)?;
+        if !FREE_THREADED && let Some(value) = &value {
+            self.found.set(value.as_ptr());
+            self.found_by.set(thread.id.get());
+            self.found_at.set(thread.context_ver.get());
+        }
+        Ok(value)
     }
     /// The variable's value in the current context, or `default`, or the variable's own default.
     pub fn value_or(&self, py: Attached<'_>, default: Option<&Object>) -> PyResult<Option<Ref<Object>>> {
@@ -316,7 +337,6 @@ impl ContextVar {
     pub fn set(py: Attached<'_>, this: &ContextVar, value: &Object) -> PyResult<Ref<Token>> {
         let context = Context::current(py)?;
         let old = context.set(py, this, Some(value.to_ref()))?;
-        touch(py);
         let token = alloc::<Token>(py, Token::type_object())?;
         drop(token.var.replace(Some(this.to_ref())));
         drop(token.context.replace(Some(context)));
@@ -343,7 +363,6 @@ impl ContextVar {
         }
         token.used.set(true);
         let old = context.set(py, this, token.old.get())?;
-        touch(py);
         drop(old);
         Ok(())
     }
