@@ -5,10 +5,14 @@
 //! for the rest) and, where the build modes differ, `mode`. Both a failure that is not expected and an expected one
 //! that did not happen fail the command.
 
+use crate::run::{Outcome, Steps};
 use crate::{Mode, Result, bytecode_diff, dist, run, take_modes, take_values, tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 use toml::{Table, Value};
 
 struct Cause {
@@ -22,17 +26,46 @@ struct Outcomes {
     ended: bool,
 }
 
-/// `cargo xtask cpython --set NAME [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--only MODULE]...`
+/// What a run needs to know.
+struct Run {
+    reference: PathBuf,
+    exe: PathBuf,
+    library: PathBuf,
+    work: PathBuf,
+    causes: Vec<Cause>,
+    modules: Vec<String>,
+}
+
+/// What a module added to the counts of its set.
+struct Judged {
+    passed: usize,
+    of: usize,
+    /// Lines about outcomes that are not as expected.
+    wrong: Vec<String>,
+}
+
+/// `cargo xtask cpython [--set NAME]... [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--jobs N]
+/// [--only MODULE]...`
 ///
-/// FOLDER holds the package `test` where the reference's own library does not.
+/// FOLDER holds the package `test` where the reference's own library does not. Without `--set` all sets are run,
+/// without `--python` an interpreter is built; N modules run at a time, as many as there are processors if it is
+/// not said.
 ///
 /// # Errors
 /// When what fails is not what is expected to fail.
 pub fn main(mut args: Vec<String>) -> Result<()> {
-    let reference = bytecode_diff::reference(&mut args)?;
-    let sets = take_values(&mut args, "--set")?;
+    let reference = PathBuf::from(bytecode_diff::reference(&mut args)?);
+    let mut sets = take_values(&mut args, "--set")?;
+    if sets.is_empty() {
+        sets = vec!["language".into(), "runtime".into()];
+    }
     let only = take_values(&mut args, "--only")?;
     let named = take_values(&mut args, "--python")?.pop();
+    let processors = std::thread::available_parallelism().map_or(1, usize::from);
+    let jobs = match take_values(&mut args, "--jobs")?.pop() {
+        Some(jobs) => jobs.parse().map_err(|_| format!("--jobs {jobs}: not a number"))?,
+        None => processors,
+    };
     let modes = if args.iter().any(|a| a == "--mode") { take_modes(&mut args)? } else { vec![Mode::Nogil] };
     let work = tree::target().join("cpython");
     std::fs::create_dir_all(&work)?;
@@ -43,32 +76,88 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
     for mode in modes {
         let exe = match &named {
             Some(exe) => PathBuf::from(exe),
-            None => dist::make(mode, "dev")?.join("bin").join(format!("python3.14{}", mode.abiflags())),
+            None => build(mode)?,
         };
         for set in &sets {
-            let (modules, causes) = expectations(set, mode)?;
-            let wanted = |m: &&String| only.is_empty() || only.contains(m);
-            let (mut passed, mut of) = (0, 0);
-            for module in modules.iter().filter(wanted) {
-                let theirs = outcomes(Path::new(&reference), module, &library, &work.join("theirs"))?;
-                let ours = outcomes(&exe, module, &library, &work.join("ours"))?;
-                let good: BTreeSet<&String> = theirs.tests.iter().filter(|t| t.1.0 == 'p').map(|t| t.0).collect();
-                of += good.len();
-                passed += good.iter().filter(|id| ours.tests.get(**id).is_some_and(|o| o.0 == 'p')).count();
-                wrong += judge(module, &good, &ours, &causes);
-            }
-            println!("{set}, {}: {passed} of {of} tests pass", mode.name());
+            let (mut modules, causes) = expectations(set, mode)?;
+            modules.retain(|module| only.is_empty() || only.contains(module));
+            let run = Run {
+                reference: reference.clone(),
+                exe: exe.clone(),
+                library: library.clone(),
+                work: work.clone(),
+                causes,
+                modules,
+            };
+            let judged = run.all(jobs)?;
+            println!("{set}, {}: {} of {} tests pass", mode.name(), judged.passed, judged.of);
+            wrong += judged.wrong.len();
         }
     }
     if wrong == 0 { Ok(()) } else { Err(format!("{wrong} outcomes are not as expected").into()) }
 }
 
-/// Prints what differs from the expectations, and counts it.
-fn judge(module: &str, good: &BTreeSet<&String>, ours: &Outcomes, causes: &[Cause]) -> usize {
-    let mut wrong = 0;
+/// A prefix of the development profile, with the modules that the tests import; shows how far it is.
+fn build(mode: Mode) -> Result<PathBuf> {
+    let mut steps = Steps::new(2);
+    steps.command(&format!("build {}", mode.name()), &mut dist::build(mode, "dev")?.0)?;
+    let mut prefix = PathBuf::new();
+    steps.step(&format!("lay out {}", mode.name()), || {
+        prefix = dist::make(mode, "dev")?;
+        Ok(Outcome::Done)
+    })?;
+    Ok(prefix.join("bin").join(format!("python3.14{}", mode.abiflags())))
+}
+
+impl Run {
+    /// Runs all modules, `jobs` at a time, and says of each what became of it as soon as it is known.
+    fn all(&self, jobs: usize) -> Result<Judged> {
+        let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let sum = Mutex::new(Ok(Judged { passed: 0, of: 0, wrong: Vec::new() }));
+        std::thread::scope(|scope| {
+            for job in 0..jobs.max(1) {
+                let (next, done, sum) = (&next, &done, &sum);
+                scope.spawn(move || {
+                    while let Some(module) = self.modules.get(next.fetch_add(1, Ordering::Relaxed)) {
+                        let start = Instant::now();
+                        let judged = self.module(module, &self.work.join(format!("job-{job}")));
+                        let Ok(mut sum) = sum.lock() else { return };
+                        let at = done.fetch_add(1, Ordering::Relaxed) + 1;
+                        let head = format!("[{at:3}/{}] {module:48}", self.modules.len());
+                        match (&mut *sum, judged) {
+                            (Ok(sum), Ok(judged)) => {
+                                let time = start.elapsed().as_secs_f64();
+                                println!("{head} {:4} of {:4} {time:7.1} s", judged.passed, judged.of);
+                                judged.wrong.iter().for_each(|line| println!("    {line}"));
+                                sum.passed += judged.passed;
+                                sum.of += judged.of;
+                                sum.wrong.extend(judged.wrong);
+                            }
+                            (sum @ Ok(_), Err(error)) => *sum = Err(format!("{module}: {error}")),
+                            (Err(_), _) => return,
+                        }
+                    }
+                });
+            }
+        });
+        let sum = sum.into_inner().map_err(|_| "a job panicked")?;
+        Ok(sum?)
+    }
+
+    fn module(&self, module: &str, work: &Path) -> Result<Judged> {
+        let theirs = outcomes(&self.reference, module, &self.library, &work.join("theirs"))?;
+        let ours = outcomes(&self.exe, module, &self.library, &work.join("ours"))?;
+        let good: BTreeSet<&String> = theirs.tests.iter().filter(|t| t.1.0 == 'p').map(|t| t.0).collect();
+        let passed = good.iter().filter(|id| ours.tests.get(**id).is_some_and(|o| o.0 == 'p')).count();
+        Ok(Judged { passed, of: good.len(), wrong: judge(module, &good, &ours, &self.causes) })
+    }
+}
+
+/// What differs from the expectations, a line each.
+fn judge(module: &str, good: &BTreeSet<&String>, ours: &Outcomes, causes: &[Cause]) -> Vec<String> {
+    let mut wrong = Vec::new();
     if !ours.ended {
-        println!("{module}: did not run to its end");
-        wrong += 1;
+        wrong.push(format!("{module}: did not run to its end"));
     }
     let lost: Vec<String> = good
         .iter()
@@ -79,15 +168,13 @@ fn judge(module: &str, good: &BTreeSet<&String>, ours: &Outcomes, causes: &[Caus
     for id in &lost {
         if !expected().any(|(_, test)| matches(test, id)) {
             let said = ours.tests.get(&id[module.len() + 1..]).map_or("not reached", |o| o.1.as_str());
-            println!("unexpected failure: {id}: {said}");
-            wrong += 1;
+            wrong.push(format!("unexpected failure: {id}: {said}"));
         }
     }
     let begin = format!("{module}.");
     for (cause, test) in expected().filter(|(_, test)| test.starts_with(&begin)) {
         if !lost.iter().any(|id| matches(test, id)) {
-            println!("unexpected pass: {test} (expected to fail: {})", cause.why);
-            wrong += 1;
+            wrong.push(format!("unexpected pass: {test} (expected to fail: {})", cause.why));
         }
     }
     wrong
@@ -118,11 +205,16 @@ fn expectations(set: &str, mode: Mode) -> Result<(Vec<String>, Vec<Cause>)> {
 }
 
 /// A folder that holds the reference's test package and nothing else.
-fn library(reference: &str, tests: Option<String>, work: &Path) -> Result<PathBuf> {
+fn library(reference: &Path, tests: Option<String>, work: &Path) -> Result<PathBuf> {
     let code = "import test; print(test.__path__[0])";
     let tests = match tests {
         Some(folder) => std::path::absolute(Path::new(&folder).join("test"))?,
-        None => PathBuf::from(run::output(Command::new(reference).args(["-c", code]))?.trim()),
+        None => {
+            let found = run::output(Command::new(reference).args(["-c", code]));
+            PathBuf::from(
+                found.map_err(|e| format!("{e}\n--tests FOLDER names the folder of its package `test`"))?.trim(),
+            )
+        }
     };
     let library = work.join("library");
     std::fs::create_dir_all(&library)?;

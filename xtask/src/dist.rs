@@ -62,7 +62,7 @@ pub fn library_name(mode: Mode) -> String {
 }
 
 /// The command that builds a mode, and whether it uses the mode's profile, as release builds do.
-fn build(mode: Mode, profile: &str) -> Result<(Command, Outcome)> {
+pub fn build(mode: Mode, profile: &str) -> Result<(Command, Outcome)> {
     let mut command = cargo(&["build", "-p", "krait-libpython", "-p", "krait-cli"]);
     command.args(["--profile", profile]).args(mode.cargo_flags());
     let guided = if profile == "release" { profile::apply(&mut command, mode)? } else { Outcome::Done };

@@ -37,7 +37,7 @@ usage: cargo xtask <command>
   profile [--mode nogil|gil] [--seconds S] profiles/ anew: what release prefixes are optimised for
   bytecode-diff [--reference EXE] [--least PERCENT] [PATH...]
                                            the bundled library, compiled by Krait and by the reference
-  cpython --set NAME [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--only MODULE]...
+  cpython [--set NAME]... [--mode M] [--reference EXE] [--tests FOLDER] [--python EXE] [--jobs N] [--only MODULE]...
                                            CPython's own tests against tests/cpython/expect
   fuzz [--seconds N] [--seed N] [--python EXE] [PROGRAM...]
                                            mutated input for the programs of tests/fuzz

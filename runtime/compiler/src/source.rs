@@ -86,6 +86,11 @@ impl Source {
             if error.bare_line && line.ends_with('\n') {
                 line.pop();
             }
+            if loc.end_line > loc.line && loc.end_column >= 0 {
+                // The end is counted in the line that is shown, be it another one.
+                let end = (loc.end_column as usize).min(line.len());
+                out.end_offset = Some(line.as_bytes()[..end].iter().filter(|b| **b & 0xc0 != 0x80).count() as i32 + 1);
+            }
             out.text = Some(Wtf8::from(line));
         }
         out.context =

@@ -136,27 +136,17 @@ impl Reporter<'_> {
         if let Some(error) = self.parameter_hint(index) {
             return Some(error);
         }
-        if let Some(error) = self.line_hint(index) {
+        if let Some(error) = self.line_hint(index).or_else(|| self.old_statement(index)) {
+            return Some(error);
+        }
+        if let Some(error) = self.condition_hint(index) {
             return Some(error);
         }
         match kind {
             T::Pass | T::Break | T::Continue if self.kind(index + 1) == T::If && self.line_start(index) < index => {
                 return Some(self.at(range, "expected expression before 'if', but statement is given"));
             }
-            T::Pass
-            | T::Break
-            | T::Continue
-            | T::Return
-            | T::Raise
-            | T::Del
-            | T::Assert
-            | T::Import
-            | T::From
-            | T::Yield
-            | T::Global
-            | T::Nonlocal
-                if before == T::Else =>
-            {
+            _ if before == T::Else && kind != T::Colon && self.line_start(index) != index - 1 => {
                 return Some(self.at(range, "expected expression after 'else', but statement is given"));
             }
             T::Elif if before == T::Dedent => {
@@ -242,10 +232,10 @@ impl Reporter<'_> {
                     return Some(self.at(range, msg));
                 }
             }
-            T::Rpar | T::Rsqb | T::Colon | T::Comma
-                if before == T::Star
+            _ if before == T::Star
                     && index >= 2
-                    && matches!(self.kind(index - 2), T::Lpar | T::Lsqb | T::Comma)
+                    && matches!(self.kind(index - 2), T::Lpar | T::Lsqb | T::Lbrace | T::Comma)
+                    && self.open_bracket(index).is_some()
                     && self.in_parameters(index).is_none() =>
             {
                 return Some(self.at(range, "Invalid star expression"));
@@ -259,6 +249,12 @@ impl Reporter<'_> {
                 let after = self.starting_at(index + 1)?;
                 let whole = TextRange::new(self.range(index - 2).start(), after.end());
                 return Some(self.at(whole, "cannot assign to keyword argument unpacking"));
+            }
+            T::ColonEqual if self.open_bracket(index).is_none() => {
+                let (name, range) = self.expression_of(self.line_start(index), index)?;
+                if !matches!(name, "name" | "tuple") && self.reads_to(index + 1) > index + 1 {
+                    return Some(self.at(range, format!("cannot use assignment expressions with {name}")));
+                }
             }
             T::Colon => {
                 if let Some(error) = self.type_parameter_hint(index) {
@@ -277,6 +273,27 @@ impl Reporter<'_> {
             _ => {}
         }
         self.string_hint(index)
+    }
+
+    /// The condition of an `if` expression, if something else than `else` follows what can be read of it.
+    fn condition_hint(&self, index: usize) -> Option<Box<RawError>> {
+        let mut depth = 0usize;
+        let word = (0..index).rev().find(|at| {
+            match self.kind(*at) {
+                T::Rpar | T::Rsqb | T::Rbrace => depth += 1,
+                T::Lpar | T::Lsqb | T::Lbrace if depth > 0 => depth -= 1,
+                _ => {}
+            }
+            depth == 0 && matches!(self.kind(*at), T::If | T::Else | T::Newline | T::Semi | T::Colon | T::Comma)
+        });
+        let word = word.filter(|word| self.kind(*word) == T::If && self.line_word(*word) != "case")?;
+        let first = self.operand_before(word)?;
+        let last = (word + 2..=index).rev().find(|last| self.expression_of(word + 1, *last).is_some())?;
+        if matches!(self.kind(last), T::Else | T::Colon) {
+            return None;
+        }
+        let whole = TextRange::new(first.start(), self.range(last - 1).end());
+        Some(self.at(whole, "expected 'else' after 'if' expression"))
     }
 
     fn index_of(&self, start: TextSize) -> Option<usize> {
@@ -313,12 +330,13 @@ impl Reporter<'_> {
             T::Star if before == T::Slash => Some(self.at(range, "expected comma between / and *")),
             T::Lpar if matches!(before, T::Comma | T::Lpar | T::Lambda) => {
                 let close = self.closing(index)?;
-                let simple = self.tokens[index + 1..close].iter().all(|t| matches!(t.0, T::Name | T::Comma));
+                let simple = self.kind(index + 1) == T::Name
+                    && self.tokens[index + 1..close].iter().all(|t| matches!(t.0, T::Name | T::Comma));
                 let what = if lambda { "Lambda expression parameters" } else { "Function parameters" };
                 let whole = TextRange::new(range.start(), self.range(close).end());
                 simple.then(|| self.at(whole, format!("{what} cannot be parenthesized")))
             }
-            T::Comma | T::Rpar | T::Colon if before == T::Equal => {
+            T::Comma | T::Rpar if before == T::Equal => {
                 Some(self.at(self.range(index - 1), "expected default value expression"))
             }
             T::Equal => {
@@ -366,19 +384,16 @@ impl Reporter<'_> {
             T::Import | T::From => {
                 let mut at = start;
                 while at < self.tokens.len() && !matches!(self.kind(at), T::Newline | T::EndOfFile) {
-                    if self.kind(at) == T::As {
-                        let end = self.find_until(at + 1, |kind| matches!(kind, T::Comma | T::Semi));
-                        if let Some((name, range)) = self.expression_of(at + 1, end)
-                            && name != "name"
-                        {
-                            return Some(self.at(range, format!("cannot use {name} as import target")));
-                        }
+                    if self.kind(at) == T::As
+                        && at < index
+                        && let Some(error) = self.import_target(at + 1)
+                    {
+                        return Some(error);
                     }
                     at += 1;
                 }
                 if self.kind(start) == T::From && at > 0 && self.kind(at - 1) == T::Comma {
-                    let loc = self.source.location(self.range(at).start().to_u32(), self.range(at).start().to_u32());
-                    let loc = Location { end_column: loc.column + 1, ..loc };
+                    let loc = self.line_end(self.range(at).start());
                     let msg = "trailing comma not allowed without surrounding parentheses";
                     return Some(RawError::syntax(loc, msg));
                 }
@@ -397,6 +412,116 @@ impl Reporter<'_> {
             }
             _ => None,
         }
+    }
+
+    /// `print a`, where an expression may begin with `print`: what is wrong at the token behind it.
+    pub(super) fn old_statement(&self, index: usize) -> Option<Box<RawError>> {
+        let at = index.checked_sub(1).filter(|at| self.kind(*at) == T::Name)?;
+        let word = self.text(self.range(at));
+        let begins = match at.checked_sub(1).map_or(T::Newline, |before| self.kind(before)) {
+            T::Newline | T::Indent | T::Dedent | T::Semi | T::Colon | T::Equal | T::Comma => true,
+            T::Lpar | T::Lsqb | T::Lbrace | T::Return | T::Yield | T::Elif | T::While | T::Assert => true,
+            T::If => self.line_start(at) == at - 1,
+            _ => false,
+        };
+        if !begins || !matches!(word, "print" | "exec") || self.kind(index) == T::Lpar {
+            return None;
+        }
+        let mut last = self.reads_to(index).max(index);
+        while self.kind(last) == T::Comma && self.reads_to(last + 1) > last + 1 {
+            last = self.reads_to(last + 1);
+        }
+        while last > index && self.expression_of(index, last).is_none() {
+            last -= 1;
+        }
+        let (_, argument) = self.expression_of(index, last)?;
+        let whole = TextRange::new(self.range(at).start(), argument.end().max(self.range(last - 1).end()));
+        Some(self.at(whole, format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?")))
+    }
+
+    /// What follows the targets of a comprehension's `for` in place of `in`.
+    pub(super) fn comprehension_target(&self, index: usize) -> Option<Box<RawError>> {
+        let mut depth = 0usize;
+        let mut word = None;
+        for at in (0..index).rev() {
+            match self.kind(at) {
+                T::Rpar | T::Rsqb | T::Rbrace => depth += 1,
+                T::Lpar | T::Lsqb | T::Lbrace if depth == 0 => break,
+                T::Lpar | T::Lsqb | T::Lbrace => depth -= 1,
+                T::In | T::Newline | T::Semi if depth == 0 => break,
+                T::For if depth == 0 => {
+                    word = Some(at);
+                    break;
+                }
+                _ => {}
+            }
+        }
+        let first = word? + 1;
+        self.open_bracket(first)?;
+        let stop = self.find_until(first, |kind| {
+            use T as K;
+            let compares = matches!(kind, K::Less | K::Greater | K::LessEqual | K::GreaterEqual | K::EqEqual);
+            let joins = matches!(kind, K::NotEqual | K::Is | K::In | K::Not | K::And | K::Or | K::If | K::Else);
+            compares || joins || matches!(kind, K::Equal | K::ColonEqual | K::Lambda | K::For | K::Async)
+        });
+        let stop = stop.min(index);
+        if stop == first || self.kind(stop) == T::In {
+            return None;
+        }
+        Some(self.at(self.range(stop), "'in' expected after for-loop variables"))
+    }
+
+    /// What an f-string says of an expression in it that goes wrong.
+    pub(super) fn field_hint(&self, index: usize) -> Option<Box<RawError>> {
+        let start = self.tokens[..index].iter().rposition(|t| matches!(t.0, T::FStringStart | T::TStringStart))?;
+        if self.tokens[start..index].iter().any(|t| matches!(t.0, T::FStringEnd | T::TStringEnd)) {
+            return None;
+        }
+        // The outermost bracket that is open there is the field's.
+        let mut open = Vec::new();
+        for at in start + 1..index {
+            match self.kind(at) {
+                T::Lpar | T::Lsqb | T::Lbrace => open.push(at),
+                T::Rpar | T::Rsqb | T::Rbrace => drop(open.pop()),
+                _ => {}
+            }
+        }
+        let first = *open.first()? + 1;
+        let marks = |at: usize| {
+            let top = self.open_bracket(at).is_some_and(|open| open.1 == self.range(first - 1));
+            top && matches!(self.kind(at), T::Equal | T::Exclamation | T::Colon)
+        };
+        let letter = if self.kind(start) == T::TStringStart { "t" } else { "f" };
+        if let Some(mark) = (first..index).find(|at| marks(*at)) {
+            let done = self.kind(mark) == T::Exclamation && mark + 2 == index;
+            return done.then(|| self.at(self.range(index), format!("{letter}-string: expecting ':' or '}}'")));
+        }
+        match (first + 1..=index).rev().find(|last| self.expression_of(first, *last).is_some()) {
+            Some(last) => {
+                let msg = format!("{letter}-string: expecting '=', or '!', or ':', or '}}'");
+                Some(self.at(self.range(last), msg))
+            }
+            None => {
+                Some(self.at(self.range(first), format!("{letter}-string: expecting a valid expression after '{{'")))
+            }
+        }
+    }
+
+    /// What is wrong with the name behind the `as` of an import.
+    fn import_target(&self, index: usize) -> Option<Box<RawError>> {
+        let end = self.find_until(index, |kind| matches!(kind, T::Comma | T::Semi));
+        let (last, (name, range)) =
+            (index + 1..=end).rev().find_map(|last| self.expression_of(index, last).map(|found| (last, found)))?;
+        if name == "name" && last == end {
+            return None;
+        }
+        if self.open_bracket(index).is_some()
+            && let Some((_, after)) = self.expression_of(last, last + 1)
+        {
+            let whole = TextRange::new(range.start(), after.end());
+            return Some(self.at(whole, "invalid syntax. Perhaps you forgot a comma?"));
+        }
+        Some(self.at(range, format!("cannot use {name} as import target")))
     }
 
     /// `**P: bound`
@@ -511,22 +636,7 @@ impl Reporter<'_> {
     }
 }
 
+/// Whether `not` behind an operator is explained.
 fn is_operator(kind: T) -> bool {
-    matches!(
-        kind,
-        T::Plus
-            | T::Minus
-            | T::Star
-            | T::Slash
-            | T::DoubleSlash
-            | T::Percent
-            | T::At
-            | T::Vbar
-            | T::Amper
-            | T::CircumFlex
-            | T::LeftShift
-            | T::RightShift
-            | T::DoubleStar
-            | T::Tilde
-    )
+    matches!(kind, T::Plus | T::Minus | T::Star | T::Slash | T::DoubleSlash | T::Percent | T::At | T::Tilde)
 }

@@ -15,6 +15,7 @@ use krait_bytecode::Location;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
 use ruff_python_ast::{Expr, Mod, UnaryOp};
+use ruff_python_parser::{Mode as ParserMode, ParseOptions};
 use ruff_python_parser::{InterpolatedStringErrorType, LexicalErrorType, ParseError, ParseErrorType, Parsed};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
@@ -33,17 +34,162 @@ impl<'a> SourceOrderVisitor<'a> for Collect<'a> {
 struct Reporter<'a> {
     source: &'a Source,
     tokens: Vec<(TokenKind, TextRange)>,
+    comments: Vec<TextRange>,
     exprs: Vec<&'a Expr>,
     /// The innermost bracket that the text leaves open.
     open: Option<TextRange>,
 }
 
-/// Where the reference would find an error: targets of annotations are looked at after all of them was read.
-fn found_at(error: &ParseError) -> TextSize {
-    match &error.error {
-        ParseErrorType::InvalidAnnotatedAssignmentTarget => error.range().end(),
-        ParseErrorType::OtherError(msg) if msg.starts_with("Only single target") => error.range().end(),
-        _ => error.range().start(),
+impl Reporter<'_> {
+    /// Where the reference would find an error, and whether what is wrong there itself counts more: targets and
+    /// arguments are looked at after all of them was read.
+    fn found_at(&self, error: &ParseError) -> (TextSize, bool) {
+        use ParseErrorType as E;
+        let range = error.range();
+        let next = || self.tokens.iter().find(|t| t.1.start() >= range.end()).map_or(range.end(), |t| t.1.start());
+        match &error.error {
+            E::InvalidAnnotatedAssignmentTarget => (next(), true),
+            E::OtherError(msg) if msg.starts_with("Only single target") => (next(), true),
+            // The targets of a loop count before what follows them.
+            E::InvalidAssignmentTarget
+                if self.token_before(range.start()) == Some(TokenKind::For) && !self.inside_brackets(range.start()) =>
+            {
+                (range.end(), false)
+            }
+            E::InvalidAssignmentTarget
+            | E::InvalidDeleteTarget
+            | E::UnparenthesizedNamedExpression
+            | E::PositionalAfterKeywordArgument
+            | E::PositionalAfterKeywordUnpacking
+            | E::UnparenthesizedGeneratorExpression => (next(), true),
+            E::InvalidNamedAssignmentTarget | E::InvalidAugmentedAssignmentTarget => {
+                let value = self.tokens.iter().skip_while(|t| t.1.start() < range.end()).nth(1);
+                (value.map_or(range.end(), |t| t.1.start()), true)
+            }
+            _ => (range.start(), false),
+        }
+    }
+
+    /// Whether an error is one to the reference too.
+    fn is_real(&self, error: &ParseError) -> bool {
+        match &error.error {
+            // The parser does not know the newest names of characters.
+            ParseErrorType::Lexical(LexicalErrorType::UnicodeError) => !escapes_are_good(self.source, error.range()),
+            ParseErrorType::InvalidAssignmentTarget => !error.range().is_empty(),
+            // Something else is wrong behind the generator.
+            ParseErrorType::UnparenthesizedGeneratorExpression => {
+                if self.token_before(error.range().start()) == Some(TokenKind::Comma) {
+                    return true;
+                }
+                let next = self.tokens.iter().find(|t| t.1.start() >= error.range().end());
+                next.is_none_or(|t| matches!(t.0, TokenKind::Comma | TokenKind::Rpar))
+            }
+            _ => true,
+        }
+    }
+
+    /// The token that the reference's parser had read last when it raised an error.
+    fn read_last(&self, at: TextSize, error: &RawError) -> Option<usize> {
+        let here = self.token_at(at)?;
+        if error.msg == "invalid syntax" && self.after_expression(here) {
+            let mut last = self.reads_to(here);
+            // A name begins what may be a statement of old, whose argument is read like a whole expression.
+            while self.tokens[here - 1].0 == TokenKind::Name
+                && self.after_expression(last)
+                && last > here
+                && self.open_bracket(last) == self.open_bracket(here)
+            {
+                let next = self.reads_to(last);
+                if next == last {
+                    break;
+                }
+                last = next;
+            }
+            return Some(last);
+        }
+        // These may be meant as an expression, if an `if` follows.
+        let words = matches!(self.tokens[here].0, TokenKind::Pass | TokenKind::Break | TokenKind::Continue);
+        if words && error.msg == "invalid syntax" && !self.after_operand(here) {
+            return Some(self.token_at(self.tokens[here].1.end()).map_or(here, |at| at.max(here + 1)).min(self.tokens.len() - 1));
+        }
+        if error.msg.ends_with("forgot a comma?") {
+            return Some(self.reads_to(here));
+        }
+        let only_here = error.msg == "invalid syntax" || error.msg.starts_with("expected '");
+        let Some(loc) = error.loc.filter(|_| !only_here) else { return Some(here) };
+        let end = self.source.line_start(loc.end_line) + loc.end_column.max(0) as usize;
+        let next = self.tokens.partition_point(|t| t.1.start().to_usize() < end);
+        Some(here.max(next.min(self.tokens.len() - 1)))
+    }
+
+    /// Completes what [`Reporter::describe`] says: a bracket that stays open counts more than a mistake on a later
+    /// line, and a line that was read completely is shown without its end.
+    fn complete(&self, at: TextSize, mut error: Box<RawError>) -> Box<RawError> {
+        let Some(last) = self.read_last(at, &error) else { return error };
+        let start = self.tokens[last].1.start();
+        let line = self.source.position(start.to_u32()).0.min(self.source.last_line());
+        if error.kind == ErrorKind::Syntax
+            && let Some(open) = self.open.filter(|open| open.start() < start)
+            && (line > self.source.position(open.start().to_u32()).0 || self.is_end(last))
+            && !error.msg.ends_with("was never closed")
+        {
+            error = self.open(open.start(), format!("'{}' was never closed", self.text(open)));
+        }
+        if error.loc.is_some_and(|loc| loc.line < line.max(loc.end_line)) {
+            error.bare_line = true;
+        }
+        error
+    }
+
+    fn token_before(&self, at: TextSize) -> Option<TokenKind> {
+        let next = self.tokens.partition_point(|t| t.1.start() < at);
+        Some(self.tokens[next.checked_sub(1)?].0)
+    }
+
+    /// The token at which an expression that begins with a token cannot go on.
+    pub(super) fn reads_to(&self, index: usize) -> usize {
+        let start = self.tokens[index].1.start();
+        let rest = &self.source.text[start.to_usize()..];
+        let parsed = ruff_python_parser::parse_unchecked(rest, ParseOptions::from(ParserMode::Expression));
+        let stop = parsed.errors().iter().map(|e| e.range().start()).min();
+        let end = self.tokens.len() - 1;
+        let mut stop = stop.and_then(|stop| self.token_at(start + stop)).map_or(end, |stop| stop.max(index));
+        let (mut open, inside) = (0usize, self.inside_brackets(start));
+        for at in index..stop {
+            match self.tokens[at].0 {
+                TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => open += 1,
+                TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => open = open.saturating_sub(1),
+                TokenKind::Newline if open == 0 && !inside => stop = stop.min(at),
+                TokenKind::Comma if open == 0 => stop = stop.min(at),
+                _ => {}
+            }
+        }
+        stop
+    }
+
+    /// Whether a token may begin an expression right behind another one.
+    fn after_expression(&self, index: usize) -> bool {
+        use TokenKind as K;
+        let first = self.tokens[self.line_start_token(index).unwrap_or(index)].0;
+        let names = matches!(first, K::Global | K::Nonlocal | K::Import | K::From | K::Def | K::Class);
+        let operand = self.after_operand(index);
+        let called = matches!(self.tokens[index].0, K::Lpar | K::Lsqb);
+        operand && !called && !(names && self.open_bracket(index).is_none())
+    }
+
+    /// Whether an operand may end before a token.
+    fn after_operand(&self, index: usize) -> bool {
+        use TokenKind as K;
+        index.checked_sub(1).map(|at| self.tokens[at].0).is_some_and(|before| {
+            matches!(before, K::Rpar | K::Rsqb | K::Rbrace | K::FStringEnd | K::TStringEnd | K::Name | K::String)
+                || matches!(before, K::Int | K::Float | K::Complex | K::None | K::True | K::False | K::Ellipsis)
+        })
+    }
+
+    /// Whether nothing but the end of the text comes with a token.
+    fn is_end(&self, index: usize) -> bool {
+        let (kind, range) = self.tokens[index];
+        kind == TokenKind::EndOfFile || range.start().to_usize() >= self.source.text.trim_end().len()
     }
 }
 
@@ -58,12 +204,27 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
         ),
         other => matches!(other, ParseErrorType::Lexical(_)),
     };
-    // The parser does not know the newest names of characters.
-    let real = |e: &&ParseError| {
-        !matches!(e.error, ParseErrorType::Lexical(LexicalErrorType::UnicodeError))
-            || !escapes_are_good(source, e.range())
-    };
-    let Some(error) = parsed.errors().iter().filter(real).min_by_key(|e| (found_at(e), !lexical(e))) else {
+    let trivia = |k: TokenKind| matches!(k, TokenKind::Comment | TokenKind::NonLogicalNewline);
+    let mut comments = Vec::new();
+    let mut tokens = Vec::new();
+    if !parsed.errors().is_empty() {
+        let all = || parsed.tokens().iter().map(|t| (t.kind(), t.range()));
+        comments.extend(all().filter(|t| t.0 == TokenKind::Comment).map(|t| t.1));
+        tokens.extend(all().filter(|t| !trivia(t.0)));
+    }
+    // Where the tokenizer stops, it does not come to miss a bracket.
+    let open =
+        scan.open.filter(|_| scan.fault.is_none()).map(|at| TextRange::at(TextSize::new(at as u32), TextSize::new(1)));
+    let mut reporter = Reporter { source, tokens, comments, exprs: Vec::new(), open };
+    let errors = parsed.errors().iter().filter(|error| reporter.is_real(error));
+    let error = errors.min_by_key(|e| (reporter.found_at(e).0, !lexical(e), reporter.found_at(e).1));
+    if let Some(operator) = yield_operand(parsed)
+        && error.is_none_or(|error| reporter.found_at(error).0 > operator.start())
+        && scan.fault.is_none()
+    {
+        return Some((operator.start().to_usize(), reporter.at(operator, "invalid syntax")));
+    }
+    let Some(error) = error else {
         return scan.fault.as_ref().map(|fault| (fault.at, fault.error.clone()));
     };
     let mut collect = Collect(Vec::new());
@@ -74,12 +235,7 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
             Mod::Expression(e) => collect.visit_expr(&e.body),
         }
     }
-    let trivia = |k: TokenKind| matches!(k, TokenKind::Comment | TokenKind::NonLogicalNewline);
-    let tokens = parsed.tokens().iter().map(|t| (t.kind(), t.range())).filter(|t| !trivia(t.0)).collect();
-    // Where the tokenizer stops, it does not come to miss a bracket.
-    let open =
-        scan.open.filter(|_| scan.fault.is_none()).map(|at| TextRange::at(TextSize::new(at as u32), TextSize::new(1)));
-    let reporter = Reporter { source, tokens, exprs: collect.0, open };
+    reporter.exprs = collect.0;
     let at = error.range().start();
     if let Some(fault) = scan.fault.as_ref().filter(|fault| fault.wins || reporter.hint_before(at, fault.at).is_none())
         && (fault.wins || lexical(error) || fault.at <= at.to_usize() || reporter.juxtaposed_until(at, fault.at))
@@ -91,12 +247,34 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
         }
         return Some((at.to_usize(), own));
     }
-    Some((at.to_usize(), reporter.describe(error)))
+    Some((at.to_usize(), reporter.complete(at, reporter.describe(error))))
+}
+
+/// Whether a token stands between two operands only; a star may stand before one too, if it is no target.
+fn is_binary(kind: TokenKind) -> bool {
+    use TokenKind as K;
+    matches!(kind, K::Star | K::Slash | K::DoubleSlash | K::Percent | K::At | K::Vbar | K::Amper | K::CircumFlex)
+        || matches!(kind, K::LeftShift | K::RightShift | K::DoubleStar | K::Less | K::Greater | K::LessEqual)
+        || matches!(kind, K::GreaterEqual | K::EqEqual | K::NotEqual | K::And | K::Or | K::Is | K::In | K::If)
+}
+
+/// An operator right behind `yield`, to which the parser takes a bare `yield` for an operand.
+fn yield_operand(parsed: &Parsed<Mod>) -> Option<TextRange> {
+    use TokenKind as K;
+    let mut after = false;
+    for token in parsed.tokens() {
+        let kind = token.kind();
+        if after && kind != K::Star && is_binary(kind) {
+            return Some(token.range());
+        }
+        after = kind == K::Yield;
+    }
+    None
 }
 
 /// Whether the literal around a place can be decoded after all.
 fn escapes_are_good(source: &Source, range: TextRange) -> bool {
-    let reporter = Reporter { source, tokens: Vec::new(), exprs: Vec::new(), open: None };
+    let reporter = Reporter { source, tokens: Vec::new(), comments: Vec::new(), exprs: Vec::new(), open: None };
     reporter.bad_literal(range).msg == "invalid syntax"
 }
 
@@ -167,11 +345,18 @@ impl<'a> Reporter<'a> {
         {
             index += 1;
         }
+        // The parser ends a line inside brackets where a statement follows.
+        if self.tokens.get(index).is_some_and(|t| t.0 == TokenKind::Newline && self.inside_brackets(t.1.start())) {
+            let made_up = |k: TokenKind| matches!(k, TokenKind::Newline | TokenKind::Indent | TokenKind::Dedent);
+            index = (index..self.tokens.len()).find(|at| !made_up(self.tokens[*at].0)).unwrap_or(index);
+        }
         (index < self.tokens.len()).then_some(index)
     }
 
     fn invalid(&self, range: TextRange) -> Box<RawError> {
-        let index = self.token_at(range.start());
+        // After an operand `in` may follow `not`.
+        let in_after = |index: &usize| self.tokens[*index].0 == TokenKind::Not && self.after_operand(*index);
+        let index = self.token_at(range.start()).map(|index| index + usize::from(in_after(&index)));
         let token = index.and_then(|i| self.tokens.get(i)).map_or((TokenKind::EndOfFile, range), |t| *t);
         if let Some(error) = self.indentation(token) {
             return error;
@@ -181,16 +366,38 @@ impl<'a> Reporter<'a> {
         if let Some(error) = self.never_closed(token.1.start(), at_end) {
             return error;
         }
+        if at_end && self.source.text.ends_with('\n') && token.0 != TokenKind::Newline {
+            return self.at_file_end(token);
+        }
         if at_end && !self.source.text.ends_with('\n') {
             // The end of an expression's text has no place in its line.
             let line = if self.source.text.is_empty() { 0 } else { self.source.line_count() };
             return RawError::syntax(Location::new(line, line, -1, -1), "invalid syntax");
         }
         if token.0 == TokenKind::Newline || token.1.is_empty() {
-            let loc = self.source.location(token.1.start().to_u32(), token.1.start().to_u32());
-            return RawError::syntax(Location { end_column: loc.column + 1, ..loc }, "invalid syntax");
+            return RawError::syntax(self.line_end(token.1.start()), "invalid syntax");
         }
         self.at(token.1, "invalid syntax")
+    }
+
+    /// Something is missing at the end of a file: after a block, or at all.
+    fn at_file_end(&self, token: (TokenKind, TextRange)) -> Box<RawError> {
+        let line = self.source.last_line();
+        if token.0 != TokenKind::Dedent {
+            return RawError::syntax(Location::new(line, line, -1, -1), "invalid syntax");
+        }
+        let column = self.source.line(line).trim_end_matches('\n').len() as i32;
+        let mut error = RawError::new(ErrorKind::Indentation, "unexpected unindent");
+        error.loc = Some(Location { line, end_line: line, column, end_column: -2 });
+        error
+    }
+
+    /// The place of the end of a line, which begins with the comment before it.
+    fn line_end(&self, at: TextSize) -> Location {
+        let loc = self.source.location(at.to_u32(), at.to_u32());
+        let comment = self.comments.iter().find(|comment| comment.end() == at);
+        let column = comment.map_or(loc.column, |c| self.source.position(c.start().to_u32()).1);
+        Location { column, end_column: loc.column + 1, ..loc }
     }
 
     fn indentation(&self, token: (TokenKind, TextRange)) -> Option<Box<RawError>> {
@@ -212,9 +419,7 @@ impl<'a> Reporter<'a> {
     fn never_closed(&self, stopped: TextSize, at_end: bool) -> Option<Box<RawError>> {
         let open = self.open?;
         let line = |at: TextSize| self.source.position(at.to_u32()).0;
-        // An open bracket right behind what is wrong is read on, up to the end.
-        let read_on = open.start() >= stopped && self.juxtaposed_until(stopped, open.start().to_usize());
-        (at_end || read_on || line(stopped) > line(open.start()))
+        (at_end || line(stopped) > line(open.start()))
             .then(|| self.open(open.start(), format!("'{}' was never closed", self.text(open))))
     }
 
@@ -246,11 +451,15 @@ impl<'a> Reporter<'a> {
         {
             return found;
         }
-        if found.msg == "invalid syntax"
-            && found.kind == ErrorKind::Syntax
-            && let Some(better) = self.hint(range.start())
+        let comma = found.msg.ends_with("forgot a comma?");
+        if (comma || found.msg == "invalid syntax")
+            && let Some(error) = self.token_at(range.start()).and_then(|index| self.comprehension_target(index))
         {
-            return better;
+            return error;
+        }
+        if found.msg == "invalid syntax" && found.kind == ErrorKind::Syntax {
+            let better = self.hint(range.start()).or_else(|| self.field_hint(self.token_at(range.start())?));
+            return better.unwrap_or(found);
         }
         found
     }
@@ -265,6 +474,10 @@ impl<'a> Reporter<'a> {
                 self.at(range, format!("'{}' is an illegal expression for augmented assignment", self.name(range)))
             }
             ParseErrorType::InvalidDeleteTarget => self.at(range, format!("cannot delete {}", self.name(range))),
+            ParseErrorType::InvalidNamedAssignmentTarget if self.is_argument(range) => {
+                let next = self.tokens.iter().find(|t| t.1.start() >= range.end());
+                self.invalid(next.map_or(range, |t| t.1))
+            }
             ParseErrorType::InvalidNamedAssignmentTarget => {
                 self.at(range, format!("cannot use assignment expressions with {}", self.name(range)))
             }
@@ -329,12 +542,15 @@ impl<'a> Reporter<'a> {
                 self.at(range, "iterable unpacking cannot be used in comprehension")
             }
             ParseErrorType::EmptyImportNames if range.is_empty() || self.text(range).trim().is_empty() => {
-                let start = self.source.location(range.start().to_u32(), range.start().to_u32());
-                let loc = start;
+                let loc = self.line_end(range.start());
+                let loc = Location { end_column: loc.end_column - 1, ..loc };
                 RawError::syntax(loc, "Expected one or more names after 'import'")
             }
             ParseErrorType::ExpectedRealNumber => self.at(range, "real number required in complex literal"),
             ParseErrorType::ExpectedImaginaryNumber => self.at(range, "imaginary number required in complex literal"),
+            ParseErrorType::EmptyTypeParams if self.unclosed_type_parameters(range).is_some() => {
+                self.at(self.unclosed_type_parameters(range).unwrap_or(range), "expected '('")
+            }
             ParseErrorType::EmptyTypeParams => {
                 let bracket = self.tokens.iter().position(|t| t.0 == TokenKind::Rsqb && t.1.end() >= range.end());
                 let Some(index) = bracket else { return self.at(range, "Type parameter list cannot be empty") };
@@ -376,6 +592,13 @@ impl<'a> Reporter<'a> {
         }
     }
 
+    /// Whether a place is in the arguments of a call.
+    fn is_argument(&self, range: TextRange) -> bool {
+        let open = self.token_at(range.start()).and_then(|index| self.open_bracket(index));
+        let Some(open) = open.filter(|open| open.0 == TokenKind::Lpar) else { return false };
+        matches!(self.token_before(open.1.start()), Some(TokenKind::Name | TokenKind::Rpar | TokenKind::Rsqb))
+    }
+
     /// What must not follow a bare `*` of parameters, if that is not the end of them.
     fn bare_star_needs(&self, range: TextRange) -> Option<TextRange> {
         let found = self.token_at(range.start())?;
@@ -385,7 +608,8 @@ impl<'a> Reporter<'a> {
             at += 1;
         }
         let (kind, range) = *self.tokens.get(at)?;
-        let ends = matches!(kind, TokenKind::Rpar | TokenKind::Colon | TokenKind::DoubleStar);
+        let lambda = self.in_parameters(at) == Some(true);
+        let ends = matches!(kind, TokenKind::Rpar | TokenKind::DoubleStar) || lambda && kind == TokenKind::Colon;
         (!ends && kind != TokenKind::Name).then_some(range)
     }
 
@@ -504,7 +728,7 @@ impl<'a> Reporter<'a> {
                 let whole = before.1.cover(token.1);
                 self.at(whole, "invalid syntax.  Maybe you meant '!=' instead of '<>'?")
             }
-            TokenKind::Equal if closes && index >= 2 && self.tokens[index - 2].0 == TokenKind::Name => {
+            TokenKind::Equal if closes && self.inside_brackets(before.1.start()) && index >= 2 && self.tokens[index - 2].0 == TokenKind::Name => {
                 let first = self.line_start_token(index).map(|t| self.tokens[t].0);
                 let def = matches!(first, Some(TokenKind::Def | TokenKind::Async));
                 if def || self.in_parameters(index).is_some() {
@@ -603,7 +827,9 @@ impl<'a> Reporter<'a> {
             use TokenKind as K;
             let ends = |k: K| matches!(k, K::Equal | K::ColonEqual | K::Comma | K::Semi);
             let end = self.find_until(equal + 1, ends);
-            let none = |k: K| matches!(k, K::Newline | K::EndOfFile | K::Star | K::DoubleStar | K::Unknown);
+            let none = |k: K| {
+                matches!(k, K::Newline | K::EndOfFile | K::Unknown | K::Yield | K::Lambda | K::Not) || is_binary(k)
+            };
             end > equal + 1
                 && !self.tokens.get(equal + 1).is_none_or(|t| none(t.0))
                 && !self.tokens.get(end).is_some_and(|t| matches!(t.0, K::Equal | K::ColonEqual))
@@ -617,30 +843,25 @@ impl<'a> Reporter<'a> {
     /// Two expressions beside each other outside brackets.
     fn juxtaposed(&self, range: TextRange) -> Box<RawError> {
         let Some(index) = self.token_at(range.start()) else { return self.invalid(range) };
-        let inline = |at: &usize| {
-            matches!(self.text(self.tokens[*at].1), "print" | "exec")
-                && *at > 0
-                && self.tokens[*at - 1].0 == TokenKind::Colon
-        };
-        if let Some(start) = index.checked_sub(1).filter(inline).or_else(|| self.line_start_token(index)) {
+        if let Some(error) = self.old_statement(index) {
+            return error;
+        }
+        if let Some(start) = self.line_start_token(index) {
             let word = self.text(self.tokens[start].1);
             let last = self.statement_end(index);
-            if index == start + 1 && matches!(word, "print" | "exec") {
-                let argument = self.starting_at(index).map_or(last, |argument| argument.end());
-                let whole = TextRange::new(self.tokens[start].1.start(), argument.max(self.tokens[index].1.end()));
-                let argument = TextRange::new(self.tokens[index].1.start(), whole.end());
-                if ruff_python_parser::parse_expression(self.text(argument)).is_err() {
-                    return self.invalid(range);
-                }
-                let msg = format!("Missing parentheses in call to '{word}'. Did you mean {word}(...)?");
-                return self.at(whole, msg);
-            }
             if word == "import" && self.tokens[index].0 == TokenKind::From {
                 let msg = "Did you mean to use 'from ... import ...' instead?";
                 let alias = self.tokens[index..].iter().position(|t| t.0 == TokenKind::As).map(|n| index + n - 1);
                 let last = alias.map_or(last, |at| (self.tokens[at + 1].1.end() - TextSize::new(1)).min(last));
                 return self.at(TextRange::new(self.tokens[start].1.start(), last), msg);
             }
+        }
+        // A name may follow `type`, but that is not all.
+        if self.line_word(index) == "type"
+            && self.line_start_token(index) == index.checked_sub(1)
+            && self.tokens[index].0 == TokenKind::Name
+        {
+            return self.invalid(self.tokens.get(index + 1).map_or(range, |t| t.1));
         }
         // `a not b`: the reference reads on, expecting `in`.
         if self.tokens[index].0 == TokenKind::Not && index + 1 < self.tokens.len() {
@@ -666,8 +887,11 @@ impl<'a> Reporter<'a> {
         let index = self.token_at(range.start()).unwrap_or(0);
         match (expected, found) {
             (TokenKind::Colon, TokenKind::Newline) if !self.inside_brackets(range.start()) => {
-                let loc = self.source.location(range.start().to_u32(), range.start().to_u32());
-                RawError::syntax(Location { end_column: loc.column + 1, ..loc }, "expected ':'")
+                RawError::syntax(self.line_end(range.start()), "expected ':'")
+            }
+            (TokenKind::Colon, _) if self.needs_colon(index) => self.at(self.tokens[index].1, "expected ':'"),
+            (TokenKind::In, _) if self.inside_brackets(range.start()) => {
+                self.at(self.tokens[index].1, "'in' expected after for-loop variables")
             }
             (TokenKind::Colon, TokenKind::Equal) => {
                 // `if x = 1`
@@ -684,31 +908,59 @@ impl<'a> Reporter<'a> {
                 }
                 self.invalid(range)
             }
-            (TokenKind::Colon, TokenKind::Rbrace | TokenKind::Comma)
-                if index > 0 && self.inside_brackets(range.start()) =>
+            (TokenKind::Colon, _)
+                if index > 0
+                    && self.open_bracket(index).is_some_and(|open| open.0 == TokenKind::Lbrace)
+                    && self.line_word(index) != "case" =>
             {
-                self.open(self.tokens[index - 1].1.start(), "':' expected after dictionary key")
+                self.open(self.tokens[index - 1].1.end() - TextSize::new(1), "':' expected after dictionary key")
             }
-            (TokenKind::Lpar, TokenKind::Newline) => {
-                let loc = self.source.location(range.start().to_u32(), range.start().to_u32());
-                RawError::syntax(Location { end_column: loc.column + 1, ..loc }, "expected '('")
-            }
+            (TokenKind::Lpar, TokenKind::Newline) => RawError::syntax(self.line_end(range.start()), "expected '('"),
             (TokenKind::Lpar, _) => self.at(range, "expected '('"),
             (TokenKind::Else, TokenKind::Colon) => self.invalid(range),
             (TokenKind::Else, _) => match self.ending_at(index) {
                 Some(before) => {
-                    let start = self.line_start_token(index).map_or(before.start(), |t| self.tokens[t].1.start());
-                    let first = self.exprs.iter().find(|e| e.end() == before.end() && e.start() >= start);
-                    let start = first.map_or(start, |e| e.start());
+                    let word = (0..index).rev().find(|at| self.tokens[*at].0 == TokenKind::If);
+                    let first = word.and_then(|word| self.operand_before(word));
+                    let start = first.map_or(before.start(), |e| e.start());
                     self.at(TextRange::new(start, before.end()), "expected 'else' after 'if' expression")
                 }
                 None => self.invalid(range),
             },
-            (TokenKind::Comma | TokenKind::Rpar, _) if self.inside_brackets(range.start()) => {
+            (TokenKind::Comma | TokenKind::Rsqb, _) if self.type_parameters_of_def(index).is_some() => {
+                self.at(self.type_parameters_of_def(index).unwrap_or(range), "expected '('")
+            }
+            (TokenKind::Comma | TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Colon, _) if self.inside_brackets(range.start()) => {
                 self.missing_comma(index, range)
             }
             _ => self.invalid(range),
         }
+    }
+
+    /// The bracket of a function's type parameters, for a token inside it.
+    fn type_parameters_of_def(&self, index: usize) -> Option<TextRange> {
+        let open = self.open_bracket(index).filter(|open| open.0 == TokenKind::Lsqb)?;
+        let at = self.tokens.iter().position(|t| t.1 == open.1)?;
+        (self.tokens.get(at.checked_sub(2)?)?.0 == TokenKind::Def).then_some(open.1)
+    }
+
+    /// The bracket of a function's type parameters, if it is not closed at once.
+    fn unclosed_type_parameters(&self, range: TextRange) -> Option<TextRange> {
+        let open = self.tokens.iter().rposition(|t| t.0 == TokenKind::Lsqb && t.1.start() <= range.start())?;
+        let def = self.tokens.get(open.checked_sub(2)?)?.0 == TokenKind::Def;
+        (def && self.tokens.get(open + 1)?.0 != TokenKind::Rsqb).then_some(self.tokens[open].1)
+    }
+
+    /// Whether nothing but a colon may come at a token, outside brackets: what the first word of the line begins has
+    /// no other form.
+    fn needs_colon(&self, index: usize) -> bool {
+        let start = self.line_start_token(index).unwrap_or(index);
+        let first = match self.tokens[start].0 {
+            TokenKind::Async => self.tokens.get(start + 1).map_or(TokenKind::Async, |t| t.0),
+            kind => kind,
+        };
+        matches!(first, TokenKind::Def | TokenKind::Else | TokenKind::Try | TokenKind::Finally)
+            && !self.inside_brackets(self.tokens[index].1.start())
     }
 
     fn is_name(&self, range: TextRange) -> bool {
@@ -761,17 +1013,79 @@ impl<'a> Reporter<'a> {
         found.map(|e| e.range()).max_by_key(|r| r.len()).or(starts.then_some(token.1))
     }
 
+    /// The operand that ends before a token, if an expression begins with it: operands alone are no expressions where
+    /// the grammar asks for less.
+    fn operand_before(&self, index: usize) -> Option<TextRange> {
+        use TokenKind as K;
+        let last = index.checked_sub(1)?;
+        let end = self.tokens[last].1.end();
+        let from = self.open_bracket(index).map_or(TextSize::new(0), |t| t.1.end());
+        let operand = |e: &&&Expr| {
+            let more = matches!(e, Expr::Slice(_) | Expr::If(_) | Expr::Lambda(_) | Expr::Named(_) | Expr::Yield(_) | Expr::YieldFrom(_));
+            let open = matches!(e, Expr::Tuple(t) if !t.parenthesized)
+                || matches!(e, Expr::Generator(g) if !g.parenthesized);
+            e.end() == end && e.start() >= from && !more && !open && !matches!(e, Expr::Starred(_))
+        };
+        let found = self.exprs.iter().filter(operand).map(|e| e.range()).max_by_key(|r| r.len());
+        let range = match found {
+            Some(range) => range,
+            None if self.tokens[last].0 == K::Rpar => {
+                let open = (0..last).rev().find(|at| self.tokens[*at].0 == K::Lpar && self.closing(*at) == Some(last))?;
+                TextRange::new(self.tokens[open].1.start(), end)
+            }
+            None if self.tokens[last].0 == K::Name && self.line_word(index) == "type" => self.tokens[last].1,
+            None => return None,
+        };
+        let first = self.tokens.iter().position(|t| t.1.start() == range.start())?;
+        if matches!(self.text(self.tokens[first].1), "match" | "case" | "type" | "_") {
+            return None;
+        }
+        match first.checked_sub(1).map(|at| self.tokens[at].0) {
+            Some(K::In | K::If | K::For) => None,
+            Some(K::DoubleStar) if self.open_bracket(index).is_some_and(|open| open.0 == K::Lbrace) => None,
+            _ => Some(range),
+        }
+    }
+
+    /// The first word of the line of a token.
+    pub(super) fn line_word(&self, index: usize) -> &'a str {
+        self.line_start_token(index).map_or("", |start| self.text(self.tokens[start].1))
+    }
+
+    /// The longest expression without mistakes that begins with a token.
+    fn expression_from(&self, index: usize) -> Option<TextRange> {
+        let start = self.tokens.get(index)?.1.start();
+        let whole = |e: &&&Expr| {
+            e.start() == start
+                && !matches!(e, Expr::Named(_) | Expr::Starred(_) | Expr::Yield(_) | Expr::YieldFrom(_))
+                && !matches!(e, Expr::Tuple(t) if !t.parenthesized)
+                && !matches!(e, Expr::Generator(g) if !g.parenthesized)
+        };
+        let mut found: Vec<TextRange> = self.exprs.iter().filter(whole).map(|e| e.range()).collect();
+        found.sort_by_key(|range| std::cmp::Reverse(range.len()));
+        let good = |range: &TextRange| ruff_python_parser::parse_expression(self.text(*range)).is_ok();
+        found.into_iter().find(good).or_else(|| {
+            use TokenKind as K;
+            let (kind, range) = self.tokens[index];
+            matches!(kind, K::Name | K::Int | K::Float | K::Complex | K::String | K::None | K::True | K::False)
+                .then_some(range)
+        })
+    }
+
     fn missing_comma(&self, index: usize, range: TextRange) -> Box<RawError> {
         let before_kind = index.checked_sub(1).map(|i| self.tokens[i].0);
         let next_kind = self.tokens.get(index).map(|t| t.0);
         let prefixed = before_kind == Some(TokenKind::Name) && next_kind == Some(TokenKind::String);
-        if let (Some(before), Some(after)) = (self.ending_at(index), self.starting_at(index))
+        if let (Some(before), Some(after)) = (self.operand_before(index), self.expression_from(index))
             && !prefixed
         {
             if let Some(error) = self.never_closed(range.start(), false) {
                 return error;
             }
             let whole = TextRange::new(before.start().min(after.start()), after.end());
+            if let Some(error) = self.old_statement(index) {
+                return error;
+            }
             return self.at(whole, "invalid syntax. Perhaps you forgot a comma?");
         }
         self.invalid(range)
@@ -779,6 +1093,12 @@ impl<'a> Reporter<'a> {
 
     fn lexical(&self, error: &LexicalErrorType, range: TextRange) -> Box<RawError> {
         match error {
+            LexicalErrorType::UnrecognizedToken { .. } if self.colon_was_due(range.start()) => {
+                self.at(range, "expected ':'")
+            }
+            LexicalErrorType::UnrecognizedToken { .. } if self.bracket_was_due(range.start()) => {
+                self.at(range, "expected '('")
+            }
             LexicalErrorType::Eof => self.never_closed(range.start(), true).unwrap_or_else(|| self.invalid(range)),
             LexicalErrorType::FStringError(e) => self.interpolated(e, range, "f-string"),
             LexicalErrorType::TStringError(e) => self.interpolated(e, range, "t-string"),
@@ -791,6 +1111,20 @@ impl<'a> Reporter<'a> {
             }
             _ => self.invalid(range),
         }
+    }
+
+    /// Whether the head of a compound statement is complete but for its colon before a character that begins no token.
+    fn colon_was_due(&self, at: TextSize) -> bool {
+        let Some(index) = self.token_at(at).filter(|index| *index > 0) else { return false };
+        let before = self.tokens[index - 1].0;
+        let word = matches!(before, TokenKind::Else | TokenKind::Try | TokenKind::Finally);
+        (word || before == TokenKind::Rpar) && self.needs_colon(index)
+    }
+
+    /// Whether only the name of a function stands before a character that begins no token.
+    fn bracket_was_due(&self, at: TextSize) -> bool {
+        let before = self.tokens.partition_point(|t| t.1.start() < at);
+        before >= 2 && self.tokens[before - 1].0 == TokenKind::Name && self.tokens[before - 2].0 == TokenKind::Def
     }
 
     /// The string literal around an offset, as well as it can be found in the text.
@@ -979,12 +1313,22 @@ impl<'a> Reporter<'a> {
             "Expected `except` or `finally` after `try` block" => {
                 let error = self.invalid(range);
                 let mut loc = error.loc.unwrap_or(Location::NONE);
-                if range.end().to_usize() >= self.source.text.trim_end().len() {
+                if let Some(word) = self.early_else(range.start()) {
+                    loc = self.loc(word);
+                } else if range.start().to_usize() >= self.source.text.trim_end().len() {
                     let line = self.source.last_line();
                     let column = self.source.line(line).len() as i32 - 1;
                     loc = Location { line, end_line: line, column, end_column: -2 };
                 }
                 RawError::syntax(loc, "expected 'except' or 'finally' block")
+            }
+            "Trailing comma not allowed" => {
+                let next = self.tokens.iter().find(|t| t.1.start() >= range.end());
+                self.invalid(next.map_or(range, |t| t.1))
+            }
+            "Star import must be the only import" => {
+                let next = self.tokens.iter().find(|t| t.1.start() > range.start());
+                self.invalid(next.map_or(range, |t| t.1))
             }
             "Only one '*' parameter allowed" => {
                 let star = TextRange::at(range.start(), TextSize::new(1));
@@ -1009,9 +1353,7 @@ impl<'a> Reporter<'a> {
             "Expected a parameter name" => self.keyword_target(range),
             m if m.starts_with("Bytes literal cannot be mixed") => {
                 let after = self.tokens.iter().find(|t| t.1.start() >= range.end()).map_or(range, |t| t.1);
-                let loc = self.source.location(after.start().to_u32(), after.start().to_u32());
-                let loc = Location { end_column: loc.column + 1, ..loc };
-                RawError::syntax(loc, "cannot mix bytes and nonbytes literals")
+                RawError::syntax(self.line_end(after.start()), "cannot mix bytes and nonbytes literals")
             }
             m if m.starts_with("Cannot have both 'except'") => {
                 let word = |t: &(TokenKind, TextRange)| t.0 == TokenKind::Except && t.1.end() > range.start();
@@ -1023,6 +1365,20 @@ impl<'a> Reporter<'a> {
             }
             _ => self.invalid(range),
         }
+    }
+
+    /// The `else` of a `try` that has no handlers before it, for a place behind its block.
+    fn early_else(&self, at: TextSize) -> Option<TextRange> {
+        let before = self.tokens.partition_point(|t| t.1.start() < at);
+        let first_of_line = |word: &usize| {
+            word.checked_sub(1).is_none_or(|before| {
+                matches!(self.tokens[before].0, TokenKind::Newline | TokenKind::Indent | TokenKind::Dedent)
+            })
+        };
+        let column = |index: usize| self.source.position(self.tokens[index].1.start().to_u32()).1;
+        let word = (0..before).rev().find(|word| self.tokens[*word].0 == TokenKind::Else && first_of_line(word))?;
+        let begin = (0..word).rev().find(|start| first_of_line(start) && column(*start) == column(word))?;
+        (self.tokens[begin].0 == TokenKind::Try).then_some(self.tokens[word].1)
     }
 
     /// `f(expression=value)`
