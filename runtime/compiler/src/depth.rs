@@ -4,6 +4,8 @@ use crate::error::{RawError, Res};
 
 /// Deepest tree that is compiled.
 pub(crate) const LIMIT: usize = 6000;
+/// Deepest tree that is parsed, a little less: the reference's parser gives up before its compiler does.
+pub(crate) const PARSED: usize = LIMIT - 31;
 const RED_ZONE: usize = 192 * 1024;
 const GROWTH: usize = 4 * 1024 * 1024;
 

@@ -47,6 +47,9 @@ pub struct CompileError {
     pub end_offset: Option<i32>,
     /// The source line.
     pub text: Option<Wtf8>,
+    /// Whether the line as it is in the file counts, where there is a file of that name: the parser says so, the
+    /// tokenizer shows what it has read.
+    pub line_of_file: bool,
     /// What was parsed, for errors of the parser.
     pub context: Option<Box<ErrorContext>>,
     /// What was warned of before the error was found.
@@ -74,9 +77,20 @@ impl CompileError {
             end_lineno: None,
             end_offset: None,
             text: None,
+            line_of_file: false,
             context: None,
             warnings: Vec::new(),
         }
+    }
+
+    /// An error of the encoding of a text, which has no place.
+    pub fn encoding(msg: impl Into<String>) -> CompileError {
+        CompileError { lineno: Some(0), offset: Some(-1), ..CompileError::plain(ErrorKind::Syntax, msg) }
+    }
+
+    /// Whether the text could not be decoded.
+    pub fn is_encoding(&self) -> bool {
+        self.lineno == Some(0) && self.offset == Some(-1)
     }
 
     /// The error for trees that are nested too deeply.
@@ -93,6 +107,8 @@ pub(crate) struct RawError {
     pub(crate) loc: Option<Location>,
     /// The tokenizer's own errors show their line without its end.
     pub(crate) bare_line: bool,
+    /// So do errors in a line that the tokenizer has left behind.
+    pub(crate) stale_line: bool,
     /// [`ErrorContext::last_block`], for errors of the parser.
     pub(crate) last_block: Option<(i32, i32)>,
 }
@@ -105,13 +121,14 @@ impl RawError {
             msg: msg.into(),
             loc: Some(loc),
             bare_line: false,
+            stale_line: false,
             last_block: None,
         })
     }
 
     /// Another error.
     pub(crate) fn new(kind: ErrorKind, msg: impl Into<String>) -> Box<RawError> {
-        Box::new(RawError { kind, msg: msg.into(), loc: None, bare_line: false, last_block: None })
+        Box::new(RawError { kind, msg: msg.into(), loc: None, bare_line: false, stale_line: false, last_block: None })
     }
 
     /// The public form of an error in a tree whose text is not known.

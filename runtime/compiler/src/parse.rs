@@ -39,6 +39,9 @@ pub(crate) fn parse(
         let scan = crate::syntax::scan(source, mode);
         if let Some((at, error)) = crate::syntax::report(source, &scan, &parsed, source.text.len() > 200_000) {
             let mut error = incomplete(source, flags, Some(at), error);
+            if flags.from_file {
+                at_end_of_file(source, &mut error);
+            }
             error.last_block = Some(last_block(source, &parsed, at));
             escape_warnings(source, &parsed, at, warnings);
             return Err(error);
@@ -63,6 +66,16 @@ pub(crate) fn parse(
         };
         Ok((tree?, comments))
     })
+}
+
+/// The end of a file that is being read has no column.
+fn at_end_of_file(source: &Source, error: &mut RawError) {
+    let Some(loc) = error.loc.as_mut().filter(|loc| loc.end_column == -2) else { return };
+    let text = source.line(loc.line).trim_end_matches('\n');
+    let missing = error.msg.starts_with("expected ") && loc.line == source.last_line();
+    if missing || error.msg == "unexpected EOF while parsing" && text == "\\" {
+        loc.column = -1;
+    }
 }
 
 /// Place of the last compound statement other than functions that ends before the byte `limit`; zeros without one.
@@ -261,6 +274,7 @@ fn incomplete(source: &Source, flags: Flags, at: Option<usize>, error: Box<RawEr
         msg,
         loc: Some(loc),
         bare_line: false,
+        stale_line: false,
         last_block: None,
     })
 }

@@ -83,16 +83,17 @@ impl Source {
             if line.is_empty() && loc.line > 1 && loc.line > self.line_count() - 1 {
                 line = String::new();
             }
-            if error.bare_line && line.ends_with('\n') {
+            if (error.bare_line || error.stale_line) && line.ends_with('\n') {
                 line.pop();
             }
             if loc.end_line > loc.line && loc.end_column >= 0 {
                 // The end is counted in the line that is shown, be it another one.
-                let end = (loc.end_column as usize).min(line.len());
+                let end = line.floor_char_boundary((loc.end_column as usize).min(line.len()));
                 out.end_offset = Some(line.as_bytes()[..end].iter().filter(|b| **b & 0xc0 != 0x80).count() as i32 + 1);
             }
             out.text = Some(Wtf8::from(line));
         }
+        out.line_of_file = !error.bare_line && error.last_block.is_some();
         out.context =
             error.last_block.map(|last_block| Box::new(ErrorContext { last_block, source: self.text.to_string() }));
         out
@@ -125,6 +126,14 @@ pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) 
     }
     let cookie = if ignore_cookie { None } else { find_cookie(body) };
     let cookie = cookie.as_deref();
+    if let Some(name) = filename
+        && let Err(error) = std::str::from_utf8(body)
+    {
+        let named = bom || cookie == Some("utf-8");
+        if named || cookie.is_none() {
+            return undecodable_file(body, error, name, named);
+        }
+    }
     match cookie {
         Some("utf-8") | None => decode_utf8(body, filename),
         Some("utf8") if !bom => decode_utf8(body, filename),
@@ -134,7 +143,8 @@ pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) 
             let line = if cookie_in(first).is_some() { 1 } else { 2 };
             let text = body.split(|b| *b == b'\n').nth(line as usize - 1).unwrap_or_default();
             (error.lineno, error.offset) = (Some(line), Some(0));
-            (error.end_lineno, error.end_offset) = (Some(line), Some(text.len() as i32));
+            let end = text.len() as i32 + i32::from(filename.is_some() || line == 2);
+            (error.end_lineno, error.end_offset) = (Some(line), Some(end));
             error.text = Some(Wtf8::from(String::from_utf8_lossy(text).into_owned()));
             Err(error)
         }
@@ -142,14 +152,14 @@ pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) 
         Some("ascii") => match body.iter().position(|b| *b >= 0x80) {
             None => Ok(String::from_utf8_lossy(body).into_owned()),
             Some(at) => {
-                let msg = format!(
-                    "'ascii' codec can't decode byte 0x{:02x} in position {at}: ordinal not in range(128)",
+                let place = if filename.is_some() { at - cookie_end(body) } else { at };
+                Err(CompileError::encoding(format!(
+                    "'ascii' codec can't decode byte 0x{:02x} in position {place}: ordinal not in range(128)",
                     body[at]
-                );
-                Err(CompileError::plain(ErrorKind::Syntax, msg))
+                )))
             }
         },
-        Some(other) => Err(CompileError::plain(ErrorKind::Syntax, format!("unknown encoding: {other}"))),
+        Some(other) => Err(CompileError::encoding(format!("unknown encoding: {other}"))),
     }
 }
 
@@ -172,6 +182,13 @@ pub fn find_cookie(body: &[u8]) -> Option<String> {
         }
     }
     None
+}
+
+/// The offset of the end of the line with the cookie: what comes after it is decoded when a file is read.
+pub fn cookie_end(body: &[u8]) -> usize {
+    let line = |from: usize| body[from..].iter().position(|b| *b == b'\n').map_or(body.len(), |n| from + n);
+    let first = line(0);
+    if cookie_in(&body[..first]).is_some() { first } else { line((first + 1).min(body.len())) }
 }
 
 fn cookie_in(line: &[u8]) -> Option<String> {
@@ -198,6 +215,56 @@ fn normalise(name: &str) -> String {
     } else {
         name.to_string()
     }
+}
+
+/// What is wrong with a file that is not UTF-8. `named` tells whether it says that it is.
+fn undecodable_file(
+    body: &[u8],
+    error: std::str::Utf8Error,
+    filename: &str,
+    named: bool,
+) -> Result<String, CompileError> {
+    let at = error.valid_up_to();
+    let start = body[..at].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+    let end = body[at..].iter().position(|b| *b == b'\n').map_or(body.len(), |newline| at + newline + 1);
+    let line = 1 + body[..at].iter().filter(|b| **b == b'\n').count() as i32;
+    if named {
+        let (bytes, reason) = match error.error_len() {
+            None => ("bytes", "unexpected end of data"),
+            Some(1) if !matches!(body[at], 0xc2..=0xf4) => ("byte", "invalid start byte"),
+            Some(_) => ("byte", "invalid continuation byte"),
+        };
+        let length = error.error_len().unwrap_or(body.len() - at);
+        let (from, to) = (at - start, at - start + length - 1);
+        let what = if bytes == "byte" && length == 1 {
+            format!("byte 0x{:02x} in position {from}", body[at])
+        } else {
+            format!("bytes in position {from}-{to}")
+        };
+        let mut out = CompileError::plain(
+            ErrorKind::Syntax,
+            format!("(unicode error) 'utf-8' codec can't decode {what}: {reason}"),
+        );
+        (out.lineno, out.offset) = (Some(line), Some(0));
+        (out.end_lineno, out.end_offset) = (Some(line), Some(-1));
+        out.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..end]).into_owned()));
+        return Err(out);
+    }
+    let comment = |text: &[u8]| text.trim_ascii_start().first().is_none_or(|first| *first == b'#');
+    // A comment alone is never read as text.
+    if line == 1 && end == body.len() && comment(body) {
+        return Ok(String::from_utf8_lossy(body).into_owned());
+    }
+    let mut out = decode_utf8(body, Some(filename));
+    // When the second line is read behind one that can have no cookie, it is not counted yet.
+    if line == 2
+        && !comment(body.split(|b| *b == b'\n').next().unwrap_or_default())
+        && let Err(error) = &mut out
+    {
+        error.msg = error.msg.replace(" on line 2,", " on line 1,");
+        (error.lineno, error.end_lineno) = (Some(1), Some(1));
+    }
+    out
 }
 
 fn decode_utf8(body: &[u8], filename: Option<&str>) -> Result<String, CompileError> {

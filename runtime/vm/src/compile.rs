@@ -6,7 +6,7 @@ pub use krait_compiler::Mode;
 use krait_compiler::{CompileError, ErrorKind, Flags, Warning, WarningKind};
 use krait_object::exceptions::{SyntaxDetails, raise_syntax_error};
 use krait_object::{
-    Attached, ByteArray, Bytes, Code, FREE_THREADED, Layout, Object, PyResult, Raised, Ref, Str, exc, id, raise,
+    Attached, ByteArray, Bytes, Code, FREE_THREADED, Layout, Object, PyResult, Raised, Ref, Str, Tuple, exc, id, raise,
 };
 
 /// Options of a compilation.
@@ -65,7 +65,7 @@ pub fn compile_source(
 ) -> PyResult<Ref<Code>> {
     let name = filename.to_string_lossy();
     let options = flags.resolve(py);
-    if let Some(text) = decode_by_codec(py, source, options.ignore_cookie)? {
+    if let Some(text) = decode_by_codec(py, source, filename, options.ignore_cookie, flags.from_file)? {
         return finish(py, krait_compiler::compile(text.to_utf8(py)?, &name, mode, options), filename, flags);
     }
     if options.ignore_cookie && std::str::from_utf8(source).is_err() {
@@ -75,29 +75,59 @@ pub fn compile_source(
     finish(py, krait_compiler::compile_bytes(source, &name, mode, options), filename, flags)
 }
 
+/// Raises that a source cannot be decoded, which has no place in it.
+fn encoding_problem(py: Attached<'_>, filename: &Str, message: &str) -> Raised {
+    let build = || {
+        let numbers = [krait_object::Int::from_i64(py, 0)?, krait_object::Int::from_i64(py, -1)?];
+        let none = krait_object::none();
+        let place = [filename.as_object(), numbers[0].as_object(), numbers[1].as_object(), &none];
+        let place = Tuple::from_slice(py, &place)?;
+        let message = Str::new(py, message)?;
+        let args = Tuple::from_slice(py, &[message.as_object(), place.as_object()])?;
+        Ok(py.raise_value(exc::SyntaxError(), args.as_object()))
+    };
+    build().unwrap_or_else(|raised| raised)
+}
+
 /// The text of bytes whose cookie names an encoding that only the registry of codecs knows.
-fn decode_by_codec(py: Attached<'_>, source: &[u8], ignore_cookie: bool) -> PyResult<Option<Ref<Str>>> {
-    use krait_compiler::source::{find_cookie, is_known_encoding};
+fn decode_by_codec(
+    py: Attached<'_>,
+    source: &[u8],
+    filename: &Str,
+    ignore_cookie: bool,
+    from_file: bool,
+) -> PyResult<Option<Ref<Str>>> {
+    use krait_compiler::source::{cookie_end, find_cookie, is_known_encoding};
     if ignore_cookie || source.starts_with(b"\xef\xbb\xbf") || source.contains(&0) {
         return Ok(None);
     }
     let Some(name) = find_cookie(source).filter(|name| !is_known_encoding(name)) else { return Ok(None) };
-    let bytes = Bytes::new(py, source)?;
     let encoding = Str::new(py, &name)?;
-    match bytes.as_object().call_method(py, id!(py, decode), &[encoding.as_object()]) {
+    let decode =
+        |bytes: &[u8]| Bytes::new(py, bytes)?.as_object().call_method(py, id!(py, decode), &[encoding.as_object()]);
+    let decoded = match decode(source) {
+        // A file is read through the codec from the cookie on.
+        Err(raised) if from_file && raised.matches(py, exc::UnicodeDecodeError()) => {
+            let whole = raised.take(py);
+            decode(&source[cookie_end(source)..]).and_then(|_| Err(py.restore(whole)))
+        }
+        decoded => decoded,
+    };
+    match decoded {
         Ok(text) => text.downcast::<Str>().map(Some).map_err(|_| py.bad_internal_call()),
         Err(raised) if raised.matches(py, exc::LookupError()) => {
             let error = raised.take(py);
             let text = error.as_object().str(py)?.to_string_lossy().into_owned();
             if text.contains("is not a text encoding") {
-                return Err(raise!(py, SyntaxError, "{text}"));
+                let shown = if from_file { text.split(';').next().unwrap_or_default() } else { &text };
+                return Err(encoding_problem(py, filename, shown));
             }
-            Err(raise!(py, SyntaxError, "unknown encoding: {name}"))
+            Err(encoding_problem(py, filename, &format!("unknown encoding: {name}")))
         }
         Err(raised) if raised.matches(py, exc::UnicodeDecodeError()) => {
             let error = raised.take(py);
             let text = error.as_object().str(py)?.to_string_lossy().into_owned();
-            Err(raise!(py, SyntaxError, "(unicode error) {text}"))
+            Err(encoding_problem(py, filename, &text))
         }
         Err(raised) => Err(raised),
     }
@@ -161,7 +191,7 @@ fn file_line(py: Attached<'_>, filename: &Str, line: i32) -> Option<String> {
         return None;
     }
     let bytes = std::fs::read(&*name).ok()?;
-    let text = match decode_by_codec(py, &bytes, false) {
+    let text = match decode_by_codec(py, &bytes, filename, false, false) {
         Ok(Some(text)) => text.to_string_lossy().into_owned(),
         Ok(None) => krait_compiler::source::decode_source(&bytes, None, false)
             .unwrap_or_else(|_| String::from_utf8_lossy(&bytes).into_owned()),
@@ -170,6 +200,7 @@ fn file_line(py: Attached<'_>, filename: &Str, line: i32) -> Option<String> {
             return None;
         }
     };
+    let text = if text.contains('\r') { text.replace("\r\n", "\n").replace('\r', "\n") } else { text };
     text.split_inclusive('\n').nth(usize::try_from(line - 1).ok()?).map(str::to_owned)
 }
 
@@ -188,7 +219,14 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         ErrorKind::System => return raise!(py, SystemError, "{}", error.msg),
     };
     let Some(lineno) = error.lineno else { return py.raise(class, &error.msg) };
-    let known = error.text.clone().or_else(|| Some(file_line(py, filename, lineno)?.into()));
+    if error.is_encoding() {
+        return encoding_problem(py, filename, &error.msg);
+    }
+    let in_file = if error.line_of_file { file_line(py, filename, lineno) } else { None };
+    let known = in_file
+        .map(krait_compiler::Wtf8::from)
+        .or_else(|| error.text.clone())
+        .or_else(|| Some(file_line(py, filename, lineno)?.into()));
     let text = known.as_ref().map(|text| match text.as_str() {
         Some(text) => text.to_owned(),
         None => text.code_points().map(|point| char::from_u32(point).unwrap_or('\u{fffd}')).collect(),
@@ -281,7 +319,7 @@ pub fn parse_object(
     let name = filename.to_string_lossy();
     let parsed = match source_text(py, source, "compile", mode)? {
         SourceText::Text(text) => krait_compiler::parse_text(text, mode, resolved),
-        SourceText::Bytes(bytes) => match decode_by_codec(py, &bytes, resolved.ignore_cookie)? {
+        SourceText::Bytes(bytes) => match decode_by_codec(py, &bytes, filename, resolved.ignore_cookie, false)? {
             Some(text) => krait_compiler::parse_text(text.to_utf8(py)?, mode, resolved),
             None => krait_compiler::parse_bytes(&bytes, &name, mode, resolved),
         },
@@ -308,7 +346,7 @@ pub(crate) fn parse_symbols(
     let options = CompileFlags::default().resolve(py);
     let result = match source_text(py, source, "symtable", mode)? {
         SourceText::Text(text) => symbols_text(text, mode, options),
-        SourceText::Bytes(bytes) => match decode_by_codec(py, &bytes, options.ignore_cookie)? {
+        SourceText::Bytes(bytes) => match decode_by_codec(py, &bytes, filename, options.ignore_cookie, false)? {
             Some(text) => symbols_text(text.to_utf8(py)?, mode, options),
             None => symbols_bytes(&bytes, &filename.to_string_lossy(), mode, options),
         },

@@ -74,21 +74,31 @@ impl<'a> Lower<'a> {
 
     /// An expression.
     pub(crate) fn expr(&mut self, expr: &ruff::Expr) -> Res<Expr> {
-        self.depth += 1;
+        // A power is read on two levels.
+        let levels = 1 + usize::from(matches!(expr, ruff::Expr::BinOp(e) if e.op == ruff::Operator::Pow));
+        self.depth += levels;
         let loc = self.loc(expr.range());
-        let out = depth::guard(self.depth, || Ok(Expr { kind: self.expr_kind(expr)?, loc }));
-        self.depth -= 1;
-        if self.depth == depth::LIMIT && out.is_err() && !grows_leftwards(expr) {
-            // What nests to the right exhausts the reference's parser, not its compiler.
-            let msg = "Parser stack overflowed - Python source too complex to parse";
-            return out.map_err(|_| RawError::new(ErrorKind::Memory, msg));
-        }
+        // What nests to the right exhausts the reference's parser, not its compiler.
+        let out = if self.depth > depth::PARSED && !grows_leftwards(expr) {
+            Err(too_complex())
+        } else {
+            depth::guard(self.depth, || Ok(Expr { kind: self.expr_kind(expr)?, loc }))
+        };
+        self.depth -= levels;
         out
     }
+}
+
+/// The error for texts that are nested too deeply for the parser.
+pub(crate) fn too_complex() -> Box<RawError> {
+    RawError::new(ErrorKind::Memory, "Parser stack overflowed - Python source too complex to parse")
 }
 
 /// Whether nested expressions of a kind are read in a loop.
 fn grows_leftwards(expr: &ruff::Expr) -> bool {
     use ruff::Expr as R;
-    matches!(expr, R::Call(_) | R::Attribute(_) | R::Subscript(_) | R::BinOp(_) | R::BoolOp(_) | R::Compare(_))
+    match expr {
+        R::BinOp(e) => e.op != ruff::Operator::Pow,
+        _ => matches!(expr, R::Call(_) | R::Attribute(_) | R::Subscript(_) | R::BoolOp(_) | R::Compare(_)),
+    }
 }

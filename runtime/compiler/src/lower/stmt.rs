@@ -125,6 +125,10 @@ impl Lower<'_> {
 
     /// `elif` and `else` as nested `if`s.
     fn else_clauses(&mut self, clauses: &[ruff::ElifElseClause]) -> Res<Vec<Stmt>> {
+        // Each one is inside the one before.
+        if self.depth + clauses.len() > depth::PARSED {
+            return Err(super::too_complex());
+        }
         let mut orelse = Vec::new();
         for clause in clauses.iter().rev() {
             let body = self.body(&clause.body)?;

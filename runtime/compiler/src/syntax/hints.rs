@@ -233,10 +233,10 @@ impl Reporter<'_> {
                 }
             }
             _ if before == T::Star
-                    && index >= 2
-                    && matches!(self.kind(index - 2), T::Lpar | T::Lsqb | T::Lbrace | T::Comma)
-                    && self.open_bracket(index).is_some()
-                    && self.in_parameters(index).is_none() =>
+                && index >= 2
+                && matches!(self.kind(index - 2), T::Lpar | T::Lsqb | T::Lbrace | T::Comma)
+                && self.open_bracket(index).is_some()
+                && self.in_parameters(index).is_none() =>
             {
                 return Some(self.at(range, "Invalid star expression"));
             }
@@ -497,6 +497,11 @@ impl Reporter<'_> {
             return done.then(|| self.at(self.range(index), format!("{letter}-string: expecting ':' or '}}'")));
         }
         match (first + 1..=index).rev().find(|last| self.expression_of(first, *last).is_some()) {
+            Some(last) if last < index && self.after_expression(last) && self.expression_from(last).is_some() => {
+                let before = self.operand_before(last).unwrap_or_else(|| self.range(last - 1));
+                let whole = before.cover(self.expression_from(last)?);
+                Some(self.at(whole, "invalid syntax. Perhaps you forgot a comma?"))
+            }
             Some(last) => {
                 let msg = format!("{letter}-string: expecting '=', or '!', or ':', or '}}'");
                 Some(self.at(self.range(last), msg))
@@ -505,6 +510,54 @@ impl Reporter<'_> {
                 Some(self.at(self.range(first), format!("{letter}-string: expecting a valid expression after '{{'")))
             }
         }
+    }
+
+    /// The token of a mistake that is not explained: in a sum that begins with one string literal the reference looks
+    /// for no explanations.
+    pub(super) fn unexplained(&self, found: &RawError, range: TextRange) -> Option<TextRange> {
+        let index = self.token_at(range.start())?;
+        let later = |wanted: T| (index..self.tokens.len()).find(|at| self.kind(*at) == wanted);
+        let place = match found.msg.as_str() {
+            msg if msg.ends_with("forgot a comma?") || msg.starts_with("iterable argument") => index,
+            msg if msg.starts_with("positional argument follows") => {
+                self.token_at(range.end())?.min(self.tokens.len() - 1)
+            }
+            msg if msg.starts_with("expression cannot contain assignment") => later(T::Equal)?,
+            msg if msg.contains("':=' instead of '='") => later(T::Equal)?,
+            msg if msg.starts_with("Generator expression must") => match self.kind(index.checked_sub(1)?) {
+                T::Comma => later(T::For)?,
+                _ => self.tokens.iter().position(|t| t.1.start() >= range.end())?,
+            },
+            _ => return None,
+        };
+        self.in_string_sum(index).then(|| self.range(place))
+    }
+
+    /// Whether a token is inside what is added to a string literal.
+    fn in_string_sum(&self, index: usize) -> bool {
+        let literal = |at: usize| matches!(self.kind(at), T::String | T::FStringEnd | T::TStringEnd);
+        let (mut depth, mut apart) = (0usize, false);
+        for at in (0..index).rev() {
+            match self.kind(at) {
+                T::Rpar | T::Rsqb | T::Rbrace => depth += 1,
+                T::Lpar | T::Lsqb | T::Lbrace if depth > 0 => depth -= 1,
+                // What is around the bracket may be such a sum.
+                T::Lpar | T::Lsqb | T::Lbrace => apart = false,
+                T::Newline => return false,
+                T::Comma | T::Colon | T::Equal | T::ColonEqual | T::And | T::Or | T::Not | T::If | T::Else | T::In
+                    if depth == 0 =>
+                {
+                    apart = true;
+                }
+                T::Plus | T::Minus if depth == 0 && at > 0 && !apart => {
+                    if self.kind(at - 1) == T::String && (at < 2 || !literal(at - 2)) {
+                        return true;
+                    }
+                }
+                _ => {}
+            }
+        }
+        false
     }
 
     /// What is wrong with the name behind the `as` of an import.

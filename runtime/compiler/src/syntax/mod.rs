@@ -15,8 +15,8 @@ use krait_bytecode::Location;
 use ruff_python_ast::token::TokenKind;
 use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
 use ruff_python_ast::{Expr, Mod, UnaryOp};
-use ruff_python_parser::{Mode as ParserMode, ParseOptions};
 use ruff_python_parser::{InterpolatedStringErrorType, LexicalErrorType, ParseError, ParseErrorType, Parsed};
+use ruff_python_parser::{Mode as ParserMode, ParseOptions};
 use ruff_text_size::{Ranged, TextRange, TextSize};
 
 /// Expressions of a tree, outer ones first.
@@ -107,10 +107,15 @@ impl Reporter<'_> {
             }
             return Some(last);
         }
+        // An assignment that may be meant as a comparison was read with what is assigned.
+        let target = error.msg.starts_with("cannot assign to ") && error.msg.ends_with("instead of '='?");
+        if target && let Some(equal) = self.tokens[here..].iter().position(|t| t.0 == TokenKind::Equal) {
+            return Some(self.reads_to((here + equal + 1).min(self.tokens.len() - 1)));
+        }
         // These may be meant as an expression, if an `if` follows.
         let words = matches!(self.tokens[here].0, TokenKind::Pass | TokenKind::Break | TokenKind::Continue);
         if words && error.msg == "invalid syntax" && !self.after_operand(here) {
-            return Some(self.token_at(self.tokens[here].1.end()).map_or(here, |at| at.max(here + 1)).min(self.tokens.len() - 1));
+            return Some((here + 1).min(self.tokens.len() - 1));
         }
         if error.msg.ends_with("forgot a comma?") {
             return Some(self.reads_to(here));
@@ -136,7 +141,7 @@ impl Reporter<'_> {
             error = self.open(open.start(), format!("'{}' was never closed", self.text(open)));
         }
         if error.loc.is_some_and(|loc| loc.line < line.max(loc.end_line)) {
-            error.bare_line = true;
+            error.stale_line = true;
         }
         error
     }
@@ -210,7 +215,7 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
     if !parsed.errors().is_empty() {
         let all = || parsed.tokens().iter().map(|t| (t.kind(), t.range()));
         comments.extend(all().filter(|t| t.0 == TokenKind::Comment).map(|t| t.1));
-        tokens.extend(all().filter(|t| !trivia(t.0)));
+        tokens.extend(without_made_up(all().filter(|t| !trivia(t.0))));
     }
     // Where the tokenizer stops, it does not come to miss a bracket.
     let open =
@@ -248,6 +253,23 @@ pub(crate) fn report(source: &Source, scan: &Scan, parsed: &Parsed<Mod>, deep: b
         return Some((at.to_usize(), own));
     }
     Some((at.to_usize(), reporter.complete(at, reporter.describe(error))))
+}
+
+/// Tokens as the reference has them: its tokenizer ends no line inside brackets, be there a statement.
+fn without_made_up(
+    tokens: impl Iterator<Item = (TokenKind, TextRange)>,
+) -> impl Iterator<Item = (TokenKind, TextRange)> {
+    use TokenKind as K;
+    let mut depth = 0usize;
+    tokens.filter(move |(kind, _)| {
+        match kind {
+            K::Lpar | K::Lsqb | K::Lbrace => depth += 1,
+            K::Rpar | K::Rsqb | K::Rbrace => depth = depth.saturating_sub(1),
+            K::Newline | K::Indent | K::Dedent => return depth == 0,
+            _ => {}
+        }
+        true
+    })
 }
 
 /// Whether a token stands between two operands only; a star may stand before one too, if it is no target.
@@ -345,11 +367,6 @@ impl<'a> Reporter<'a> {
         {
             index += 1;
         }
-        // The parser ends a line inside brackets where a statement follows.
-        if self.tokens.get(index).is_some_and(|t| t.0 == TokenKind::Newline && self.inside_brackets(t.1.start())) {
-            let made_up = |k: TokenKind| matches!(k, TokenKind::Newline | TokenKind::Indent | TokenKind::Dedent);
-            index = (index..self.tokens.len()).find(|at| !made_up(self.tokens[*at].0)).unwrap_or(index);
-        }
         (index < self.tokens.len()).then_some(index)
     }
 
@@ -411,6 +428,7 @@ impl<'a> Reporter<'a> {
             msg: "unexpected indent".into(),
             loc: Some(loc),
             bare_line: false,
+            stale_line: false,
             last_block: None,
         }))
     }
@@ -446,13 +464,16 @@ impl<'a> Reporter<'a> {
     fn describe(&self, error: &ParseError) -> Box<RawError> {
         let range = error.range();
         let found = self.describe_parser(error, range);
+        if let Some(place) = self.unexplained(&found, range) {
+            return self.invalid(place);
+        }
         if matches!(error.error, ParseErrorType::ExpectedKeywordParam)
             || (matches!(error.error, ParseErrorType::InvalidStarredExpressionUsage) && self.sliced_star(range))
         {
             return found;
         }
-        let comma = found.msg.ends_with("forgot a comma?");
-        if (comma || found.msg == "invalid syntax")
+        let other = found.msg.ends_with("forgot a comma?") || found.msg.starts_with("expected 'else'");
+        if (other || found.msg == "invalid syntax")
             && let Some(error) = self.token_at(range.start()).and_then(|index| self.comprehension_target(index))
         {
             return error;
@@ -728,7 +749,12 @@ impl<'a> Reporter<'a> {
                 let whole = before.1.cover(token.1);
                 self.at(whole, "invalid syntax.  Maybe you meant '!=' instead of '<>'?")
             }
-            TokenKind::Equal if closes && self.inside_brackets(before.1.start()) && index >= 2 && self.tokens[index - 2].0 == TokenKind::Name => {
+            TokenKind::Equal
+                if closes
+                    && self.inside_brackets(before.1.start())
+                    && index >= 2
+                    && self.tokens[index - 2].0 == TokenKind::Name =>
+            {
                 let first = self.line_start_token(index).map(|t| self.tokens[t].0);
                 let def = matches!(first, Some(TokenKind::Def | TokenKind::Async));
                 if def || self.in_parameters(index).is_some() {
@@ -927,10 +953,14 @@ impl<'a> Reporter<'a> {
                 }
                 None => self.invalid(range),
             },
-            (TokenKind::Comma | TokenKind::Rsqb, _) if self.type_parameters_of_def(index).is_some() => {
+            (TokenKind::Comma | TokenKind::Rsqb, _)
+                if found != TokenKind::Colon && self.type_parameters_of_def(index).is_some() =>
+            {
                 self.at(self.type_parameters_of_def(index).unwrap_or(range), "expected '('")
             }
-            (TokenKind::Comma | TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Colon, _) if self.inside_brackets(range.start()) => {
+            (TokenKind::Comma | TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Colon, _)
+                if self.inside_brackets(range.start()) =>
+            {
                 self.missing_comma(index, range)
             }
             _ => self.invalid(range),
@@ -1021,16 +1051,20 @@ impl<'a> Reporter<'a> {
         let end = self.tokens[last].1.end();
         let from = self.open_bracket(index).map_or(TextSize::new(0), |t| t.1.end());
         let operand = |e: &&&Expr| {
-            let more = matches!(e, Expr::Slice(_) | Expr::If(_) | Expr::Lambda(_) | Expr::Named(_) | Expr::Yield(_) | Expr::YieldFrom(_));
-            let open = matches!(e, Expr::Tuple(t) if !t.parenthesized)
-                || matches!(e, Expr::Generator(g) if !g.parenthesized);
+            let more = matches!(
+                e,
+                Expr::Slice(_) | Expr::If(_) | Expr::Lambda(_) | Expr::Named(_) | Expr::Yield(_) | Expr::YieldFrom(_)
+            );
+            let open =
+                matches!(e, Expr::Tuple(t) if !t.parenthesized) || matches!(e, Expr::Generator(g) if !g.parenthesized);
             e.end() == end && e.start() >= from && !more && !open && !matches!(e, Expr::Starred(_))
         };
         let found = self.exprs.iter().filter(operand).map(|e| e.range()).max_by_key(|r| r.len());
         let range = match found {
             Some(range) => range,
             None if self.tokens[last].0 == K::Rpar => {
-                let open = (0..last).rev().find(|at| self.tokens[*at].0 == K::Lpar && self.closing(*at) == Some(last))?;
+                let open =
+                    (0..last).rev().find(|at| self.tokens[*at].0 == K::Lpar && self.closing(*at) == Some(last))?;
                 TextRange::new(self.tokens[open].1.start(), end)
             }
             None if self.tokens[last].0 == K::Name && self.line_word(index) == "type" => self.tokens[last].1,
@@ -1306,6 +1340,7 @@ impl<'a> Reporter<'a> {
                 msg,
                 loc: Some(loc),
                 bare_line: false,
+                stale_line: false,
                 last_block: None,
             });
         }

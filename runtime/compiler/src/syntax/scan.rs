@@ -203,8 +203,14 @@ impl Scanner<'_> {
         let length = self.source.line(line).trim_end_matches('\n').len() as i32;
         let fault = |kind, column, end_column, msg: &str| {
             let loc = Location { line, end_line: line, column, end_column };
-            let error =
-                Box::new(RawError { kind, msg: msg.into(), loc: Some(loc), bare_line: false, last_block: None });
+            let error = Box::new(RawError {
+                kind,
+                msg: msg.into(),
+                loc: Some(loc),
+                bare_line: false,
+                stale_line: false,
+                last_block: None,
+            });
             Err(Fault { at, wins: false, error })
         };
         if blank_end {
