@@ -152,11 +152,24 @@ pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) 
         Some("ascii") => match body.iter().position(|b| *b >= 0x80) {
             None => Ok(String::from_utf8_lossy(body).into_owned()),
             Some(at) => {
-                let place = if filename.is_some() { at - cookie_end(body) } else { at };
-                Err(CompileError::encoding(format!(
+                let from = if filename.is_some() { cookie_end(body) } else { 0 };
+                let place = at.checked_sub(from).unwrap_or(at);
+                let msg = format!(
                     "'ascii' codec can't decode byte 0x{:02x} in position {place}: ordinal not in range(128)",
                     body[at]
-                )))
+                );
+                if at >= from {
+                    return Err(CompileError::encoding(msg));
+                }
+                // The lines up to the cookie are read before it counts.
+                let mut error = CompileError::plain(ErrorKind::Syntax, format!("(unicode error) {msg}"));
+                let line = 1 + body[..from].iter().filter(|b| **b == b'\n').count() as i32;
+                let start = body[..from].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
+                let end = (from + 1).min(body.len());
+                (error.lineno, error.offset) = (Some(line), Some(0));
+                (error.end_lineno, error.end_offset) = (Some(line), Some(-1));
+                error.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..end]).into_owned()));
+                Err(error)
             }
         },
         Some(other) => Err(CompileError::encoding(format!("unknown encoding: {other}"))),

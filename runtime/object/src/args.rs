@@ -185,6 +185,8 @@ pub enum Words {
 /// A parsed parameter list.
 pub struct Signature {
     name: &'static str,
+    /// The function's own name, where errors about keywords alone give it.
+    called: &'static str,
     words: Words,
     params: [&'static str; MAX_PARAMS],
     len: usize,
@@ -215,6 +217,7 @@ impl Signature {
         let bytes = text.as_bytes();
         let mut sig = Signature {
             name,
+            called: name,
             words,
             params: [""; MAX_PARAMS],
             len: 0,
@@ -289,6 +292,18 @@ impl Signature {
         self.positional_only == self.len
     }
 
+    /// The same for a function that is called `name`, which is only said when there are keywords.
+    pub const fn called(mut self, name: &'static str) -> Self {
+        self.called = name;
+        self
+    }
+
+    /// Whether the caller of a function sees to it that there are no keywords; functions whose errors have no name
+    /// do that themselves.
+    pub const fn is_checked_by_caller(&self) -> bool {
+        self.is_positional() && !matches!(self.words, Words::Unnamed)
+    }
+
     /// How many parameters there are.
     pub const fn len(&self) -> usize {
         self.len
@@ -322,7 +337,7 @@ impl Signature {
     #[inline(never)]
     fn bind_slow<'a>(&self, py: Attached<'_>, args: Args<'a>, bound: &mut [Option<&'a Object>]) -> PyResult<()> {
         if self.positional_only == self.len {
-            args.no_keywords(py, self.name)?;
+            args.no_keywords(py, self.called)?;
             match self.words {
                 Words::Plain => check_positional(py, self.name, args.pos.len(), self.required, self.positional)?,
                 _ => self.check_count(py, args.pos.len())?,

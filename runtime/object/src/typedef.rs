@@ -645,7 +645,7 @@ macro_rules! method_def {
         $crate::method_def!(@bound $ty; $flags; $crate::args::Words::Unnamed, "function"; $name => $f, $sig, $doc)
     };
     (@bound $ty:ty; $flags:expr; $words:expr, $shown:literal; $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
-        const SIGNATURE: $crate::args::Signature = $crate::args::Signature::worded($shown, $sig, $words);
+        const SIGNATURE: $crate::args::Signature = $crate::args::Signature::worded($shown, $sig, $words).called($name);
         #[inline(always)]
         unsafe fn method_body(this: *mut $crate::layout::PyObject, args: $crate::args::Args<'_>) -> *mut $crate::layout::PyObject {
             static SIG: $crate::args::Signature = SIGNATURE;
@@ -658,7 +658,7 @@ macro_rules! method_def {
                 }
             }
         }
-        $crate::method_def!(@fast $name, method_body, SIGNATURE.is_positional(), $flags, $sig, $doc)
+        $crate::method_def!(@fast $name, method_body, SIGNATURE.is_checked_by_caller(), $flags, $sig, $doc)
     }};
     (@flags $ty:ty; $flags:expr; raw $name:literal => $f:expr, $sig:literal, $doc:literal) => {{
         #[inline(always)]

@@ -191,7 +191,9 @@ impl StructSeq {
         ty.tp_name = Field::new(text(self.name));
         ty.tp_doc = Field::new(text(self.doc));
         ty.tp_base = Field::new(Tuple::type_object().as_type_ptr());
-        ty.tp_basicsize = Field::new(ITEMS as isize);
+        // The length counts the visible fields only, so the others belong to the fixed part.
+        let hidden = self.fields.len() - self.visible;
+        ty.tp_basicsize = Field::new((ITEMS + hidden * size_of::<usize>()) as isize);
         ty.tp_itemsize = Field::new(size_of::<usize>() as isize);
         ty.tp_flags = Field::new(typedef::type_flags(&["HAVE_GC", "TUPLE_SUBCLASS"]));
         ty.tp_members = Field::new(table);
@@ -219,7 +221,7 @@ impl StructSeq {
     /// `MemoryError`; `SystemError` for a type that is no struct sequence.
     pub fn make_empty(py: Attached<'_>, ty: &Type) -> PyResult<Ref<Tuple>> {
         let Some(def) = StructSeq::of(ty) else { return Err(py.bad_internal_call()) };
-        let raw = mem::alloc_instance(py, ty, def.fields.len())?;
+        let raw = mem::alloc_instance(py, ty, def.visible)?;
         // SAFETY: fresh zeroed memory of this type.
         let this = unsafe {
             (*raw.as_ptr().cast::<PyVarObject>()).ob_size.set(def.visible as isize);
@@ -240,7 +242,7 @@ impl StructSeq {
     }
 
     fn make_of(&self, py: Attached<'_>, ty: &Type, values: Vec<Ref<Object>>) -> PyResult<Ref<Tuple>> {
-        let raw = mem::alloc_instance(py, ty, self.fields.len())?;
+        let raw = mem::alloc_instance(py, ty, self.visible)?;
         let mut values = values.into_iter();
         for at in 0..self.fields.len() {
             let value = values.next().unwrap_or_else(none);

@@ -145,6 +145,7 @@ pub fn join_bytes(py: Attached<'_>, separator: &[u8], iterable: &Object) -> PyRe
 }
 
 pub fn join<S: ByteString>(py: Attached<'_>, this: &S, iterable: &Object) -> PyResult<Ref<S>> {
+    let _pin = this.pin(py, Some(iterable));
     S::make(py, &join_bytes(py, &this.content(py), iterable)?)
 }
 

@@ -196,6 +196,8 @@ pub fn ass_subscript(py: Attached<'_>, this: &MemoryView, key: &Object, value: O
 fn assign_slice(py: Attached<'_>, this: &MemoryView, slice: &Slice, value: &Object) -> PyResult<()> {
     let source = Buffer::get(py, value, PyBUF_FULL_RO)?;
     let target = sliced(py, this, slice)?;
+    // The bounds may have been computed by code that released the view.
+    this.check_released(py)?;
     let plain = |format: &[u8]| -> Vec<u8> { format.strip_prefix(b"@").unwrap_or(format).to_vec() };
     let from = source.view();
     let from_format: &[u8] = match from.format {
