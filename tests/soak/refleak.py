@@ -9,6 +9,7 @@ run after the first ones leaves more than the one before. Exit status 0 means th
 
 import argparse
 import array
+import copyreg
 import gc
 import importlib
 import io
@@ -41,6 +42,7 @@ def clear_caches():
 
 def run_once(name):
     """Runs the tests of a module; the number of tests run, and of those that did not pass."""
+    reducers = copyreg.dispatch_table.copy()
     module = importlib.import_module(f"test.{name}")
     suite = unittest.defaultTestLoader.loadTestsFromModule(module)
     output = sys.stdout, sys.stderr
@@ -51,6 +53,9 @@ def run_once(name):
             result = unittest.TextTestRunner(stream=io.StringIO(), verbosity=0).run(suite)
     finally:
         sys.stdout, sys.stderr = output
+        # Tests register classes of their own here.
+        copyreg.dispatch_table.clear()
+        copyreg.dispatch_table.update(reducers)
     return result.testsRun, len(result.failures) + len(result.errors)
 
 
