@@ -437,6 +437,17 @@ impl Keys {
         self.usable.set(self.usable.get() - count as isize);
     }
 
+    /// As [`Keys::set_filled`] for a table of the same size whose entries are those of `from`, in the same places. The
+    /// caller keeps `from` from changing.
+    pub(crate) fn set_filled_as(&self, from: &Keys) {
+        debug_assert_eq!((self.log2, self.width), (from.log2, from.width));
+        // SAFETY: [locked]: both indexes have this size; nobody writes that of `from` and nobody sees this one.
+        unsafe { ptr::copy_nonoverlapping(from.index(), self.index(), Self::index_bytes(self.log2, self.width)) };
+        self.entries.store(from.count() as isize, Release);
+        // Places that were given up in the index stay given up.
+        self.usable.set(from.usable.get());
+    }
+
     /// As [`Keys::set_filled`] for entries `gap..end`; the places before stay free.
     pub(crate) fn set_filled_behind(&self, gap: usize, end: usize) {
         for at in 0..gap {

@@ -375,7 +375,12 @@ impl Locked<'_, Dict> {
                 }
             }
         }
-        new.set_filled(count);
+        // Without holes the entries are where they were, and so is all that points to them.
+        if dense && count == table.count() && table.is_text() == new.is_text() {
+            new.set_filled_as(table);
+        } else {
+            new.set_filled(count);
+        }
         Ok(new)
     }
 

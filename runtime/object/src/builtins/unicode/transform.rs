@@ -227,6 +227,12 @@ impl Str {
 
     /// `self.replace(old, new, count)`; a negative count means all.
     pub fn replace(&self, py: Attached<'_>, old: &Str, new: &Str, count: isize) -> PyResult<Ref<Str>> {
+        if let (StrData::Ascii(text), StrData::Ascii(from), StrData::Ascii(to)) = (self.data(), old.data(), new.data())
+            && from.len() == to.len()
+            && !from.is_empty()
+        {
+            return self.replace_in_place(py, text, from, to, limit(count));
+        }
         // An empty pattern does not match in an empty text when there is a count of zero; otherwise it does once.
         let places = with_units!(self, |text| {
             fit(text, old).map_or(Some(Vec::new()), |old| stringlib::matches(text, &old, limit(count)))
@@ -271,6 +277,37 @@ impl Str {
                 1 => self.replace_units(out.units_mut::<u8>(), &parts, new),
                 2 => self.replace_units(out.units_mut::<u16>(), &parts, new),
                 _ => self.replace_units(out.units_mut::<u32>(), &parts, new),
+            }
+        }
+        Ok(out)
+    }
+
+    /// [`Str::replace`] for ASCII and a replacement of the pattern's length: the text is copied and written over.
+    fn replace_in_place(
+        &self,
+        py: Attached<'_>,
+        text: &[u8],
+        from: &[u8],
+        to: &[u8],
+        max: usize,
+    ) -> PyResult<Ref<Str>> {
+        let first = if max == 0 || from == to { None } else { stringlib::find(text, from) };
+        let Some(mut at) = first else { return self.to_exact(py) };
+        if let [only] = to
+            && text.len() == 1
+        {
+            return Str::from_units_max(py, std::slice::from_ref(only), 0x7F);
+        }
+        let out = Str::alloc(py, text.len(), 0x7F)?;
+        // SAFETY: fresh, and of the kind just asked for.
+        let units = unsafe { out.units_mut::<u8>() };
+        units.copy_from_slice(text);
+        for _ in 0..max {
+            units[at..at + to.len()].copy_from_slice(to);
+            at += from.len();
+            match stringlib::find(&text[at..], from) {
+                Some(found) => at += found,
+                None => break,
             }
         }
         Ok(out)
