@@ -128,9 +128,13 @@ const OPTIONS: &[(&str, Place, Shown)] = &[
     ("xoptions", Texts(field!(xoptions)), Sys("_xoptions")),
 ];
 
+/// The options that this mode has.
+fn options() -> impl Iterator<Item = &'static (&'static str, Place, Shown)> {
+    OPTIONS.iter().filter(|(name, ..)| FREE_THREADED || !matches!(*name, "enable_gil" | "tlbc_enabled"))
+}
+
 fn option(name: &[u8]) -> Option<&'static (&'static str, Place, Shown)> {
-    let here = FREE_THREADED || !matches!(name, b"enable_gil" | b"tlbc_enabled");
-    OPTIONS.iter().find(|(known, ..)| here && known.as_bytes() == name)
+    options().find(|(known, ..)| known.as_bytes() == name)
 }
 
 /// A configuration in the making.
@@ -478,7 +482,7 @@ capi! {
     }
     fn PyConfig_Set(py, name: Text<'_>, value: &Object) -> () { set(py, name.0, value) }
     fn PyConfig_Names(py) -> Ref<FrozenSet> {
-        let names = OPTIONS.iter().filter(|option| option.2 != Hidden).map(|option| Ok(Str::new(py, option.0)?.upcast()));
+        let names = options().filter(|option| option.2 != Hidden).map(|option| Ok(Str::new(py, option.0)?.upcast()));
         let names = Tuple::from_vec(py, names.collect::<PyResult<Vec<_>>>()?)?;
         FrozenSet::from_iterable(py, names.as_object())
     }

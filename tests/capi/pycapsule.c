@@ -6,7 +6,27 @@ static void destroy(PyObject *capsule) {
     CHECK(PyCapsule_GetPointer(capsule, "check.capsule") != NULL && PyCapsule_GetContext(capsule) == (void *)&freed);
 }
 
+/* The tables of the library: classes, and functions that answer or raise. */
+static void tables(void) {
+    PyObject **sockets = PyCapsule_Import("_socket.CAPI", 0);
+    CHECK(sockets != NULL && holds("x is __import__('_socket').socket", sockets[0]));
+    CHECK(sockets != NULL && sockets[1] == PyExc_OSError && sockets[2] == PyExc_TimeoutError);
+    void **curses = PyCapsule_Import("_curses._C_API", 0);
+    if (curses == NULL) {
+        /* The library is not there. */
+        CHECK(PyErr_ExceptionMatches(PyExc_ImportError));
+        PyErr_Clear();
+        return;
+    }
+    CHECK(holds("x is __import__('_curses').window", curses[0]));
+    for (int i = 1; i < 4; i++) {
+        CHECK(((int (*)(void))curses[i])() == 0 && PyErr_Occurred());
+        PyErr_Clear();
+    }
+}
+
 static void test(void) {
+    tables();
     int a, b;
     PyObject *capsule = PyCapsule_New(&a, "check.capsule", destroy);
     CHECK(capsule && PyCapsule_CheckExact(capsule) && PyCapsule_GetPointer(capsule, "check.capsule") == &a);

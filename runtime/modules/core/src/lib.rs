@@ -15,6 +15,7 @@ pub mod randommodule;
 pub mod sremodule;
 pub mod stringmodule;
 pub mod structmodule;
+pub mod sysconfigmodule;
 pub mod testinternalmodule;
 pub mod tokenizemodule;
 pub mod tracemallocmodule;
@@ -42,6 +43,7 @@ pub fn modules() -> Vec<BuiltinModule> {
         "_interpreters" interpreters "Interpreters of this process.";
         "_lsprof" lsprofmodule "The profiler behind cProfile.";
         "_opcode" opcodemodule "Facts about the instruction set.";
+        "_sysconfig" sysconfigmodule "How the runtime was built.";
         "_operator" operatormodule "Operators as functions.";
         "_random" randommodule "The Mersenne Twister.";
         "_sre" sremodule "The engine of regular expressions.";

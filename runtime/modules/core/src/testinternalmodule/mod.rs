@@ -205,6 +205,25 @@ fn has_deferred_refcount(_: Attached<'_>, _: &Object, object: &Object) -> bool {
     krait_object::mode::is_deferred(object)
 }
 
+/// Text with ASCII digits and spaces in place of all others; from what is neither and no ASCII on, a question mark.
+fn to_ascii(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<Ref<Str>> {
+    let Some(text) = text.downcast::<Str>() else { return Err(py.bad_internal_call()) };
+    let mut made = String::new();
+    for point in text.code_points() {
+        let digit = krait_text::unicode::decimal(point).map(|digit| char::from(b'0' + digit));
+        let ascii = u8::try_from(point).ok().filter(u8::is_ascii).map(char::from);
+        let space = krait_text::unicode::is_space(point).then_some(' ');
+        match ascii.or(space).or(digit) {
+            Some(character) => made.push(character),
+            None => {
+                made.push('?');
+                break;
+            }
+        }
+    }
+    Str::new(py, &made)
+}
+
 /// Adds the items of an iterable to a set.
 fn set_update(py: Attached<'_>, _: &Object, [set, items]: [Arg<'_>; 2]) -> PyResult<i32> {
     let (set, items) = (required(py, set)?, required(py, items)?);
@@ -332,6 +351,7 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             sig "gh_119213_getargs" => given_back, "($module, spam=None)", "Give back an argument.";
             o "_pyerr_setkeyerror" => raise_key_error, "", "Raise a KeyError with this argument.";
             o "is_static_immortal" => is_static_immortal, "", "Whether an object is the runtime's own and lives for ever.";
+            o "_PyUnicode_TransformDecimalAndSpaceToASCII" => to_ascii, "", "Text with ASCII digits and spaces.";
             o "has_deferred_refcount" => has_deferred_refcount, "", "Whether frames hold the object without counting their references.";
             sig "set_next_entry" => set_next_entry, "($module, set, pos, /)", "The item at a place of a set, with 1, the next place and the hash.";
             o "pending_identify" => pending_identify, "", "The id of the interpreter that makes a pending call of an interpreter.";
