@@ -202,7 +202,7 @@ capi! {
         this.overallocate = 1;
         Ok(Box::into_raw(this))
     }
-    fn PyUnicodeWriter_Finish(py, writer: *mut Writer) -> Ref<Str> { finish(py, &mut *Box::from_raw(writer)) }
+    fn PyUnicodeWriter_Finish(py, writer: *mut Writer) -> Ref<Str> { finish(py, &mut Box::from_raw(writer)) }
     fn PyUnicodeWriter_WriteChar(py, writer: *mut Writer, point: u32) -> () {
         if point > 0x10ffff { return Err(raise!(py, ValueError, "character must be in range(0x110000)")); }
         put_char(py, &mut *writer, point)

@@ -238,13 +238,8 @@ fn dist_both() -> Result<Vec<PathBuf>> {
 
 /// Flags under which a C program watches its memory. The development profile tells it which bytes of object memory are in
 /// use; the interpreter keeps immortal objects to the end, so leaks are not looked for.
-const SANITIZE: &[&str] = &[
-    "-O1",
-    "-g",
-    "-fno-omit-frame-pointer",
-    "-fsanitize=address,undefined",
-    "-fno-sanitize-recover=undefined",
-];
+const SANITIZE: &[&str] =
+    &["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
 
 /// Builds the C programs of some folders against both prefixes, as a user would, and runs them.
 fn c_programs(folders: &[&str], flags: &[&str], products: &str) -> Result<Outcome> {

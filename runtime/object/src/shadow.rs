@@ -6,10 +6,13 @@
 use std::ffi::{CStr, c_void};
 use std::sync::OnceLock;
 
+type Mark = unsafe extern "C" fn(*const c_void, usize);
+type Find = unsafe extern "C" fn(*const c_void, usize) -> *const c_void;
+
 struct Shadow {
-    poison: unsafe extern "C" fn(*const c_void, usize),
-    unpoison: unsafe extern "C" fn(*const c_void, usize),
-    first_poisoned: unsafe extern "C" fn(*const c_void, usize) -> *const c_void,
+    poison: Mark,
+    unpoison: Mark,
+    first_poisoned: Find,
 }
 
 static SHADOW: OnceLock<Option<Shadow>> = OnceLock::new();
@@ -29,9 +32,9 @@ fn find() -> Option<Shadow> {
     // SAFETY: the sanitizer's interface, which has these types.
     unsafe {
         Some(Shadow {
-            poison: std::mem::transmute(find(c"__asan_poison_memory_region")?),
-            unpoison: std::mem::transmute(find(c"__asan_unpoison_memory_region")?),
-            first_poisoned: std::mem::transmute(find(c"__asan_region_is_poisoned")?),
+            poison: std::mem::transmute::<*mut c_void, Mark>(find(c"__asan_poison_memory_region")?),
+            unpoison: std::mem::transmute::<*mut c_void, Mark>(find(c"__asan_unpoison_memory_region")?),
+            first_poisoned: std::mem::transmute::<*mut c_void, Find>(find(c"__asan_region_is_poisoned")?),
         })
     }
 }

@@ -549,10 +549,14 @@ impl Reporter<'_> {
                 {
                     apart = true;
                 }
-                T::Plus | T::Minus if depth == 0 && at > 0 && !apart => {
-                    if self.kind(at - 1) == T::String && (at < 2 || !literal(at - 2)) {
-                        return true;
-                    }
+                T::Plus | T::Minus
+                    if depth == 0
+                        && at > 0
+                        && !apart
+                        && self.kind(at - 1) == T::String
+                        && (at < 2 || !literal(at - 2)) =>
+                {
+                    return true;
                 }
                 _ => {}
             }

@@ -158,14 +158,14 @@ impl Reporter<'_> {
         let parsed = ruff_python_parser::parse_unchecked(rest, ParseOptions::from(ParserMode::Expression));
         let stop = parsed.errors().iter().map(|e| e.range().start()).min();
         let end = self.tokens.len() - 1;
-        let mut stop = stop.and_then(|stop| self.token_at(start + stop)).map_or(end, |stop| stop.max(index));
+        let stop = stop.and_then(|stop| self.token_at(start + stop)).map_or(end, |stop| stop.max(index));
         let (mut open, inside) = (0usize, self.inside_brackets(start));
         for at in index..stop {
             match self.tokens[at].0 {
                 TokenKind::Lpar | TokenKind::Lsqb | TokenKind::Lbrace => open += 1,
                 TokenKind::Rpar | TokenKind::Rsqb | TokenKind::Rbrace => open = open.saturating_sub(1),
-                TokenKind::Newline if open == 0 && !inside => stop = stop.min(at),
-                TokenKind::Comma if open == 0 => stop = stop.min(at),
+                TokenKind::Newline if open == 0 && !inside => return at,
+                TokenKind::Comma if open == 0 => return at,
                 _ => {}
             }
         }
