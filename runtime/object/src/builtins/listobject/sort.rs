@@ -99,15 +99,19 @@ impl List {
 }
 
 fn sort_by_key(py: Attached<'_>, items: &mut [Plain], key: &Object, reverse: bool) -> PyResult<()> {
-    if !crate::reserve::affords(items.len() * (size_of::<Ref<Object>>() + size_of::<Keyed>())) {
+    // Both at first: the keys that are made meanwhile may take the last memory.
+    let (mut keys, mut pairs) = (Vec::<Ref<Object>>::new(), Vec::<Keyed>::new());
+    if !crate::reserve::is_whole()
+        || keys.try_reserve_exact(items.len()).is_err()
+        || pairs.try_reserve_exact(items.len()).is_err()
+    {
         return Err(py.no_memory());
     }
-    let mut keys: Vec<Ref<Object>> = Vec::with_capacity(items.len());
     for item in items.iter() {
-        keys.push(key.call_pos(py, &[item.key()])?);
+        let key = key.call_pos(py, &[item.key()])?;
+        pairs.push(Keyed { key: key.as_ptr(), item: item.0 });
+        keys.push(key);
     }
-    let mut pairs: Vec<Keyed> =
-        keys.iter().zip(items.iter()).map(|(key, item)| Keyed { key: key.as_ptr(), item: item.0 }).collect();
     let result = sort_elements(py, &mut pairs, reverse);
     for (item, pair) in items.iter_mut().zip(&pairs) {
         *item = Plain(pair.item);
