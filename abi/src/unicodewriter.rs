@@ -73,13 +73,22 @@ unsafe fn widen<T: Copy + Into<U>, U>(from: *const T, to: *mut U, count: usize) 
 /// Copies units of `from` into the writer's own text.
 ///
 /// # Safety
-/// There is room for them, and the text is as wide as `from`.
+/// As [`copy_units`].
 unsafe fn copy(this: &Writer, at: isize, from: &Str, start: usize, count: usize) {
+    let kind = from.kind();
+    // SAFETY: by the contract.
+    unsafe { copy_units(this, at, from.data_ptr().cast::<u8>().add(start * kind), kind, count) }
+}
+
+/// Copies `count` units of `kind` bytes into the writer's own text.
+///
+/// # Safety
+/// There is room for them, and the text is as wide as they are.
+unsafe fn copy_units(this: &Writer, at: isize, source: *const u8, kind: usize, count: usize) {
     // SAFETY: the caller made room, and the text is the writer's own.
     unsafe {
         let to = &*this.buffer.cast::<Str>();
-        let (kind, wide) = (from.kind(), to.kind());
-        let source = from.data_ptr().cast::<u8>().add(start * kind);
+        let wide = to.kind();
         let target = to.data_ptr().cast::<u8>().add(at as usize * wide);
         match (kind, wide) {
             (1, 2) => widen(source, target.cast::<u16>(), count),
@@ -99,12 +108,7 @@ unsafe fn put_latin1(py: Attached<'_>, this: &mut Writer, data: &[u8]) -> PyResu
     // SAFETY: room is made first; the text is the writer's own.
     unsafe {
         prepare(py, this, data.len() as isize, max_char)?;
-        let (text, at) = (&*this.buffer.cast::<Str>(), this.pos as usize);
-        match text.kind() {
-            1 => ptr::copy_nonoverlapping(data.as_ptr(), text.data_ptr().cast::<u8>().add(at), data.len()),
-            2 => widen(data.as_ptr(), text.data_ptr().cast::<u16>().add(at), data.len()),
-            _ => widen(data.as_ptr(), text.data_ptr().cast::<u32>().add(at), data.len()),
-        }
+        copy_units(this, this.pos, data.as_ptr(), 1, data.len());
     }
     this.pos += data.len() as isize;
     Ok(())
@@ -254,15 +258,14 @@ capi! {
     fn _PyUnicodeWriter_WriteChar(py, writer: *mut Writer, point: u32) -> () {
         put_char(py, &mut *writer, point)
     }
-    fn _PyUnicodeWriter_WriteStr(py, writer: *mut Writer, text: &Str) -> () { write(py, &mut *writer, text, 0, text.len()) }
+    fn _PyUnicodeWriter_WriteStr(py, writer: *mut Writer, text: &Str) -> () { put(py, &mut *writer, text) }
     fn _PyUnicodeWriter_WriteSubstring(py, writer: *mut Writer, text: &Str, start: isize, end: isize) -> () {
         let (start, end) = (start.max(0) as usize, end.max(0) as usize);
         if start > end || end > text.len() { return Err(raise!(py, IndexError, "string index out of range")); }
         write(py, &mut *writer, text, start, end)
     }
     fn _PyUnicodeWriter_WriteASCIIString(py, writer: *mut Writer, text: *const c_char, len: isize) -> () {
-        let data = if len < 0 { std::ffi::CStr::from_ptr(text).to_bytes() } else { bytes(text.cast(), len) };
-        put_latin1(py, &mut *writer, data)
+        put_latin1(py, &mut *writer, sized(text, len))
     }
     fn _PyUnicodeWriter_WriteLatin1String(py, writer: *mut Writer, text: *const c_char, len: isize) -> () {
         put_latin1(py, &mut *writer, bytes(text.cast(), len))

@@ -5,7 +5,7 @@
 //! for the rest) and, where the build modes differ, `mode`. Both a failure that is not expected and an expected one
 //! that did not happen fail the command.
 
-use crate::run::{Outcome, Steps};
+use crate::run::Steps;
 use crate::{Mode, Result, bytecode_diff, dist, run, take_modes, take_values, tree};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -76,7 +76,10 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
     for mode in modes {
         let exe = match &named {
             Some(exe) => PathBuf::from(exe),
-            None => build(mode)?,
+            None => {
+                let prefix = dist::make_shown(&mut Steps::new(2), mode, "dev")?;
+                prefix.join("bin").join(format!("python3.14{}", mode.abiflags()))
+            }
         };
         for set in &sets {
             let (mut modules, causes) = expectations(set, mode)?;
@@ -95,18 +98,6 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
         }
     }
     if wrong == 0 { Ok(()) } else { Err(format!("{wrong} outcomes are not as expected").into()) }
-}
-
-/// A prefix of the development profile, with the modules that the tests import; shows how far it is.
-fn build(mode: Mode) -> Result<PathBuf> {
-    let mut steps = Steps::new(2);
-    steps.command(&format!("build {}", mode.name()), &mut dist::build(mode, "dev")?.0)?;
-    let mut prefix = PathBuf::new();
-    steps.step(&format!("lay out {}", mode.name()), || {
-        prefix = dist::make(mode, "dev")?;
-        Ok(Outcome::Done)
-    })?;
-    Ok(prefix.join("bin").join(format!("python3.14{}", mode.abiflags())))
 }
 
 impl Run {

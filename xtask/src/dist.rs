@@ -24,19 +24,24 @@ pub fn main(mut args: Vec<String>) -> Result<()> {
     no_more(&args)?;
     let mut steps = Steps::new(2 * modes.len());
     for mode in modes {
-        let prefix = prefix(mode, &profile);
-        let (mut build, guided) = build(mode, &profile)?;
-        if let Outcome::Skipped(why) = guided {
-            println!("        {why}");
-        }
-        steps.command(&format!("build {}", mode.name()), &mut build)?;
-        steps.step(&format!("lay out {}", mode.name()), || {
-            install(mode, &profile, &prefix)?;
-            Ok(Outcome::Done)
-        })?;
-        println!("        {}", run::relative(&prefix));
+        println!("        {}", run::relative(&make_shown(&mut steps, mode, &profile)?));
     }
     Ok(())
+}
+
+/// Builds one mode and lays out its prefix in two steps; gives the prefix.
+pub fn make_shown(steps: &mut Steps, mode: Mode, profile: &str) -> Result<PathBuf> {
+    let prefix = prefix(mode, profile);
+    let (mut build, guided) = build(mode, profile)?;
+    if let Outcome::Skipped(why) = guided {
+        println!("        {why}");
+    }
+    steps.command(&format!("build {}", mode.name()), &mut build)?;
+    steps.step(&format!("lay out {}", mode.name()), || {
+        install(mode, profile, &prefix)?;
+        Ok(Outcome::Done)
+    })?;
+    Ok(prefix)
 }
 
 /// Builds one mode and lays out its prefix without a display; gives the prefix.
@@ -62,7 +67,7 @@ pub fn library_name(mode: Mode) -> String {
 }
 
 /// The command that builds a mode, and whether it uses the mode's profile, as release builds do.
-pub fn build(mode: Mode, profile: &str) -> Result<(Command, Outcome)> {
+fn build(mode: Mode, profile: &str) -> Result<(Command, Outcome)> {
     let mut command = cargo(&["build", "-p", "krait-libpython", "-p", "krait-cli"]);
     command.args(["--profile", profile]).args(mode.cargo_flags());
     let guided = if profile == "release" { profile::apply(&mut command, mode)? } else { Outcome::Done };

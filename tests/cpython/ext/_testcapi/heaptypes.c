@@ -112,12 +112,12 @@ static PyType_Spec collected_spec = {
 
 /* ---- what the runtime manages for its instances */
 
-static int managed_traverse(PyObject *self, visitproc visit, void *arg) {
+int managed_traverse(PyObject *self, visitproc visit, void *arg) {
     Py_VISIT(Py_TYPE(self));
     return PyObject_VisitManagedDict(self, visit, arg);
 }
 
-static int managed_clear(PyObject *self) {
+int managed_clear(PyObject *self) {
     PyObject_ClearManagedDict(self);
     return 0;
 }

@@ -3,6 +3,10 @@
 #define PARTS_H
 #include <Python.h>
 
+/* `tp_traverse` and `tp_clear` of instances with a dict that the runtime manages and nothing else. */
+int managed_traverse(PyObject *self, visitproc visit, void *arg);
+int managed_clear(PyObject *self);
+
 int add_arguments(PyObject *module);
 int add_arithmetic(PyObject *module);
 int add_atomics(PyObject *module);

@@ -230,16 +230,6 @@ static PyTypeObject MyList_Type = {
 
 /* ---- a dict that the runtime manages */
 
-static int managed_traverse(PyObject *self, visitproc visit, void *arg) {
-    Py_VISIT(Py_TYPE(self));
-    return PyObject_VisitManagedDict(self, visit, arg);
-}
-
-static int managed_clear(PyObject *self) {
-    PyObject_ClearManagedDict(self);
-    return 0;
-}
-
 static void managed_dealloc(PyObject *self) {
     PyTypeObject *type = Py_TYPE(self);
     PyObject_GC_UnTrack(self);

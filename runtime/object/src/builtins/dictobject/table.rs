@@ -376,7 +376,7 @@ impl Locked<'_, Dict> {
             }
         }
         // Without holes the entries are where they were, and so is all that points to them.
-        if dense && count == table.count() && table.is_text() == new.is_text() {
+        if dense && count == table.count() {
             new.set_filled_as(table);
         } else {
             new.set_filled(count);

@@ -6,7 +6,7 @@ mod convert;
 mod methods;
 mod ops;
 
-pub use ops::{compact_add, compact_mul, compact_sub};
+pub use ops::{compact_add, compact_mul, compact_sub, floor_divmod};
 
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{_PyLongValue, Field, PyLongObject, PyObject, PyTypeObject};

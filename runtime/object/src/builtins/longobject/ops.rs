@@ -73,11 +73,10 @@ impl Int {
     /// `self + other` with the given sign for `other`.
     fn add_signed(&self, py: Attached<'_>, other: &Int, negative: bool) -> PyResult<Ref<Int>> {
         let (a, b) = (self.digits(), other.digits());
+        has_room(py, a.len().max(b.len()))?;
         if self.is_negative() == negative {
-            has_room(py, a.len().max(b.len()))?;
             return Self::from_digits(py, negative, &intarith::add(a, b));
         }
-        has_room(py, a.len().max(b.len()))?;
         match intarith::compare(a, b) {
             Ordering::Less => Self::from_digits(py, negative, &intarith::sub(b, a)),
             _ => Self::from_digits(py, self.is_negative(), &intarith::sub(a, b)),
@@ -384,9 +383,13 @@ impl Int {
     }
 }
 
-/// Floor division of machine words.
+/// The quotient of machine words rounded down, and what remains. Operands of 32 bits are divided as such, in a fraction
+/// of the time.
 #[inline(always)]
-fn floor_divmod(a: i64, b: i64) -> (i64, i64) {
+pub fn floor_divmod(a: i64, b: i64) -> (i64, i64) {
+    if let (Ok(a), Ok(b)) = (u32::try_from(a), u32::try_from(b)) {
+        return ((a / b).into(), (a % b).into());
+    }
     let (quotient, rest) = (a / b, a % b);
     if rest != 0 && (rest < 0) != (b < 0) { (quotient - 1, rest + b) } else { (quotient, rest) }
 }
