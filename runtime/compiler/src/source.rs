@@ -162,14 +162,10 @@ pub fn decode_source(bytes: &[u8], filename: Option<&str>, ignore_cookie: bool) 
                     return Err(CompileError::encoding(msg));
                 }
                 // The lines up to the cookie are read before it counts.
-                let mut error = CompileError::plain(ErrorKind::Syntax, format!("(unicode error) {msg}"));
                 let line = 1 + body[..from].iter().filter(|b| **b == b'\n').count() as i32;
                 let start = body[..from].iter().rposition(|b| *b == b'\n').map_or(0, |newline| newline + 1);
                 let end = (from + 1).min(body.len());
-                (error.lineno, error.offset) = (Some(line), Some(0));
-                (error.end_lineno, error.end_offset) = (Some(line), Some(-1));
-                error.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..end]).into_owned()));
-                Err(error)
+                Err(unreadable_line(&msg, line, &body[start..end]))
             }
         },
         Some(other) => Err(CompileError::encoding(format!("unknown encoding: {other}"))),
@@ -230,6 +226,18 @@ fn normalise(name: &str) -> String {
     }
 }
 
+/// The error for a line of a file whose bytes its codec refuses.
+fn unreadable_line(msg: &str, line: i32, bytes: &[u8]) -> CompileError {
+    CompileError {
+        lineno: Some(line),
+        offset: Some(0),
+        end_lineno: Some(line),
+        end_offset: Some(-1),
+        text: Some(Wtf8::from(String::from_utf8_lossy(bytes).into_owned())),
+        ..CompileError::plain(ErrorKind::Syntax, format!("(unicode error) {msg}"))
+    }
+}
+
 /// What is wrong with a file that is not UTF-8. `named` tells whether it says that it is.
 fn undecodable_file(
     body: &[u8],
@@ -254,14 +262,8 @@ fn undecodable_file(
         } else {
             format!("bytes in position {from}-{to}")
         };
-        let mut out = CompileError::plain(
-            ErrorKind::Syntax,
-            format!("(unicode error) 'utf-8' codec can't decode {what}: {reason}"),
-        );
-        (out.lineno, out.offset) = (Some(line), Some(0));
-        (out.end_lineno, out.end_offset) = (Some(line), Some(-1));
-        out.text = Some(Wtf8::from(String::from_utf8_lossy(&body[start..end]).into_owned()));
-        return Err(out);
+        let msg = format!("'utf-8' codec can't decode {what}: {reason}");
+        return Err(unreadable_line(&msg, line, &body[start..end]));
     }
     let comment = |text: &[u8]| text.trim_ascii_start().first().is_none_or(|first| *first == b'#');
     // A comment alone is never read as text.
