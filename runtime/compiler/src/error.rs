@@ -147,6 +147,11 @@ impl RawError {
     pub(crate) fn recursion() -> Box<RawError> {
         RawError::new(ErrorKind::Recursion, "maximum recursion depth exceeded during compilation")
     }
+
+    /// The error for a stack that could not be had; without a message, as the reference's.
+    pub(crate) fn memory() -> Box<RawError> {
+        RawError::new(ErrorKind::Memory, "")
+    }
 }
 
 /// Result inside the compiler.

@@ -52,6 +52,14 @@ impl CompileFlags {
     }
 }
 
+/// Fails when there is no memory to compile a source of `length` bytes: the parser's own requests may not fail.
+fn affords(py: Attached<'_>, length: usize) -> PyResult<()> {
+    /// What the parser's tree, ours and the instructions take together for a byte of the standard library, and half as
+    /// much again.
+    const MEMORY: usize = 45;
+    if krait_object::reserve::affords(length.saturating_mul(MEMORY)) { Ok(()) } else { Err(py.no_memory()) }
+}
+
 /// Compiles the bytes of a file: byte order mark and encoding cookie are honoured.
 ///
 /// # Errors
@@ -63,6 +71,7 @@ pub fn compile_source(
     mode: Mode,
     flags: &CompileFlags,
 ) -> PyResult<Ref<Code>> {
+    affords(py, source.len())?;
     let name = filename.to_string_lossy();
     let options = flags.resolve(py);
     if let Some(text) = decode_by_codec(py, source, filename, options.ignore_cookie, flags.from_file)? {
@@ -215,6 +224,7 @@ pub fn raise_compile_error(py: Attached<'_>, error: &CompileError, filename: &St
         ErrorKind::Value => return raise!(py, ValueError, "{}", error.msg),
         ErrorKind::Overflow => return raise!(py, OverflowError, "{}", error.msg),
         ErrorKind::Recursion => return raise!(py, RecursionError, "{}", error.msg),
+        ErrorKind::Memory if error.msg.is_empty() => return py.no_memory(),
         ErrorKind::Memory => return raise!(py, MemoryError, "{}", error.msg),
         ErrorKind::System => return raise!(py, SystemError, "{}", error.msg),
     };
@@ -258,6 +268,7 @@ fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: M
     if let Some(text) = source.downcast::<Str>() {
         // A text is what it is: a coding cookie in it means nothing.
         let text = text.to_utf8(py)?;
+        affords(py, text.len())?;
         return Ok(SourceText::Text(if function == "eval" { trim_eval(text, mode) } else { text }));
     }
     let bytes = if let Some(bytes) = source.downcast::<Bytes>() {
@@ -283,6 +294,7 @@ fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: M
     if bytes.contains(&0) {
         return Err(raise!(py, SyntaxError, "source code string cannot contain null bytes"));
     }
+    affords(py, bytes.len())?;
     Ok(SourceText::Bytes(bytes))
 }
 

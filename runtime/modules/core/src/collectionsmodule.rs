@@ -47,8 +47,8 @@ pytype! {
             sq_inplace_repeat = Deque::inplace_repeat,
         },
         methods: {
-            o "append" => |_: Attached<'_>, this: &Deque, item: &Object| this.push(item, false), "($self, item, /)", "Add an element to the right side of the deque.";
-            o "appendleft" => |_: Attached<'_>, this: &Deque, item: &Object| this.push(item, true), "($self, item, /)", "Add an element to the left side of the deque.";
+            o "append" => |py: Attached<'_>, this: &Deque, item: &Object| this.push(py, item.to_ref(), false), "($self, item, /)", "Add an element to the right side of the deque.";
+            o "appendleft" => |py: Attached<'_>, this: &Deque, item: &Object| this.push(py, item.to_ref(), true), "($self, item, /)", "Add an element to the left side of the deque.";
             noargs "clear" => |_: Attached<'_>, this: &Deque| this.take_all(), "($self, /)", "Remove all elements from the deque.";
             noargs "__copy__" => Deque::copy, "($self, /)", "Return a shallow copy of a deque.";
             noargs "copy" => Deque::copy, "($self, /)", "Return a shallow copy of a deque.";
@@ -122,14 +122,13 @@ impl Deque {
         drop(old);
     }
 
-    fn push(&self, item: &Object, left: bool) {
-        self.push_ref(item.to_ref(), left);
-    }
-
-    fn push_ref(&self, item: Ref<Object>, left: bool) {
+    fn push(&self, py: Attached<'_>, item: Ref<Object>, left: bool) -> PyResult<()> {
         // What does not fit any more is dropped after the lock.
         let _surplus = {
             let mut items = self.items.lock();
+            if items.len() == items.capacity() && items.try_reserve(1).is_err() {
+                return Err(py.no_memory());
+            }
             if left {
                 items.push_front(item)
             } else {
@@ -147,6 +146,7 @@ impl Deque {
             }
         };
         self.changed();
+        Ok(())
     }
 
     fn take(&self, py: Attached<'_>, left: bool) -> PyResult<Ref<Object>> {
@@ -161,13 +161,13 @@ impl Deque {
     fn extend(&self, py: Attached<'_>, iterable: &Object, left: bool) -> PyResult<()> {
         if iterable.is(self) {
             for item in self.snapshot() {
-                self.push_ref(item, left);
+                self.push(py, item, left)?;
             }
             return Ok(());
         }
         let iter = iterable.iter(py)?;
         while let Some(item) = iter.iter_next(py)? {
-            self.push_ref(item, left);
+            self.push(py, item, left)?;
         }
         Ok(())
     }
@@ -185,7 +185,7 @@ impl Deque {
         let new = Deque::construct(py, Deque::type_object(), Args::EMPTY)?;
         new.maxlen.set(this.maxlen.get());
         for item in items {
-            new.push_ref(item, false);
+            new.push(py, item, false)?;
         }
         Ok(new)
     }
@@ -286,7 +286,7 @@ impl Deque {
             }
             for _ in 0..rounds {
                 for item in &items {
-                    this.push_ref(item.clone(), false);
+                    this.push(py, item.clone(), false)?;
                 }
             }
         }
