@@ -23,6 +23,18 @@ pub unsafe fn incref(object: *mut PyObject) {
     }
 }
 
+/// Adds a reference to each of the objects, of which some may be null.
+///
+/// # Safety
+/// As [`incref`].
+#[inline(always)]
+pub unsafe fn incref_each(objects: impl Iterator<Item = *mut PyObject>) {
+    for object in objects.filter(|object| !object.is_null()) {
+        // SAFETY: by the contract.
+        unsafe { incref(object) };
+    }
+}
+
 /// Gives up a reference; deallocates with the last one.
 ///
 /// # Safety

@@ -78,29 +78,46 @@ pub fn utf8_decode(input: &[u8], at: &mut usize, out: &mut impl Sink, last: bool
     Ok(())
 }
 
+/// Units that are encoded before the bytes move to the output.
+const BLOCK: usize = 64;
+
 /// Encode UTF-8; a run of surrogates is one problem.
 pub fn utf8_encode<U: Unit>(text: &[U], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Problem> {
     out.reserve(text.len() - *at);
-    while let Some(&unit) = text.get(*at) {
-        let cp: u32 = unit.into();
-        match cp {
-            0..0x80 => out.push(cp as u8),
-            0x80..0x800 => out.extend([0xC0 | (cp >> 6) as u8, 0x80 | (cp & 0x3F) as u8]),
-            _ if is_surrogate(cp) => {
-                let run = text[*at..].iter().take_while(|&&u| is_surrogate(u.into())).count();
-                return Err(Problem::new(*at, *at + run, SURROGATES));
-            }
-            _ if cp < 0x10000 => {
-                out.extend([0xE0 | (cp >> 12) as u8, 0x80 | (cp >> 6 & 0x3F) as u8, 0x80 | (cp & 0x3F) as u8]);
-            }
-            _ => out.extend([
-                0xF0 | (cp >> 18) as u8,
-                0x80 | (cp >> 12 & 0x3F) as u8,
-                0x80 | (cp >> 6 & 0x3F) as u8,
-                0x80 | (cp & 0x3F) as u8,
-            ]),
+    while *at < text.len() {
+        let units = &text[*at..text.len().min(*at + BLOCK)];
+        let (done, bytes, len) = encode_block(units);
+        out.extend_from_slice(&bytes[..len]);
+        *at += done;
+        if done < units.len() {
+            let run = text[*at..].iter().take_while(|&&unit| is_surrogate(unit.into())).count();
+            return Err(Problem::new(*at, *at + run, SURROGATES));
         }
-        *at += 1;
     }
     Ok(())
+}
+
+/// Encodes up to [`BLOCK`] units, at most to the first surrogate: how many there were, and the bytes with their number.
+#[inline]
+fn encode_block<U: Unit>(units: &[U]) -> (usize, [u8; BLOCK * 4], usize) {
+    let (mut bytes, mut len) = ([0; BLOCK * 4], 0);
+    for (done, &unit) in units.iter().take(BLOCK).enumerate() {
+        let cp: u32 = unit.into();
+        // Each character writes four bytes, of which the next one overwrites those that are not its own.
+        let (sequence, count) = if cp < 0x80 {
+            ([cp as u8, 0, 0, 0], 1)
+        } else if cp < 0x800 {
+            ([0xC0 | (cp >> 6) as u8, 0x80 | (cp & 0x3F) as u8, 0, 0], 2)
+        } else if is_surrogate(cp) {
+            return (done, bytes, len);
+        } else if cp < 0x10000 {
+            ([0xE0 | (cp >> 12) as u8, 0x80 | (cp >> 6 & 0x3F) as u8, 0x80 | (cp & 0x3F) as u8, 0], 3)
+        } else {
+            let [second, third, last] = [12, 6, 0].map(|shift| 0x80 | (cp >> shift & 0x3F) as u8);
+            ([0xF0 | (cp >> 18) as u8, second, third, last], 4)
+        };
+        bytes[len..len + 4].copy_from_slice(&sequence);
+        len += count;
+    }
+    (units.len(), bytes, len)
 }

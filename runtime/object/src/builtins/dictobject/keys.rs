@@ -275,16 +275,7 @@ impl Keys {
             if base.is_null() {
                 return None;
             }
-            base.cast::<Keys>().write(Keys {
-                refs: AtomicIsize::new(1),
-                log2,
-                width,
-                kind: kind as u8,
-                lock: AtomicU8::new(0),
-                version: AtomicU32::new(0),
-                usable: Field::new(usable_of(log2) as isize),
-                entries: Field::new(0),
-            });
+            base.cast::<Keys>().write(Keys::head(log2, width, kind, usable_of(log2), 0));
             ptr::write_bytes(base.add(size_of::<Keys>()), 0xFF, Self::index_bytes(log2, width));
             if FREE_THREADED || kind == Kind::Shared {
                 let start = size_of::<Keys>() + Self::index_bytes(log2, width);
@@ -292,6 +283,54 @@ impl Keys {
             }
             Some(&*base.cast::<Keys>())
         }
+    }
+
+    /// The head of a table with one owner and no version.
+    fn head(log2: u8, width: u8, kind: Kind, usable: usize, entries: usize) -> Keys {
+        Keys {
+            refs: AtomicIsize::new(1),
+            log2,
+            width,
+            kind: kind as u8,
+            lock: AtomicU8::new(0),
+            version: AtomicU32::new(0),
+            usable: Field::new(usable as isize),
+            entries: Field::new(entries as isize),
+        }
+    }
+
+    /// A table with the same entries in the same places, for another dict; `None` without memory. This one has values,
+    /// and the caller keeps it from changing.
+    pub(crate) fn duplicate(&self) -> Option<&'static Keys> {
+        debug_assert!(self.kind() != Kind::Shared);
+        let (layout, width) = Self::layout(self.log2, self.kind())?;
+        let count = self.count();
+        // SAFETY: [locked]: both tables have this layout, nobody writes this one, and it owns keys and values; places
+        // that were given up are null, and stay given up in the index.
+        unsafe {
+            let base = alloc(layout);
+            if base.is_null() {
+                return None;
+            }
+            base.cast::<Keys>().write(Keys::head(self.log2, width, self.kind(), self.usable(), count));
+            let new = &*base.cast::<Keys>();
+            let (head, used) = (size_of::<Keys>(), ptr::from_ref(self.entry(count)).addr() - self.index().addr());
+            ptr::copy_nonoverlapping(self.index(), base.add(head), used);
+            if FREE_THREADED {
+                ptr::write_bytes(base.add(head + used), 0, layout.size() - head - used);
+            }
+            mode::incref_each(new.entries().flat_map(|entry| [entry.key.get(), entry.value.get()]));
+            Some(new)
+        }
+    }
+
+    /// The entries that were added.
+    #[inline(always)]
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        let stride = if self.is_text() { TEXT_STRIDE } else { GENERAL_STRIDE };
+        let start = self.entries_start();
+        // SAFETY: as `entry`.
+        (0..self.count()).map(move |at| unsafe { &*start.wrapping_add(at * stride).cast::<Entry>() })
     }
 
     fn layout(log2: u8, kind: Kind) -> Option<(MemLayout, u8)> {
@@ -336,8 +375,7 @@ impl Keys {
                 free(keys.as_ptr().cast(), size);
             } else {
                 // A late reader finds no object that it could revive.
-                for at in 0..table.count() {
-                    let entry = table.entry(at);
+                for entry in table.entries() {
                     entry.value.set(ptr::null_mut());
                     entry.key.set(ptr::null_mut());
                 }
@@ -369,8 +407,7 @@ impl Keys {
             }
             std::sync::atomic::fence(Acquire);
             let has_values = table.kind() != Kind::Shared;
-            for at in 0..table.count() {
-                let entry = table.entry(at);
+            for entry in table.entries() {
                 let (key, value) = (entry.key.get(), entry.value.get());
                 if key.is_null() {
                     continue;
@@ -435,17 +472,6 @@ impl Keys {
         }
         self.entries.store(count as isize, Release);
         self.usable.set(self.usable.get() - count as isize);
-    }
-
-    /// As [`Keys::set_filled`] for a table of the same size whose entries are those of `from`, in the same places. The
-    /// caller keeps `from` from changing.
-    pub(crate) fn set_filled_as(&self, from: &Keys) {
-        debug_assert_eq!((self.log2, self.width), (from.log2, from.width));
-        // SAFETY: [locked]: both indexes have this size; nobody writes that of `from` and nobody sees this one.
-        unsafe { ptr::copy_nonoverlapping(from.index(), self.index(), Self::index_bytes(self.log2, self.width)) };
-        self.entries.store(from.count() as isize, Release);
-        // Places that were given up in the index stay given up.
-        self.usable.set(from.usable.get());
     }
 
     /// As [`Keys::set_filled`] for entries `gap..end`; the places before stay free.

@@ -245,6 +245,15 @@ impl Dict {
     /// Stores a pair whose key has a known hash.
     #[inline]
     pub fn set_known(&self, py: Attached<'_>, key: &Object, hash: isize, value: &Object) -> PyResult<()> {
+        if let Some(text) = key.downcast_exact::<Str>() {
+            let this = self.lock_briefly(py);
+            if this.takes_texts() {
+                let outcome = this.insert_text(py, text, hash, value.to_ref());
+                // Dropping the old value may run code: the lock goes first.
+                drop(this);
+                return outcome.map(drop);
+            }
+        }
         let old = self.lock(py).insert(py, key, hash, value.to_ref())?;
         drop(old);
         Ok(())

@@ -1,7 +1,7 @@
 //! Lookup and changes of a dict under its lock.
 use super::keys::{Keys, Kind, MIN_LOG2, Probe, Slot, log2_for, plain_eq};
 use super::values::Values;
-use super::watch::notify;
+use super::watch::{is_watched, notify};
 use super::{Dict, DictEvent};
 use crate::handle::{Attached, Layout, Locked, Ref};
 use crate::layout::PyObject;
@@ -121,6 +121,31 @@ impl Locked<'_, Dict> {
         Ok(None)
     }
 
+    /// Whether a string can be stored without running code: the table is the dict's own and holds nothing else, and
+    /// nobody watches the dict.
+    #[inline(always)]
+    pub(super) fn takes_texts(&self) -> bool {
+        self.table().kind() == Kind::Text && self.raw().ma_values.get().is_null() && !is_watched(self)
+    }
+
+    /// [`Locked::insert`] where [`Locked::takes_texts`] holds; runs no code.
+    pub(super) fn insert_text(
+        &self,
+        py: Attached<'_>,
+        key: &Str,
+        hash: isize,
+        value: Ref<Object>,
+    ) -> PyResult<Option<Ref<Object>>> {
+        match self.table().find_text(key, hash) {
+            Some(at) => Ok(self.replace_value(at, value)),
+            None => {
+                let table = self.table_with_room(py, true)?;
+                self.append(table, key.as_object(), hash, value);
+                Ok(None)
+            }
+        }
+    }
+
     /// Replaces the value of an entry that has one.
     #[inline]
     fn replace_value(&self, at: usize, value: Ref<Object>) -> Option<Ref<Object>> {
@@ -160,8 +185,16 @@ impl Locked<'_, Dict> {
                 if text.is_some() { Kind::Text } else { Kind::General },
             )?;
         }
+        let table = self.table_with_room(py, text.is_some())?;
+        self.append(table, key, hash, value);
+        Ok(())
+    }
+
+    /// The dict's own table, after making room for one more key in it, which is an exact string or not.
+    #[inline]
+    fn table_with_room(&self, py: Attached<'_>, text: bool) -> PyResult<&Keys> {
         let table = self.table();
-        if table.is_text() && text.is_none() {
+        if table.is_text() && !text {
             let log2 = if table.is_static_empty() { MIN_LOG2 } else { log2_for((self.len() + 1) * 3 / 2) };
             self.resize(py, log2.max(MIN_LOG2), Kind::General)?;
         } else if table.usable() == 0 {
@@ -169,11 +202,15 @@ impl Locked<'_, Dict> {
                 if table.is_static_empty() { MIN_LOG2 } else { (self.len() * 3).next_power_of_two().ilog2() as u8 };
             self.resize(py, log2.max(MIN_LOG2), table.kind())?;
         }
-        let table = self.table();
+        Ok(self.table())
+    }
+
+    /// Adds a pair to the dict's table, which has room for it.
+    #[inline]
+    fn append(&self, table: &Keys, key: &Object, hash: isize, value: Ref<Object>) {
         table.invalidate_version();
         table.append(key.to_ref(), hash, value.into_raw());
         self.raw().ma_used.store(self.len() as isize + 1, Release);
-        Ok(())
     }
 
     /// Moves all pairs to a new table of the dict's own.
@@ -339,18 +376,19 @@ impl Locked<'_, Dict> {
         if let Some(values) = self.split() { values.len() } else { self.table().count() }
     }
 
-    /// A table of its own with the same pairs: a copy entry by entry, or of the memory where that wastes little.
+    /// A table of its own with the same pairs: a copy of the memory where that wastes little, or entry by entry.
     pub(super) fn clone_table(&self, py: Attached<'_>) -> PyResult<&'static Keys> {
         let table = self.table();
         let len = self.len();
         if len == 0 {
             return Ok(Keys::empty());
         }
+        if self.split().is_none() && table.count() <= len + len / 2 {
+            return table.duplicate().ok_or_else(|| py.no_memory());
+        }
         let text = table.is_text();
         let kind = if text { Kind::Text } else { Kind::General };
-        let dense = self.split().is_none() && table.count() <= len + len / 2;
-        let log2 = if dense { table.log2() } else { log2_for(len) };
-        let Some(new) = Keys::alloc(log2, kind) else { return Err(py.no_memory()) };
+        let Some(new) = Keys::alloc(log2_for(len), kind) else { return Err(py.no_memory()) };
         let mut count = 0;
         let mut add = |key: *mut PyObject, value: *mut PyObject, hash: isize| {
             // SAFETY: [locked]: the dict owns both.
@@ -375,12 +413,7 @@ impl Locked<'_, Dict> {
                 }
             }
         }
-        // Without holes the entries are where they were, and so is all that points to them.
-        if dense && count == table.count() {
-            new.set_filled_as(table);
-        } else {
-            new.set_filled(count);
-        }
+        new.set_filled(count);
         Ok(new)
     }
 

@@ -36,10 +36,16 @@ pub fn install(notify: Notify) {
 #[allow(dead_code)]
 type Callback = PyDict_WatchCallback;
 
+/// Whether `dict` has watchers.
+#[inline(always)]
+pub(super) fn is_watched(dict: &Dict) -> bool {
+    dict.0._ma_watcher_tag.get() & WATCHER_MASK != 0
+}
+
 /// Tells the watchers of `dict` of a change that is about to happen.
 #[inline(always)]
 pub(super) fn notify(py: Attached<'_>, dict: &Dict, event: DictEvent, key: Option<&Object>, value: Option<&Object>) {
-    if dict.0._ma_watcher_tag.get() & WATCHER_MASK != 0 {
+    if is_watched(dict) {
         notify_slow(py, dict, event, key, value);
     }
 }

@@ -130,6 +130,7 @@ impl List {
             // Made before the locks are taken; too small if a list grows meanwhile.
             let joined = List::with_capacity(py, parts.iter().map(|list| pick(list.len()).2).sum())?;
             if parts.iter().all(|list| joined.take_items(&list.lock(py), &pick)) {
+                joined.clear_spare();
                 gc::track(joined.as_object());
                 return Ok(joined);
             }
@@ -143,21 +144,27 @@ impl List {
         if count > self.0.allocated.get() as usize - at {
             return false;
         }
-        for index in 0..count {
-            let item = cells[(from + index as isize * step) as usize].get();
-            // SAFETY: [locked]: the other list owns its items; a list that C is filling has null ones. There is room.
-            unsafe {
-                if !item.is_null() {
-                    mode::incref(item);
-                }
-                (*self.items().add(at + index)).set(item);
-            }
+        if count == 0 {
+            return true;
         }
+        // SAFETY: there is room, which nobody else sees.
+        let new = unsafe { std::slice::from_raw_parts(self.items().add(at), count) };
+        if step == 1 {
+            let old = &cells[from as usize..from as usize + count];
+            // SAFETY: [locked]: nobody writes the old cells.
+            unsafe { ptr::copy_nonoverlapping(old.as_ptr().cast::<*mut PyObject>(), new[0].as_ptr(), count) };
+        } else {
+            let old = |index: usize| &cells[(from + index as isize * step) as usize];
+            new.iter().enumerate().for_each(|(index, new)| new.set(old(index).get()));
+        }
+        // SAFETY: [locked]: the other list owns its items; a list that C is filling has null ones.
+        unsafe { mode::incref_each(new.iter().map(Field::get)) };
         self.0.ob_base.ob_size.set((at + count) as isize);
         true
     }
 
-    /// An empty, untracked list with room for `capacity` items.
+    /// An empty, untracked list with room for `capacity` items, which the caller fills: readers without a lock go by the
+    /// capacity, so no cell may stay as it is.
     pub(crate) fn with_capacity(py: Attached<'_>, capacity: usize) -> PyResult<Ref<List>> {
         let raw = mem::alloc_instance(py, List::type_object(), 0)?;
         // SAFETY: a fresh instance of the type; zeroed fields are an empty list.
@@ -167,14 +174,19 @@ impl List {
             if array.is_null() {
                 return Err(py.no_memory());
             }
-            if FREE_THREADED {
-                // SAFETY: the array has room for `capacity` words.
-                unsafe { ptr::write_bytes(array, 0, capacity) };
-            }
             list.0.ob_item.set(array.cast());
             list.0.allocated.set(capacity as isize);
         }
         Ok(list)
+    }
+
+    /// Sets the cells behind the last item of a fresh list to null.
+    fn clear_spare(&self) {
+        let (len, capacity) = (self.len(), self.0.allocated.get() as usize);
+        if FREE_THREADED && len < capacity {
+            // SAFETY: the array has room for `capacity` words.
+            unsafe { ptr::write_bytes(self.items().add(len), 0, capacity - len) };
+        }
     }
 
     /// A tracked list of `size` null items, for `PyList_New`.

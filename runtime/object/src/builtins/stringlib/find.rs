@@ -98,27 +98,44 @@ fn search_linear<T: Unit>(text: &[T], needle: &[T]) -> Option<usize> {
     None
 }
 
+/// Hands the places of the first `max` non-overlapping matches of `needle` (not empty) to `found`, until that says
+/// `false`. What a search prepares is prepared once.
+pub fn each_match<T: Unit>(text: &[T], needle: &[T], max: usize, mut found: impl FnMut(usize) -> bool) {
+    match (T::as_bytes(text), T::as_bytes(needle)) {
+        (Some(text), Some([byte])) => {
+            memchr::memchr_iter(*byte, text).take(max).all(found);
+        }
+        (Some(text), Some(needle)) => {
+            memchr::memmem::find_iter(text, needle).take(max).all(found);
+        }
+        _ => {
+            let mut at = 0;
+            for _ in 0..max {
+                match find(&text[at..], needle) {
+                    Some(next) if found(at + next) => at += next + needle.len(),
+                    _ => break,
+                }
+            }
+        }
+    }
+}
+
 /// Non-overlapping occurrences, at most `max`. An empty needle occurs before each unit and at the end.
 pub fn count<T: Unit>(text: &[T], needle: &[T], max: usize) -> usize {
-    match needle {
-        [] => return (text.len() + 1).min(max),
-        [unit] => {
-            let total = match T::as_bytes(text) {
-                Some(bytes) => memchr::memchr_iter(unit.to_u32() as u8, bytes).count(),
-                None => text.iter().filter(|&each| each == unit).count(),
-            };
-            return total.min(max);
-        }
-        _ => {}
+    if needle.is_empty() {
+        return (text.len() + 1).min(max);
     }
-    if let (Some(text), Some(needle)) = (T::as_bytes(text), T::as_bytes(needle)) {
-        return memchr::memmem::find_iter(text, needle).take(max).count();
+    if let [unit] = needle {
+        let total = match T::as_bytes(text) {
+            Some(bytes) => memchr::memchr_iter(unit.to_u32() as u8, bytes).count(),
+            None => text.iter().filter(|&each| each == unit).count(),
+        };
+        return total.min(max);
     }
-    let (mut total, mut at) = (0, 0);
-    while total < max {
-        let Some(found) = find(&text[at..], needle) else { break };
+    let mut total = 0;
+    each_match(text, needle, max, |_| {
         total += 1;
-        at += found + needle.len();
-    }
+        true
+    });
     total
 }

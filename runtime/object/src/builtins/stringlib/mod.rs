@@ -4,7 +4,7 @@
 mod find;
 mod split;
 
-pub use find::{count, find, find_unit, rfind, rfind_unit};
+pub use find::{count, each_match, find, find_unit, rfind, rfind_unit};
 pub use split::{rsplit, rsplit_space, split, split_space, splitlines, strip};
 
 use std::fmt::Debug;
@@ -89,19 +89,21 @@ pub fn expand_tabs<T: Unit>(text: &[T], tab_size: isize) -> Option<Vec<T>> {
 /// Where the first `max` matches of `needle` begin, for a replacement: non-overlapping, an empty needle matches
 /// before each unit and at the end. `None` if there is no memory for them.
 pub fn matches<T: Unit>(text: &[T], needle: &[T], max: usize) -> Option<Vec<usize>> {
-    let (mut out, mut at) = (Vec::new(), 0);
+    let mut out = Vec::new();
     if needle.is_empty() {
         out.try_reserve_exact(max.min(text.len() + 1)).ok()?;
         out.extend((0..=text.len()).take(max));
         return Some(out);
     }
-    while out.len() < max {
-        let Some(found) = find(&text[at..], needle) else { break };
-        out.try_reserve(1).ok()?;
-        out.push(at + found);
-        at += found + needle.len();
-    }
-    Some(out)
+    let mut whole = true;
+    each_match(text, needle, max, |at| {
+        whole = out.try_reserve(1).is_ok();
+        if whole {
+            out.push(at);
+        }
+        whole
+    });
+    whole.then_some(out)
 }
 
 /// The ASCII letter in the other case.

@@ -1,20 +1,20 @@
 //! Splitting and stripping, as ranges handed to a callback.
-use super::{Unit, find, rfind};
+use super::{Unit, each_match, rfind};
 
 /// Splits at `sep` (not empty), at most `max` times, from the left.
 pub fn split<T: Unit, E>(
     text: &[T],
     sep: &[T],
-    mut max: usize,
+    max: usize,
     mut emit: impl FnMut(usize, usize) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut at = 0;
-    while max > 0 {
-        let Some(found) = find(&text[at..], sep) else { break };
-        emit(at, at + found)?;
-        at += found + sep.len();
-        max -= 1;
-    }
+    let (mut at, mut result) = (0, Ok(()));
+    each_match(text, sep, max, |found| {
+        result = emit(at, found);
+        at = found + sep.len();
+        result.is_ok()
+    });
+    result?;
     emit(at, text.len())
 }
 

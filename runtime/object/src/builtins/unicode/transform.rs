@@ -291,26 +291,28 @@ impl Str {
         to: &[u8],
         max: usize,
     ) -> PyResult<Ref<Str>> {
-        let first = if max == 0 || from == to { None } else { stringlib::find(text, from) };
-        let Some(mut at) = first else { return self.to_exact(py) };
+        if max == 0 || from == to || from.len() > text.len() {
+            return self.to_exact(py);
+        }
         if let [only] = to
-            && text.len() == 1
+            && text == from
         {
             return Str::from_units_max(py, std::slice::from_ref(only), 0x7F);
         }
-        let out = Str::alloc(py, text.len(), 0x7F)?;
-        // SAFETY: fresh, and of the kind just asked for.
-        let units = unsafe { out.units_mut::<u8>() };
-        units.copy_from_slice(text);
-        for _ in 0..max {
-            units[at..at + to.len()].copy_from_slice(to);
-            at += from.len();
-            match stringlib::find(&text[at..], from) {
-                Some(found) => at += found,
-                None => break,
-            }
-        }
-        Ok(out)
+        let mut out = None;
+        stringlib::each_match(text, from, max, |at| {
+            let out = out.get_or_insert_with(|| {
+                Str::alloc(py, text.len(), 0x7F).inspect(|out| {
+                    // SAFETY: fresh, and of the kind just asked for.
+                    unsafe { out.units_mut::<u8>() }.copy_from_slice(text);
+                })
+            });
+            let Ok(out) = out else { return false };
+            // SAFETY: as above.
+            unsafe { &mut out.units_mut::<u8>()[at..at + to.len()] }.copy_from_slice(to);
+            true
+        });
+        out.unwrap_or_else(|| self.to_exact(py))
     }
 
     /// An upper bound of the characters that has the right class, 0 for the empty string.
