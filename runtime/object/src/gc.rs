@@ -746,9 +746,8 @@ fn has_old_finalizer(object: &Object) -> bool {
 
 /// Takes out of garbage what has a `tp_del`, with all that it reaches: that cannot be cleared.
 fn take_uncollectable(garbage: &mut Vec<Ref<Object>>) -> Vec<Ref<Object>> {
-    use std::collections::HashSet;
     struct Reached {
-        garbage: HashSet<usize>,
+        garbage: rustc_hash::FxHashSet<usize>,
         todo: Vec<NonNull<PyObject>>,
     }
     unsafe extern "C" fn visit(object: *mut PyObject, reached: *mut c_void) -> c_int {

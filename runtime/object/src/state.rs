@@ -6,15 +6,18 @@ use crate::mem::Heap;
 use crate::mode;
 use krait_sync::page::IdlePool;
 use krait_sync::qsbr::{Domain, Participant};
+use rustc_hash::FxHashMap;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::ptr::{self, NonNull};
 use std::sync::{Arc, Mutex};
 
 /// Heaps of ended interpreters, boxed because their pages point to them.
 #[allow(clippy::vec_box)]
 static RETIRED_HEAPS: Mutex<Vec<Box<Heap>>> = Mutex::new(Vec::new());
+
+/// What is kept of some object, by its address.
+pub type ByAddress<T> = FxHashMap<usize, T>;
 
 /// A large memory region of an interpreter.
 pub struct Region(pub NonNull<u8>);
@@ -28,9 +31,9 @@ unsafe impl Send for Region {}
 #[repr(C)]
 pub struct ObjectState {
     /// Direct subclasses of static types: address of the base to the subclasses' addresses.
-    pub static_subclasses: Mutex<HashMap<usize, Vec<usize>>>,
+    pub static_subclasses: Mutex<ByAddress<Vec<usize>>>,
     /// Weak references to static types: a list head by the type's address. Each is boxed, so that it stays in place.
-    static_weaklists: Mutex<HashMap<usize, Box<weakrefobject::Head>>>,
+    static_weaklists: Mutex<ByAddress<Box<weakrefobject::Head>>>,
     /// Callbacks for changed types (`PyType_AddWatcher`), by id.
     pub type_watchers: crate::watch::Watchers<crate::layout::PyType_WatchCallback>,
     /// Callbacks for other objects.
@@ -38,7 +41,7 @@ pub struct ObjectState {
     /// Its critical section is held while types of the interpreter change.
     type_lock: PyObject,
     /// Objects too large for a page, by address.
-    pub large: Mutex<HashMap<usize, Region>>,
+    pub large: Mutex<ByAddress<Region>>,
     /// Every heap of the interpreter.
     pub heaps: Mutex<Vec<Box<Heap>>>,
     /// Heaps of ended threads (addresses), for the next new thread.
@@ -150,7 +153,7 @@ pub struct ThreadExt {
     pub repr_guard: RefCell<Vec<usize>>,
     /// Thread-local data: the thread's dicts by the addresses of the locals that own them. Only the thread uses it, or
     /// who has stopped the world.
-    pub locals: RefCell<HashMap<usize, NonNull<crate::Dict>>>,
+    pub locals: RefCell<ByAddress<NonNull<crate::Dict>>>,
     /// The frame that the evaluation loop left last ended with a `yield`.
     pub yielded: Cell<bool>,
     /// The interpreter frame whose event is being reported.

@@ -499,7 +499,11 @@ impl LruCache {
                 return Ok(only.to_ref());
             }
         }
-        let mut parts: Vec<Ref<Object>> = args.pos.iter().map(|arg| arg.to_ref()).collect();
+        if !typed && args.names.is_empty() {
+            return Ok(args.pos_tuple(py)?.upcast());
+        }
+        let mut parts = Vec::with_capacity(2 * args.pos.len() + 3 * args.values.len() + 1);
+        parts.extend(args.pos.iter().map(|arg| arg.to_ref()));
         if !args.names.is_empty() {
             parts.push(part(py, &self.kwd_mark)?);
             for (name, value) in args.names.iter().zip(args.values) {
@@ -527,9 +531,13 @@ impl LruCache {
         }
         let key = this.key(py, args)?;
         let hash = key.hash(py)?;
-        let found = if maxsize < 0 { cache.get_known(py, &key, hash)? } else { this.recall(py, &cache, &key, hash)? };
+        let found = if maxsize < 0 {
+            let found = cache.get_known(py, &key, hash)?;
+            found.inspect(|_| Self::count(&this.hits))
+        } else {
+            this.recall(py, &cache, &key, hash)?
+        };
         if let Some(found) = found {
-            Self::count(&this.hits);
             return Ok(found);
         }
         Self::count(&this.misses);
@@ -543,13 +551,18 @@ impl LruCache {
         Ok(value)
     }
 
-    /// A result of a bounded cache, which becomes the newest.
+    /// A result of a bounded cache, which becomes the newest. Counts it as a hit.
     fn recall(&self, py: Attached<'_>, cache: &Dict, key: &Object, hash: isize) -> PyResult<Option<Ref<Object>>> {
         let _section = self.lock(py);
         let Some(found) = cache.get_known(py, key, hash)? else { return Ok(None) };
         // If comparing keys blocked, another thread may have dropped the entry, and reused its place.
         let mut order = self.order.lock();
-        Ok(order.place(&found).and_then(|at| order.touch(at)))
+        let value = order.place(&found).and_then(|at| order.touch(at));
+        if value.is_some() {
+            // Hits of a bounded cache change under its lock only.
+            self.hits.set(self.hits.get().wrapping_add(1));
+        }
+        Ok(value)
     }
 
     /// Enters a result into a bounded cache, unless it is there by now. What had to go for it is the caller's to drop.

@@ -6,36 +6,17 @@ use super::{cannot_pickle, protocol_of, save};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, State, Trace, alloc, required};
+use krait_object::state::ByAddress;
 use krait_object::{
     Attached, Bytes, Dict, Int, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, id, none,
     pytype, raise,
 };
-use std::collections::HashMap;
 use std::ffi::c_int;
-use std::hash::{BuildHasherDefault, Hasher};
 use std::mem::offset_of;
-
-/// Hashes addresses.
-#[derive(Default)]
-pub struct AddressHasher(u64);
-
-impl Hasher for AddressHasher {
-    fn finish(&self) -> u64 {
-        self.0
-    }
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-    fn write_usize(&mut self, value: usize) {
-        self.0 = (value as u64 >> 4).wrapping_mul(0x9E37_79B9_7F4A_7C15);
-    }
-}
 
 /// Objects that were written, by address, with their numbers.
 #[derive(Default)]
-pub struct Memo(pub HashMap<usize, (usize, Ref<Object>), BuildHasherDefault<AddressHasher>>);
+pub struct Memo(pub ByAddress<(usize, Ref<Object>)>);
 
 impl Trace for Memo {
     fn trace(&self, visit: Visit<'_>) -> Result<(), c_int> {

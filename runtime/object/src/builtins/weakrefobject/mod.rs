@@ -14,9 +14,9 @@ use crate::args::Args;
 use crate::builtins::container::generic_alias;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, Py_TPFLAGS_MANAGED_WEAKREF, PyObject, PyWeakReference};
+use crate::state::ByAddress;
 use crate::typedef::CompareOp;
 use crate::{Bool, FREE_THREADED, Object, PyResult, Str, Type, gc, hooks, id, mem, mode, pytype, raise};
-use std::collections::HashMap;
 use std::ffi::{c_int, c_ulong};
 use std::mem::offset_of;
 use std::ptr::{self, NonNull};
@@ -475,7 +475,7 @@ pub(crate) fn clear_garbage<'a>(garbage: impl Iterator<Item = &'a Object> + Clon
         return cleared;
     }
     // The few references in question are looked up in, not the whole of the garbage.
-    let mut dying: HashMap<usize, bool> =
+    let mut dying: ByAddress<bool> =
         cleared.due.iter().map(|(reference, _)| (reference.as_ptr() as usize, false)).collect();
     for object in garbage {
         if let Some(dies) = dying.get_mut(&(object.as_ptr() as usize)) {
