@@ -234,6 +234,7 @@ impl Sink for Units {
 pub trait Unit: Copy + Into<u32> {}
 impl<T: Copy + Into<u32>> Unit for T {}
 
+#[inline(always)]
 fn is_surrogate(cp: u32) -> bool {
     (0xD800..0xE000).contains(&cp)
 }

@@ -80,13 +80,16 @@ pub fn utf8_decode(input: &[u8], at: &mut usize, out: &mut impl Sink, last: bool
 
 /// Units that are encoded before the bytes move to the output.
 const BLOCK: usize = 64;
+/// Units that are looked at together whether they are ASCII.
+const RUN: usize = 8;
 
 /// Encode UTF-8; a run of surrogates is one problem.
 pub fn utf8_encode<U: Unit>(text: &[U], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Problem> {
     out.reserve(text.len() - *at);
+    let mut bytes = [0; BLOCK * 4];
     while *at < text.len() {
         let units = &text[*at..text.len().min(*at + BLOCK)];
-        let (done, bytes, len) = encode_block(units);
+        let (done, len) = encode_block(units, &mut bytes);
         out.extend_from_slice(&bytes[..len]);
         *at += done;
         if done < units.len() {
@@ -97,27 +100,50 @@ pub fn utf8_encode<U: Unit>(text: &[U], at: &mut usize, out: &mut Vec<u8>) -> Re
     Ok(())
 }
 
-/// Encodes up to [`BLOCK`] units, at most to the first surrogate: how many there were, and the bytes with their number.
+/// Encodes up to [`BLOCK`] units, at most to the first surrogate: how many there were, and how many bytes they took.
 #[inline]
-fn encode_block<U: Unit>(units: &[U]) -> (usize, [u8; BLOCK * 4], usize) {
-    let (mut bytes, mut len) = ([0; BLOCK * 4], 0);
-    for (done, &unit) in units.iter().take(BLOCK).enumerate() {
-        let cp: u32 = unit.into();
-        // Each character writes four bytes, of which the next one overwrites those that are not its own.
-        let (sequence, count) = if cp < 0x80 {
-            ([cp as u8, 0, 0, 0], 1)
-        } else if cp < 0x800 {
-            ([0xC0 | (cp >> 6) as u8, 0x80 | (cp & 0x3F) as u8, 0, 0], 2)
-        } else if is_surrogate(cp) {
-            return (done, bytes, len);
-        } else if cp < 0x10000 {
-            ([0xE0 | (cp >> 12) as u8, 0x80 | (cp >> 6 & 0x3F) as u8, 0x80 | (cp & 0x3F) as u8, 0], 3)
-        } else {
-            let [second, third, last] = [12, 6, 0].map(|shift| 0x80 | (cp >> shift & 0x3F) as u8);
-            ([0xF0 | (cp >> 18) as u8, second, third, last], 4)
-        };
-        bytes[len..len + 4].copy_from_slice(&sequence);
-        len += count;
+fn encode_block<U: Unit>(units: &[U], bytes: &mut [u8; BLOCK * 4]) -> (usize, usize) {
+    let (mut done, mut len) = (0, 0);
+    for run in units.chunks(RUN) {
+        if run.len() == RUN
+            && run.iter().fold(0, |all, &unit| all | unit.into()) < 0x80
+            && let Some(out) = bytes.get_mut(len..len + RUN)
+        {
+            out.iter_mut().zip(run).for_each(|(out, &unit)| *out = unit.into() as u8);
+            (done, len) = (done + RUN, len + RUN);
+            continue;
+        }
+        for &unit in run {
+            let cp: u32 = unit.into();
+            let Some(out) = bytes.get_mut(len..len + 4) else { return (done, len) };
+            let tail = |shift: u32| 0x80 | (cp >> shift & 0x3F) as u8;
+            len += match cp {
+                0..0x80 => {
+                    out[0] = cp as u8;
+                    1
+                }
+                0x80..0x800 => {
+                    out[0] = 0xC0 | (cp >> 6) as u8;
+                    out[1] = tail(0);
+                    2
+                }
+                _ if is_surrogate(cp) => return (done, len),
+                0x800..0x10000 => {
+                    out[0] = 0xE0 | (cp >> 12) as u8;
+                    out[1] = tail(6);
+                    out[2] = tail(0);
+                    3
+                }
+                _ => {
+                    out[0] = 0xF0 | (cp >> 18) as u8;
+                    out[1] = tail(12);
+                    out[2] = tail(6);
+                    out[3] = tail(0);
+                    4
+                }
+            };
+            done += 1;
+        }
     }
-    (units.len(), bytes, len)
+    (done, len)
 }

@@ -424,6 +424,17 @@ impl Keys {
     /// Adds an entry whose key is known to be absent. There is room, and the caller holds the table's lock.
     #[inline]
     pub(crate) fn append(&self, key: Ref<Object>, hash: isize, value: *mut PyObject) -> usize {
+        self.append_by(key, hash, value, |at| self.place(hash, at))
+    }
+
+    /// [`Keys::append`] where [`Keys::find_text_slot`] has just found that cell of the index free.
+    #[inline]
+    pub(crate) fn append_at(&self, slot: usize, key: Ref<Object>, hash: isize, value: *mut PyObject) {
+        self.append_by(key, hash, value, |at| self.store_slot(slot, at));
+    }
+
+    #[inline(always)]
+    fn append_by(&self, key: Ref<Object>, hash: isize, value: *mut PyObject, place: impl FnOnce(usize)) -> usize {
         let at = self.entries.get() as usize;
         debug_assert!(self.usable.get() > 0);
         let entry = self.entry(at);
@@ -432,7 +443,7 @@ impl Keys {
         }
         entry.value.store(value, Release);
         entry.key.store(key.into_raw(), Release);
-        self.place(hash, at);
+        place(at);
         self.entries.store(at as isize + 1, Release);
         self.usable.set(self.usable.get() - 1);
         at
@@ -467,11 +478,30 @@ impl Keys {
 
     /// Builds the index of a table whose entries are in place.
     pub(crate) fn set_filled(&self, count: usize) {
-        for at in 0..count {
-            self.place(self.hash_of(at), at);
-        }
         self.entries.store(count as isize, Release);
         self.usable.set(self.usable.get() - count as isize);
+        match self.width {
+            0 => self.place_all::<u8>(),
+            1 => self.place_all::<u16>(),
+            2 => self.place_all::<u32>(),
+            _ => self.place_all::<u64>(),
+        }
+    }
+
+    /// Points the empty index of a table that nobody else sees yet at its entries.
+    fn place_all<I: IndexCell>(&self) {
+        let (text, index, mask) = (self.is_text(), self.index(), self.mask());
+        for (at, entry) in self.entries().enumerate() {
+            // SAFETY: the entry owns its key, a `str` in a text table; the probe is masked to the index.
+            unsafe {
+                let hash = if text { (*entry.key.get().cast::<Str>()).hash() } else { entry.hash.get() };
+                let mut probe = Probe::new(hash, mask);
+                while I::load(index, probe.at) != I::EMPTY {
+                    probe.advance();
+                }
+                I::store(index, probe.at, at);
+            }
+        }
     }
 
     /// As [`Keys::set_filled`] for entries `gap..end`; the places before stay free.
@@ -529,6 +559,12 @@ impl Keys {
     /// keys are never removed.
     #[inline]
     pub(crate) fn find_text(&self, key: &Str, hash: isize) -> Option<usize> {
+        self.find_text_slot(key, hash).ok()
+    }
+
+    /// [`Keys::find_text`]; without the key, a cell of the index where it may go.
+    #[inline]
+    pub(crate) fn find_text_slot(&self, key: &Str, hash: isize) -> Result<usize, usize> {
         match self.width {
             0 => self.find_text_as::<u8>(key, hash),
             1 => self.find_text_as::<u16>(key, hash),
@@ -538,7 +574,7 @@ impl Keys {
     }
 
     #[inline(always)]
-    fn find_text_as<I: IndexCell>(&self, key: &Str, hash: isize) -> Option<usize> {
+    fn find_text_as<I: IndexCell>(&self, key: &Str, hash: isize) -> Result<usize, usize> {
         let wanted = key.as_object().as_ptr();
         let mut probe = Probe::new(hash, self.mask());
         loop {
@@ -547,15 +583,15 @@ impl Keys {
             if at < I::DELETED {
                 let found = self.text_entry(at).key.get();
                 if found == wanted {
-                    return Some(at);
+                    return Ok(at);
                 }
                 // SAFETY: [locked]: the entry owns its key.
                 let found = unsafe { &*found.cast::<Str>() };
                 if found.hash() == hash && Str::eq(found, key) {
-                    return Some(at);
+                    return Ok(at);
                 }
             } else if at == I::EMPTY {
-                return None;
+                return Err(probe.at);
             }
             probe.advance();
         }

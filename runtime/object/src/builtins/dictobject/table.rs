@@ -136,14 +136,20 @@ impl Locked<'_, Dict> {
         hash: isize,
         value: Ref<Object>,
     ) -> PyResult<Option<Ref<Object>>> {
-        match self.table().find_text(key, hash) {
-            Some(at) => Ok(self.replace_value(at, value)),
-            None => {
+        let table = self.table();
+        match table.find_text_slot(key, hash) {
+            Ok(at) => return Ok(self.replace_value(at, value)),
+            Err(slot) if table.usable() > 0 => {
+                table.invalidate_version();
+                table.append_at(slot, key.to_ref().upcast(), hash, value.into_raw());
+                self.raw().ma_used.store(self.len() as isize + 1, Release);
+            }
+            Err(_) => {
                 let table = self.table_with_room(py, true)?;
                 self.append(table, key.as_object(), hash, value);
-                Ok(None)
             }
         }
+        Ok(None)
     }
 
     /// Replaces the value of an entry that has one.
