@@ -103,7 +103,7 @@ capi! {
     fn PySequence_DelSlice(py, o: &Object, i: isize, j: isize) -> () { o.sequence_set_slice(py, i, j, None) }
     fn PySequence_Tuple(py, o: &Object) -> Ref<Tuple> { o.sequence_tuple(py) }
     fn PySequence_List(py, o: &Object) -> Ref<List> { o.sequence_list(py) }
-    fn PySequence_Fast(py, o: &Object, message: &CStr) -> Ref<Object> { o.sequence_fast(py, &message.to_string_lossy()) }
+    fn PySequence_Fast(py, o: &Object, message: &CStr) -> Ref<Object> { o.sequence_fast(py, || message.to_string_lossy()) }
     fn PySequence_Count(py, o: &Object, v: &Object) -> isize { Ok(o.sequence_count(py, v)? as isize) }
     fn PySequence_Contains(py, o: &Object, v: Option<&Object>) -> bool {
         // Nothing is compared with what an empty sequence has.

@@ -118,6 +118,32 @@ impl Parser<'_, '_> {
         false
     }
 
+    /// Converts one argument where that is quickly done; false where nothing was done.
+    ///
+    /// # Safety
+    /// The places match the format.
+    #[inline]
+    unsafe fn common(&mut self, arg: &Object) -> bool {
+        let next = self.format.get(self.at + 1).copied().unwrap_or(0);
+        // SAFETY: by the contract.
+        unsafe {
+            match self.peek() {
+                b'O' if next != b'!' && next != b'&' => *self.va.ptr() = arg.as_ptr(),
+                b'i' => match arg.downcast_exact::<Int>() {
+                    Some(value) if value.is_compact() => *self.va.ptr() = value.compact_value() as c_int,
+                    _ => return false,
+                },
+                b's' if next != b'*' && next != b'#' => match arg.downcast_exact::<Str>().and_then(Str::as_str) {
+                    Some(text) if !text.as_bytes().contains(&0) => *self.va.ptr() = text.as_ptr().cast::<c_char>(),
+                    _ => return false,
+                },
+                _ => return false,
+            }
+        }
+        self.at += 1;
+        true
+    }
+
     /// Converts one argument, or (for `None`) only takes its places from the list.
     unsafe fn unit(&mut self, py: Attached<'_>, arg: Option<&Object>) -> Result<(), Fault> {
         let unit = self.peek();
@@ -514,10 +540,13 @@ struct Shape<'f> {
 impl<'f> Shape<'f> {
     fn of(format: &'f [u8]) -> Self {
         let mut shape = Shape { units: 0, optional: None, keyword: None, fault: None, name: None, message: None };
-        for (byte, at) in marks_and_units(format) {
+        // Most formats are one letter for each unit.
+        shape.units = format.iter().take_while(|byte| byte.is_ascii_alphabetic() && **byte != b'e').count();
+        let rest = &format[shape.units..];
+        for (byte, at) in marks_and_units(rest) {
             match byte {
-                b':' => shape.name = Some(String::from_utf8_lossy(&format[at + 1..])),
-                b';' => shape.message = Some(String::from_utf8_lossy(&format[at + 1..])),
+                b':' => shape.name = Some(String::from_utf8_lossy(&rest[at + 1..])),
+                b';' => shape.message = Some(String::from_utf8_lossy(&rest[at + 1..])),
                 b'|' if shape.optional.is_some() => shape.fault = shape.fault.or(Some("(| specified twice)")),
                 b'|' if shape.keyword.is_some() => shape.fault = shape.fault.or(Some("($ before |)")),
                 b'|' => shape.optional = Some(shape.units),
@@ -612,10 +641,34 @@ enum Given<'a> {
     Named(Args<'a>, &'a [&'a str]),
 }
 
-/// One slot per unit.
-type Bound<'a> = SmallVec<[Option<&'a Object>; 8]>;
+/// What each unit gets; those behind the last get nothing.
+enum Bound<'a> {
+    Leading(&'a [&'a Object]),
+    One(&'a Object),
+    Sorted(SmallVec<[Option<&'a Object>; 8]>),
+}
 
-fn positional<'a>(py: Attached<'_>, shape: &Shape<'_>, args: &[&'a Object]) -> PyResult<Bound<'a>> {
+impl<'a> Bound<'a> {
+    /// How many units there are up to the last that gets an argument.
+    fn filled(&self) -> usize {
+        match self {
+            Bound::Leading(args) => args.len(),
+            Bound::One(_) => 1,
+            Bound::Sorted(slots) => slots.iter().rposition(Option::is_some).map_or(0, |last| last + 1),
+        }
+    }
+
+    #[inline]
+    fn at(&self, index: usize) -> Option<&'a Object> {
+        match self {
+            Bound::Leading(args) => args.get(index).copied(),
+            Bound::One(arg) => Some(*arg),
+            Bound::Sorted(slots) => slots.get(index).copied().flatten(),
+        }
+    }
+}
+
+fn positional<'a>(py: Attached<'_>, shape: &Shape<'_>, args: &'a [&'a Object]) -> PyResult<Bound<'a>> {
     let (given, required) = (args.len(), shape.required());
     if given < required || given > shape.units {
         if let Some(message) = &shape.message {
@@ -631,9 +684,7 @@ fn positional<'a>(py: Attached<'_>, shape: &Shape<'_>, args: &[&'a Object]) -> P
         let plural = if wanted == 1 { "" } else { "s" };
         return Err(raise!(py, TypeError, "{function} takes {word} {wanted} argument{plural} ({given} given)"));
     }
-    let mut bound: Bound<'a> = args.iter().map(|arg| Some(*arg)).collect();
-    bound.resize(shape.units, None);
-    Ok(bound)
+    Ok(Bound::Leading(args))
 }
 
 /// Where an `e` stands that neither `s` nor `t` follows.
@@ -694,9 +745,9 @@ fn named<'a>(
         needs_keyword: &|at| at < required,
         variadic: false,
     };
-    let mut bound: Bound<'a> = smallvec![None; names.len()];
-    params.bind(py, args, &mut bound)?;
-    Ok(bound)
+    let mut slots = smallvec![None; names.len()];
+    params.bind(py, args, &mut slots)?;
+    Ok(Bound::Sorted(slots))
 }
 
 /// Units behind a mark may lack names; `first` is the first that does.
@@ -715,7 +766,7 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
     let shape = Shape::of(format);
     let alone = matches!(given, Given::One(_));
     let bound = match given {
-        Given::One(arg) if shape.units == 1 => smallvec![Some(arg)],
+        Given::One(arg) if shape.units == 1 => Bound::One(arg),
         Given::One(_) if shape.units == 0 => {
             return Err(raise!(py, TypeError, "{} takes no arguments", shape.callee()));
         }
@@ -726,15 +777,22 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
         Given::Positional(args) => positional(py, &shape, args)?,
         Given::Named(args, names) => named(py, &shape, format, args, names)?,
     };
+    // Those without a name get nothing.
+    let units = if let Bound::Sorted(slots) = &bound { slots.len() } else { shape.units };
     let mut parser = Parser { format, at: 0, va, held: Vec::new(), place: Vec::new() };
-    let filled = bound.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-    for (index, arg) in bound[..filled].iter().enumerate() {
+    let filled = bound.filled();
+    for index in 0..filled {
+        let arg = bound.at(index);
         while matches!(parser.peek(), b'|' | b'$' | b' ') {
             parser.at += 1;
         }
         let begin = parser.at;
         // SAFETY: the places match the format.
-        if let Err(fault) = unsafe { parser.unit(py, *arg) } {
+        if arg.is_some_and(|arg| unsafe { parser.common(arg) }) {
+            continue;
+        }
+        // SAFETY: as above.
+        if let Err(fault) = unsafe { parser.unit(py, arg) } {
             for held in std::mem::take(&mut parser.held) {
                 // SAFETY: the places are those of this call.
                 unsafe { held.give_back(py) };
@@ -745,10 +803,10 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
                 let rest = String::from_utf8_lossy(&format[begin..]);
                 return Err(raise!(py, SystemError, "impossible<bad format char>: '{rest}'"));
             }
-            return Err(fail(py, &shape, (!alone).then_some(index), &parser.place, *arg, fault));
+            return Err(fail(py, &shape, (!alone).then_some(index), &parser.place, arg, fault));
         }
     }
-    if filled < bound.len() {
+    if filled < units {
         return Ok(());
     }
     match parser.peek() {
@@ -760,22 +818,31 @@ unsafe fn parse(py: Attached<'_>, given: Given<'_>, format: &[u8], va: &mut Va) 
 
 /// The names of a list that ends with NULL. What is no UTF-8 shows as such, and only keywords ask what it says.
 struct Names<'a> {
-    texts: SmallVec<[Cow<'a, str>; 8]>,
-    /// The last one that is no UTF-8, with its place.
-    bad: Option<(usize, &'a [u8])>,
+    /// Empty for what is no UTF-8.
+    texts: SmallVec<[&'a str; 8]>,
+    bad: Vec<Bad<'a>>,
+}
+
+/// A name that is no UTF-8.
+struct Bad<'a> {
+    place: usize,
+    bytes: &'a [u8],
+    shown: String,
 }
 
 impl<'a> Names<'a> {
     unsafe fn of(mut at: *const *const c_char) -> Names<'a> {
-        let mut names = Names { texts: SmallVec::new(), bad: None };
+        let mut names = Names { texts: SmallVec::new(), bad: Vec::new() };
         // SAFETY: by the contract.
         unsafe {
             while !at.is_null() && !(*at).is_null() {
-                let name = CStr::from_ptr(*at).to_bytes();
-                if std::str::from_utf8(name).is_err() {
-                    names.bad = Some((names.texts.len(), name));
-                }
-                names.texts.push(String::from_utf8_lossy(name));
+                let bytes = CStr::from_ptr(*at).to_bytes();
+                let text = std::str::from_utf8(bytes).unwrap_or_else(|_| {
+                    let shown = String::from_utf8_lossy(bytes).into_owned();
+                    names.bad.push(Bad { place: names.texts.len(), bytes, shown });
+                    ""
+                });
+                names.texts.push(text);
                 at = at.add(1);
             }
         }
@@ -783,11 +850,16 @@ impl<'a> Names<'a> {
     }
 
     /// The names, for a call with so many arguments by place and by name.
-    fn texts(&self, py: Attached<'_>, positional: usize, keywords: usize) -> PyResult<SmallVec<[&str; 8]>> {
-        match self.bad {
-            Some((at, name)) if at >= positional && keywords > 0 => utf8(py, name).map(|_| SmallVec::new()),
-            _ => Ok(self.texts.iter().map(AsRef::as_ref).collect()),
+    fn texts(&self, py: Attached<'_>, positional: usize, keywords: usize) -> PyResult<Cow<'_, [&str]>> {
+        let Some(last) = self.bad.last() else { return Ok(Cow::Borrowed(&self.texts)) };
+        if last.place >= positional && keywords > 0 {
+            return utf8(py, last.bytes).map(|_| Cow::Borrowed(&[][..]));
         }
+        let mut texts = self.texts.to_vec();
+        for bad in &self.bad {
+            texts[bad.place] = &bad.shown;
+        }
+        Ok(Cow::Owned(texts))
     }
 }
 
@@ -905,7 +977,7 @@ capi! {
             Some(_) => held.args(),
             None => Args::from_vectorcall(args, count.max(0) as usize, kwnames),
         };
-        let mut bound: Bound<'_> = smallvec![None; names.len()];
+        let mut bound: SmallVec<[Option<&Object>; 8]> = smallvec![None; names.len()];
         params.bind(py, args, &mut bound)?;
         for (at, arg) in bound.iter().enumerate() { *buffer.add(at) = arg.map_or(ptr::null_mut(), Layout::as_ptr) }
         Ok(buffer.cast_const())

@@ -2,6 +2,7 @@
 import contextvars
 import gc
 import random
+import threading
 import weakref
 
 # Many variables, in many contexts, against dicts.
@@ -58,3 +59,50 @@ def hold():
 thing = hold()
 gc.collect()
 assert thing() is None
+
+# A variable remembers what was found last, nothing included: changes, resets and other contexts are seen at once.
+variable, missing = contextvars.ContextVar("remembered"), object()
+empty, full = contextvars.Context(), contextvars.Context()
+full.run(variable.set, "full")
+
+
+def get():
+    found = [variable.get(missing), variable.get(missing)]
+    assert found[0] is found[1]
+    return found[0]
+
+
+def nested():
+    assert get() is missing
+    assert full.run(get) == "full"
+    assert get() is missing
+    token = variable.set("inner")
+    assert get() == "inner" and full.run(get) == "full" and get() == "inner"
+    variable.reset(token)
+    assert get() is missing
+
+
+for _ in range(3):
+    assert get() is missing
+    assert full.run(get) == "full" and get() is missing
+    token = variable.set("here")
+    assert get() == "here" and empty.run(get) is missing and get() == "here"
+    empty.run(nested)
+    variable.reset(token)
+    assert get() is missing
+
+threads = []
+for number in range(4):
+
+    def work(number=number):
+        mine = contextvars.Context()
+        for turn in range(200):
+            assert get() is missing
+            assert mine.run(get) is (missing if turn == 0 else number)
+            mine.run(variable.set, number)
+
+    threads.append(threading.Thread(target=contextvars.Context().run, args=(work,)))
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()

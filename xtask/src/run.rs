@@ -10,6 +10,8 @@ use std::fs::File;
 use std::io::{IsTerminal, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 
 pub struct Steps {
@@ -46,6 +48,56 @@ impl Steps {
             Err(_) => println!("{head} FAILED  {time:7.1} s"),
         }
         result.map(|_| ())
+    }
+
+    /// Makes known that a stage has more steps than the one that was counted for it.
+    pub fn expect_more(&mut self, steps: usize) {
+        self.total += steps;
+    }
+
+    /// Runs one job for each item as one step, several at a time, and shows how many are done; gives the errors in the
+    /// order of the items.
+    pub fn each<T: Sync>(
+        &mut self,
+        name: &str,
+        items: &[T],
+        job: impl Fn(&T) -> std::result::Result<(), String> + Sync,
+    ) -> Result<()> {
+        let head = self.head(name);
+        let start = Instant::now();
+        let workers = std::thread::available_parallelism().map_or(1, |n| n.get()).min(items.len().max(1));
+        let (next, done, ended) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicUsize::new(0));
+        let faults = Mutex::new(Vec::new());
+        std::thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    while let Some((at, item)) =
+                        Some(next.fetch_add(1, Relaxed)).and_then(|at| Some((at, items.get(at)?)))
+                    {
+                        if let Err(fault) = job(item) {
+                            faults.lock().unwrap_or_else(|e| e.into_inner()).push((at, fault));
+                        }
+                        done.fetch_add(1, Relaxed);
+                    }
+                    ended.fetch_add(1, Relaxed);
+                });
+            }
+            let mut words = Words::new(&head, start);
+            while ended.load(Relaxed) < workers {
+                words.say(|| format!("{} of {}", done.load(Relaxed), items.len()));
+            }
+        });
+        let mut faults = faults.into_inner().unwrap_or_else(|e| e.into_inner());
+        faults.sort();
+        let time = start.elapsed().as_secs_f64();
+        clear_line();
+        if faults.is_empty() {
+            println!("{head} ok      {time:7.1} s");
+            return Ok(());
+        }
+        println!("{head} FAILED  {time:7.1} s");
+        let said: Vec<String> = faults.into_iter().map(|(_, fault)| fault).collect();
+        Err(format!("{} of {} failed\n{}", said.len(), items.len(), said.join("\n")).into())
     }
 
     /// Runs a child process as one step.
@@ -114,23 +166,41 @@ fn watch(head: &str, command: &mut Command, log: &Path) -> Result<bool> {
     command.stdin(Stdio::null()).stdout(file.try_clone()?).stderr(file);
     let program = command.get_program().to_string_lossy().into_owned();
     let mut child = command.spawn().map_err(|e| format!("cannot run {program}: {e}"))?;
-    let terminal = std::io::stdout().is_terminal();
-    let start = Instant::now();
-    let mut next_word = Duration::from_secs(60);
+    let mut words = Words::new(head, Instant::now());
     loop {
         if let Some(status) = child.try_wait()? {
             return Ok(status.success());
         }
-        let time = start.elapsed();
-        if terminal {
+        words.say(|| {
             let said = tail(log, 400);
             let said = said.lines().rev().find(|l| !l.trim().is_empty()).unwrap_or("").trim().to_string();
-            let said: String = said.chars().filter(|c| !c.is_control()).take(60).collect();
-            print!("\r\x1b[K{head} {:5.0} s  {said}", time.as_secs_f64());
+            said.chars().filter(|c| !c.is_control()).take(60).collect()
+        });
+    }
+}
+
+/// What a step that takes long says: the time so far and a word on a terminal, a line each minute elsewhere.
+struct Words<'h> {
+    head: &'h str,
+    start: Instant,
+    next: Duration,
+    terminal: bool,
+}
+
+impl<'h> Words<'h> {
+    fn new(head: &'h str, start: Instant) -> Words<'h> {
+        Words { head, start, next: Duration::from_secs(60), terminal: std::io::stdout().is_terminal() }
+    }
+
+    /// Says where the step stands if it is time, and waits a little.
+    fn say(&mut self, word: impl FnOnce() -> String) {
+        let time = self.start.elapsed();
+        if self.terminal {
+            print!("\r\x1b[K{} {:5.0} s  {}", self.head, time.as_secs_f64(), word());
             let _ = std::io::stdout().flush();
-        } else if time >= next_word {
-            println!("{head} still running, {:.0} s", time.as_secs_f64());
-            next_word += Duration::from_secs(60);
+        } else if time >= self.next {
+            println!("{} still running, {:.0} s", self.head, time.as_secs_f64());
+            self.next += Duration::from_secs(60);
         }
         std::thread::sleep(Duration::from_millis(if time.as_millis() < 1000 { 20 } else { 200 }));
     }

@@ -120,8 +120,8 @@ fn stage(steps: &mut Steps, name: &str, ci: bool) -> Result<()> {
             Mode::BOTH.iter().try_for_each(|&mode| crate::abi::check_symbols(mode))?;
             Ok(Outcome::Done)
         }),
-        "embed" => steps.step(name, || c_programs(&["tests/embed/", "tests/capi/"], &["-O2"], "embed")),
-        "asan" => steps.step(name, || c_programs(&["tests/capi/"], SANITIZE, "asan")),
+        "embed" => c_programs(steps, name, &["tests/embed/", "tests/capi/"], &["-O2"]),
+        "asan" => c_programs(steps, name, &["tests/capi/"], SANITIZE),
         "build" => steps.step(name, build_tools),
         _ => unreachable!("STAGES has no {name}"),
     }
@@ -242,34 +242,33 @@ const SANITIZE: &[&str] =
     &["-O1", "-g", "-fno-omit-frame-pointer", "-fsanitize=address,undefined", "-fno-sanitize-recover=undefined"];
 
 /// Builds the C programs of some folders against both prefixes, as a user would, and runs them.
-fn c_programs(folders: &[&str], flags: &[&str], products: &str) -> Result<Outcome> {
+fn c_programs(steps: &mut Steps, stage: &str, folders: &[&str], flags: &[&str]) -> Result<()> {
+    let is_program = |f: &String| folders.iter().any(|d| f.starts_with(d)) && f.ends_with(".c");
+    let programs: Vec<String> = tree::files()?.into_iter().filter(is_program).collect();
+    // Building, laying out and running in each mode; one step is counted already.
+    steps.expect_more(3 * Mode::BOTH.len() - 1);
     let mut failed = Vec::new();
     for mode in Mode::BOTH {
-        let prefix = dist::make(mode, "dev")?;
+        let prefix = dist::make_shown(steps, mode, "dev")?;
         let lib = prefix.join("lib");
-        let have = crate::abi::exported(&lib.join(dist::library_name(mode)))?;
-        for needed in ["Py_InitializeFromConfig", "PyGILState_Ensure", "PyRun_String"] {
-            if !have.contains_key(needed) {
-                return Ok(Outcome::Skipped(format!("the library does not export {needed} yet")));
-            }
-        }
-        let out = tree::target().join(products).join(mode.name());
+        let out = tree::target().join(stage).join(mode.name());
         std::fs::create_dir_all(&out)?;
-        let is_program = |f: &&String| folders.iter().any(|d| f.starts_with(d)) && f.ends_with(".c");
-        for program in tree::files()?.iter().filter(is_program) {
+        let link = embed_flags(mode, &prefix)?;
+        let job = |program: &String| -> std::result::Result<(), String> {
             let exe = out.join(Path::new(program).file_stem().expect("a name"));
             let mut cc = Command::new("cc");
             cc.args(flags).args(["-Wall", "-Wextra", "-Werror", "-DKRAIT", program, "-o"]).arg(&exe);
-            cc.args(embed_flags(mode, &prefix)?).arg("-pthread").current_dir(tree::root());
-            run::output(&mut cc)?;
-            let mut command = Command::new(&exe);
+            cc.args(&link).arg("-pthread").current_dir(tree::root());
+            let mut command = limited(&exe);
             command.arg("200000").env("LD_LIBRARY_PATH", &lib).env("ASAN_OPTIONS", "detect_leaks=0");
-            if let Err(error) = run::output(&mut command) {
-                failed.push(format!("{} mode, {program}: {error}", mode.name()));
-            }
+            let done = run::output(&mut cc).and_then(|_| run::output(&mut command));
+            done.map(|_| ()).map_err(|error| format!("{} mode, {program}: {error}", mode.name()))
+        };
+        if let Err(error) = steps.each(&format!("{stage} {}", mode.name()), &programs, job) {
+            failed.push(error.to_string());
         }
     }
-    if failed.is_empty() { Ok(Outcome::Done) } else { Err(failed.join("\n").into()) }
+    if failed.is_empty() { Ok(()) } else { Err(failed.join("\n").into()) }
 }
 
 /// Builds the samples of `tests/build` against both prefixes with the tools that are there, and says which are not.

@@ -472,11 +472,12 @@ impl Params<'_> {
         for (slot, arg) in bound.iter_mut().zip(args.pos).take(self.positional) {
             *slot = Some(*arg);
         }
-        // What is missing is reported before what is too much.
+        // What is missing is reported before what is too much. A keyword for a place that is taken is too much as well.
+        let free = args.pos.len().min(self.positional).max(self.positional_only);
         let mut surplus = false;
         for (key, value) in args.names.iter().zip(args.values) {
             let known = match key.downcast::<Str>() {
-                Some(text) => self.place(text),
+                Some(text) => self.place(text, free),
                 None => None,
             };
             // A subclass may have its own idea of what it is equal to.
@@ -498,9 +499,9 @@ impl Params<'_> {
         if surplus { Err(self.surplus(py, args)) } else { Ok(()) }
     }
 
-    /// The parameter that a keyword names.
-    fn place(&self, key: &Str) -> Option<usize> {
-        (self.positional_only..self.names.len()).find(|&at| key.eq_str(self.names[at]))
+    /// The parameter, from one on, that a keyword names.
+    fn place(&self, key: &Str, from: usize) -> Option<usize> {
+        (from..self.names.len()).find(|&at| key.eq_str(self.names[at]))
     }
 
     /// The error for the first keyword that no parameter is left for.
@@ -509,7 +510,7 @@ impl Params<'_> {
         let name = &self.function;
         for key in args.names {
             let Some(key) = key.downcast::<Str>() else { return raise!(py, TypeError, "keywords must be strings") };
-            match self.place(key) {
+            match self.place(key, self.positional_only) {
                 Some(at) if at < args.pos.len() => {
                     return raise!(
                         py,

@@ -259,8 +259,8 @@ entries! { ITEMS "items" ItemsIter }
 krait_object::native! {
     /// `ContextVar`.
     ///
-    /// Under the GIL it keeps the value found last, borrowed from the context, with the thread and the version of the
-    /// thread's context that it belongs to: 0 for none.
+    /// Under the GIL it keeps the value found last, borrowed from the context and null where there was none, with the
+    /// thread and the version of the thread's context that it belongs to: 0 before the first look.
     pub struct ContextVar {
         name: Slot<Str>,
         default: Slot,
@@ -311,11 +311,11 @@ impl ContextVar {
         let thread = py.tstate();
         if !FREE_THREADED && self.found_by.get() == thread.id.get() && self.found_at.get() == thread.context_ver.get() {
             // SAFETY: [attached]: the thread's context, which changes with its version only, has a reference to it.
-            return Ok(Some(unsafe { Object::from_ptr(self.found.get()) }.to_ref()));
+            return Ok(unsafe { Ref::from_borrowed_opt(self.found.get()) });
         }
         let value = Context::current(py)?.value(py, self)?;
-        if !FREE_THREADED && let Some(value) = &value {
-            self.found.set(value.as_ptr());
+        if !FREE_THREADED {
+            self.found.set(value.as_ref().map_or(std::ptr::null_mut(), |value| value.as_ptr()));
             self.found_by.set(thread.id.get());
             self.found_at.set(thread.context_ver.get());
         }

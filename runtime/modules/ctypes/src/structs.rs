@@ -220,7 +220,7 @@ pub fn set_fields(py: Attached<'_>, ty: &Type, fields: &Object, is_struct: bool)
 /// Gives a class the fields of its anonymous members.
 fn make_anonymous(py: Attached<'_>, ty: &Type) -> PyResult<()> {
     let Some(names) = ty.as_object().get_attr_opt(py, id!(py, _anonymous_))? else { return Ok(()) };
-    let names = names.sequence_fast(py, "_anonymous_ must be a sequence")?;
+    let names = names.sequence_fast(py, || "_anonymous_ must be a sequence")?;
     for name in names.sequence_tuple(py)?.as_slice() {
         let Some(name) = name.downcast::<Str>() else {
             return Err(raise!(py, TypeError, "attribute name must be string, not '{}'", name.ty().name()));

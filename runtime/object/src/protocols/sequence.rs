@@ -3,6 +3,7 @@ use super::mapping::{mapping, object_result, sequence, status_result};
 use super::number::BinaryOp;
 use crate::handle::{Attached, Layout, Ref};
 use crate::{Int, List, Object, PyResult, Raised, Slice, Tuple, exc, raise};
+use std::fmt::Display;
 
 impl Object {
     /// `value in self`.
@@ -173,8 +174,8 @@ impl Object {
         Tuple::from_iterable(py, self)
     }
 
-    /// A list or tuple as it is, else a new list; `TypeError(message)` if it is not iterable (`PySequence_Fast`).
-    pub fn sequence_fast(&self, py: Attached<'_>, message: &str) -> PyResult<Ref<Object>> {
+    /// A list or tuple as it is, else a new list; `TypeError(message())` if it is not iterable (`PySequence_Fast`).
+    pub fn sequence_fast<M: Display>(&self, py: Attached<'_>, message: impl FnOnce() -> M) -> PyResult<Ref<Object>> {
         if self.downcast_exact::<List>().is_some() || self.downcast_exact::<Tuple>().is_some() {
             return Ok(self.to_ref());
         }
@@ -182,7 +183,7 @@ impl Object {
             Ok(iter) => Ok(iter.sequence_list(py)?.upcast()),
             Err(error) if error.matches(py, exc::TypeError()) => {
                 error.clear(py);
-                Err(raise!(py, TypeError, "{message}"))
+                Err(raise!(py, TypeError, "{}", message()))
             }
             Err(error) => Err(error),
         }

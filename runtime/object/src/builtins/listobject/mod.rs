@@ -326,19 +326,8 @@ impl List {
     }
 
     pub fn clear(&self, py: Attached<'_>) {
-        let (items, len, capacity, at_once) = {
-            let this = self.lock(py);
-            if this.items().is_null() {
-                return;
-            }
-            let old = (this.items(), this.len(), this.0.allocated.get(), mode::frees_at_once(self.as_object()));
-            this.0.ob_base.ob_size.set(0);
-            this.0.ob_item.store(ptr::null_mut(), Release);
-            this.0.allocated.set(0);
-            old
-        };
-        // SAFETY: the array is out of the list, so its references are ours alone.
-        unsafe { drop_items(py, items, len, capacity.max(0) as usize, at_once) };
+        let taken = self.lock(py).take_array();
+        taken.drop(py);
     }
 
     pub fn reverse(&self, py: Attached<'_>) {
@@ -375,6 +364,24 @@ impl List {
     }
 }
 
+/// An array that was taken out of its list.
+struct Taken {
+    items: Items,
+    len: usize,
+    capacity: usize,
+    at_once: bool,
+}
+
+impl Taken {
+    /// Drops the items and frees the array. The list must not be locked: dropping items may run Python code.
+    fn drop(self, py: Attached<'_>) {
+        if !self.items.is_null() {
+            // SAFETY: the array is out of the list, so its references are ours alone.
+            unsafe { drop_items(py, self.items, self.len, self.capacity, self.at_once) };
+        }
+    }
+}
+
 /// Drops the items of a detached array, last first, and frees it.
 ///
 /// # Safety
@@ -399,6 +406,22 @@ unsafe fn drop_items(py: Attached<'_>, items: Items, len: usize, capacity: usize
 }
 
 impl Locked<'_, List> {
+    /// Leaves the list empty and gives what it had.
+    fn take_array(&self) -> Taken {
+        let taken = Taken {
+            items: self.items(),
+            len: self.len(),
+            capacity: self.0.allocated.get().max(0) as usize,
+            at_once: mode::frees_at_once(self.as_object()),
+        };
+        if !taken.items.is_null() {
+            self.0.ob_base.ob_size.set(0);
+            self.0.ob_item.store(ptr::null_mut(), Release);
+            self.0.allocated.set(0);
+        }
+        taken
+    }
+
     /// Makes room for `len` items and lets the list have that length; new cells are null.
     ///
     /// The growth leaves an eighth spare, so that appending takes constant time on average.

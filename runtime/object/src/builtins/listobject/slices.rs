@@ -116,12 +116,17 @@ impl List {
 
     /// Replaces the items from `start` to before `stop` (both clamped), for `PyList_SetSlice`.
     pub fn set_slice(&self, py: Attached<'_>, start: usize, stop: usize, items: Vec<Ref<Object>>) -> PyResult<()> {
-        let removed = {
-            let locked = self.lock(py);
-            let start = start.min(locked.len());
-            let stop = stop.clamp(start, locked.len());
-            locked.splice(py, start, stop, items)?
-        };
+        let locked = self.lock(py);
+        let start = start.min(locked.len());
+        let stop = stop.clamp(start, locked.len());
+        if items.is_empty() && stop - start == locked.len() {
+            let taken = locked.take_array();
+            drop(locked);
+            taken.drop(py);
+            return Ok(());
+        }
+        let removed = locked.splice(py, start, stop, items)?;
+        drop(locked);
         drop(removed);
         Ok(())
     }
