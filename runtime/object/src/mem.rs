@@ -340,7 +340,8 @@ impl Heap {
     }
 }
 
-/// Makes small objects that the runtime cannot do without, from the reserve if there is no other memory.
+/// Makes small objects that the runtime cannot do without, from the reserve if there is no other memory. A host that
+/// refuses objects is not heeded.
 pub fn urgently<R>(py: Attached<'_>, make: impl FnOnce() -> R) -> R {
     let urgent = &py.heap().urgent;
     let before = urgent.get();
@@ -348,6 +349,11 @@ pub fn urgently<R>(py: Attached<'_>, make: impl FnOnce() -> R) -> R {
     let made = make();
     urgent.set(before);
     made
+}
+
+/// Whether what is made now is made [`urgently`].
+pub(crate) fn is_urgent(py: Attached<'_>) -> bool {
+    py.heap().urgent.get()
 }
 
 /// Small pages that all heaps of the process hold: what the collector goes by to see whether memory grows.
@@ -607,7 +613,7 @@ pub fn alloc_sized(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull
     let kind = Kind::of(ty);
     let pre = kind.pre();
     let watchers = watch::watchers();
-    if watch::refuses(watchers, size) {
+    if watch::refuses(py, watchers, size) {
         return Err(py.no_memory());
     }
     let block = alloc_block(py, kind, size);
@@ -668,7 +674,7 @@ unsafe fn zero(at: *mut u8, count: usize) {
 pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<NonNull<PyObject>> {
     debug_assert!(!ty.is_heap() && !ty.is_gc() && size <= MAX_SMALL);
     let watchers = watch::watchers();
-    if watch::refuses(watchers, size) {
+    if watch::refuses(py, watchers, size) {
         return Err(py.no_memory());
     }
     let block = py.heap().take(Kind::Leaf, class_of(size)).cast::<PyObject>();
@@ -687,7 +693,7 @@ pub(crate) fn alloc_leaf(py: Attached<'_>, ty: &Type, size: usize) -> PyResult<N
 
 /// Allocates raw bytes for an object: an uninitialised block.
 pub fn alloc_raw(py: Attached<'_>, kind: Kind, size: usize) -> Option<NonNull<u8>> {
-    if watch::refuses(watch::watchers(), size) {
+    if watch::refuses(py, watch::watchers(), size) {
         return None;
     }
     alloc_domain(py, kind, size)

@@ -118,16 +118,16 @@ pub fn set_gate(gate: Option<Gate>) {
     set_watcher(GATE, gate.is_some());
 }
 
-/// Whether a host refuses an object of `size` bytes; `watchers` are who [`watchers`] says listen.
+/// Whether a host refuses an object of `size` bytes, one that is not made by [`crate::mem::urgently`]; `watchers` are who [`watchers`] says listen.
 #[inline(always)]
-pub fn refuses(watchers: u8, size: usize) -> bool {
-    watchers & GATE != 0 && gate_refuses(size)
+pub fn refuses(py: Attached<'_>, watchers: u8, size: usize) -> bool {
+    watchers & GATE != 0 && gate_refuses(py, size)
 }
 
 #[cold]
-fn gate_refuses(size: usize) -> bool {
+fn gate_refuses(py: Attached<'_>, size: usize) -> bool {
     let gate = GATE_KEEPER.read().ok().and_then(|gate| *gate);
-    gate.is_some_and(|gate| !gate(size))
+    gate.is_some_and(|gate| !gate(size)) && !crate::mem::is_urgent(py)
 }
 
 /// The bits of those who listen.
