@@ -152,7 +152,7 @@ capi! {
     fn PyObject_VectorcallDict(py, f: &Object, args: *const *mut PyObject, nargsf: usize, kwargs: Option<&Dict>) -> Ref<Object> {
         let n = nargsf & (usize::MAX >> 1);
         let Some(kwargs) = kwargs.filter(|kwargs| !kwargs.is_empty()) else { return f.vectorcall(py, args, nargsf, ptr::null_mut()) };
-        let (names, values): (Vec<_>, Vec<_>) = kwargs.items_snapshot(py).into_iter().unzip();
+        let (names, values): (Vec<_>, Vec<_>) = kwargs.items_snapshot(py)?.into_iter().unzip();
         let pos = Args::from_vectorcall(args, n, ptr::null_mut()).pos;
         f.call(py, Args { pos, names: krait_object::args::as_borrowed(&names), values: krait_object::args::as_borrowed(&values) })
     }
@@ -228,7 +228,7 @@ capi! {
     }
     fn PyBuffer_ToContiguous(py, buf: *mut c_void, view: *const Py_buffer, len: isize, order: c_char) -> () {
         if len != (*view).len { return Err(raise!(py, ValueError, "PyBuffer_ToContiguous: len != view->len")); }
-        let data = buffer::flatten(&*view, order as u8 == b'F');
+        let data = buffer::flatten(py, &*view, order as u8 == b'F')?;
         ptr::copy_nonoverlapping(data.as_ptr(), buf.cast(), data.len());
         Ok(())
     }
@@ -261,7 +261,7 @@ capi! {
         if kind == 0x200 && info.readonly != 0 { return Err(raise!(py, BufferError, "underlying buffer is not writable")); }
         if buffer::is_contiguous(info, order as u8) { return Ok(view); }
         if kind == 0x200 { return Err(raise!(py, BufferError, "writable contiguous buffer requested for a non-contiguous object.")); }
-        let bytes = krait_object::Bytes::new(py, &buffer::flatten(info, order as u8 == b'F'))?;
+        let bytes = krait_object::Bytes::new(py, &buffer::flatten(py, info, order as u8 == b'F')?)?;
         krait_object::MemoryView::new(py, bytes.as_object())
     }
 }

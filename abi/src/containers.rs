@@ -165,13 +165,13 @@ capi! {
     }
     fn PyDict_Items(py, dict: &Dict) -> Ref<List> {
         let mut items = Vec::new();
-        for (key, value) in dict.items_snapshot(py) {
+        for (key, value) in dict.items_snapshot(py)? {
             items.push(Tuple::pair(py, key, value)?.upcast());
         }
         List::from_vec(py, items)
     }
-    fn PyDict_Keys(py, dict: &Dict) -> Ref<List> { List::from_vec(py, dict.items_snapshot(py).into_iter().map(|pair| pair.0).collect()) }
-    fn PyDict_Values(py, dict: &Dict) -> Ref<List> { List::from_vec(py, dict.items_snapshot(py).into_iter().map(|pair| pair.1).collect()) }
+    fn PyDict_Keys(py, dict: &Dict) -> Ref<List> { List::from_vec(py, dict.items_snapshot(py)?.into_iter().map(|pair| pair.0).collect()) }
+    fn PyDict_Values(py, dict: &Dict) -> Ref<List> { List::from_vec(py, dict.items_snapshot(py)?.into_iter().map(|pair| pair.1).collect()) }
     fn PyDict_Size(py, dict: &Dict) -> isize { Ok(dict.len() as isize) }
     fn PyDict_Merge(py, dict: &Dict, other: &Object, overwrite: c_int) -> () { dict.merge(py, other, overwrite != 0) }
     fn PyDict_Update(py, dict: &Dict, other: &Object) -> () { dict.merge(py, other, true) }

@@ -222,7 +222,7 @@ impl Parser<'_, '_> {
                     if let Some(arg) = arg {
                         let (data, kind) = match (arg.downcast::<Bytes>(), arg.downcast::<ByteArray>()) {
                             (Some(data), _) => (data.as_slice().to_vec(), "bytes"),
-                            (_, Some(data)) => (data.to_vec(py), "bytearray"),
+                            (_, Some(data)) => (data.to_vec(py).map_err(|_| Fault::Set)?, "bytearray"),
                             _ => return Err(Fault::Kind("a byte string of length 1")),
                         };
                         let [byte] = *data.as_slice() else {
@@ -435,7 +435,7 @@ impl Parser<'_, '_> {
                     .to_vec(),
                 None if kind == b't' => match (arg.downcast::<Bytes>(), arg.downcast::<ByteArray>()) {
                     (Some(data), _) => data.as_slice().to_vec(),
-                    (_, Some(data)) => data.to_vec(py),
+                    (_, Some(data)) => data.to_vec(py).map_err(|_| Fault::Set)?,
                     _ => return Err(Fault::Kind("str, bytes or bytearray")),
                 },
                 None => return Err(Fault::Kind("str")),
@@ -927,7 +927,7 @@ capi! {
         Ok(Truth(1))
     }
     fn PyArg_ValidateKeywordArguments(py, kwargs: &Dict) -> Truth {
-        for (key, _) in kwargs.items_snapshot(py) {
+        for (key, _) in kwargs.items_snapshot(py)? {
             if (*key).downcast::<Str>().is_none() { return Err(raise!(py, TypeError, "keywords must be strings")); }
         }
         Ok(Truth(1))

@@ -139,7 +139,7 @@ capi! {
         let target = Buffer::get(py, to, PyBUF_FULL)?;
         let source = Buffer::get(py, from, PyBUF_FULL_RO)?;
         if target.view().len < source.view().len { return Err(raise!(py, BufferError, "destination is too small to store data from source")); }
-        let data = source.to_vec();
+        let data = source.to_vec(py)?;
         if crate::abstract_::PyBuffer_FromContiguous(target.view(), data.as_ptr().cast(), data.len() as isize, b'C' as c_char) < 0 {
             return Err(krait_object::Raised::assume());
         }

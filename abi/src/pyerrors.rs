@@ -459,7 +459,7 @@ capi! {
         let Some(list) = raised.downcast::<krait_object::List>() else {
             return Err(raise!(py, TypeError, "excs must be a list of exception instances"));
         };
-        if let Some(at) = list.to_vec(py).iter().position(|item| !item.is_none() && !is_exception(item)) {
+        if let Some(at) = list.to_vec(py)?.iter().position(|item| !item.is_none() && !is_exception(item)) {
             return Err(raise!(py, TypeError, "item {at} in excs is not an exception"));
         }
         if exception.traceback().is_none() { return Err(raise!(py, ValueError, "orig must be a raised exception")); }

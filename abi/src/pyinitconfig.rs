@@ -389,7 +389,7 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
     match (*shown, *place) {
         (Sys("_xoptions"), _) => {
             fits(value.downcast::<Dict>().is_some(), "dict[str, str | bool]")?;
-            let items = value.downcast::<Dict>().map(|dict| dict.items_snapshot(py)).unwrap_or_default();
+            let items = value.downcast::<Dict>().map(|dict| dict.items_snapshot(py)).transpose()?.unwrap_or_default();
             let is_text = |o: &Object| o.downcast::<Str>().is_some();
             fits(
                 items.iter().all(|(key, item)| {
@@ -401,7 +401,7 @@ fn set(py: Attached<'_>, name: &str, value: &Object) -> PyResult<()> {
         }
         (Sys(attribute), Texts(_)) => {
             fits(value.downcast::<List>().is_some(), "list[str]")?;
-            let items = value.downcast::<List>().map(|list| list.to_vec(py)).unwrap_or_default();
+            let items = value.downcast::<List>().map(|list| list.to_vec(py)).transpose()?.unwrap_or_default();
             fits(items.iter().all(|item| (**item).downcast::<Str>().is_some()), "list[str]")?;
             sysmodule::set(py, attribute, value)
         }

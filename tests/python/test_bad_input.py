@@ -172,6 +172,26 @@ class BadInput(unittest.TestCase):
             # What is printed depends on the memory that is left.
             self.assertEqual(status, 1, (body, err[-3:]))
 
+    def test_large_requests_at_the_limit(self):
+        limit = 200 << 20
+
+        def limited():
+            resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+        for body in (
+            "pickle.loads(pickle.dumps(b'x' * s))", "pickle.dumps([[n, 'a'] for n in range(s // 20)])",
+            "bytearray(s).replace(b'a', b'b')", "re.escape('a.' * s)",
+            "re.match('(a(b)?)*', 'ab' * s)", "unicodedata.normalize('NFC', 'e\u0301' * s)", "hex(1 << s * 16)",
+            "struct.unpack('%di' % s, bytes(4 * s))",
+            "binascii.hexlify(bytes(s), '-')", "(ctypes.c_byte * s)()[::2]", "decimal.Decimal('1' * s)",
+            "expat.ParserCreate().Parse('<' + 'a' * s)", "('\u3042' * s).encode('iso2022_jp')", "locale.strxfrm('a' * s)",
+        ):
+            program = ("import binascii, ctypes, decimal, itertools, locale, pickle, re, struct, unicodedata\n"
+                       "from xml.parsers import expat\ns = 1 << 20\nwhile True:\n s *= 2; " + body)
+            status, err = run("-c", program, preexec_fn=limited)
+            self.assertEqual(status, 1, (body, err[-3:]))
+            self.assertTrue(any(line.startswith("MemoryError") for line in err), (body, err[-3:]))
+
     def test_interrupt(self):
         for body in ("while True: pass", "import time\nwhile True: time.sleep(0.05)"):
             program = "import sys\nprint('ready', flush=True)\n" + body

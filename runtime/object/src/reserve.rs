@@ -5,6 +5,7 @@
 //! address space. From then on objects get no new memory until the reserve could be taken again: the program sees
 //! `MemoryError`, and what it gives back fills the reserve first. Requests that are large beside the reserve do not touch
 //! it; code whose buffers follow the program's sizes asks with `try_reserve`, or before with [`affords`].
+use crate::{Attached, PyResult};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
@@ -69,7 +70,7 @@ unsafe impl GlobalAlloc for Reserving {
 fn let_go(size: usize) -> bool {
     let reserve = SIZE.load(Ordering::Relaxed);
     // Others may need of it before it is whole again.
-    if size > reserve / 4 {
+    if size > reserve / 2 {
         return false;
     }
     let held = HELD.load(Ordering::Acquire);
@@ -144,4 +145,42 @@ fn put(before: *mut u8) -> bool {
         unsafe { libc::munmap(mapping.cast(), SIZE.load(Ordering::Relaxed)) };
     }
     true
+}
+
+/// An empty vector with room for `count` items; `MemoryError` if there is no memory for them.
+#[inline]
+pub fn with_room<T>(py: Attached<'_>, count: usize) -> PyResult<Vec<T>> {
+    let mut items = Vec::new();
+    make_room(py, &mut items, count)?;
+    Ok(items)
+}
+
+/// Makes room for `more` items in a vector; `MemoryError` if there is no memory for them.
+#[inline]
+pub fn make_room<T>(py: Attached<'_>, items: &mut Vec<T>, more: usize) -> PyResult<()> {
+    if items.capacity() - items.len() >= more {
+        return Ok(());
+    }
+    items.try_reserve(more).map_err(|_| py.no_memory())
+}
+
+/// `count` times one item; `MemoryError` if there is no memory for them.
+pub fn filled<T: Clone>(py: Attached<'_>, item: T, count: usize) -> PyResult<Vec<T>> {
+    let mut items = with_room(py, count)?;
+    items.resize(count, item);
+    Ok(items)
+}
+
+/// A copy of a slice; `MemoryError` if there is no memory for it.
+pub fn copied<T: Clone>(py: Attached<'_>, items: &[T]) -> PyResult<Vec<T>> {
+    let mut copy = with_room(py, items.len())?;
+    copy.extend_from_slice(items);
+    Ok(copy)
+}
+
+/// `MemoryError` unless the system would give `bytes` now, as [`affords`] says: before work whose own requests may not
+/// fail and need at most about that much.
+#[inline]
+pub fn need(py: Attached<'_>, bytes: usize) -> PyResult<()> {
+    if affords(bytes) { Ok(()) } else { Err(py.no_memory()) }
 }

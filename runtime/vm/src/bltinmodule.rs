@@ -139,7 +139,7 @@ pub fn call_with(
     let Some(keywords) = keywords.filter(|keywords| !keywords.is_empty()) else {
         return callable.call_pos(py, positional);
     };
-    let items = keywords.items_snapshot(py);
+    let items = keywords.items_snapshot(py)?;
     let names: Vec<&Object> = items.iter().map(|(name, _)| &**name).collect();
     let values: Vec<&Object> = items.iter().map(|(_, value)| &**value).collect();
     callable.call(py, Args { pos: positional, names: &names, values: &values })
@@ -203,6 +203,9 @@ fn anext(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<Ref<Object>> 
 fn radix(py: Attached<'_>, number: &Object, base: u32, prefix: &str) -> PyResult<Ref<Str>> {
     let number = number.index(py)?;
     let sign = if number.is_negative() { "-" } else { "" };
+    // The digits, with the prefix, grown by doubling: 30 bits take that many places.
+    let places = 30usize.div_ceil(base.ilog2() as usize);
+    krait_object::reserve::need(py, number.digits().len().saturating_mul(places * 3))?;
     Str::new(py, &format!("{sign}{prefix}{}", krait_text::intarith::to_radix(number.digits(), base)))
 }
 
@@ -251,7 +254,7 @@ fn ord(py: Attached<'_>, _: &Object, character: &Object) -> PyResult<u32> {
         }
         bytes.as_slice().len()
     } else if let Some(bytes) = character.downcast::<ByteArray>() {
-        match bytes.to_vec(py)[..] {
+        match bytes.to_vec(py)?[..] {
             [byte] => return Ok(u32::from(byte)),
             ref bytes => bytes.len(),
         }

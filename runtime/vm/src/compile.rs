@@ -274,7 +274,7 @@ fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: M
     let bytes = if let Some(bytes) = source.downcast::<Bytes>() {
         bytes.as_slice().to_vec()
     } else if let Some(bytes) = source.downcast::<ByteArray>() {
-        bytes.to_vec(py)
+        bytes.to_vec(py)?
     } else {
         let view = krait_object::MemoryView::new(py, source);
         match view {

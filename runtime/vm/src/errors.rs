@@ -191,7 +191,7 @@ fn describe_notes(py: Attached<'_>, exception: &BaseException) -> PyResult<()> {
     let Some(notes) = notes.as_ref().and_then(|notes| notes.as_object().downcast::<krait_object::List>()) else {
         return Ok(());
     };
-    for note in notes.to_vec(py) {
+    for note in notes.to_vec(py)? {
         write_stderr(py, &format!("{}\n", note.str(py)?));
     }
     Ok(())

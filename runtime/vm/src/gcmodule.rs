@@ -45,7 +45,7 @@ fn callbacks(py: Attached<'_>, phase: &str, generation: Generation, found: gc::C
         info.set_str(py, name, &value)?;
     }
     let phase = phase.into_object(py)?;
-    for callback in list.to_vec(py) {
+    for callback in list.to_vec(py)? {
         if callback.call_pos(py, &[&phase, krait_object::Layout::as_object(&*info)]).is_err() {
             crate::sysmodule::report_unraisable(py, None, Some(&callback));
         }

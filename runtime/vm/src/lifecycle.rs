@@ -417,7 +417,10 @@ fn drop_interpreter(py: Attached<'_>, interpreter: &'_ Interpreter) {
 /// `builtins` last.
 fn clear_modules(py: Attached<'_>) {
     let Some(modules) = current(py).modules.get() else { return };
-    let entries = modules.items_snapshot(py);
+    let entries = modules.items_snapshot(py).unwrap_or_else(|raised| {
+        raised.clear(py);
+        Vec::new()
+    });
     for name in [
         "path",
         "argv",
@@ -466,7 +469,11 @@ fn clear_modules(py: Attached<'_>) {
 /// Sets a module's globals to `None`: names with one leading underscore first, `__builtins__` not at all.
 pub fn clear_module_dict(py: Attached<'_>, dict: &Dict) {
     for private in [true, false] {
-        for (name, value) in dict.items_snapshot(py) {
+        let entries = match dict.items_snapshot(py) {
+            Ok(entries) => entries,
+            Err(raised) => return raised.clear(py),
+        };
+        for (name, value) in entries {
             let Some(text) = (*name).downcast::<Str>() else { continue };
             let text = text.to_string_lossy();
             let is_private = text.starts_with('_') && !text.starts_with("__");

@@ -515,13 +515,13 @@ impl Writer<'_> {
             }
             tuple.as_slice().iter().try_for_each(|item| self.object(item))?;
         } else if let Some(list) = object.downcast_exact::<List>() {
-            let items = list.to_vec(py);
+            let items = list.to_vec(py)?;
             self.out.push(b'[' | flag);
             self.size(items.len())?;
             items.iter().try_for_each(|item| self.object(item))?;
         } else if let Some(dict) = object.downcast_exact::<Dict>() {
             self.out.push(b'{' | flag);
-            for (key, value) in dict.items_snapshot(py) {
+            for (key, value) in dict.items_snapshot(py)? {
                 self.object(&key)?;
                 self.object(&value)?;
             }

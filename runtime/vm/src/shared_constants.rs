@@ -51,7 +51,7 @@ fn share(py: Attached<'_>, constant: &Object) -> PyResult<Option<&'static Object
         let Some(items) = share_items(py, items.as_slice())? else { return Ok(None) };
         Tuple::from_slice(py, &items)?.upcast()
     } else if let Some(items) = constant.downcast_exact::<FrozenSet>() {
-        let items = items.to_vec(py);
+        let items = items.to_vec(py)?;
         let Some(items) = share_items(py, args::as_borrowed(&items))? else { return Ok(None) };
         FrozenSet::from_items(py, &items)?.upcast()
     } else if is_number_or_bytes(constant) && mode::may_immortalize(constant) {

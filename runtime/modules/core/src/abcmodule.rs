@@ -152,7 +152,7 @@ fn is_abstract(py: Attached<'_>, value: &Object) -> PyResult<bool> {
 fn compute_abstract_methods(py: Attached<'_>, class: &Object) -> PyResult<()> {
     let abstracts = Set::new(py)?;
     let namespace = class.get_attr(py, id!(py, __dict__))?;
-    for pair in namespace.mapping_items(py)?.to_vec(py) {
+    for pair in namespace.mapping_items(py)?.to_vec(py)? {
         let Some(pair) = pair.as_object().downcast::<Tuple>().map(Tuple::as_slice) else {
             return Err(raise!(py, TypeError, "Iteration over dict items did not give pairs"));
         };
@@ -285,7 +285,7 @@ fn check_subclass(py: Attached<'_>, class: &Object, subclass: &Object) -> PyResu
     }
     let mut found = class.downcast::<Type>().is_some_and(|class| subtype.is_subtype_of(class));
     if !found && let Some(registry) = data.set(Kind::Registry) {
-        for entry in registry.to_vec(py) {
+        for entry in registry.to_vec(py)? {
             let Some(registered) = entry.as_object().downcast::<WeakRef>().and_then(WeakRef::get) else { continue };
             if subclass.is_subclass(py, &registered)? {
                 found = true;
@@ -298,7 +298,7 @@ fn check_subclass(py: Attached<'_>, class: &Object, subclass: &Object) -> PyResu
         let Some(list) = subclasses.as_object().downcast::<List>() else {
             return Err(raise!(py, TypeError, "__subclasses__() must return a list"));
         };
-        for candidate in list.to_vec(py) {
+        for candidate in list.to_vec(py)? {
             if subclass.is_subclass(py, &candidate)? {
                 found = true;
                 break;
@@ -313,7 +313,7 @@ fn get_dump(py: Attached<'_>, _: &Object, class: &Object) -> PyResult<Ref<Tuple>
     let data = AbcData::of(py, class)?;
     let copy = |kind: Kind| -> PyResult<Ref<Object>> {
         let set = Set::new(py)?;
-        for entry in data.set(kind).map(|set| set.to_vec(py)).unwrap_or_default() {
+        for entry in data.set(kind).map(|set| set.to_vec(py)).transpose()?.unwrap_or_default() {
             set.add(py, &entry)?;
         }
         Ok(set.upcast())

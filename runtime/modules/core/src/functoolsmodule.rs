@@ -205,7 +205,7 @@ impl Partial {
         };
         // What is shown is the partial as it is now, whatever the parts' `__repr__` do to it.
         let (func, args) = (part(py, &this.func)?, part(py, &this.args)?);
-        let kwargs = part(py, &this.kwargs)?.items_snapshot(py);
+        let kwargs = part(py, &this.kwargs)?.items_snapshot(py)?;
         let mut text = format!("{name}({}", func.repr(py)?.to_string_lossy());
         for arg in args.as_slice() {
             text.push_str(&format!(", {}", arg.repr(py)?.to_string_lossy()));
@@ -616,7 +616,7 @@ impl LruCache {
             let _section = this.lock(py);
             this.hits.set(0);
             this.misses.set(0);
-            let old = cache.items_snapshot(py);
+            let old = cache.items_snapshot(py)?;
             cache.clear(py);
             (this.order.lock().take(), old)
         };

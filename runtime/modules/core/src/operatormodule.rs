@@ -319,7 +319,8 @@ impl MethodCaller {
             for item in this.args.get().as_ref().map_or(&[][..], |args| args.as_slice()) {
                 parts.push(repr_of(py, item)?);
             }
-            for (name, value) in this.kwargs.get().map(|kwargs| kwargs.items_snapshot(py)).unwrap_or_default() {
+            let kwargs = this.kwargs.get().map(|kwargs| kwargs.items_snapshot(py)).transpose()?;
+            for (name, value) in kwargs.unwrap_or_default() {
                 parts.push(format!("{}={}", name.str(py)?.to_string_lossy(), repr_of(py, &value)?));
             }
             Ok(parts)

@@ -659,7 +659,7 @@ impl Match {
         let fallback = none();
         let (dict, default) = (Dict::new(py)?, default.unwrap_or(&fallback));
         let names = part(py, &part(py, &this.pattern)?.groupindex)?;
-        for (name, number) in names.items_snapshot(py) {
+        for (name, number) in names.items_snapshot(py)? {
             dict.set(py, &name, &*this.group_value(py, &number, default)?)?;
         }
         Ok(dict)
@@ -772,8 +772,8 @@ fn compile(py: Attached<'_>, _: &Object, args: [Arg<'_>; 6]) -> PyResult<Ref<Pat
     else {
         return Err(raise!(py, TypeError, "compile() arguments have wrong types"));
     };
-    let mut words = Vec::with_capacity(code.len());
-    for word in code.to_vec(py) {
+    let mut words = krait_object::reserve::with_room(py, code.len())?;
+    for word in code.to_vec(py)? {
         let value = word.as_object().index(py)?.to_u64();
         match value.map(u32::try_from) {
             Some(Ok(word)) => words.push(word),
@@ -799,7 +799,7 @@ fn template(py: Attached<'_>, _: &Object, [pattern, parts]: [Arg<'_>; 2]) -> PyR
     };
     let groups = required(py, pattern)?.downcast::<Pattern>().map_or(0, Pattern::groups);
     let mut pieces = Vec::new();
-    for (at, part) in parts.to_vec(py).into_iter().enumerate() {
+    for (at, part) in parts.to_vec(py)?.into_iter().enumerate() {
         match part.as_object().downcast::<Int>() {
             Some(group) => match group.to_u64() {
                 Some(group) if group as usize <= groups => pieces.push(Piece::Group(group as usize)),

@@ -357,7 +357,7 @@ impl Layouts {
     }
 
     fn unpack(&self, py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Tuple>> {
-        let mut values = Vec::with_capacity(self.values);
+        let mut values = krait_object::reserve::with_room(py, self.values)?;
         for item in &self.items {
             match item.code {
                 b's' => values.push(Bytes::new(py, &bytes[item.offset..item.offset + item.count])?.upcast()),
@@ -429,7 +429,7 @@ impl Layouts {
                 ),
             ));
         }
-        let mut out = vec![0; size];
+        let mut out = krait_object::reserve::filled(py, 0, size)?;
         self.pack(py, &mut out, values)?;
         // SAFETY: a writable export; the bytes are copied at once.
         let target = unsafe { target.as_mut_slice() };

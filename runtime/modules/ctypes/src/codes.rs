@@ -87,7 +87,7 @@ fn swap(code: u8, bytes: &mut [u8]) {
 fn is_char_argument(py: Attached<'_>, value: &Object) -> PyResult<u8> {
     let one = match value.downcast::<Bytes>() {
         Some(bytes) => Some(bytes.as_slice().to_vec()),
-        None => value.downcast::<ByteArray>().map(|array| array.to_vec(py)),
+        None => value.downcast::<ByteArray>().map(|array| array.to_vec(py)).transpose()?,
     };
     let expected = "one character bytes, bytearray, or an integer in range(256) expected, not";
     match one.as_deref() {

@@ -1,6 +1,7 @@
 //! `binascii`: bytes as text of various encodings, and checksums.
 use krait_object::native::{Arg, new_exception, required, type_name};
 use krait_object::protocols::buffer::{Buffer, BytesArg};
+use krait_object::reserve::{copied, need, with_room};
 use krait_object::{
     Attached, Bytes, Module, Object, PyResult, Raised, Ref, Str, Type, exc, functions, hooks, id, raise,
 };
@@ -35,7 +36,7 @@ fn ascii_or_bytes<'a>(py: Attached<'_>, data: &'a Object) -> PyResult<Cow<'a, [u
     Ok(match BytesArg::new(py, data)? {
         BytesArg::Bytes(bytes) => Cow::Borrowed(bytes.as_slice()),
         BytesArg::Copy(bytes) => Cow::Owned(bytes),
-        BytesArg::Buffer(buffer) => Cow::Owned(buffer.as_slice().to_vec()),
+        BytesArg::Buffer(buffer) => Cow::Owned(copied(py, buffer.as_slice())?),
     })
 }
 
@@ -131,6 +132,7 @@ fn decode_base64(data: &[u8], strict: bool) -> Result<Vec<u8>, Cow<'static, str>
 
 fn a2b_base64(py: Attached<'_>, _: &Object, [data, strict]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
     let data = ascii_or_bytes(py, required(py, data)?)?;
+    need(py, data.len())?;
     match decode_base64(&data, flag(py, strict, false)?) {
         Ok(bytes) => Bytes::new(py, &bytes),
         Err(message) => Err(fail(py, message)),
@@ -140,7 +142,7 @@ fn a2b_base64(py: Attached<'_>, _: &Object, [data, strict]: [Arg<'_>; 2]) -> PyR
 fn b2a_base64(py: Attached<'_>, _: &Object, [data, newline]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
     let data = BytesArg::new(py, required(py, data)?)?;
     let data = data.as_slice();
-    let mut out = Vec::with_capacity(data.len().div_ceil(3) * 4 + 1);
+    let mut out = with_room(py, data.len().div_ceil(3) * 4 + 1)?;
     let digit = |bits: u32| ALPHABET[(bits & 63) as usize];
     let groups = data.chunks_exact(3);
     let rest = groups.remainder();
@@ -184,7 +186,7 @@ fn hexlify(py: Attached<'_>, _: &Object, [data, sep, group]: [Arg<'_>; 3]) -> Py
         }
     };
     let width = group.unsigned_abs() as usize;
-    let mut out = Vec::with_capacity(data.len() * 2);
+    let mut out = with_room(py, data.len() * if sep.is_some() { 3 } else { 2 })?;
     for (at, byte) in data.iter().enumerate() {
         let boundary = match (width, group > 0) {
             (0, _) => false,
@@ -201,6 +203,7 @@ fn hexlify(py: Attached<'_>, _: &Object, [data, sep, group]: [Arg<'_>; 3]) -> Py
 
 fn unhexlify(py: Attached<'_>, _: &Object, text: &Object) -> PyResult<Ref<Bytes>> {
     let text = ascii_or_bytes(py, text)?;
+    need(py, text.len() * 3 / 2)?;
     if text.len() % 2 != 0 {
         return Err(fail(py, "Odd-length string"));
     }
@@ -271,7 +274,7 @@ fn b2a_uu(py: Attached<'_>, _: &Object, [data, backtick]: [Arg<'_>; 2]) -> PyRes
 fn a2b_qp(py: Attached<'_>, _: &Object, [data, header]: [Arg<'_>; 2]) -> PyResult<Ref<Bytes>> {
     let data = ascii_or_bytes(py, required(py, data)?)?;
     let header = flag(py, header, false)?;
-    let mut out = Vec::with_capacity(data.len());
+    let mut out = with_room(py, data.len())?;
     let digit = |byte: u8| char::from(byte).to_digit(16).map(|digit| digit as u8);
     let mut at = 0;
     while let Some(&byte) = data.get(at) {
@@ -359,6 +362,7 @@ fn encode_qp(data: &[u8], quote_tabs: bool, text: bool, header: bool) -> Vec<u8>
 fn b2a_qp(py: Attached<'_>, _: &Object, [data, tabs, text, header]: [Arg<'_>; 4]) -> PyResult<Ref<Bytes>> {
     let data = BytesArg::new(py, required(py, data)?)?;
     let (tabs, text, header) = (flag(py, tabs, false)?, flag(py, text, true)?, flag(py, header, false)?);
+    need(py, data.as_slice().len().saturating_mul(6))?;
     Bytes::new(py, &encode_qp(data.as_slice(), tabs, text, header))
 }
 

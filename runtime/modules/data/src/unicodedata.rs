@@ -184,6 +184,8 @@ fn normalized<T, const OLD: bool>(py: Attached<'_>, _: &T, args: [Arg<'_>; 2]) -
     if !OLD && text.is_ascii() {
         return text.to_exact(py);
     }
+    // The code points, their decomposition with classes, and the result.
+    krait_object::reserve::need(py, text.len().saturating_mul(24))?;
     let points = text.to_code_points();
     let new = if OLD { Some(now::normalize_3_2(form, &points)) } else { now::normalize(form, &points) };
     match new {

@@ -37,7 +37,10 @@ pub fn register(
 
 fn run(py: Attached<'_>, slot: &Slot, backwards: bool) {
     let Some(Ok(list)) = slot.get().map(Ref::downcast::<List>) else { return };
-    let mut calls = list.to_vec(py);
+    let mut calls = match list.to_vec(py) {
+        Ok(calls) => calls,
+        Err(raised) => return raised.clear(py),
+    };
     if backwards {
         calls.reverse();
     }

@@ -145,6 +145,7 @@ fn strxfrm(py: Attached<'_>, _: &Object, [string]: [Opt<'_>; 1]) -> PyResult<Ref
         if len > from.len() * 64 + 1024 {
             return Err(krait_object::exceptions::raise_os_error(py, libc::EINVAL));
         }
+        krait_object::reserve::need(py, len.saturating_mul(8))?;
         let mut to = vec![0; len + 1];
         wcsxfrm(to.as_mut_ptr(), from.as_ptr(), len + 1);
         let points: Vec<u32> = to[..len].iter().map(|unit| (*unit as u32).min(0x10_ffff)).collect();

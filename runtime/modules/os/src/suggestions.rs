@@ -16,7 +16,7 @@ fn generate(py: Attached<'_>, _: &Object, [candidates, item]: [Opt<'_>; 2]) -> P
     let Some(list) = candidates.downcast_exact::<List>() else {
         return Err(raise!(py, TypeError, "candidates must be a list"));
     };
-    let items = list.to_vec(py);
+    let items = list.to_vec(py)?;
     let mut names = Vec::with_capacity(items.len());
     for item in &items {
         match (**item).downcast::<Str>() {

@@ -122,7 +122,11 @@ fn long_arg(py: Attached<'_>, object: &Object) -> PyResult<i64> {
 fn tcsetattr(py: Attached<'_>, _: &Object, [fd, when, attributes]: [Opt<'_>; 3]) -> PyResult<()> {
     let fd = fileno_arg(py, need(py, fd)?)?;
     let when = int_arg(py, need(py, when)?)?;
-    let parts = need(py, attributes)?.downcast::<List>().map(|list| list.to_vec(py)).filter(|parts| parts.len() == 7);
+    let parts = need(py, attributes)?
+        .downcast::<List>()
+        .map(|list| list.to_vec(py))
+        .transpose()?
+        .filter(|parts| parts.len() == 7);
     let Some(parts) = parts else {
         return Err(raise!(py, TypeError, "tcsetattr, arg 3: must be 7 element list"));
     };
@@ -132,7 +136,8 @@ fn tcsetattr(py: Attached<'_>, _: &Object, [fd, when, attributes]: [Opt<'_>; 3])
         *flag = long_arg(py, part)?;
     }
     let count = mode.c_cc.len();
-    let chars = (*parts[6]).downcast::<List>().map(|list| list.to_vec(py)).filter(|chars| chars.len() == count);
+    let chars =
+        (*parts[6]).downcast::<List>().map(|list| list.to_vec(py)).transpose()?.filter(|chars| chars.len() == count);
     let Some(chars) = chars else {
         return Err(raise!(py, TypeError, "tcsetattr: attributes[6] must be {count} element list"));
     };

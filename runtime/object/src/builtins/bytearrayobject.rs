@@ -256,14 +256,14 @@ impl ByteString for ByteArray {
     fn with<R>(&self, py: Attached<'_>, read: impl FnOnce(&[u8]) -> R) -> R {
         read(self.lock(py).as_slice())
     }
-    fn content(&self, py: Attached<'_>) -> Cow<'_, [u8]> {
-        Cow::Owned(self.to_vec(py))
+    fn content(&self, py: Attached<'_>) -> PyResult<Cow<'_, [u8]>> {
+        Ok(Cow::Owned(self.to_vec(py)?))
     }
     fn make(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Self>> {
         ByteArray::new(py, bytes)
     }
     fn unchanged(&self, py: Attached<'_>) -> PyResult<Ref<Self>> {
-        ByteArray::new(py, &self.to_vec(py))
+        ByteArray::new(py, &self.to_vec(py)?)
     }
     fn pin<'a, 'py>(&'a self, py: Attached<'py>, argument: Option<&Object>) -> Option<Pin<'a, 'py>> {
         let argument = argument?;
@@ -335,8 +335,8 @@ impl ByteArray {
     }
 
     /// A copy of the content.
-    pub fn to_vec(&self, py: Attached<'_>) -> Vec<u8> {
-        self.lock(py).as_slice().to_vec()
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
+        crate::reserve::copied(py, self.lock(py).as_slice())
     }
 
     /// The address of the content, followed by a NUL (`PyByteArray_AsString`).
@@ -431,7 +431,7 @@ impl ByteArray {
         let mut out = StrBuilder::with_capacity(this.len() + 14);
         out.push_str(&this.as_object().ty().name());
         out.push_str("(");
-        methods::repr_bytes(&mut out, &this.to_vec(py), true);
+        methods::repr_bytes(&mut out, &this.to_vec(py)?, true);
         out.push_str(")");
         out.finish(py)
     }
@@ -478,11 +478,11 @@ impl ByteArray {
     }
 
     fn repeat(py: Attached<'_>, this: &ByteArray, count: isize) -> PyResult<Ref<ByteArray>> {
-        ByteArray::new(py, &Self::repeated(py, &this.to_vec(py), count)?)
+        ByteArray::new(py, &Self::repeated(py, &this.to_vec(py)?, count)?)
     }
 
     fn inplace_repeat(py: Attached<'_>, this: &ByteArray, count: isize) -> PyResult<Ref<ByteArray>> {
-        let unit = this.to_vec(py);
+        let unit = this.to_vec(py)?;
         let out = Self::repeated(py, &unit, count)?;
         this.change(py, |lock| {
             let len = lock.len();
@@ -621,7 +621,7 @@ impl ByteArray {
     }
 
     fn reduce_protocol(&self, py: Attached<'_>, proto: c_int) -> PyResult<Ref<Tuple>> {
-        let content = self.to_vec(py);
+        let content = self.to_vec(py)?;
         let args = if content.is_empty() {
             Tuple::from_slice(py, &[])?
         } else if proto < 3 {
@@ -644,7 +644,7 @@ impl ByteArray {
     }
 
     fn copy(py: Attached<'_>, this: &ByteArray) -> PyResult<Ref<ByteArray>> {
-        ByteArray::new(py, &this.to_vec(py))
+        ByteArray::new(py, &this.to_vec(py)?)
     }
 
     fn extend(py: Attached<'_>, this: &ByteArray, iterable: &Object) -> PyResult<()> {

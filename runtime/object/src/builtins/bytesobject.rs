@@ -247,8 +247,8 @@ impl ByteString for Bytes {
         read(self.as_slice())
     }
     #[inline]
-    fn content(&self, _: Attached<'_>) -> Cow<'_, [u8]> {
-        Cow::Borrowed(self.as_slice())
+    fn content(&self, _: Attached<'_>) -> PyResult<Cow<'_, [u8]>> {
+        Ok(Cow::Borrowed(self.as_slice()))
     }
     fn make(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Self>> {
         Bytes::new(py, bytes)

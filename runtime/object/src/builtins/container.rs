@@ -92,29 +92,30 @@ impl TextBuilder {
 /// `MemoryError`.
 pub(crate) fn items_at_once(py: Attached<'_>, iterable: &Object) -> PyResult<Option<Vec<Ref<Object>>>> {
     if let Some(list) = iterable.downcast_exact::<List>() {
-        return Ok(Some(list.to_vec(py)));
+        return Ok(Some(list.to_vec(py)?));
     }
     if let Some(tuple) = iterable.downcast_exact::<Tuple>() {
-        return Ok(Some(tuple.as_slice().iter().map(|item| item.to_ref()).collect()));
+        let mut items = crate::reserve::with_room(py, tuple.len())?;
+        items.extend(tuple.as_slice().iter().map(|item| item.to_ref()));
+        return Ok(Some(items));
     }
     if let Some(set) = iterable.downcast_exact::<Set>() {
-        return Ok(Some(set.to_vec(py)));
+        return Ok(Some(set.to_vec(py)?));
     }
     if let Some(set) = iterable.downcast_exact::<FrozenSet>() {
-        return Ok(Some(set.to_vec(py)));
+        return Ok(Some(set.to_vec(py)?));
     }
-    let keys = |dict: &Dict| dict.items_snapshot(py).into_iter().map(|(key, _)| key).collect();
     if let Some(dict) = iterable.downcast_exact::<Dict>() {
-        return Ok(Some(keys(dict)));
+        return Ok(Some(dict.items_snapshot(py)?.into_iter().map(|(key, _)| key).collect()));
     }
     if let Some(view) = iterable.downcast_exact::<DictKeysView>() {
-        return Ok(Some(keys(view.viewed())));
+        return Ok(Some(view.viewed().items_snapshot(py)?.into_iter().map(|(key, _)| key).collect()));
     }
     if let Some(view) = iterable.downcast_exact::<DictValues>() {
-        return Ok(Some(view.viewed().items_snapshot(py).into_iter().map(|(_, value)| value).collect()));
+        return Ok(Some(view.viewed().items_snapshot(py)?.into_iter().map(|(_, value)| value).collect()));
     }
     if let Some(view) = iterable.downcast_exact::<DictItems>() {
-        let pairs = view.viewed().items_snapshot(py).into_iter();
+        let pairs = view.viewed().items_snapshot(py)?.into_iter();
         return pairs.map(|(key, value)| Ok(Tuple::pair(py, key, value)?.upcast())).collect::<PyResult<_>>().map(Some);
     }
     Ok(None)

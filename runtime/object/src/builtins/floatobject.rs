@@ -111,7 +111,7 @@ pub(crate) fn simple_buffer(py: Attached<'_>, object: &Object) -> PyResult<Optio
         return Ok(None);
     }
     match Buffer::contiguous(py, object) {
-        Ok(buffer) => Ok(Some(buffer.to_vec())),
+        Ok(buffer) => buffer.to_vec(py).map(Some),
         Err(raised) => {
             raised.clear(py);
             Ok(None)
@@ -176,7 +176,7 @@ impl Float {
         } else if let Some(bytes) = x.downcast::<Bytes>() {
             float::parse(bytes.as_slice())
         } else if let Some(bytes) = x.downcast::<ByteArray>() {
-            float::parse(&bytes.to_vec(py))
+            float::parse(&bytes.to_vec(py)?)
         } else if let Some(bytes) = simple_buffer(py, x)? {
             float::parse(&bytes)
         } else {

@@ -428,7 +428,7 @@ fn substitute_each(
             continue;
         }
         if let Some(nested) = arg.downcast::<List>() {
-            let nested = nested.to_vec(py);
+            let nested = nested.to_vec(py)?;
             let inner = substitute_each(py, crate::args::as_borrowed(&nested), parameters, items)?;
             made.push(List::from_vec(py, inner)?.upcast());
             continue;

@@ -131,7 +131,7 @@ impl Map {
             let Some(item) = iter.iter_next(py)? else { return Ok(None) };
             return function.call_pos(py, &[&item]).map(Some);
         }
-        let mut row = Vec::with_capacity(iters.len());
+        let mut row = crate::reserve::with_room(py, iters.len())?;
         if !next_row(py, iters.as_slice(), this.strict.get() != 0, "map", |item| row.push(item))? {
             return Ok(None);
         }
@@ -291,7 +291,7 @@ impl Zip {
             let Some(right) = second.iter_next(py)? else { return Ok(None) };
             return Tuple::pair(py, left, right).map(Some);
         }
-        let mut row = Vec::with_capacity(iters.len());
+        let mut row = crate::reserve::with_room(py, iters.len())?;
         if !next_row(py, iters.as_slice(), strict, "zip", |item| row.push(item))? {
             return Ok(None);
         }

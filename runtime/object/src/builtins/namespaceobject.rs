@@ -84,7 +84,7 @@ impl Namespace {
                     made.downcast::<Dict>().map_err(|_| py.bad_internal_call())?
                 }
             };
-            if dict.items_snapshot(py).iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none()) {
+            if dict.items_snapshot(py)?.iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none()) {
                 return Err(raise!(py, TypeError, "keywords must be strings"));
             }
             target.merge(py, dict.as_object(), true)?;
@@ -113,7 +113,7 @@ impl Namespace {
             return Str::new(py, &format!("{name}(...)"));
         };
         let mut parts = Vec::new();
-        for (key, value) in this.dict(py)?.items_snapshot(py) {
+        for (key, value) in this.dict(py)?.items_snapshot(py)? {
             if let Some(key) = key.as_object().downcast::<Str>().filter(|key| !key.is_empty()) {
                 parts.push(format!("{}={}", key, value.repr(py)?));
             }

@@ -114,7 +114,7 @@ impl ODict {
     /// A plain dict with the same pairs in the same order.
     fn plain(&self, py: Attached<'_>) -> PyResult<Ref<Dict>> {
         let plain = Dict::new(py)?;
-        for (key, value) in self.dict().items_snapshot(py) {
+        for (key, value) in self.dict().items_snapshot(py)? {
             let value = self.value_of(py, &key, value)?;
             plain.set(py, &key, &value)?;
         }
@@ -184,7 +184,7 @@ impl ODict {
 
     fn update(&self, py: Attached<'_>, source: &Object) -> PyResult<()> {
         if let Some(dict) = source.downcast_exact::<Dict>() {
-            for (key, value) in dict.items_snapshot(py) {
+            for (key, value) in dict.items_snapshot(py)? {
                 self.as_object().set_item(py, &key, &value)?;
             }
             return Ok(());
@@ -262,7 +262,7 @@ impl ODict {
         let mut equal = this.dict().equals(py, dict)?;
         if equal && let Some(other) = other.downcast::<ODict>() {
             let states = (this.state.get(), other.state.get());
-            let (left, right) = (this.dict().items_snapshot(py), dict.items_snapshot(py));
+            let (left, right) = (this.dict().items_snapshot(py)?, dict.items_snapshot(py)?);
             for ((left, _), (right, _)) in left.iter().zip(&right) {
                 equal = left.as_object().eq(py, right)?;
                 this.check_state(py, states.0)?;
@@ -384,14 +384,14 @@ impl ODict {
         let new =
             if this.is_exact() { ODict::new(py)?.upcast() } else { this.as_object().ty().as_object().call0(py)? };
         if this.is_exact() {
-            for (key, value) in this.dict().items_snapshot(py) {
+            for (key, value) in this.dict().items_snapshot(py)? {
                 let value = this.value_of(py, &key, value)?;
                 this.check_state(py, state)?;
                 new.as_object().set_item(py, &key, &value)?;
                 this.check_state(py, state)?;
             }
         } else {
-            for (key, _) in this.dict().items_snapshot(py) {
+            for (key, _) in this.dict().items_snapshot(py)? {
                 let value = this.as_object().get_item(py, &key)?;
                 this.check_state(py, state)?;
                 new.as_object().set_item(py, &key, &value)?;

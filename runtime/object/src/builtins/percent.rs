@@ -311,7 +311,7 @@ fn byte_of(py: Attached<'_>, value: &Object) -> PyResult<u8> {
         return single(bytes.as_slice(), "bytes");
     }
     if let Some(array) = value.downcast::<ByteArray>() {
-        return single(&array.to_vec(py), "bytearray");
+        return single(&array.to_vec(py)?, "bytearray");
     }
     if !value.has_index() {
         return Err(raise!(py, TypeError, "{expected} {}", value.ty().full_name()));
@@ -324,17 +324,17 @@ fn byte_of(py: Attached<'_>, value: &Object) -> PyResult<u8> {
 
 fn bytes_of(py: Attached<'_>, value: &Object) -> PyResult<Vec<u8>> {
     if let Some(bytes) = value.downcast_exact::<Bytes>() {
-        return Ok(bytes.as_slice().to_vec());
+        return crate::reserve::copied(py, bytes.as_slice());
     }
     if let Some(method) = value.lookup_special(py, crate::id!(py, __bytes__))? {
         let result = method.call0(py)?;
         return match result.as_object().downcast::<Bytes>() {
-            Some(bytes) => Ok(bytes.as_slice().to_vec()),
+            Some(bytes) => crate::reserve::copied(py, bytes.as_slice()),
             None => Err(raise!(py, TypeError, "__bytes__ returned non-bytes (type {})", result.ty().tp_name())),
         };
     }
     if Buffer::is_exporter(value) {
-        return Ok(Buffer::contiguous(py, value)?.to_vec());
+        return Buffer::contiguous(py, value)?.to_vec(py);
     }
     let given = value.ty().tp_name();
     Err(raise!(py, TypeError, "%b requires a bytes-like object, or an object that implements __bytes__, not '{given}'"))
@@ -352,7 +352,7 @@ pub fn bytes_remainder(py: Attached<'_>, left: &Object, right: &Object) -> PyRes
 pub fn bytearray_remainder(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
     if let Some(array) = left.downcast::<ByteArray>() {
         let _pin = crate::bytearrayobject::Pin::new(py, array);
-        return ByteArray::new(py, &format_bytes(py, &array.to_vec(py), right)?).into_object(py);
+        return ByteArray::new(py, &format_bytes(py, &array.to_vec(py)?, right)?).into_object(py);
     }
     Ok(crate::object::not_implemented())
 }

@@ -179,7 +179,7 @@ impl Tuple {
             return Ok(tuple.to_ref());
         }
         if let Some(list) = iterable.downcast_exact::<crate::List>() {
-            return Tuple::from_vec(py, list.to_vec(py));
+            return Tuple::from_vec(py, list.to_vec(py)?);
         }
         Tuple::from_vec(py, iterable.collect(py)?)
     }

@@ -309,5 +309,5 @@ pub fn recursive_is_subclass(py: Attached<'_>, derived: &Object, class: &Object)
 
 /// The keys of a dict as a list.
 pub(crate) fn keys_list(py: Attached<'_>, dict: &Dict) -> PyResult<Ref<List>> {
-    List::from_vec(py, dict.items_snapshot(py).into_iter().map(|(key, _)| key).collect())
+    List::from_vec(py, dict.items_snapshot(py)?.into_iter().map(|(key, _)| key).collect())
 }

@@ -278,22 +278,19 @@ impl Buffer {
     }
 
     /// A copy of the items in C order, whatever the shape.
-    pub fn to_vec(&self) -> Vec<u8> {
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<u8>> {
         // SAFETY: the view is alive.
-        unsafe { flatten(&self.0, false) }
+        unsafe { flatten(py, &self.0, false) }
     }
 }
 
-/// A copy of the items of a view in C or Fortran order.
+/// A copy of the items of a view in C or Fortran order; `MemoryError` if there is no memory for it.
 ///
 /// # Safety
 /// `view` is alive.
-pub unsafe fn flatten(view: &Py_buffer, fortran: bool) -> Vec<u8> {
+pub unsafe fn flatten(py: Attached<'_>, view: &Py_buffer, fortran: bool) -> PyResult<Vec<u8>> {
     // SAFETY: by the contract.
-    match unsafe { try_flatten(view, fortran) } {
-        Some(items) => items,
-        None => std::alloc::handle_alloc_error(std::alloc::Layout::new::<u8>()),
-    }
+    unsafe { try_flatten(view, fortran) }.ok_or_else(|| py.no_memory())
 }
 
 /// As [`flatten`]; `None` if there is no memory for the copy.
@@ -339,7 +336,7 @@ impl<'a> BytesArg<'a> {
         match object.downcast::<Bytes>() {
             Some(bytes) => Ok(BytesArg::Bytes(bytes)),
             None => match object.downcast::<ByteArray>() {
-                Some(array) => Ok(BytesArg::Copy(array.to_vec(py))),
+                Some(array) => Ok(BytesArg::Copy(array.to_vec(py)?)),
                 None => Ok(BytesArg::Buffer(Buffer::contiguous(py, object)?)),
             },
         }
@@ -361,9 +358,9 @@ pub fn stable_bytes<'a>(py: Attached<'_>, object: &'a Object) -> PyResult<std::b
         return Ok(bytes.as_slice().into());
     }
     if let Some(array) = object.downcast::<ByteArray>() {
-        return Ok(array.to_vec(py).into());
+        return Ok(array.to_vec(py)?.into());
     }
-    Ok(Buffer::contiguous(py, object)?.to_vec().into())
+    Ok(Buffer::contiguous(py, object)?.to_vec(py)?.into())
 }
 
 /// A field of a C struct that holds a whole buffer, for exclusive use by the struct's owner.

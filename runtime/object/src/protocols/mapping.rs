@@ -167,7 +167,7 @@ impl Object {
     /// `list(self.keys())` (`PyMapping_Keys`).
     pub fn mapping_keys(&self, py: Attached<'_>) -> PyResult<Ref<List>> {
         if let Some(dict) = self.downcast_exact::<Dict>() {
-            return List::from_vec(py, dict.items_snapshot(py).into_iter().map(|(key, _)| key).collect());
+            return List::from_vec(py, dict.items_snapshot(py)?.into_iter().map(|(key, _)| key).collect());
         }
         self.method_as_list(py, id!(py, keys))
     }
@@ -175,7 +175,7 @@ impl Object {
     /// `list(self.values())` (`PyMapping_Values`).
     pub fn mapping_values(&self, py: Attached<'_>) -> PyResult<Ref<List>> {
         if let Some(dict) = self.downcast_exact::<Dict>() {
-            return List::from_vec(py, dict.items_snapshot(py).into_iter().map(|(_, value)| value).collect());
+            return List::from_vec(py, dict.items_snapshot(py)?.into_iter().map(|(_, value)| value).collect());
         }
         self.method_as_list(py, id!(py, values))
     }
@@ -183,7 +183,7 @@ impl Object {
     /// `list(self.items())` (`PyMapping_Items`).
     pub fn mapping_items(&self, py: Attached<'_>) -> PyResult<Ref<List>> {
         if let Some(dict) = self.downcast_exact::<Dict>() {
-            let pairs = dict.items_snapshot(py).into_iter();
+            let pairs = dict.items_snapshot(py)?.into_iter();
             let pairs: PyResult<Vec<_>> = pairs.map(|(key, value)| Ok(Tuple::pair(py, key, value)?.upcast())).collect();
             return List::from_vec(py, pairs?);
         }

@@ -71,6 +71,8 @@ pub struct Matcher {
     start: usize,
     end: usize,
     dirty: bool,
+    /// Whether there was no memory for the trail, which makes the result void.
+    exhausted: bool,
     fuel: u32,
 }
 
@@ -101,6 +103,10 @@ impl Matcher {
     #[inline]
     fn set(&mut self, reg: usize, value: usize) {
         if !self.choices.is_empty() {
+            if self.trail.try_reserve(1).is_err() {
+                self.exhausted = true;
+                return;
+            }
             self.trail.push((reg as u32, self.regs[reg]));
         }
         self.regs[reg] = value;
@@ -118,7 +124,7 @@ impl Matcher {
 
     #[inline]
     fn push(&mut self, kind: Kind, pos: usize) -> Result<(), RunError> {
-        if self.choices.len() == self.choices.capacity() {
+        if self.choices.len() == self.choices.capacity() || self.exhausted {
             self.grow()?;
         }
         self.choices.push(Choice { kind, pos, trail: self.trail.len() });
@@ -127,6 +133,9 @@ impl Matcher {
 
     #[cold]
     fn grow(&mut self) -> Result<(), RunError> {
+        if self.exhausted {
+            return Err(RunError::NoMemory);
+        }
         let more = self.choices.len().max(16);
         self.choices.try_reserve(more).map_err(|_| RunError::NoMemory)?;
         self.trail.try_reserve(more).map_err(|_| RunError::NoMemory)
@@ -237,7 +246,12 @@ impl Program {
     ) -> Result<bool, RunError> {
         m.reset(self);
         m.start = pos;
-        Ok(match self.execute(m, text, pos, full, advance, env)? {
+        m.exhausted = false;
+        let found = self.execute(m, text, pos, full, advance, env)?;
+        if m.exhausted {
+            return Err(RunError::NoMemory);
+        }
+        Ok(match found {
             Some(end) => {
                 m.end = end;
                 true

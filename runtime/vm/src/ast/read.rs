@@ -199,7 +199,7 @@ impl<'a> Reader<'a> {
             return Ok(Constant::Tuple(items.collect::<PyResult<_>>()?));
         }
         if let Some(set) = value.downcast_exact::<FrozenSet>() {
-            let items = set.to_vec(py);
+            let items = set.to_vec(py)?;
             return Ok(Constant::FrozenSet(items.iter().map(|item| self.constant(item)).collect::<PyResult<_>>()?));
         }
         Err(raise!(py, TypeError, "got an invalid type in Constant: {}", value.ty().name()))

@@ -244,7 +244,7 @@ impl Eval<'_> {
 /// Merges keyword arguments; `KeyError` with the key as the only argument for a doubled one.
 pub(super) fn merge_keywords(py: Attached<'_>, into: &Dict, update: &Object) -> PyResult<()> {
     if let Some(update) = update.downcast_exact::<Dict>() {
-        for (key, value) in update.items_snapshot(py) {
+        for (key, value) in update.items_snapshot(py)? {
             merge_one(py, into, &key, &value)?;
         }
         return Ok(());

@@ -270,7 +270,7 @@ impl Eval<'_> {
         if let Some(kwargs) = kwargs {
             // A callable that takes a dict sees the keys as they are.
             let checked = vectorcall_function(callable).is_some();
-            for (key, value) in kwargs.items_snapshot(py) {
+            for (key, value) in kwargs.items_snapshot(py)? {
                 if checked && key.as_object().downcast::<krait_object::Str>().is_none() {
                     return Err(raise!(py, TypeError, "keywords must be strings").into());
                 }

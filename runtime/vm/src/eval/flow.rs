@@ -337,7 +337,13 @@ impl Eval<'_> {
     pub(super) fn UNPACK_SEQUENCE_LIST(&mut self) -> Step {
         let Some(list) = self.object(1).downcast_exact::<List>() else { return self.unpack_deopt() };
         self.save();
-        let items = list.to_vec(self.py);
+        let items = match list.to_vec(self.py) {
+            Ok(items) => items,
+            Err(raised) => {
+                raised.clear(self.py);
+                return self.unpack_generic();
+            }
+        };
         if items.len() != self.arg() {
             return self.unpack_generic();
         }

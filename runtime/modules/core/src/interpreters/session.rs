@@ -168,7 +168,7 @@ pub type Names = Vec<(String, Shared)>;
 /// `NotShareableError`, and `TypeError` or `ValueError` for a bad name.
 pub fn names_of(py: Attached<'_>, dict: Option<&Dict>) -> PyResult<Names> {
     let mut names = Names::new();
-    for (name, value) in dict.map(|dict| dict.items_snapshot(py)).unwrap_or_default() {
+    for (name, value) in dict.map(|dict| dict.items_snapshot(py)).transpose()?.unwrap_or_default() {
         let Some(name) = (*name).downcast::<Str>() else {
             return Err(raise!(py, TypeError, "bad argument type for built-in operation"));
         };

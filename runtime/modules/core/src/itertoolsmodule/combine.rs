@@ -2,6 +2,7 @@
 use super::{add_type, iterator};
 use krait_object::args::{Args, Signature};
 use krait_object::native::{State, Trace, alloc, required};
+use krait_object::reserve::{filled, need};
 use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Tuple, Type, Visit, raise};
 use std::ffi::c_int;
 
@@ -109,6 +110,7 @@ macro_rules! selection {
                 Ok(this)
             }
             fn next(py: Attached<'_>, this: &$ty) -> PyResult<Option<Ref<Tuple>>> {
+                need(py, this.state.lock().take.saturating_mul(size_of::<usize>()))?;
                 let items = this.state.lock().next(Selection::$advance);
                 items.map(|items| Tuple::from_vec(py, items)).transpose()
             }
@@ -146,7 +148,7 @@ impl Product {
             pools.extend(one.iter().cloned());
         }
         let stopped = pools.iter().any(|pool| pool.is_empty());
-        Product::make(py, ty, Selection::over(pools, vec![0; total], total, stopped))
+        Product::make(py, ty, Selection::over(pools, filled(py, 0, total)?, total, stopped))
     }
 }
 
@@ -173,6 +175,7 @@ impl Permutations {
         }
         let (pool, r) = pool_and_size(py, iterable, r)?;
         let n = pool.len();
+        need(py, n.saturating_mul(2 * size_of::<usize>()))?;
         let mut selection = Selection::over(vec![pool], (0..n).collect(), r.min(n), r > n);
         selection.cycles = (0..r.min(n)).map(|at| n - at).collect();
         Permutations::make(py, ty, selection)
@@ -184,6 +187,7 @@ impl Combinations {
         let [iterable, r] = SIG.bind::<2>(py, args)?;
         let (pool, r) = pool_and_size(py, iterable, r)?;
         let n = pool.len();
+        need(py, n.saturating_mul(2 * size_of::<usize>()))?;
         Combinations::make(py, ty, Selection::over(vec![pool], (0..r.min(n)).collect(), r.min(n), r > n))
     }
 }
@@ -193,7 +197,7 @@ impl Replacements {
         let [iterable, r] = SIG.bind::<2>(py, args)?;
         let (pool, r) = pool_and_size(py, iterable, r)?;
         let stopped = pool.is_empty() && r > 0;
-        Replacements::make(py, ty, Selection::over(vec![pool], vec![0; r], r, stopped))
+        Replacements::make(py, ty, Selection::over(vec![pool], filled(py, 0, r)?, r, stopped))
     }
 }
 

@@ -290,7 +290,7 @@ impl ZipLongest {
         if alive == 0 {
             return Ok(None);
         }
-        let mut items = Vec::with_capacity(iters.len());
+        let mut items = krait_object::reserve::with_room(py, iters.len())?;
         for (at, iter) in iters.iter().enumerate() {
             let item = match iter {
                 None => fill.clone(),

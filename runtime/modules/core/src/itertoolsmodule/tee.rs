@@ -72,7 +72,7 @@ impl TeeData {
         };
         let this = TeeData::make(py, ty, pos[0].to_ref())?;
         let next = pos[2].downcast::<TeeData>().map(|next| next.to_ref());
-        *this.block.lock() = Block { items: values.to_vec(py), next };
+        *this.block.lock() = Block { items: values.to_vec(py)?, next };
         Ok(this)
     }
     fn make(py: Attached<'_>, ty: &Type, source: Ref<Object>) -> PyResult<Ref<TeeData>> {

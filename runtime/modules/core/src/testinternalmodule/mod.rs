@@ -235,8 +235,8 @@ fn set_update(py: Attached<'_>, _: &Object, [set, items]: [Arg<'_>; 2]) -> PyRes
 fn set_next_entry(py: Attached<'_>, _: &Object, [set, place]: [Arg<'_>; 2]) -> PyResult<Option<Ref<Tuple>>> {
     let (set, place) = (required(py, set)?, required(py, place)?.as_isize(py)?.max(0) as usize);
     let items = match (set.downcast::<Set>(), set.downcast::<krait_object::FrozenSet>()) {
-        (Some(set), _) => set.to_vec(py),
-        (_, Some(set)) => set.to_vec(py),
+        (Some(set), _) => set.to_vec(py)?,
+        (_, Some(set)) => set.to_vec(py)?,
         _ => return Err(py.bad_internal_call()),
     };
     let Some(item) = items.get(place) else { return Ok(None) };

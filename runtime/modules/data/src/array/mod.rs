@@ -689,7 +689,7 @@ impl Array {
             return Err(raise!(py, TypeError, "arg must be list"));
         };
         let (size, len) = (this.size(), list.len());
-        let mut bytes = Vec::with_capacity(len * size);
+        let mut bytes = krait_object::reserve::with_room(py, len * size)?;
         for at in 0..len {
             let Some(value) = list.get(py, at).filter(|_| list.len() == len) else {
                 return Err(raise!(py, RuntimeError, "list changed size during iteration"));

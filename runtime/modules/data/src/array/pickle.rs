@@ -86,7 +86,7 @@ pub fn reconstruct(py: Attached<'_>, _: &Object, [class, code, format, items]: [
         let text = codecs_decode(py, items, name)?;
         return make(descr.code, &text);
     }
-    let mut values = Vec::with_capacity(bytes.len() / size);
+    let mut values = krait_object::reserve::with_room(py, bytes.len() / size)?;
     for item in bytes.as_slice().chunks_exact(size) {
         let mut item = item.to_vec();
         if big {

@@ -125,10 +125,10 @@ fn from_parts(py: Attached<'_>, parts: &[Ref<Object>]) -> PyResult<Dec> {
     let bad = || raise!(py, ValueError, "coefficient must be a tuple of digits");
     let digits: Vec<Ref<Object>> = match (digits.downcast::<Tuple>(), digits.downcast::<List>()) {
         (Some(digits), _) => digits.as_slice().iter().map(|digit| digit.to_ref()).collect(),
-        (_, Some(digits)) => digits.to_vec(py),
+        (_, Some(digits)) => digits.to_vec(py)?,
         _ => return Err(bad()),
     };
-    let mut text = Vec::with_capacity(digits.len());
+    let mut text = krait_object::reserve::with_room(py, digits.len())?;
     for digit in as_borrowed(&digits) {
         match digit.downcast::<Int>().and_then(Int::to_i64) {
             Some(digit @ 0..=9) => text.push(b'0' + digit as u8),
@@ -155,6 +155,8 @@ pub fn exact_value(py: Attached<'_>, value: &Object, context: &Context, texts: T
         return Ok(from_int(int));
     }
     if let Some(text) = value.downcast::<Str>().filter(|_| texts != Texts::Refused) {
+        // Growing step by step asks for up to twice the text at once.
+        krait_object::reserve::need(py, text.len().saturating_mul(3))?;
         return match from_str(text, texts == Texts::Lenient) {
             Some(number) => Ok(number),
             None => {
@@ -172,7 +174,7 @@ pub fn exact_value(py: Attached<'_>, value: &Object, context: &Context, texts: T
             let parts: Vec<_> = tuple.as_slice().iter().map(|part| part.to_ref()).collect();
             from_parts(py, &parts)
         }
-        (_, Some(list)) => from_parts(py, &list.to_vec(py)),
+        (_, Some(list)) => from_parts(py, &list.to_vec(py)?),
         _ => Err(unsupported(py, value)),
     }
 }

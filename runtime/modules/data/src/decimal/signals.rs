@@ -107,7 +107,7 @@ pub fn bits_of_value(py: Attached<'_>, value: &Object, lists: bool) -> PyResult<
     }
     if let Some(list) = value.downcast::<List>().filter(|_| lists) {
         let mut bits = 0;
-        for item in list.to_vec(py) {
+        for item in list.to_vec(py)? {
             bits |= bits_of(py, &item)?;
         }
         return Ok(bits);
@@ -183,7 +183,7 @@ impl SignalDict {
     fn iter(py: Attached<'_>, this: &SignalDict) -> PyResult<Ref<Object>> {
         this.check(py)?;
         let all = SIGNALS.iter().fold(0, |bits, signal| bits | signal.bits);
-        let keys = Tuple::from_vec(py, list_of(py, all)?.to_vec(py))?;
+        let keys = Tuple::from_vec(py, list_of(py, all)?.to_vec(py)?)?;
         keys.as_object().iter(py)
     }
 

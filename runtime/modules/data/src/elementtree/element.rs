@@ -190,7 +190,7 @@ impl Element {
         drop(made.text.replace(this.text.get()));
         drop(made.tail.replace(this.tail.get()));
         if let Some(children) = this.children.get() {
-            drop(made.children.replace(Some(List::from_vec(py, children.to_vec(py))?)));
+            drop(made.children.replace(Some(List::from_vec(py, children.to_vec(py)?)?)));
         }
         Ok(made)
     }
@@ -237,7 +237,7 @@ impl Element {
     fn get_state(py: Attached<'_>, this: &Element) -> PyResult<Ref<Dict>> {
         let state = Dict::new(py)?;
         state.set_str(py, "tag", &this.tag())?;
-        let children = this.children.get().map_or(Vec::new(), |children| children.to_vec(py));
+        let children = this.children.get().map(|children| children.to_vec(py)).transpose()?.unwrap_or_default();
         state.set_str(py, "_children", List::from_vec(py, children)?.as_object())?;
         state.set_str(py, "attrib", this.attributes(py)?.as_object())?;
         state.set_str(py, "text", &this.text())?;
@@ -261,7 +261,7 @@ impl Element {
             let Some(children) = (*children).downcast::<List>() else {
                 return Err(raise!(py, TypeError, "'_children' is not a list"));
             };
-            let items = children.to_vec(py);
+            let items = children.to_vec(py)?;
             for child in &items {
                 expect(py, child)?;
             }
@@ -397,13 +397,13 @@ impl Element {
     }
 
     fn keys(py: Attached<'_>, this: &Element) -> PyResult<Ref<List>> {
-        let items = this.attrib.get().map_or(Vec::new(), |attrib| attrib.items_snapshot(py));
+        let items = this.attrib.get().map(|attrib| attrib.items_snapshot(py)).transpose()?.unwrap_or_default();
         List::from_vec(py, items.into_iter().map(|(key, _)| key).collect())
     }
 
     fn items(py: Attached<'_>, this: &Element) -> PyResult<Ref<List>> {
         let list = List::new(py)?;
-        for (key, value) in this.attrib.get().map_or(Vec::new(), |attrib| attrib.items_snapshot(py)) {
+        for (key, value) in this.attrib.get().map(|attrib| attrib.items_snapshot(py)).transpose()?.unwrap_or_default() {
             list.push(py, Tuple::pair(py, key, value)?.upcast())?;
         }
         Ok(list)

@@ -176,7 +176,7 @@ impl XmlParser {
     fn attributes(&self, py: Attached<'_>, attributes: &Object) -> PyResult<Ref<Dict>> {
         let found = Dict::new(py)?;
         if let Some(attributes) = attributes.downcast::<Dict>() {
-            for (name, value) in attributes.items_snapshot(py) {
+            for (name, value) in attributes.items_snapshot(py)? {
                 found.set(py, &*self.universal(py, &name)?, &value)?;
             }
         }

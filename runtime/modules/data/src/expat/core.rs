@@ -256,6 +256,9 @@ impl<'a, 'py> Run<'a, 'py> {
         if self.core.finished {
             return Err(Stop::Xml(FINISHED, 0));
         }
+        // What is held grows by doubling, and names, values and texts are copied from it.
+        let held = self.core.raw.len() + self.core.buf.len() + data.len();
+        krait_object::reserve::need(self.py, held.saturating_mul(4))?;
         self.core.input += data.len();
         self.core.raw.extend_from_slice(data);
         if matches!(self.core.encoding, Encoding::Undecided)

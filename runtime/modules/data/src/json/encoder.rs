@@ -269,7 +269,7 @@ impl Writer<'_, '_> {
             if self.this.sort_keys.get() {
                 items.sort(py, None, false)?;
             }
-            for item in items.to_vec(py) {
+            for item in items.to_vec(py)? {
                 let pair = item.as_object().downcast::<Tuple>().filter(|pair| pair.len() == 2);
                 let Some(&[key, value]) = pair.map(Tuple::as_slice) else {
                     return Err(raise!(py, ValueError, "items must return 2-tuples"));
@@ -277,7 +277,7 @@ impl Writer<'_, '_> {
                 self.pair(dict, key, value, level + 1, &mut first)?;
             }
         } else {
-            for (key, value) in dict.items_snapshot(py) {
+            for (key, value) in dict.items_snapshot(py)? {
                 self.pair(dict, &key, &value, level + 1, &mut first)?;
             }
         }

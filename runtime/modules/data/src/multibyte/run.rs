@@ -52,6 +52,8 @@ pub fn encode(
     errors: Option<&str>,
     last: bool,
 ) -> PyResult<(Vec<u8>, usize)> {
+    // No encoding takes more for a character, switches between sets included.
+    krait_object::reserve::need(py, text.len().saturating_mul(8))?;
     let (mut out, mut at) = (Vec::new(), 0);
     let mut known = EncodeErrors::new(py, codec.name, text, errors);
     let mut error: Option<Ref<Object>> = None;

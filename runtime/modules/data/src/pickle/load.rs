@@ -5,6 +5,7 @@ use super::unpickler::{Kept, Unpickler};
 use super::{cannot_unpickle, lookup, table};
 use krait_object::builtins::{ByteArray, FrozenSet, MemoryView, Set};
 use krait_object::native::type_name;
+use krait_object::reserve::{make_room, with_room};
 use krait_object::{
     Attached, Bool, Bytes, Dict, Float, Int, IntoObject, Layout, List, Object, PyResult, Raised, Ref, Str, Tuple, Type,
     id, none, raise,
@@ -78,7 +79,9 @@ impl<'a, 'py> Loader<'a, 'py> {
     fn pop_mark(&mut self) -> PyResult<Vec<Ref<Object>>> {
         let Some(start) = self.marks.pop() else { return Err(self.fail("could not find MARK")) };
         self.fence = self.marks.last().copied().unwrap_or(0);
-        Ok(self.stack.split_off(start))
+        let mut items = with_room(self.py, self.stack.len() - start)?;
+        items.extend(self.stack.drain(start..));
+        Ok(items)
     }
 
     pub fn run(&mut self) -> PyResult<Ref<Object>> {
@@ -96,6 +99,9 @@ impl<'a, 'py> Loader<'a, 'py> {
     #[inline]
     fn step(&mut self, opcode: u8) -> PyResult<()> {
         let py = self.py;
+        // No instruction puts more than one object or mark on its stack.
+        make_room(py, &mut self.stack, 1)?;
+        make_room(py, &mut self.marks, 1)?;
         match opcode {
             BININT1 => {
                 let [value] = self.kept.source.array(py)?;
@@ -703,7 +709,7 @@ impl<'a, 'py> Loader<'a, 'py> {
                 return Err(self.fail("state is not a dictionary"));
             };
             let dict = object.get_attr(py, id!(py, __dict__))?;
-            for (key, value) in state.items_snapshot(py) {
+            for (key, value) in state.items_snapshot(py)? {
                 let key = match key.downcast_exact::<Str>() {
                     Ok(key) => Str::intern(py, key).as_object().to_ref(),
                     Err(key) => key,
@@ -715,7 +721,7 @@ impl<'a, 'py> Loader<'a, 'py> {
             let Some(slots) = slots.as_object().downcast::<Dict>() else {
                 return Err(self.fail("slot state is not a dictionary"));
             };
-            for (key, value) in slots.items_snapshot(py) {
+            for (key, value) in slots.items_snapshot(py)? {
                 let Some(key) = key.as_object().downcast::<Str>() else {
                     return Err(raise!(py, TypeError, "attribute name must be string"));
                 };

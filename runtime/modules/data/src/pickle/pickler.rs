@@ -6,6 +6,7 @@ use super::{cannot_pickle, protocol_of, save};
 use krait_object::args::{Args, Signature};
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, State, Trace, alloc, required};
+use krait_object::reserve::with_room;
 use krait_object::state::ByAddress;
 use krait_object::{
     Attached, Bytes, Dict, Int, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, id, none,
@@ -179,9 +180,10 @@ impl Pickler {
         let mut memo = Memo::default();
         if let Some(pickler) = value.downcast::<MemoProxy>().and_then(|proxy| proxy.pickler.get()) {
             let items = pickler.memo.lock();
-            memo.0 = items.0.iter().map(|(key, item)| (*key, item.clone())).collect();
+            memo.0.try_reserve(items.0.len()).map_err(|_| py.no_memory())?;
+            memo.0.extend(items.0.iter().map(|(key, item)| (*key, item.clone())));
         } else if let Some(dict) = value.downcast::<Dict>() {
-            for (_, item) in dict.items_snapshot(py) {
+            for (_, item) in dict.items_snapshot(py)? {
                 let pair = item.as_object().downcast::<Tuple>().filter(|pair| pair.len() == 2);
                 let Some(&[at, object]) = pair.map(Tuple::as_slice) else {
                     return Err(raise!(py, TypeError, "'memo' values must be 2-item tuples"));
@@ -260,6 +262,7 @@ impl Pickler {
             dispatch,
             buffer_callback: self.buffer_callback.get(),
             fast_open: Vec::new(),
+            given_up: false,
         };
         let result = writer.dump(object);
         let memo = std::mem::take(&mut writer.memo);
@@ -289,6 +292,8 @@ pub struct Writer<'py> {
     pub buffer_callback: Option<Ref<Object>>,
     /// Containers that are being written, in fast mode.
     pub fast_open: Vec<usize>,
+    /// Whether there was no memory for the output or the memo: the next [`Writer::boundary`] says so.
+    pub given_up: bool,
 }
 
 const FRAME_HEAD: usize = 9;
@@ -303,6 +308,7 @@ impl Writer<'_> {
         }
         save::save(self, object, false)?;
         self.put(&[STOP]);
+        self.boundary()?;
         self.end_frame();
         self.framing = false;
         self.flush()
@@ -311,6 +317,11 @@ impl Writer<'_> {
     /// Appends to the output.
     #[inline]
     pub fn put(&mut self, bytes: &[u8]) {
+        let needed = FRAME_HEAD + bytes.len();
+        if self.out.capacity() - self.out.len() < needed && self.out.try_reserve(needed).is_err() {
+            self.given_up = true;
+            return;
+        }
         if self.framing && self.frame.is_none() {
             self.frame = Some(self.out.len());
             self.out.extend_from_slice(&[0; FRAME_HEAD]);
@@ -339,8 +350,11 @@ impl Writer<'_> {
         write.call_pos(self.py, &[bytes.as_object()]).map(drop)
     }
 
-    /// Between two instructions: a full frame ends here.
+    /// Between two instructions: a full frame ends here. `MemoryError` if there was no memory for what came before.
     pub fn boundary(&mut self) -> PyResult<()> {
+        if self.given_up {
+            return Err(self.py.no_memory());
+        }
         match self.frame {
             Some(start) if self.out.len() - start - FRAME_HEAD >= FRAME_TARGET => {
                 self.end_frame();
@@ -396,7 +410,12 @@ impl MemoProxy {
     fn copy(py: Attached<'_>, this: &MemoProxy) -> PyResult<Ref<Dict>> {
         let dict = Dict::new(py)?;
         let Some(pickler) = this.pickler.get() else { return Ok(dict) };
-        let items: Vec<_> = pickler.memo.lock().0.iter().map(|(key, item)| (*key, item.clone())).collect();
+        let items = {
+            let memo = pickler.memo.lock();
+            let mut items = with_room(py, memo.0.len())?;
+            items.extend(memo.0.iter().map(|(key, item)| (*key, item.clone())));
+            items
+        };
         for (key, (at, object)) in items {
             let pair = Tuple::pair(py, at.into_object(py)?, object)?;
             dict.set(py, Int::from_u64(py, key as u64)?.as_object(), pair.as_object())?;

@@ -6,6 +6,7 @@ use super::{cannot_pickle, import, lookup, renamed, table};
 use krait_object::builtins::exceptions::BaseException;
 use krait_object::builtins::{ByteArray, FrozenSet, Function, Set};
 use krait_object::native::type_name;
+use krait_object::reserve::{make_room, with_room};
 use krait_object::{
     Attached, Bool, Bytes, Dict, Float, Int, IntoObject, Layout, List, Object, PyResult, Raised, Ref, Str, Tuple, Type,
     exc, id, none_borrowed, raise,
@@ -216,6 +217,10 @@ fn memoize(w: &mut Writer<'_>, object: &Object) {
         // A pickle that remembers one object mostly remembers dozens: growing there step by step costs more than the room.
         w.memo.0.reserve(MEMO_ROOM);
     }
+    if w.memo.0.try_reserve(1).is_err() {
+        w.given_up = true;
+        return;
+    }
     w.memo.0.insert(object.as_ptr() as usize, (at, object.to_ref()));
     match (w.protocol, w.bin, u8::try_from(at)) {
         (4.., ..) => w.put(&[MEMOIZE]),
@@ -319,7 +324,7 @@ fn sized_head(
 
 fn save_bytearray(w: &mut Writer<'_>, array: &ByteArray) -> PyResult<()> {
     let py = w.py;
-    let data = array.to_vec(py);
+    let data = array.to_vec(py)?;
     if w.protocol < 5 {
         let args = match data.is_empty() {
             true => Tuple::empty(py),
@@ -374,22 +379,24 @@ fn save_buffer(w: &mut Writer<'_>, buffer: &PickleBuffer) -> PyResult<()> {
 }
 
 /// Text as Python's `raw-unicode-escape`, with what would break lines escaped too.
-fn raw_escape(text: &Str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
+fn raw_escape(py: Attached<'_>, text: &Str) -> PyResult<Vec<u8>> {
+    let mut out = with_room(py, text.len())?;
     for point in text.code_points() {
+        make_room(py, &mut out, 10)?;
         match point {
             0x10000.. => out.extend_from_slice(format!("\\U{point:08x}").as_bytes()),
             0x100.. | 0x5C | 0 | 0x0A | 0x0D | 0x1A => out.extend_from_slice(format!("\\u{point:04x}").as_bytes()),
             _ => out.push(point as u8),
         }
     }
-    out
+    Ok(out)
 }
 
 /// UTF-8 that lets surrogates pass.
-fn utf8(text: &Str) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len() * 2);
+fn utf8(py: Attached<'_>, text: &Str) -> PyResult<Vec<u8>> {
+    let mut out = with_room(py, text.len() * 2)?;
     for point in text.code_points() {
+        make_room(py, &mut out, 4)?;
         match point {
             0..0x80 => out.push(point as u8),
             0x80..0x800 => out.extend_from_slice(&[0xC0 | (point >> 6) as u8, 0x80 | (point & 63) as u8]),
@@ -406,20 +413,21 @@ fn utf8(text: &Str) -> Vec<u8> {
             ]),
         }
     }
-    out
+    Ok(out)
 }
 
 fn save_text(w: &mut Writer<'_>, text: &Str) -> PyResult<()> {
     if !w.bin {
         w.put(&[UNICODE]);
-        w.put(&raw_escape(text));
+        let escaped = raw_escape(w.py, text)?;
+        w.put(&escaped);
         w.put(b"\n");
     } else {
         let built;
         let data = match text.as_str() {
             Some(plain) => plain.as_bytes(),
             None => {
-                built = utf8(text);
+                built = utf8(w.py, text)?;
                 &built
             }
         };
@@ -664,11 +672,11 @@ fn save_set(w: &mut Writer<'_>, set: &Set) -> PyResult<()> {
     let py = w.py;
     let object = set.as_object();
     if w.protocol < 4 {
-        return save_old_set(w, object, set.to_vec(py));
+        return save_old_set(w, object, set.to_vec(py)?);
     }
     w.put(&[EMPTY_SET]);
     memoize(w, object);
-    let items = set.to_vec(py);
+    let items = set.to_vec(py)?;
     for batch in items.chunks(BATCH) {
         w.put(&[MARK]);
         save_elements(w, batch, object)?;
@@ -684,10 +692,10 @@ fn save_frozenset(w: &mut Writer<'_>, set: &FrozenSet) -> PyResult<()> {
     let py = w.py;
     let object = set.as_object();
     if w.protocol < 4 {
-        return save_old_set(w, object, set.to_vec(py));
+        return save_old_set(w, object, set.to_vec(py)?);
     }
     w.put(&[MARK]);
-    save_elements(w, &set.to_vec(py), object)?;
+    save_elements(w, &set.to_vec(py)?, object)?;
     if let Some(at) = known(w, object) {
         w.put(&[POP_MARK]);
         get(w, at);
@@ -731,7 +739,7 @@ fn which_module(py: Attached<'_>, object: &Object, path: &[Ref<Str>]) -> PyResul
     }
     let modules = import(py, "sys")?.get_attr(py, id!(py, modules))?;
     if let Some(modules) = modules.as_object().downcast::<Dict>() {
-        for (name, module) in modules.items_snapshot(py) {
+        for (name, module) in modules.items_snapshot(py)? {
             let main = name.as_object().downcast::<Str>().is_some_and(|name| name.eq_str("__main__"));
             if main || module.is_none() {
                 continue;

@@ -2,6 +2,7 @@
 use super::cannot_unpickle;
 use krait_object::native::type_name;
 use krait_object::protocols::buffer::stable_bytes;
+use krait_object::reserve::{copied, make_room};
 use krait_object::{Attached, Bytes, IntoObject, Object, PyResult, Raised, Ref, id, raise};
 
 /// Bytes in memory, and perhaps a file that has more.
@@ -46,7 +47,7 @@ impl File {
 /// The bytes that a method of a file gave.
 fn bytes_of(py: Attached<'_>, object: &Object, method: &str) -> PyResult<Vec<u8>> {
     match object.downcast::<Bytes>() {
-        Some(bytes) => Ok(bytes.as_slice().to_vec()),
+        Some(bytes) => copied(py, bytes.as_slice()),
         None if krait_object::protocols::buffer::Buffer::is_exporter(object) => {
             Ok(stable_bytes(py, object)?.into_owned())
         }
@@ -133,6 +134,7 @@ impl Source {
         let more = bytes_of(py, &more, "read")?;
         self.data.drain(..self.at);
         self.at = 0;
+        make_room(py, &mut self.data, more.len())?;
         self.data.extend_from_slice(&more);
         Ok(())
     }
@@ -184,7 +186,7 @@ impl Source {
             if self.frame.is_some() {
                 self.check_frame(py, end + 1)?;
             }
-            let line = self.data[self.at..self.at + end].to_vec();
+            let line = copied(py, &self.data[self.at..self.at + end])?;
             self.at += end + 1;
             return Ok(line);
         }

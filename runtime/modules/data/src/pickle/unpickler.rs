@@ -6,9 +6,11 @@ use krait_object::args::{Args, Signature};
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, State, Trace, alloc, required, type_name};
 use krait_object::protocols::buffer::stable_bytes;
+use krait_object::reserve::copied;
 use krait_object::{
     Attached, Dict, Int, IntoObject, Layout, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, id, pytype, raise,
 };
+use std::borrow::Cow;
 use std::ffi::c_int;
 use std::mem::offset_of;
 
@@ -135,7 +137,10 @@ impl Unpickler {
 
     /// Reads from memory.
     pub fn set_data(&self, py: Attached<'_>, data: &Object) -> PyResult<()> {
-        let data = stable_bytes(py, data)?.into_owned();
+        let data = match stable_bytes(py, data)? {
+            Cow::Borrowed(data) => copied(py, data)?,
+            Cow::Owned(data) => data,
+        };
         self.kept.lock().source.data = data;
         Ok(())
     }
@@ -176,7 +181,7 @@ impl Unpickler {
         if let Some(other) = value.downcast::<UnpicklerMemo>().and_then(|proxy| proxy.unpickler.get()) {
             memo = other.kept.lock().memo.clone();
         } else if let Some(dict) = value.downcast::<Dict>() {
-            for (key, object) in dict.items_snapshot(py) {
+            for (key, object) in dict.items_snapshot(py)? {
                 let Some(key) = key.as_object().downcast::<Int>() else {
                     return Err(raise!(py, TypeError, "memo key must be integers"));
                 };

@@ -109,7 +109,7 @@ fn kept(py: Attached<'_>) -> PyResult<Ref<List>> {
 /// Puts a zone at the front of those that are kept.
 fn keep(py: Attached<'_>, zone: &Object) -> PyResult<()> {
     let list = kept(py)?;
-    let old = list.to_vec(py);
+    let old = list.to_vec(py)?;
     if old.first().is_some_and(|first| first.is(zone)) {
         return Ok(());
     }
@@ -307,7 +307,7 @@ impl ZoneInfo {
         while let Some(key) = iter.iter_next(py)? {
             if base {
                 let mut rest = Vec::new();
-                for zone in kept(py)?.to_vec(py) {
+                for zone in kept(py)?.to_vec(py)? {
                     let own = zone.get_attr(py, id!(py, key))?;
                     if !own.eq(py, &key)? {
                         rest.push(zone);

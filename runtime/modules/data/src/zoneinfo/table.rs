@@ -59,7 +59,7 @@ impl krait_object::native::Trace for Table {
 /// The items of a sequence of integers.
 fn numbers(py: Attached<'_>, items: &Object) -> PyResult<Vec<i64>> {
     let items = items.sequence_list(py)?;
-    items.to_vec(py).iter().map(|item| item.as_object().as_i64(py)).collect()
+    items.to_vec(py)?.iter().map(|item| item.as_object().as_i64(py)).collect()
 }
 
 /// How far each period is ahead of standard time. The files only say whether daylight saving time holds, so the
@@ -87,11 +87,11 @@ impl Table {
     /// Takes over what `zoneinfo._common.load_data` read: which period begins at each transition, when, and for each
     /// period its offset, whether it is daylight saving time, and its name; and the rule for the time after that.
     pub fn new(py: Attached<'_>, data: &Object) -> PyResult<Table> {
-        let data = data.sequence_list(py)?.to_vec(py);
+        let data = data.sequence_list(py)?.to_vec(py)?;
         let [kinds, utc, offsets, daylight, names, rule] = &data[..] else { return Err(py.bad_internal_call()) };
         let (kinds, utc, offsets) = (numbers(py, kinds)?, numbers(py, utc)?, numbers(py, offsets)?);
         let daylight: Vec<bool> = numbers(py, daylight)?.into_iter().map(|flag| flag != 0).collect();
-        let names = names.as_object().sequence_list(py)?.to_vec(py);
+        let names = names.as_object().sequence_list(py)?.to_vec(py)?;
         let kinds: Vec<usize> = kinds.into_iter().map(|kind| kind as usize).collect();
         let whole = offsets.len() == daylight.len()
             && offsets.len() == names.len()

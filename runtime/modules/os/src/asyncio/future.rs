@@ -261,7 +261,7 @@ impl Future {
             call_soon(py, &event_loop, &callback, Some(self.as_object()), context.as_deref())?;
         }
         let Some(list) = self.callbacks.take() else { return Ok(()) };
-        for entry in list.to_vec(py) {
+        for entry in list.to_vec(py)? {
             if let Some([callback, context]) = (*entry).downcast::<Tuple>().map(Tuple::as_slice) {
                 call_soon(py, &event_loop, callback, Some(self.as_object()), Some(context))?;
             }
@@ -448,7 +448,7 @@ impl Future {
             removed += 1;
         }
         let Some(list) = this.callbacks.get() else { return Ok(removed) };
-        let (entries, mut kept) = (list.to_vec(py), Vec::new());
+        let (entries, mut kept) = (list.to_vec(py)?, Vec::new());
         let before = entries.len();
         for entry in entries {
             let callback = (*entry).downcast::<Tuple>().and_then(|entry| entry.get(0));
@@ -465,7 +465,7 @@ impl Future {
         }
         removed += before - kept.len();
         // What was added while callbacks were compared stays.
-        let (all, mut new) = (list.to_vec(py), kept);
+        let (all, mut new) = (list.to_vec(py)?, kept);
         new.extend(all.into_iter().skip(before));
         let list = if new.is_empty() { None } else { Some(List::from_vec(py, new)?) };
         drop(this.callbacks.replace(list));
@@ -537,7 +537,9 @@ impl Future {
             let context = this.callback_context.get().unwrap_or_else(none);
             all.push(Tuple::pair(py, callback, context)?.upcast());
         }
-        all.extend(this.callbacks.get().map(|list| list.to_vec(py)).unwrap_or_default());
+        if let Some(callbacks) = this.callbacks.get() {
+            all.extend(callbacks.to_vec(py)?);
+        }
         if all.is_empty() { Ok(None) } else { List::from_vec(py, all).map(Some) }
     }
 

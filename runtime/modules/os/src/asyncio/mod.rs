@@ -115,7 +115,7 @@ fn all_tasks(py: Attached<'_>, _: &Object, [event_loop]: [Opt<'_>; 1]) -> PyResu
     };
     let found = Set::new(py)?;
     // Eager tasks first: one that becomes an ordinary task meanwhile is found at least once.
-    let mut others = eager_set(py)?.to_vec(py);
+    let mut others = eager_set(py)?.to_vec(py)?;
     for task in state::listed(py) {
         let future = task.future();
         if future.state() == future::PENDING && std::ptr::eq(future.event_loop.raw(), event_loop.as_ptr()) {

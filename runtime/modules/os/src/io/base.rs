@@ -412,7 +412,7 @@ impl RawIOBase {
             return Ok(count);
         }
         let count = count.as_index(py)?;
-        let bytes = buffer.to_vec(py);
+        let bytes = buffer.to_vec(py)?;
         if count < 0 || count as usize > bytes.len() {
             return Err(raise!(py, ValueError, "readinto returned {count} outside buffer size {}", bytes.len()));
         }

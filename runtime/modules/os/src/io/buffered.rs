@@ -175,7 +175,7 @@ impl Entered<'_> {
                     None
                 } else {
                     let count = raw_count(py, "readinto", &result, buffer.len())?;
-                    let bytes = array.to_vec(py);
+                    let bytes = array.to_vec(py)?;
                     let count = count.min(bytes.len());
                     buffer[..count].copy_from_slice(&bytes[..count]);
                     Some(count)
@@ -848,7 +848,7 @@ impl Entered<'_> {
             return Ok(bytes.upcast());
         }
         self.forget();
-        let mut out = vec![0; size.min(1 << 26)];
+        let mut out = krait_object::reserve::filled(py, 0, size.min(1 << 26))?;
         match self.raw_read(py, &mut out)? {
             None => Ok(Bytes::empty().upcast()),
             Some(count) => Ok(Bytes::new(py, &out[..count])?.upcast()),

@@ -586,7 +586,7 @@ pub fn env_arg(py: Attached<'_>, function: &str, env: &Object) -> PyResult<CArra
     if !env.is_mapping() {
         return Err(raise!(py, TypeError, "{function}: environment must be a mapping object"));
     }
-    let (keys, values) = (env.mapping_keys(py)?.to_vec(py), env.mapping_values(py)?.to_vec(py));
+    let (keys, values) = (env.mapping_keys(py)?.to_vec(py)?, env.mapping_values(py)?.to_vec(py)?);
     let mut texts = Vec::new();
     for (key, value) in keys.iter().zip(&values) {
         let (key, value) = (fs_bytes(py, key)?, fs_bytes(py, value)?);

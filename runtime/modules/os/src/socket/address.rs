@@ -120,7 +120,7 @@ pub fn host_arg(py: Attached<'_>, host: &Object) -> PyResult<CString> {
             .map_err(|_| raise!(py, TypeError, "host name must not contain null character"));
     }
     if let Some(array) = host.downcast::<krait_object::ByteArray>() {
-        return CString::new(array.to_vec(py))
+        return CString::new(array.to_vec(py)?)
             .map_err(|_| raise!(py, TypeError, "host name must not contain null character"));
     }
     Err(raise!(py, TypeError, "str, bytes or bytearray expected, not {}", host.ty().name()))

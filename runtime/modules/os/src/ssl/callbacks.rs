@@ -44,7 +44,7 @@ impl Password {
         } else if let Some(bytes) = password.downcast::<Bytes>() {
             bytes.as_slice().to_vec()
         } else if let Some(bytes) = password.downcast::<ByteArray>() {
-            bytes.to_vec(py)
+            bytes.to_vec(py)?
         } else {
             return Err(raise!(py, TypeError, "{wrong}"));
         };

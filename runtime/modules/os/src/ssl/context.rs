@@ -285,7 +285,7 @@ impl SslContext {
         } else if let Some(bytes) = value.downcast::<Bytes>() {
             bytes.as_slice().to_vec()
         } else if let Some(bytes) = value.downcast::<ByteArray>() {
-            bytes.to_vec(py)
+            bytes.to_vec(py)?
         } else {
             return Err(raise!(py, TypeError, "argument must be str, not {}", value.ty().name()));
         };

@@ -88,7 +88,7 @@ fn pad<S: ByteString>(py: Attached<'_>, this: &S, left: usize, right: usize, fil
     if left == 0 && right == 0 {
         return this.unchanged(py);
     }
-    let text = this.content(py);
+    let text = this.content(py)?;
     let mut out = Vec::new();
     let total = left.saturating_add(right).saturating_add(text.len());
     out.try_reserve_exact(total).map_err(|_| py.no_memory())?;
@@ -113,7 +113,7 @@ fn fill_byte(py: Attached<'_>, function: &str, fill: Option<&Object>) -> PyResul
         return single(bytes.as_slice(), "bytes");
     }
     if let Some(array) = fill.downcast::<ByteArray>() {
-        return single(&array.to_vec(py), "bytearray");
+        return single(&array.to_vec(py)?, "bytearray");
     }
     let given = arg_type(fill);
     Err(raise!(py, TypeError, "{function}() argument 2 must be a byte string of length 1, not {given}"))
@@ -149,7 +149,7 @@ pub fn center<S: ByteString>(py: Attached<'_>, this: &S, args: [Option<&Object>;
 
 pub fn zfill<S: ByteString>(py: Attached<'_>, this: &S, width: &Object) -> PyResult<Ref<S>> {
     let width = usize::try_from(isize_arg(py, Some(width), 0)?).unwrap_or(0);
-    let text = this.content(py);
+    let text = this.content(py)?;
     let padding = width.saturating_sub(text.len());
     if padding == 0 {
         return this.unchanged(py);

@@ -93,10 +93,10 @@ fn size_of_index(py: Attached<'_>, source: &Object) -> PyResult<isize> {
 /// The bytes of a buffer or of an iterable of integers. `range` is the message for values that are no bytes.
 pub fn bytes_from_object(py: Attached<'_>, object: &Object, kind: &str, range: &str) -> PyResult<Vec<u8>> {
     if let Some(array) = object.downcast::<crate::ByteArray>() {
-        return Ok(array.to_vec(py));
+        return array.to_vec(py);
     }
     if Buffer::is_exporter(object) {
-        return Ok(Buffer::get(py, object, crate::layout::PyBUF_FULL_RO)?.to_vec());
+        return Buffer::get(py, object, crate::layout::PyBUF_FULL_RO)?.to_vec(py);
     }
     if object.downcast::<Str>().is_none() {
         match integers(py, object, range) {
@@ -163,10 +163,14 @@ pub fn from_hex(py: Attached<'_>, text: &Object) -> PyResult<Vec<u8>> {
         Ok(out)
     };
     let result = if let Some(text) = text.downcast::<Str>() {
+        // The text as bytes and the result.
+        crate::reserve::need(py, text.len() * 3 / 2)?;
         let bytes: Vec<u8> = text.code_points().map(|point| u8::try_from(point).unwrap_or(0xFF)).collect();
         parse(&bytes)
     } else if Buffer::is_exporter(text) {
-        parse(&stable_bytes(py, text)?)
+        let text = stable_bytes(py, text)?;
+        crate::reserve::need(py, text.len() / 2)?;
+        parse(&text)
     } else {
         let given = text.ty().full_name();
         return Err(raise!(py, TypeError, "fromhex() argument must be str or bytes-like, not {given}"));
@@ -219,7 +223,7 @@ pub fn to_hex(py: Attached<'_>, bytes: &[u8], [sep, per]: [Option<&Object>; 2]) 
 
 pub fn hex<S: ByteString>(py: Attached<'_>, this: &S, args: [Option<&Object>; 2]) -> PyResult<Ref<Str>> {
     let _pin = this.pin(py, args[0]);
-    to_hex(py, &this.content(py), args)
+    to_hex(py, &this.content(py)?, args)
 }
 
 /// `b'...'` with escapes. A `bytearray` escapes single quotes even between double ones.

@@ -21,8 +21,8 @@ pub trait ByteString: Layout {
     const NAME: &'static str;
     /// Reads the content. `read` runs no Python code and drops no reference.
     fn with<R>(&self, py: Attached<'_>, read: impl FnOnce(&[u8]) -> R) -> R;
-    /// The content: borrowed when it cannot change.
-    fn content(&self, py: Attached<'_>) -> Cow<'_, [u8]>;
+    /// The content: borrowed when it cannot change; `MemoryError` if there is no memory for a copy.
+    fn content(&self, py: Attached<'_>) -> PyResult<Cow<'_, [u8]>>;
     /// A new exact object.
     fn make(py: Attached<'_>, bytes: &[u8]) -> PyResult<Ref<Self>>;
     /// The same content as a result: the object itself when it is exact and immutable.

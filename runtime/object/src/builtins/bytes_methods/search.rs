@@ -132,7 +132,7 @@ pub fn endswith<S: ByteString>(py: Attached<'_>, this: &S, args: Args<'_>) -> Py
 
 pub fn removeprefix<S: ByteString>(py: Attached<'_>, this: &S, prefix: &Object) -> PyResult<Ref<S>> {
     let prefix = BytesArg::new(py, prefix)?;
-    match this.content(py).strip_prefix(prefix.as_slice()).filter(|_| !prefix.as_slice().is_empty()) {
+    match this.content(py)?.strip_prefix(prefix.as_slice()).filter(|_| !prefix.as_slice().is_empty()) {
         Some(rest) => S::make(py, rest),
         None => this.unchanged(py),
     }
@@ -140,7 +140,7 @@ pub fn removeprefix<S: ByteString>(py: Attached<'_>, this: &S, prefix: &Object) 
 
 pub fn removesuffix<S: ByteString>(py: Attached<'_>, this: &S, suffix: &Object) -> PyResult<Ref<S>> {
     let suffix = BytesArg::new(py, suffix)?;
-    match this.content(py).strip_suffix(suffix.as_slice()).filter(|_| !suffix.as_slice().is_empty()) {
+    match this.content(py)?.strip_suffix(suffix.as_slice()).filter(|_| !suffix.as_slice().is_empty()) {
         Some(rest) => S::make(py, rest),
         None => this.unchanged(py),
     }

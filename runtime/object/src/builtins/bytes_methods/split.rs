@@ -21,7 +21,7 @@ fn separator<'a>(py: Attached<'_>, sep: &'a Object) -> PyResult<BytesArg<'a>> {
 pub fn split<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Object>; 2]) -> PyResult<Ref<List>> {
     let max = limit(isize_arg(py, max, -1)?);
     let _pin = this.pin(py, sep);
-    let text = this.content(py);
+    let text = this.content(py)?;
     let mut parts = Vec::new();
     let emit = |start, end| -> PyResult<()> {
         parts.push(S::make(py, &text[start..end])?.upcast());
@@ -37,7 +37,7 @@ pub fn split<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Obj
 pub fn rsplit<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Object>; 2]) -> PyResult<Ref<List>> {
     let max = limit(isize_arg(py, max, -1)?);
     let _pin = this.pin(py, sep);
-    let text = this.content(py);
+    let text = this.content(py)?;
     let mut parts = Vec::new();
     let emit = |start, end| -> PyResult<()> {
         parts.push(S::make(py, &text[start..end])?.upcast());
@@ -53,7 +53,7 @@ pub fn rsplit<S: ByteString>(py: Attached<'_>, this: &S, [sep, max]: [Option<&Ob
 
 pub fn splitlines<S: ByteString>(py: Attached<'_>, this: &S, [keep]: [Option<&Object>; 1]) -> PyResult<Ref<List>> {
     let keep = bool_arg(py, keep, false)?;
-    let text = this.content(py);
+    let text = this.content(py)?;
     let mut parts = Vec::new();
     stringlib::splitlines(
         &text,
@@ -82,7 +82,7 @@ fn cut_at<S: ByteString>(
 
 pub fn partition<S: ByteString>(py: Attached<'_>, this: &S, sep: &Object) -> PyResult<Ref<Tuple>> {
     let arg = separator(py, sep)?;
-    let text = this.content(py);
+    let text = this.content(py)?;
     match stringlib::find(&text, arg.as_slice()) {
         Some(at) => cut_at::<S>(py, &text, at, sep, arg.as_slice()),
         None => {
@@ -94,7 +94,7 @@ pub fn partition<S: ByteString>(py: Attached<'_>, this: &S, sep: &Object) -> PyR
 
 pub fn rpartition<S: ByteString>(py: Attached<'_>, this: &S, sep: &Object) -> PyResult<Ref<Tuple>> {
     let arg = separator(py, sep)?;
-    let text = this.content(py);
+    let text = this.content(py)?;
     match stringlib::rfind(&text, arg.as_slice()) {
         Some(at) => cut_at::<S>(py, &text, at, sep, arg.as_slice()),
         None => {
@@ -113,7 +113,7 @@ pub fn join_bytes(py: Attached<'_>, separator: &[u8], iterable: &Object) -> PyRe
         }
         raised
     })?;
-    let mut parts = Vec::with_capacity(items.len());
+    let mut parts = crate::reserve::with_room(py, items.len())?;
     let mut total = separator.len().saturating_mul(items.len().saturating_sub(1));
     for (at, item) in items.iter().enumerate() {
         let part = if Buffer::is_exporter(item) { BytesArg::new(py, item).ok() } else { None };
@@ -146,7 +146,7 @@ pub fn join_bytes(py: Attached<'_>, separator: &[u8], iterable: &Object) -> PyRe
 
 pub fn join<S: ByteString>(py: Attached<'_>, this: &S, iterable: &Object) -> PyResult<Ref<S>> {
     let _pin = this.pin(py, Some(iterable));
-    S::make(py, &join_bytes(py, &this.content(py), iterable)?)
+    S::make(py, &join_bytes(py, &this.content(py)?, iterable)?)
 }
 
 fn strip_ends<S: ByteString>(
@@ -157,7 +157,7 @@ fn strip_ends<S: ByteString>(
     right: bool,
 ) -> PyResult<Ref<S>> {
     let set = set.filter(|set| !set.is_none()).map(|set| BytesArg::new(py, set)).transpose()?;
-    let text = this.content(py);
+    let text = this.content(py)?;
     let (start, end) = match &set {
         None => stringlib::strip(&text, left, right, is_space),
         Some(set) => stringlib::strip(&text, left, right, |byte| stringlib::find_unit(set.as_slice(), byte).is_some()),
@@ -181,7 +181,7 @@ pub fn replace<S: ByteString>(py: Attached<'_>, this: &S, [old, new, count]: [Op
     let (Some(old), Some(new)) = (old, new) else { return Err(py.bad_internal_call()) };
     let (old, new) = (BytesArg::new(py, old)?, BytesArg::new(py, new)?);
     let count = limit(isize_arg(py, count, -1)?);
-    let (text, old, new) = (this.content(py), old.as_slice(), new.as_slice());
+    let (text, old, new) = (this.content(py)?, old.as_slice(), new.as_slice());
     let places = stringlib::matches(&text, old, count).ok_or_else(|| py.no_memory())?;
     if places.is_empty() {
         return this.unchanged(py);
@@ -225,7 +225,7 @@ pub fn translate<S: ByteString>(py: Attached<'_>, this: &S, [table, delete]: [Op
     let delete = delete.map(|delete| BytesArg::new(py, delete)).transpose()?;
     let mut gone = [false; 256];
     delete.iter().flat_map(|delete| delete.as_slice()).for_each(|&byte| gone[byte as usize] = true);
-    let text = this.content(py);
+    let text = this.content(py)?;
     let map = |byte: u8| table.as_ref().map_or(byte, |table| table.as_slice()[byte as usize]);
     let out: Vec<u8> = text.iter().copied().filter(|&byte| !gone[byte as usize]).map(map).collect();
     if out == *text { this.unchanged(py) } else { S::make(py, &out) }

@@ -164,8 +164,11 @@ fn encode_char(py: Attached<'_>, mapping: &Object, point: u32, out: &mut Vec<u8>
 pub fn encode(py: Attached<'_>, text: &Str, errors: Option<&str>, mapping: Option<&Object>) -> PyResult<Ref<Bytes>> {
     let Some(mapping) = mapping else { return encode_native(py, text, Native::Latin1, errors) };
     let mut handler = EncodeErrors::new(py, "charmap", text, errors);
-    let (mut out, mut at) = (Vec::with_capacity(text.len()), 0);
+    let (mut out, mut at) = (crate::reserve::with_room(py, text.len())?, 0);
     while at < text.len() {
+        if out.len() == out.capacity() {
+            crate::reserve::make_room(py, &mut out, 64)?;
+        }
         if encode_char(py, mapping, text.char_at(at), &mut out)? {
             at += 1;
             continue;

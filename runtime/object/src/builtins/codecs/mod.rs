@@ -103,7 +103,7 @@ pub fn encode(py: Attached<'_>, text: &Str, encoding: Option<&str>, errors: Opti
                      arbitrary types"
                 );
                 (crate::hooks::hooks().warn)(py, exc::RuntimeWarning(), &message, 1)?;
-                Bytes::new(py, &array.to_vec(py))
+                Bytes::new(py, &array.to_vec(py)?)
             }
             None => Err(raise!(
                 py,
@@ -226,6 +226,6 @@ pub fn decode_object(
         return Err(raise!(py, TypeError, "decoding to str: need a bytes-like object, {given} found"));
     }
     // A non-contiguous view is read item by item.
-    let data = Buffer::get(py, object, crate::layout::PyBUF_FULL_RO)?.to_vec();
+    let data = Buffer::get(py, object, crate::layout::PyBUF_FULL_RO)?.to_vec(py)?;
     decode(py, &data, encoding, errors)
 }

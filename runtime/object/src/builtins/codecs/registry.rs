@@ -68,7 +68,7 @@ pub fn register(py: Attached<'_>, search: &Object) -> PyResult<()> {
 /// `codecs.unregister(search)`.
 pub fn unregister(py: Attached<'_>, search: &Object) -> PyResult<()> {
     let path = search_path(py)?;
-    for (at, item) in path.to_vec(py).iter().enumerate() {
+    for (at, item) in path.to_vec(py)?.iter().enumerate() {
         if item.is(search) {
             cache(py)?.clear(py);
             return path.as_object().del_item(py, &*crate::IntoObject::into_object(at, py)?);
@@ -116,7 +116,7 @@ pub fn lookup(py: Attached<'_>, encoding: &str) -> PyResult<Ref<Tuple>> {
     if path.is_empty() {
         return Err(raise!(py, LookupError, "no codec search functions registered: can't find encoding"));
     }
-    for search in path.to_vec(py) {
+    for search in path.to_vec(py)? {
         let found = search.call_pos(py, &[name.as_object()])?;
         if found.is_none() {
             continue;

@@ -113,8 +113,16 @@ pub fn encode_native(py: Attached<'_>, text: &Str, native: Native, errors: Optio
     let mut handler = EncodeErrors::new(py, native.name(), text, errors);
     while let Err(problem) = with_units!(text, |units| native.encode(units, &mut at, &mut out)) {
         let (replacement, next) = handler.handle(problem.start, problem.end, problem.reason)?;
+        if let Replacement::Text(made) = &replacement {
+            // As code points, and encoded.
+            crate::reserve::need(py, made.len().saturating_mul(8))?;
+            crate::reserve::make_room(py, &mut out, made.len().saturating_mul(4))?;
+        }
         match replacement {
-            Replacement::Bytes(bytes) if bytes.len() % unit == 0 => out.extend(bytes),
+            Replacement::Bytes(bytes) if bytes.len() % unit == 0 => {
+                crate::reserve::make_room(py, &mut out, bytes.len())?;
+                out.extend(bytes);
+            }
             Replacement::Text(made)
                 if (made.is_ascii() || !only_ascii)
                     && native.encode(&made.to_code_points(), &mut 0, &mut out).is_ok() => {}
@@ -209,6 +217,7 @@ pub fn decode_utf7(py: Attached<'_>, data: &[u8], errors: Option<&str>, last: bo
 
 /// Encodes UTF-7, which cannot fail.
 pub fn encode_utf7(py: Attached<'_>, text: &Str) -> PyResult<Ref<Bytes>> {
+    crate::reserve::need(py, text.len().saturating_mul(3))?;
     let bytes = with_units!(text, |units| kernels::utf7_encode(units));
     Bytes::new(py, &bytes)
 }
@@ -245,6 +254,7 @@ pub fn decode_unicode_escape(
 
 /// Encodes `unicode_escape`, which cannot fail.
 pub fn encode_unicode_escape(py: Attached<'_>, text: &Str) -> PyResult<Ref<Bytes>> {
+    crate::reserve::need(py, text.len().saturating_mul(10))?;
     let bytes = with_units!(text, |units| kernels::unicode_escape_encode(units));
     Bytes::new(py, &bytes)
 }
@@ -263,6 +273,7 @@ pub fn decode_raw_unicode_escape(
 
 /// Encodes `raw_unicode_escape`, which cannot fail.
 pub fn encode_raw_unicode_escape(py: Attached<'_>, text: &Str) -> PyResult<Ref<Bytes>> {
+    crate::reserve::need(py, text.len().saturating_mul(10))?;
     let bytes = with_units!(text, |units| kernels::raw_unicode_escape_encode(units));
     Bytes::new(py, &bytes)
 }

@@ -64,11 +64,11 @@ pub(super) fn fromkeys(py: Attached<'_>, ty: &Type, args: [Option<&Object>; 2]) 
     let result = ty.as_object().call0(py)?;
     if let Some(dict) = result.as_object().downcast_exact::<Dict>() {
         let known: Option<Vec<(Ref<Object>, isize)>> = if let Some(source) = iterable.downcast_exact::<Dict>() {
-            Some(source.keys_with_hashes(py))
+            Some(source.keys_with_hashes(py)?)
         } else if let Some(set) = iterable.downcast_exact::<Set>() {
-            Some(set.any().snapshot(py))
+            Some(set.any().snapshot(py)?)
         } else {
-            iterable.downcast_exact::<FrozenSet>().map(|set| set.any().snapshot(py))
+            iterable.downcast_exact::<FrozenSet>().map(|set| set.any().snapshot(py)).transpose()?
         };
         if let Some(keys) = known {
             for (key, hash) in &keys {

@@ -331,10 +331,10 @@ impl Dict {
     }
 
     /// All items at one moment, in order.
-    pub fn items_snapshot(&self, py: Attached<'_>) -> Vec<(Ref<Object>, Ref<Object>)> {
-        let mut items = Vec::with_capacity(self.len());
+    pub fn items_snapshot(&self, py: Attached<'_>) -> PyResult<Vec<(Ref<Object>, Ref<Object>)>> {
+        let mut items = crate::reserve::with_room(py, self.len())?;
         self.each_item(py, |key, value| items.push((key, value)));
-        items
+        Ok(items)
     }
 
     /// Gives all items, as they are at one moment, to `take`, which runs no Python code.
@@ -347,14 +347,14 @@ impl Dict {
     }
 
     /// All keys at one moment with their hashes.
-    pub(crate) fn keys_with_hashes(&self, py: Attached<'_>) -> Vec<(Ref<Object>, isize)> {
+    pub(crate) fn keys_with_hashes(&self, py: Attached<'_>) -> PyResult<Vec<(Ref<Object>, isize)>> {
         let this = self.lock(py);
-        let mut items = Vec::with_capacity(this.len());
+        let mut items = crate::reserve::with_room(py, this.len())?;
         let mut pos = 0;
         while let Some((at, key, _)) = this.step(&mut pos) {
             items.push((key, this.table().hash_of(at)));
         }
-        items
+        Ok(items)
     }
 
     /// The pair at or after `*pos` for iterators: without a lock where that is possible.

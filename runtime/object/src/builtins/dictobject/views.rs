@@ -162,7 +162,7 @@ fn repr(py: Attached<'_>, view: &Object, state: &View, kind: DictIterKind) -> Py
     let Some(_guard) = ReprGuard::enter(py, view)? else {
         return Str::new(py, "...");
     };
-    let items = state.dict().items_snapshot(py);
+    let items = state.dict().items_snapshot(py)?;
     let mut text = TextBuilder::new();
     text.push_str(&name);
     text.push_str("([");

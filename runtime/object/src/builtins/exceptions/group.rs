@@ -204,7 +204,7 @@ impl BaseExceptionGroup {
         if let Some(notes) = self.as_object().get_attr_opt(py, id!(py, __notes__))?
             && let Ok(notes) = notes.downcast::<crate::List>()
         {
-            let copy = crate::List::from_vec(py, notes.to_vec(py))?;
+            let copy = crate::List::from_vec(py, notes.to_vec(py)?)?;
             made.set_attr(py, id!(py, __notes__), Some(copy.as_object()))?;
         }
         Ok(Some(made))

@@ -313,7 +313,7 @@ impl BaseException {
         let Some(state) = state.downcast::<Dict>() else {
             return Err(raise!(py, TypeError, "state is not a dictionary"));
         };
-        for (name, value) in state.items_snapshot(py) {
+        for (name, value) in state.items_snapshot(py)? {
             let Some(name) = name.downcast::<Str>().ok() else {
                 return Err(raise!(py, TypeError, "attribute name must be string"));
             };

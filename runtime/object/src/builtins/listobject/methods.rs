@@ -259,7 +259,7 @@ impl List {
     }
 
     pub(super) fn repeat(py: Attached<'_>, this: &List, count: isize) -> PyResult<Ref<List>> {
-        let items = this.to_vec(py);
+        let items = this.to_vec(py)?;
         let Some(len) = items.len().checked_mul(count.max(0) as usize).filter(|&len| len < isize::MAX as usize / 8)
         else {
             return Err(py.no_memory());
@@ -292,7 +292,7 @@ impl List {
         }
         {
             let locked = this.lock(py);
-            let items = locked.to_vec();
+            let items = locked.to_vec(py)?;
             let added = items.len().checked_mul(count as usize - 1);
             let Some(total) = added.and_then(|added| added.checked_add(items.len())) else {
                 return Err(py.no_memory());

@@ -316,8 +316,8 @@ impl List {
     }
 
     /// New references to all items at one moment.
-    pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
-        self.lock_briefly(py).to_vec()
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
+        self.lock_briefly(py).to_vec(py)
     }
 
     /// Removes and returns item `index`.
@@ -344,7 +344,7 @@ impl List {
 
     /// The list's items as a new tuple.
     pub fn to_tuple(&self, py: Attached<'_>) -> PyResult<Ref<crate::Tuple>> {
-        crate::Tuple::from_vec(py, self.to_vec(py))
+        crate::Tuple::from_vec(py, self.to_vec(py)?)
     }
 
     /// # Safety
@@ -596,8 +596,10 @@ impl Locked<'_, List> {
         Some(unsafe { std::slice::from_raw_parts(cells.as_ptr().cast(), cells.len()) })
     }
 
-    pub fn to_vec(&self) -> Vec<Ref<Object>> {
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
+        let mut items = crate::reserve::with_room(py, self.cells().len())?;
         // SAFETY: [locked]: the list owns its items.
-        self.cells().iter().filter_map(|cell| unsafe { Ref::from_borrowed_opt(cell.get()) }).collect()
+        items.extend(self.cells().iter().filter_map(|cell| unsafe { Ref::from_borrowed_opt(cell.get()) }));
+        Ok(items)
     }
 }

@@ -68,6 +68,7 @@ impl List {
             let removed = {
                 let locked = this.lock(py);
                 let (start, _, count) = Slice::adjust(locked.len(), start, stop, step);
+                crate::reserve::need(py, count.saturating_mul(size_of::<usize>()))?;
                 locked.delete_stepped(py, start, step, count)
             };
             drop(removed);
@@ -102,7 +103,7 @@ impl List {
 
     fn items_to_assign(py: Attached<'_>, value: &Object) -> PyResult<Vec<Ref<Object>>> {
         if let Some(list) = value.downcast_exact::<List>() {
-            return Ok(list.to_vec(py));
+            return Ok(list.to_vec(py)?);
         }
         match value.iter(py) {
             Ok(_) => value.collect(py),

@@ -102,7 +102,10 @@ impl Int {
         let parsed = if let Some(text) = x.downcast::<Str>() {
             let ascii = match text.data() {
                 StrData::Ascii(text) => std::borrow::Cow::Borrowed(text),
-                _ => krait_text::float::to_ascii_number(text.code_points()).into(),
+                _ => {
+                    crate::reserve::need(py, text.len().saturating_mul(3))?;
+                    krait_text::float::to_ascii_number(text.code_points()).into()
+                }
             };
             match std::str::from_utf8(&ascii) {
                 Ok(text) => Self::parse(py, text, base)?,
@@ -111,7 +114,7 @@ impl Int {
         } else {
             let bytes = match (x.downcast::<Bytes>(), x.downcast::<ByteArray>()) {
                 (Some(bytes), _) => bytes.as_slice().to_vec(),
-                (_, Some(bytes)) => bytes.to_vec(py),
+                (_, Some(bytes)) => bytes.to_vec(py)?,
                 _ => match crate::floatobject::simple_buffer(py, x)?.filter(|_| base == 10) {
                     Some(bytes) => bytes,
                     None => return Ok(None),

@@ -214,7 +214,7 @@ fn assign_slice(py: Attached<'_>, this: &MemoryView, slice: &Slice, value: &Obje
         return Err(raise!(py, ValueError, "memoryview assignment: lvalue and rvalue have different structures"));
     }
     // A copy, because the two may overlap.
-    let items = source.to_vec();
+    let items = source.to_vec(py)?;
     let size = from.itemsize as usize;
     target.with(py, |locked| {
         let mut rest = &items[..];

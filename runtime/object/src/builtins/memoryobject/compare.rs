@@ -79,7 +79,7 @@ fn equal(py: Attached<'_>, this: &MemoryView, right: &Buffer) -> PyResult<bool> 
     let Some(read_left) = Reader::new(py, left_format, left.itemsize)? else { return Ok(false) };
     let Some(read_right) = Reader::new(py, right_format, right_view.itemsize)? else { return Ok(false) };
     let left_items = this.to_vec(py, false)?;
-    let right_items = right.to_vec();
+    let right_items = right.to_vec(py)?;
     if let (Reader::Native(a), Reader::Native(b)) = (&read_left, &read_right)
         && a == b
         && !matches!(a, b'f' | b'd' | b'e' | b'?')

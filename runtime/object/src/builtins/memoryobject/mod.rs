@@ -501,7 +501,7 @@ impl MemoryView {
             None => None,
             Some(shape) => {
                 let items: Vec<Ref<Object>> = match (shape.downcast::<List>(), shape.downcast::<Tuple>()) {
-                    (Some(list), _) => list.to_vec(py),
+                    (Some(list), _) => list.to_vec(py)?,
                     (None, Some(tuple)) => tuple.as_slice().iter().map(|item| item.to_ref()).collect(),
                     (None, None) => return Err(raise!(py, TypeError, "shape must be a list or a tuple")),
                 };

@@ -62,7 +62,7 @@ fn default_state(py: Attached<'_>, this: &Object, required: bool) -> PyResult<Re
     }
     if let Some(names) = names.filter(|names| !names.is_empty()) {
         let slots = Dict::new(py)?;
-        for name in names.to_vec(py) {
+        for name in names.to_vec(py)? {
             if let Some(text) = name.as_object().downcast::<Str>()
                 && let Some(value) = this.get_attr_opt(py, text)?
             {

@@ -209,7 +209,7 @@ impl Set {
         self.any().update(py, iterable)
     }
 
-    pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
         self.any().to_vec(py)
     }
 
@@ -274,7 +274,7 @@ impl FrozenSet {
         self.any().contains(py, key)
     }
 
-    pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
         self.any().to_vec(py)
     }
 
@@ -336,9 +336,13 @@ impl AnySet {
             return cached;
         }
         let mut mix = 0u64;
-        for (_, hash) in self.snapshot(py) {
-            let hash = hash as u64;
-            mix ^= ((hash ^ 89_869_747) ^ (hash << 16)).wrapping_mul(3_644_798_167);
+        {
+            let this = self.lock(py);
+            let mut pos = 0;
+            while let Some((_, hash)) = this.step(&mut pos) {
+                let hash = hash as u64;
+                mix ^= ((hash ^ 89_869_747) ^ (hash << 16)).wrapping_mul(3_644_798_167);
+            }
         }
         mix ^= (self.len() as u64 + 1).wrapping_mul(1_927_868_237);
         mix ^= (mix >> 11) ^ (mix >> 25);
@@ -415,7 +419,7 @@ impl AnySet {
             return self.lock(py).merge_from(py, other);
         }
         if let Some(dict) = iterable.downcast_exact::<Dict>() {
-            let keys = dict.keys_with_hashes(py);
+            let keys = dict.keys_with_hashes(py)?;
             let this = self.lock(py);
             if (self.0.fill.get() as usize + keys.len()) * 5 >= self.mask() * 3 {
                 this.resize(py, (self.len() + keys.len()) * 2)?;
@@ -426,7 +430,7 @@ impl AnySet {
             return Ok(());
         }
         if let Some(list) = iterable.downcast_exact::<List>() {
-            return self.add_all(py, as_borrowed(&list.to_vec(py)));
+            return self.add_all(py, as_borrowed(&list.to_vec(py)?));
         }
         if let Some(tuple) = iterable.downcast_exact::<Tuple>() {
             return self.add_all(py, tuple.as_slice());
@@ -460,7 +464,7 @@ impl AnySet {
             text.push_str("(");
         }
         text.push_str("{");
-        for (at, item) in self.to_vec(py).iter().enumerate() {
+        for (at, item) in self.to_vec(py)?.iter().enumerate() {
             if at > 0 {
                 text.push_str(", ");
             }
@@ -493,7 +497,7 @@ impl AnySet {
     }
 
     fn reduce(&self, py: Attached<'_>) -> PyResult<Ref<Tuple>> {
-        let items = List::from_vec(py, self.to_vec(py))?;
+        let items = List::from_vec(py, self.to_vec(py)?)?;
         let args = Tuple::from_slice(py, &[items.as_object()])?;
         let state = self.as_object().call_method(py, id!(py, __getstate__), &[])?;
         Tuple::from_slice(py, &[self.as_object().ty().as_object(), args.as_object(), &state])

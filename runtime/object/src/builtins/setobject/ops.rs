@@ -47,7 +47,7 @@ pub(super) fn nb_inplace_or(py: Attached<'_>, left: &Object, right: &Object) -> 
 pub(super) fn nb_inplace_and(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
     let (set, right) = operands!(left, right);
     let result = set.intersection(py, right.as_object())?;
-    drop(set.take_content(py, &result));
+    drop(set.take_content(py, &result)?);
     Ok(left.to_ref())
 }
 
@@ -69,7 +69,7 @@ impl AnySet {
         if self.len() > other.len() {
             return Ok(false);
         }
-        for (item, hash) in self.snapshot(py) {
+        for (item, hash) in self.snapshot(py)? {
             if !other.contains_known(py, &item, hash)? {
                 return Ok(false);
             }
@@ -104,7 +104,7 @@ impl AnySet {
         }
         if let Some(other) = other.downcast::<AnySet>() {
             let (small, large) = if other.len() > self.len() { (self, other) } else { (other, self) };
-            for (item, hash) in small.snapshot(py) {
+            for (item, hash) in small.snapshot(py)? {
                 if large.contains_known(py, &item, hash)? {
                     return Ok(false);
                 }
@@ -129,7 +129,7 @@ impl AnySet {
         let result = alloc_set(py, self.base_type())?;
         if let Some(other) = other.downcast::<AnySet>() {
             let (small, large) = if other.len() > self.len() { (self, other) } else { (other, self) };
-            for (item, hash) in small.snapshot(py) {
+            for (item, hash) in small.snapshot(py)? {
                 if large.contains_known(py, &item, hash)? {
                     result.lock(py).add(py, &item, hash)?;
                 }
@@ -161,7 +161,7 @@ impl AnySet {
         };
         let _ = other_len;
         let result = alloc_set(py, self.base_type())?;
-        for (item, hash) in self.snapshot(py) {
+        for (item, hash) in self.snapshot(py)? {
             let found = match (set, dict) {
                 (Some(set), _) => set.contains_known(py, &item, hash)?,
                 (None, Some(dict)) => dict.get_known(py, &item, hash)?.is_some(),
@@ -183,18 +183,18 @@ impl AnySet {
             // The larger one is asked, so the work follows the smaller one.
             if other.len() >> 3 > self.len() {
                 let gone = self.intersection(py, other.as_object())?;
-                for (item, hash) in gone.snapshot(py) {
+                for (item, hash) in gone.snapshot(py)? {
                     let removed = self.lock(py).remove(py, &item, hash)?;
                     drop(removed);
                 }
             } else {
-                for (item, hash) in other.snapshot(py) {
+                for (item, hash) in other.snapshot(py)? {
                     let removed = self.lock(py).remove(py, &item, hash)?;
                     drop(removed);
                 }
             }
         } else if let Some(dict) = other.downcast_exact::<Dict>() {
-            for (key, hash) in dict.keys_with_hashes(py) {
+            for (key, hash) in dict.keys_with_hashes(py)? {
                 let removed = self.lock(py).remove(py, &key, hash)?;
                 drop(removed);
             }
@@ -227,13 +227,13 @@ impl AnySet {
             return Ok(());
         }
         let items = if let Some(other) = other.downcast::<AnySet>() {
-            other.snapshot(py)
+            other.snapshot(py)?
         } else if let Some(dict) = other.downcast_exact::<Dict>() {
-            dict.keys_with_hashes(py)
+            dict.keys_with_hashes(py)?
         } else {
             let distinct = Set::new(py)?;
             distinct.update(py, other)?;
-            distinct.any().snapshot(py)
+            distinct.any().snapshot(py)?
         };
         for (item, hash) in items {
             let removed = {
@@ -274,7 +274,7 @@ impl AnySet {
     pub(super) fn intersection_update_of(&self, py: Attached<'_>, args: Args<'_>) -> PyResult<()> {
         args.no_keywords(py, "intersection_update")?;
         let result = self.intersection_of(py, args)?;
-        drop(self.take_content(py, &result));
+        drop(self.take_content(py, &result)?);
         Ok(())
     }
 

@@ -183,18 +183,18 @@ impl AnySet {
     }
 
     /// The items with their hashes at one moment.
-    pub(crate) fn snapshot(&self, py: Attached<'_>) -> Items {
+    pub(crate) fn snapshot(&self, py: Attached<'_>) -> PyResult<Items> {
         let this = self.lock(py);
-        let mut items = Vec::with_capacity(this.len());
+        let mut items = crate::reserve::with_room(py, this.len())?;
         let mut pos = 0;
         while let Some(item) = this.step(&mut pos) {
             items.push(item);
         }
-        items
+        Ok(items)
     }
 
-    pub fn to_vec(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
-        self.snapshot(py).into_iter().map(|(item, _)| item).collect()
+    pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
+        Ok(self.snapshot(py)?.into_iter().map(|(item, _)| item).collect())
     }
 
     /// `key in self`, without the rule that sets may be looked up in place of frozensets.
@@ -309,8 +309,8 @@ impl AnySet {
     }
 
     /// Puts the items of the two sets' bodies in each other's place, for operations that compute a new content.
-    pub(super) fn take_content(&self, py: Attached<'_>, other: &AnySet) -> Vec<Ref<Object>> {
-        let items = other.snapshot(py);
+    pub(super) fn take_content(&self, py: Attached<'_>, other: &AnySet) -> PyResult<Vec<Ref<Object>>> {
+        let items = other.snapshot(py)?;
         let this = self.lock(py);
         let old = this.drain(py);
         for (item, hash) in items {
@@ -319,7 +319,7 @@ impl AnySet {
                 drop(py.take_raised());
             }
         }
-        old
+        Ok(old)
     }
 }
 

@@ -71,7 +71,7 @@ pub(crate) fn merge_class_dict(py: Attached<'_>, names: &Dict, class: &Object) -
         names.merge(py, &dict, true)?;
     }
     if let Some(bases) = class.get_attr_opt(py, id!(py, __bases__))? {
-        for base in bases.sequence_list(py)?.to_vec(py) {
+        for base in bases.sequence_list(py)?.to_vec(py)? {
             merge_class_dict(py, names, &base)?;
         }
     }

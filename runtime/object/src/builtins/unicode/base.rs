@@ -520,6 +520,8 @@ impl Str {
     }
 
     fn cache_utf8(&self, py: Attached<'_>) -> PyResult<&str> {
+        // The usual room, and what doubling it may ask for.
+        crate::reserve::need(py, self.len().saturating_mul(6))?;
         let mut buffer = String::with_capacity(self.len() * 2 + 1);
         for (at, point) in self.code_points().enumerate() {
             match char::from_u32(point) {

@@ -48,9 +48,9 @@ impl Str {
         if let Some(text) = self.as_str()
             && (!ascii || text.is_ascii())
         {
-            return Ok(text.as_bytes().to_vec());
+            return crate::reserve::copied(py, text.as_bytes());
         }
-        let mut out = Vec::with_capacity(self.len() * 2);
+        let mut out = crate::reserve::with_room(py, self.len() * 4)?;
         for (at, point) in self.code_points().enumerate() {
             match point {
                 0xDC80..=0xDCFF => out.push((point - 0xDC00) as u8),

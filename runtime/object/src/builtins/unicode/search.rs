@@ -289,7 +289,7 @@ impl Str {
                 let list = list.lock(py);
                 match list.as_slice() {
                     Some(items) => return this.join_items(py, items),
-                    None => list.to_vec(),
+                    None => list.to_vec(py)?,
                 }
             }
             None => match iterable.downcast_exact::<Tuple>() {

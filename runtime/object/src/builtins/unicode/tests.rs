@@ -176,7 +176,7 @@ fn call(py: Attached<'_>, receiver: &str, method: &str, args: &str, kwargs: &str
     let target = read(py, receiver)?;
     let args = read(py, args)?.downcast::<Tuple>().ok().unwrap();
     let kwargs = read(py, kwargs)?.downcast::<Dict>().ok().unwrap();
-    let (names, values): (Vec<_>, Vec<_>) = kwargs.items_snapshot(py).into_iter().unzip();
+    let (names, values): (Vec<_>, Vec<_>) = kwargs.items_snapshot(py)?.into_iter().unzip();
     let function = target.get_attr(py, &*Str::new(py, method)?)?;
     let mut result =
         function.call(py, Args { pos: args.as_slice(), names: as_borrowed(&names), values: as_borrowed(&values) })?;

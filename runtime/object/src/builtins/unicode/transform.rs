@@ -345,7 +345,7 @@ impl Str {
             let Some(map) = x.downcast_exact::<Dict>() else {
                 return Err(raise!(py, TypeError, "if you give only one argument to maketrans it must be a dict"));
             };
-            for (key, value) in map.items_snapshot(py) {
+            for (key, value) in map.items_snapshot(py)? {
                 if let Some(text) = Object::downcast::<Str>(&key) {
                     if text.len() != 1 {
                         return Err(raise!(py, ValueError, "string keys in translatetable must be of length 1"));
@@ -400,7 +400,8 @@ impl Str {
             // What maps to nothing goes.
             let _found = translate_one(py, &mut out, table, point)?;
             if let Some(cell) = cache.get_mut(point as usize) {
-                match (out.len() - before, out.get(before)) {
+                // A text that there is no memory for is empty from then on.
+                match (out.len().saturating_sub(before), out.get(before)) {
                     (0, _) => *cell = GONE,
                     (1, Some(to @ 0..=127)) => *cell = to as u8,
                     _ => {}

@@ -78,7 +78,7 @@ fn fields<const N: usize>(
         }
         raise!(py, ValueError, "Invalid filter specifier for {kind} filter")
     };
-    for key in spec.mapping_keys(py)?.to_vec(py) {
+    for key in spec.mapping_keys(py)?.to_vec(py)? {
         let found = key
             .as_object()
             .downcast::<Str>()

@@ -126,7 +126,7 @@ fn make_class(
     let dict = dict.copy(py)?;
     let plan = plan_slots(py, name, base, &bases, &dict)?;
     if !dict.has_text_keys()
-        && dict.items_snapshot(py).iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none())
+        && dict.items_snapshot(py)?.iter().any(|(key, _)| key.as_object().downcast::<Str>().is_none())
     {
         let text = format!("non-string key in the __dict__ of class {name}");
         (hooks::hooks().warn)(py, crate::exc::RuntimeWarning(), &text, 1)?;
@@ -393,7 +393,7 @@ fn share_keys(py: Attached<'_>, ty: &Type, dict: &Dict) -> PyResult<()> {
 /// Calls `__set_name__` of what the namespace holds.
 fn set_names(py: Attached<'_>, ty: &Type) -> PyResult<()> {
     let Some(dict) = ty.dict() else { return Ok(()) };
-    for (name, value) in dict.items_snapshot(py) {
+    for (name, value) in dict.items_snapshot(py)? {
         let Some(method) = value.as_object().lookup_special(py, id!(py, __set_name__))? else { continue };
         if let Err(raised) = method.call_pos(py, &[ty.as_object(), &name]) {
             let error = raised.take(py);
