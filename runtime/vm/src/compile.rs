@@ -52,12 +52,12 @@ impl CompileFlags {
     }
 }
 
-/// Fails when there is no memory to compile a source of `length` bytes: the parser's own requests may not fail.
-fn affords(py: Attached<'_>, length: usize) -> PyResult<()> {
+/// Fails when there is no memory to compile a source of `length` bytes.
+fn room_for(py: Attached<'_>, length: usize) -> PyResult<()> {
     /// What the parser's tree, ours and the instructions take together for a byte of the standard library, and half as
     /// much again.
     const MEMORY: usize = 45;
-    if krait_object::reserve::affords(length.saturating_mul(MEMORY)) { Ok(()) } else { Err(py.no_memory()) }
+    krait_object::reserve::need(py, length.saturating_mul(MEMORY))
 }
 
 /// Compiles the bytes of a file: byte order mark and encoding cookie are honoured.
@@ -71,7 +71,7 @@ pub fn compile_source(
     mode: Mode,
     flags: &CompileFlags,
 ) -> PyResult<Ref<Code>> {
-    affords(py, source.len())?;
+    room_for(py, source.len())?;
     let name = filename.to_string_lossy();
     let options = flags.resolve(py);
     if let Some(text) = decode_by_codec(py, source, filename, options.ignore_cookie, flags.from_file)? {
@@ -268,7 +268,7 @@ fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: M
     if let Some(text) = source.downcast::<Str>() {
         // A text is what it is: a coding cookie in it means nothing.
         let text = text.to_utf8(py)?;
-        affords(py, text.len())?;
+        room_for(py, text.len())?;
         return Ok(SourceText::Text(if function == "eval" { trim_eval(text, mode) } else { text }));
     }
     let bytes = if let Some(bytes) = source.downcast::<Bytes>() {
@@ -294,7 +294,7 @@ fn source_text<'a>(py: Attached<'_>, source: &'a Object, function: &str, mode: M
     if bytes.contains(&0) {
         return Err(raise!(py, SyntaxError, "source code string cannot contain null bytes"));
     }
-    affords(py, bytes.len())?;
+    room_for(py, bytes.len())?;
     Ok(SourceText::Bytes(bytes))
 }
 

@@ -161,7 +161,7 @@ fn abstract_instance(py: Attached<'_>, ty: &Type) -> crate::Raised {
     let names = ty.as_object().get_attr(py, id!(py, __abstractmethods__)).and_then(|names| {
         let list = names.sequence_list(py)?;
         list.sort(py, None, false)?;
-        Ok(list.to_vec(py)?)
+        list.to_vec(py)
     });
     let names = match names {
         Ok(names) => names,

@@ -2,7 +2,7 @@
 use super::{add_type, iterator};
 use krait_object::args::{Args, Signature};
 use krait_object::native::{State, Trace, alloc, required};
-use krait_object::reserve::{filled, need};
+use krait_object::reserve::{filled, need, with_room};
 use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Tuple, Type, Visit, raise};
 use std::ffi::c_int;
 
@@ -28,26 +28,24 @@ impl Selection {
     }
 
     /// The present selection.
-    fn current(&self) -> Vec<Ref<Object>> {
-        self.indices[..self.take]
-            .iter()
-            .enumerate()
-            .filter_map(|(at, &index)| {
-                self.pools[if self.pools.len() == 1 { 0 } else { at }].get(index).map(|item| item.to_ref())
-            })
-            .collect()
+    fn current(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
+        let mut items = with_room(py, self.take)?;
+        items.extend(self.indices[..self.take].iter().enumerate().filter_map(|(at, &index)| {
+            self.pools[if self.pools.len() == 1 { 0 } else { at }].get(index).map(|item| item.to_ref())
+        }));
+        Ok(items)
     }
 
-    fn next(&mut self, advance: fn(&mut Selection) -> bool) -> Option<Vec<Ref<Object>>> {
+    fn next(&mut self, py: Attached<'_>, advance: fn(&mut Selection) -> bool) -> PyResult<Option<Vec<Ref<Object>>>> {
         if self.stopped {
-            return None;
+            return Ok(None);
         }
         if self.started && !advance(self) {
             self.stopped = true;
-            return None;
+            return Ok(None);
         }
         self.started = true;
-        Some(self.current())
+        self.current(py).map(Some)
     }
 
     fn advance_product(&mut self) -> bool {
@@ -110,8 +108,7 @@ macro_rules! selection {
                 Ok(this)
             }
             fn next(py: Attached<'_>, this: &$ty) -> PyResult<Option<Ref<Tuple>>> {
-                need(py, this.state.lock().take.saturating_mul(size_of::<usize>()))?;
-                let items = this.state.lock().next(Selection::$advance);
+                let items = this.state.lock().next(py, Selection::$advance)?;
                 items.map(|items| Tuple::from_vec(py, items)).transpose()
             }
         }

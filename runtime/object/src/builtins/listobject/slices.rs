@@ -103,7 +103,7 @@ impl List {
 
     fn items_to_assign(py: Attached<'_>, value: &Object) -> PyResult<Vec<Ref<Object>>> {
         if let Some(list) = value.downcast_exact::<List>() {
-            return Ok(list.to_vec(py)?);
+            return list.to_vec(py);
         }
         match value.iter(py) {
             Ok(_) => value.collect(py),

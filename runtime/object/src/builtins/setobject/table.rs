@@ -6,6 +6,7 @@
 use crate::builtins::dictobject::plain_eq;
 use crate::handle::{Attached, Layout, Locked, Ref, Visit};
 use crate::layout::{PyObject, PySetObject, setentry};
+use crate::reserve::{make_room, with_room};
 use crate::tracemalloc::memory::{alloc_zeroed, dealloc};
 use crate::{FREE_THREADED, FrozenSet, Object, PyResult, Set, Str, Type, mem, mode};
 use std::alloc::Layout as MemLayout;
@@ -505,7 +506,10 @@ impl Locked<'_, AnySet> {
         let (items, places, mask) = {
             let other = other.lock(py);
             let clean = other.0.fill.get() == other.0.used.get();
-            let (mut items, mut places, mut pos) = (Vec::with_capacity(other.len()), Vec::new(), 0);
+            let (mut items, mut places, mut pos) = (with_room(py, other.len())?, Vec::new(), 0);
+            if clean {
+                make_room(py, &mut places, other.len())?;
+            }
             while let Some(item) = other.step(&mut pos) {
                 items.push(item);
                 if clean {
