@@ -112,7 +112,7 @@ fn dicts_keep_order() {
             assert!(ok(py, dict.remove(py, &int(py, at * 7919 % 1000))).is_some());
         }
         assert_eq!(dict.len(), 10);
-        let keys: Vec<String> = dict.items_snapshot(py).into_iter().map(|(key, _)| show(py, Ok(key))).collect();
+        let keys: Vec<String> = ok(py, dict.items_snapshot(py)).into_iter().map(|(key, _)| show(py, Ok(key))).collect();
         assert_eq!(keys, (990..1000).map(|at| (at * 7919 % 1000).to_string()).collect::<Vec<_>>());
         assert_eq!(call(py, dict.as_object(), "popitem", &[]), format!("({}, 999)", 999 * 7919 % 1000));
         let names = ok(py, Dict::new(py));

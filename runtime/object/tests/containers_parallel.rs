@@ -51,7 +51,7 @@ fn lists_are_shared() {
                             }
                         }
                         if at % 64 == 0 {
-                            list.to_vec(py).iter().for_each(|item| assert!(unboxed(py, item) < ROUNDS));
+                            ok(py, list.to_vec(py)).iter().for_each(|item| assert!(unboxed(py, item) < ROUNDS));
                         }
                     }
                 }
@@ -127,7 +127,7 @@ fn sets_are_shared() {
                     assert!(ok(py, set.contains(py, &number(py, -7))));
                     let _ = ok(py, set.contains(py, &number(py, at)));
                     if at % 256 == 0 {
-                        set.to_vec(py);
+                        ok(py, set.to_vec(py));
                     }
                 }
             }

@@ -263,7 +263,7 @@ impl FrameLocalsProxy {
     }
 
     fn pairs(&self, py: Attached<'_>) -> PyResult<Vec<(Ref<Object>, Ref<Object>)>> {
-        Ok(self.to_dict(py)?.items_snapshot(py)?)
+        self.to_dict(py)?.items_snapshot(py)
     }
 
     fn keys(py: Attached<'_>, this: &Self) -> PyResult<Ref<List>> {

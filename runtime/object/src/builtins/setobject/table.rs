@@ -186,7 +186,7 @@ impl AnySet {
     /// The items with their hashes at one moment.
     pub(crate) fn snapshot(&self, py: Attached<'_>) -> PyResult<Items> {
         let this = self.lock(py);
-        let mut items = crate::reserve::with_room(py, this.len())?;
+        let mut items = with_room(py, this.len())?;
         let mut pos = 0;
         while let Some(item) = this.step(&mut pos) {
             items.push(item);
