@@ -45,6 +45,12 @@ class Prefix:
             if shutil.which(name, path=self.env['PATH']) is None:
                 raise Skipped(f'no {name} here')
 
+    def at_least(self, tool, *least):
+        """Skips the sample when a tool is older than the first version that knows what it asks for."""
+        version = re.search(r'(\d+)\.(\d+)', self.run(tool, '--version'))
+        if tuple(map(int, version.groups())) < least:
+            raise Skipped(f'{tool} {version[0]} is too old')
+
     def run(self, *command, cwd=None, **more):
         done = subprocess.run(command, cwd=cwd or self.work, env={**self.env, **more}, text=True, errors='replace',
                               stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=900)
@@ -93,9 +99,7 @@ def plain(prefix):
 
 def cmake(prefix):
     prefix.need('cc', 'cmake')
-    version = re.search(r'(\d+)\.(\d+)', prefix.run('cmake', '--version', PYTHONPATH=prefix.tools or ''))
-    if (int(version[1]), int(version[2])) < (3, 30):
-        raise Skipped(f'CMake {version[0]} knows nothing of builds without a GIL')
+    prefix.at_least('cmake', 3, 30)
     build = os.path.join(prefix.work, 'build')
     generator = ['-G', 'Ninja'] if shutil.which('ninja', path=prefix.env['PATH']) else []
     prefix.run('cmake', '-S', os.path.join(HERE, 'cmake'), '-B', build, *generator,
@@ -118,6 +122,7 @@ def setuptools(prefix):
 
 def meson(prefix):
     prefix.need('cc', 'meson', 'ninja')
+    prefix.at_least('meson', 1, 4)
     folder = prefix.copy('meson', 'sample.c', 'host.c')
     prefix.run('meson', 'setup', 'build', f'-Dpython={prefix.python}', cwd=folder)
     prefix.run('meson', 'compile', '-C', 'build', cwd=folder)
