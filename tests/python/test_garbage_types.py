@@ -187,6 +187,19 @@ class IteratorsInThemselves(unittest.TestCase):
 
         self.leaves_nothing(once)
 
+    def test_large_objects_that_die_young(self):
+        """The collector forgets them: their memory belongs to others at once."""
+        gc.collect()
+        gc.disable()
+        self.addCleanup(gc.enable)
+        kept = []
+        for size in range(1500, 12000, 250):
+            for _ in range(20):
+                tuple([[]] * size)
+            kept.append([[None] * (size + 16) for _ in range(20)])
+            gc.collect(0)
+        self.assertTrue(all(item is None for lists in kept for each in lists for item in each))
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -173,6 +173,10 @@ fn note_young(py: Attached<'_>, object: &Object) {
     let raw = object.as_ptr();
     // SAFETY: tracked objects are the heap's.
     let page = unsafe { Page::of(raw) };
+    // The memory of a large object goes as soon as it dies, so no list may name it: it counts as old.
+    if page.is_large() {
+        return;
+    }
     let mut young = py.state().gc.young.0.borrow_mut();
     if young.len() == young.capacity() {
         if young.len() >= 4096 {
@@ -194,7 +198,7 @@ fn compact_young(young: &mut Vec<NonNull<PyObject>>) {
     young.sort_unstable();
     young.dedup();
     young.retain(|object| {
-        // SAFETY: pages are released only by full collections, which empty the list first.
+        // SAFETY: pages of small objects are released only by full collections, which empty the list first.
         let page = unsafe { Page::of(object.as_ptr()) };
         let granule = Page::granule(object.as_ptr());
         Page::bit(&page.young, granule) && Page::bit(&page.tracked, granule)

@@ -119,6 +119,12 @@ impl Page {
         unsafe { &*block.map_addr(|addr| addr & !(PAGE - 1)).cast::<Page>() }
     }
 
+    /// Whether this is the region of one large object, which is freed with it.
+    #[inline(always)]
+    pub(crate) fn is_large(&self) -> bool {
+        self.class.get() == usize::MAX
+    }
+
     /// Index of a block's granule.
     #[inline(always)]
     pub(crate) fn granule(block: *const PyObject) -> usize {
@@ -424,7 +430,7 @@ unsafe fn free_block(py: Attached<'_>, block: *mut u8) {
     // SAFETY: by the contract.
     unsafe {
         let page = Page::of(block.cast());
-        if page.class.get() == usize::MAX {
+        if page.is_large() {
             return drop_large(py, page);
         }
         let start = block.sub(page.pre.get());
