@@ -53,16 +53,7 @@ pub fn thread_id() -> usize {
 #[inline(always)]
 pub unsafe fn incref(object: *mut PyObject) {
     // SAFETY: by the contract.
-    let head = unsafe { &(*object).head };
-    let local = head.ob_ref_local.load(Relaxed).wrapping_add(1);
-    if local == 0 {
-        return;
-    }
-    if head.ob_tid.load(Relaxed) == thread_id() {
-        head.ob_ref_local.store(local, Relaxed);
-    } else {
-        head.ob_ref_shared.fetch_add(1 << 2, Relaxed);
-    }
+    unsafe { incref_on(object, thread_id) }
 }
 
 /// Adds a reference to each of the objects, of which some may be null.
@@ -73,21 +64,28 @@ pub unsafe fn incref(object: *mut PyObject) {
 pub unsafe fn incref_each(objects: impl Iterator<Item = *mut PyObject>) {
     // Asked for once: the compiler must take it for something that changes.
     let me = thread_id();
-    for object in objects {
-        if object.is_null() {
-            continue;
-        }
+    for object in objects.filter(|object| !object.is_null()) {
         // SAFETY: by the contract.
-        let head = unsafe { &(*object).head };
-        let local = head.ob_ref_local.load(Relaxed).wrapping_add(1);
-        if local == 0 {
-            continue;
-        }
-        if head.ob_tid.load(Relaxed) == me {
-            head.ob_ref_local.store(local, Relaxed);
-        } else {
-            head.ob_ref_shared.fetch_add(1 << 2, Relaxed);
-        }
+        unsafe { incref_on(object, || me) };
+    }
+}
+
+/// [`incref`] on the thread that `me` names; it is not asked for immortal objects.
+///
+/// # Safety
+/// As [`incref`].
+#[inline(always)]
+unsafe fn incref_on(object: *mut PyObject, me: impl FnOnce() -> usize) {
+    // SAFETY: by the contract.
+    let head = unsafe { &(*object).head };
+    let local = head.ob_ref_local.load(Relaxed).wrapping_add(1);
+    if local == 0 {
+        return;
+    }
+    if head.ob_tid.load(Relaxed) == me() {
+        head.ob_ref_local.store(local, Relaxed);
+    } else {
+        head.ob_ref_shared.fetch_add(1 << 2, Relaxed);
     }
 }
 
