@@ -192,6 +192,45 @@ class BadInput(unittest.TestCase):
             self.assertEqual(status, 1, (body, err[-3:]))
             self.assertTrue(any(line.startswith("MemoryError") for line in err), (body, err[-3:]))
 
+    def test_letting_go_at_the_limit(self):
+        def limited():
+            # What is kept back for the runtime's own needs follows the limit at the start.
+            resource.setrlimit(resource.RLIMIT_AS, (100 << 20, resource.RLIM_INFINITY))
+
+        start = textwrap.dedent("""
+            import itertools, os, resource
+            def limit(size): resource.setrlimit(resource.RLIMIT_AS, (size, resource.RLIM_INFINITY))
+            limit(2 << 30)
+            filling, size, items, common, count = [], 1 << 20, set(), {1}, itertools.count()
+            """)
+        fill = textwrap.dedent("""
+            with open("/proc/self/statm") as file: pages = int(file.read().split()[0])
+            limit(pages * resource.getpagesize() + (2 << 20))
+            while size > 1000:
+                try: filling.append(bytes(size))
+                except MemoryError: size >>= 1
+            """)
+        large = "items = set(range(1_700_000))"
+        for make, let_go in (
+            (large, "items.clear()"), (large, "items &= common"), (large, "items -= items"),
+            ("frozen = frozenset(range(1_700_000))", "del frozen"),
+            ("for _ in range(1_700_000): os.register_at_fork(before=count.__next__)",
+             "if os.fork() == 0: os._exit(0)\nfilling.clear()\nassert next(count) == 1_700_000"),
+        ):
+            program = f"{start}{make}\n{fill}{let_go}\nfilling.clear()\nassert len(items) < 2"
+            self.assertEqual(run("-c", program, preexec_fn=limited), (0, []), let_go)
+
+    def test_buffer_that_is_hardly_used(self):
+        program = textwrap.dedent("""
+            import io, os, resource
+            readable, writable = os.pipe()
+            os.write(writable, b"abc")
+            before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+            assert io.open(readable, "rb").read1(50 << 20) == b"abc"
+            assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 10 << 10
+            """)
+        self.assertEqual(run("-c", program), (0, []))
+
     def test_interrupt(self):
         for body in ("while True: pass", "import time\nwhile True: time.sleep(0.05)"):
             program = "import sys\nprint('ready', flush=True)\n" + body

@@ -80,6 +80,21 @@ class Reentrancy(unittest.TestCase):
         source = Dict([(1, 2), (3, 4)])
         self.assertRaisesRegex(RuntimeError, "mutated during iteration", source.copy)
 
+    def test_set_that_its_items_change(self):
+        class Item:
+            def __del__(self):
+                seen.append(len(items))
+                items.add(len(seen))
+
+        ways = (set.clear, set.__init__, lambda items: items.__iand__(set()), lambda items: items.__isub__(items),
+                lambda items: items.intersection_update((), items))
+        for count in 3, 200:
+            for empty in ways:
+                items, seen = {Item() for _ in range(count)}, []
+                empty(items)
+                self.assertEqual(seen, list(range(count)))
+                self.assertEqual(items, set(range(1, count + 1)))
+
     def test_finditer_holds_its_subject(self):
         array = bytearray(b"x")
         found = re.finditer(b"a", array)

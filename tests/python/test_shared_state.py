@@ -194,6 +194,23 @@ class Shared(unittest.TestCase):
         thread.join()
         self.assertEqual(wrong, [])
 
+    def test_intersection_keeps_what_is_common(self):
+        for common, other in ({0, 8}, {16, 24}), (set(range(30)), set(range(30, 60))):
+            items, done = set(common), threading.Event()
+
+            def change():
+                while not done.is_set():
+                    items.update(other)
+                    items.intersection_update(common)
+
+            thread = threading.Thread(target=change)
+            thread.start()
+            missing = [n for n in range(20_000) if 8 not in items]
+            done.set()
+            thread.join()
+            self.assertEqual(missing, [])
+            self.assertEqual(items, common)
+
     def test_steps_beyond_the_end(self):
         items = list(range(10))
         self.assertEqual(items[3 :: sys.maxsize], [3])

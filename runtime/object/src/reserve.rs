@@ -6,7 +6,7 @@
 //! `MemoryError`, and what it gives back fills the reserve first. Requests that are large beside the reserve do not touch
 //! it; code whose buffers follow the program's sizes asks with `try_reserve`, or before with [`affords`].
 use crate::{Attached, PyResult};
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::{GlobalAlloc, Layout, System, alloc_zeroed};
 use std::ptr;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -164,11 +164,35 @@ pub fn make_room<T>(py: Attached<'_>, items: &mut Vec<T>, more: usize) -> PyResu
     items.try_reserve(more).map_err(|_| py.no_memory())
 }
 
-/// `count` times one item; `MemoryError` if there is no memory for them.
-pub fn filled<T: Clone>(py: Attached<'_>, item: T, count: usize) -> PyResult<Vec<T>> {
-    let mut items = with_room(py, count)?;
-    items.resize(count, item);
-    Ok(items)
+/// What [`zeros`] makes vectors of.
+///
+/// # Safety
+/// Zero bytes are a value of the type.
+pub unsafe trait Zero {}
+
+macro_rules! zero {
+    ($($ty:ty),*) => {
+        // SAFETY: a number, or a struct of numbers.
+        $(unsafe impl Zero for $ty {})*
+    };
+}
+
+zero!(u8, u16, u32, u64, usize, libc::epoll_event);
+
+/// `count` zeros; `MemoryError` if there is no memory for them. Those of a large vector are the system's: what is never
+/// written takes no memory.
+pub fn zeros<T: Zero>(py: Attached<'_>, count: usize) -> PyResult<Vec<T>> {
+    let Ok(layout) = Layout::array::<T>(count) else { return Err(py.no_memory()) };
+    if layout.size() == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: the layout is not empty.
+    let block = unsafe { alloc_zeroed(layout) };
+    if block.is_null() {
+        return Err(py.no_memory());
+    }
+    // SAFETY: by the contract of `Zero` the block, which has the layout of a vector, holds `count` values.
+    Ok(unsafe { Vec::from_raw_parts(block.cast(), count, count) })
 }
 
 /// A copy of a slice; `MemoryError` if there is no memory for it.

@@ -429,7 +429,7 @@ impl Layouts {
                 ),
             ));
         }
-        let mut out = krait_object::reserve::filled(py, 0, size)?;
+        let mut out = krait_object::reserve::zeros(py, size)?;
         self.pack(py, &mut out, values)?;
         // SAFETY: a writable export; the bytes are copied at once.
         let target = unsafe { target.as_mut_slice() };

@@ -254,7 +254,7 @@ impl CArray {
     }
 
     fn get_raw(py: Attached<'_>, this: &Self) -> PyResult<Ref<Bytes>> {
-        let mut bytes = krait_object::reserve::filled(py, 0, this.0.size())?;
+        let mut bytes = krait_object::reserve::zeros(py, this.0.size())?;
         this.0.load(py, this.0.data(), &mut bytes);
         Bytes::new(py, &bytes)
     }
@@ -270,7 +270,7 @@ impl CArray {
     }
 
     fn get_bytes(py: Attached<'_>, this: &Self) -> PyResult<Ref<Bytes>> {
-        let mut bytes = krait_object::reserve::filled(py, 0, this.0.size())?;
+        let mut bytes = krait_object::reserve::zeros(py, this.0.size())?;
         this.0.load(py, this.0.data(), &mut bytes);
         let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
         Bytes::new(py, &bytes[..end])
@@ -323,14 +323,14 @@ pub fn slice_of(
 ) -> PyResult<Ref<Object>> {
     match desc_of(class).map(|desc| desc.code) {
         Some(b'c') => {
-            let mut bytes = krait_object::reserve::filled(py, 0, indices.len())?;
+            let mut bytes = krait_object::reserve::zeros(py, indices.len())?;
             for (slot, at) in bytes.iter_mut().zip(indices) {
                 owner.load(py, start.wrapping_offset(at), std::slice::from_mut(slot));
             }
             Ok(Bytes::new(py, &bytes)?.upcast())
         }
         Some(b'u') => {
-            let mut bytes = krait_object::reserve::filled(py, 0, indices.len() * codes::WCHAR)?;
+            let mut bytes = krait_object::reserve::zeros(py, indices.len() * codes::WCHAR)?;
             for (slot, at) in bytes.chunks_exact_mut(codes::WCHAR).zip(indices) {
                 owner.load(py, start.wrapping_offset(at * codes::WCHAR as isize), slot);
             }

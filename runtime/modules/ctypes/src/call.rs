@@ -189,7 +189,7 @@ fn instance_argument(py: Attached<'_>, data: &CData) -> PyResult<Argument> {
         Kind::Pointer | Kind::Function => Argument::pointer(data.word(py), keep),
         Kind::Array => Argument::pointer(data.data() as usize, keep),
         Kind::Simple | Kind::Struct | Kind::Union => {
-            let mut bytes = krait_object::reserve::filled(py, 0, desc.size)?;
+            let mut bytes = krait_object::reserve::zeros(py, desc.size)?;
             data.load(py, data.data(), &mut bytes);
             Argument { kind: desc.ffi.as_ptr(), value: Value::new(&bytes), _keep: keep, shared: None }
         }
@@ -327,7 +327,7 @@ pub fn call_function(py: Attached<'_>, target: &Target<'_>, args: &[&Object]) ->
     let rtype = result_type(target.restype);
     // SAFETY: a description of a type.
     let size = unsafe { (*rtype).size }.max(size_of::<usize>());
-    let result = Value::new(&krait_object::reserve::filled(py, 0, size)?);
+    let result = Value::new(&krait_object::reserve::zeros(py, size)?);
     let mut cif = ffi_cif::default();
     let variable = fixed != 0 && kinds.len() > fixed;
     if variable {

@@ -336,7 +336,7 @@ impl CData {
             return Err(raise!(py, ValueError, "ctypes objects containing pointers cannot be pickled"));
         }
         let dict = this.as_object().get_attr(py, id!(py, __dict__))?;
-        let mut bytes = krait_object::reserve::filled(py, 0, this.size())?;
+        let mut bytes = krait_object::reserve::zeros(py, this.size())?;
         this.load(py, this.data(), &mut bytes);
         let state = Tuple::pair(py, dict, Bytes::new(py, &bytes)?.upcast())?;
         let class = this.as_object().ty().as_object().to_ref();
@@ -556,7 +556,7 @@ pub fn put_value(
         return Err(raise!(py, TypeError, "expected {} instance, got {}", class_name(), value.ty().name()));
     };
     if value.is_instance(py, class)? {
-        let mut bytes = krait_object::reserve::filled(py, 0, size)?;
+        let mut bytes = krait_object::reserve::zeros(py, size)?;
         source.load(py, source.data(), &mut bytes);
         owner.store(py, to, &bytes);
         return source.kept(py).map(Some);

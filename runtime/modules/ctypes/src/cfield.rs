@@ -247,7 +247,7 @@ impl CField {
         }
         match Self::text_code(desc) {
             Some(b'c') => {
-                let mut bytes = krait_object::reserve::filled(py, 0, desc.size)?;
+                let mut bytes = krait_object::reserve::zeros(py, desc.size)?;
                 owner.load(py, data, &mut bytes);
                 let end = bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len());
                 Ok(Bytes::new(py, &bytes[..end])?.upcast())
@@ -325,7 +325,7 @@ impl CField {
 
 /// The text in `size` bytes of wide characters, up to a zero.
 pub fn wide_value(py: Attached<'_>, owner: &CData, data: *const u8, size: usize) -> PyResult<Ref<Object>> {
-    let mut bytes = krait_object::reserve::filled(py, 0, size)?;
+    let mut bytes = krait_object::reserve::zeros(py, size)?;
     owner.load(py, data, &mut bytes);
     let units = bytes.chunks_exact(codes::WCHAR);
     let len = units.clone().position(|unit| unit.iter().all(|byte| *byte == 0)).unwrap_or(units.len());

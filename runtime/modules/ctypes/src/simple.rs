@@ -300,7 +300,7 @@ impl CSimple {
     }
 
     fn truth(py: Attached<'_>, this: &Self) -> PyResult<bool> {
-        let mut bytes = krait_object::reserve::filled(py, 0, this.0.size())?;
+        let mut bytes = krait_object::reserve::zeros(py, this.0.size())?;
         this.0.load(py, this.0.data(), &mut bytes);
         Ok(bytes.iter().any(|byte| *byte != 0))
     }

@@ -35,16 +35,12 @@ pub fn register(
     Ok(())
 }
 
+/// Calls the hooks that are there at the start: the list only grows, so there is no need of a copy, nor of memory for it.
 fn run(py: Attached<'_>, slot: &Slot, backwards: bool) {
     let Some(Ok(list)) = slot.get().map(Ref::downcast::<List>) else { return };
-    let mut calls = match list.to_vec(py) {
-        Ok(calls) => calls,
-        Err(raised) => return raised.clear(py),
-    };
-    if backwards {
-        calls.reverse();
-    }
-    for call in calls {
+    let count = list.len();
+    for at in 0..count {
+        let Some(call) = list.get(py, if backwards { count - 1 - at } else { at }) else { return };
         if call.call0(py).is_err() {
             (hooks().unraisable)(py, Some("Exception ignored in fork hook"), Some(&call));
         }

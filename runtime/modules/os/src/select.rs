@@ -387,7 +387,7 @@ impl Epoll {
             most => most,
         };
         let deadline = Deadline::of_nanos(nanos);
-        let mut events = krait_object::reserve::filled(py, libc::epoll_event { events: 0, u64: 0 }, most as usize)?;
+        let mut events = krait_object::reserve::zeros(py, most as usize)?;
         let count = loop {
             let millis = deadline.millis();
             // SAFETY: room for as many events as stated.

@@ -2,7 +2,7 @@
 use super::{add_type, iterator};
 use krait_object::args::{Args, Signature};
 use krait_object::native::{State, Trace, alloc, required};
-use krait_object::reserve::{filled, need, with_room};
+use krait_object::reserve::{need, with_room, zeros};
 use krait_object::{Attached, Layout, Module, Object, PyResult, Ref, Tuple, Type, Visit, raise};
 use std::ffi::c_int;
 
@@ -145,7 +145,7 @@ impl Product {
             pools.extend(one.iter().cloned());
         }
         let stopped = pools.iter().any(|pool| pool.is_empty());
-        Product::make(py, ty, Selection::over(pools, filled(py, 0, total)?, total, stopped))
+        Product::make(py, ty, Selection::over(pools, zeros(py, total)?, total, stopped))
     }
 }
 
@@ -194,7 +194,7 @@ impl Replacements {
         let [iterable, r] = SIG.bind::<2>(py, args)?;
         let (pool, r) = pool_and_size(py, iterable, r)?;
         let stopped = pool.is_empty() && r > 0;
-        Replacements::make(py, ty, Selection::over(vec![pool], filled(py, 0, r)?, r, stopped))
+        Replacements::make(py, ty, Selection::over(vec![pool], zeros(py, r)?, r, stopped))
     }
 }
 

@@ -674,7 +674,7 @@ fn train_dict(py: Attached<'_>, _: &Object, [samples, sizes, size]: [Arg<'_>; 3]
     }
     let size = dict_size(py, size)?;
     let sizes = sample_sizes(py, sizes, samples.len(), "train_dict", 2)?;
-    let mut out = krait_object::reserve::filled(py, 0u8, size)?;
+    let mut out = krait_object::reserve::zeros::<u8>(py, size)?;
     // SAFETY: buffers and sizes belong together.
     let code = detached(|| unsafe {
         z::ZDICT_trainFromBuffer(
@@ -705,7 +705,7 @@ fn finalize_dict(
     let size = dict_size(py, size)?;
     let level = required(py, level)?.as_i32(py)?;
     let sizes = sample_sizes(py, sizes, samples.len(), "finalize_dict", 3)?;
-    let mut out = krait_object::reserve::filled(py, 0u8, size)?;
+    let mut out = krait_object::reserve::zeros::<u8>(py, size)?;
     let params = z::ZDICT_params_t { compressionLevel: level, notificationLevel: 0, dictID: 0 };
     // SAFETY: buffers and sizes belong together.
     let code = detached(|| unsafe {

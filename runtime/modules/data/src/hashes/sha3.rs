@@ -89,7 +89,7 @@ macro_rules! shake {
             fn read(&self, py: Attached<'_>, length: Arg<'_>) -> PyResult<Vec<u8>> {
                 let length = length_arg(py, length)?;
                 let hasher = self.state.lock().0.clone();
-                let mut out = krait_object::reserve::filled(py, 0, length)?;
+                let mut out = krait_object::reserve::zeros(py, length)?;
                 hasher.finalize_xof().read(&mut out);
                 Ok(out)
             }

@@ -154,7 +154,7 @@ impl Blob {
     }
 
     fn get(&self, py: Attached<'_>, offset: i32, count: i32) -> PyResult<Vec<u8>> {
-        let mut bytes = krait_object::reserve::filled(py, 0, count as usize)?;
+        let mut bytes = krait_object::reserve::zeros::<u8>(py, count as usize)?;
         // SAFETY: the buffer has room for so many bytes.
         let code =
             inside(py, || unsafe { ffi::sqlite3_blob_read(self.raw.get(), bytes.as_mut_ptr().cast(), count, offset) });

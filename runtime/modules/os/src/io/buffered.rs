@@ -848,7 +848,7 @@ impl Entered<'_> {
             return Ok(bytes.upcast());
         }
         self.forget();
-        let mut out = krait_object::reserve::filled(py, 0, size.min(1 << 26))?;
+        let mut out = krait_object::reserve::zeros(py, size.min(1 << 26))?;
         match self.raw_read(py, &mut out)? {
             None => Ok(Bytes::empty().upcast()),
             Some(count) => Ok(Bytes::new(py, &out[..count])?.upcast()),

@@ -455,7 +455,7 @@ fn confstr(py: Attached<'_>, _: &Object, [name]: [Opt<'_>; 1]) -> PyResult<Optio
                 error => Err(raise_os_error(py, error)),
             };
         }
-        let mut buffer = krait_object::reserve::filled(py, 0u8, len)?;
+        let mut buffer = krait_object::reserve::zeros::<u8>(py, len)?;
         libc::confstr(name, buffer.as_mut_ptr().cast(), len);
         fs_text(py, &buffer[..len - 1]).map(Some)
     }
@@ -489,7 +489,7 @@ fn grow(
     call: impl Fn(*mut std::ffi::c_void, usize) -> isize,
 ) -> PyResult<Vec<u8>> {
     for &size in sizes {
-        let mut buffer = krait_object::reserve::filled(py, 0u8, size)?;
+        let mut buffer = krait_object::reserve::zeros::<u8>(py, size)?;
         match once(py, || call(buffer.as_mut_ptr().cast(), size)) {
             Ok(len) => {
                 buffer.truncate(len as usize);

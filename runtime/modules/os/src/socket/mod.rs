@@ -677,7 +677,7 @@ impl Socket {
         room: usize,
         flags: c_int,
     ) -> PyResult<(usize, [Ref<Object>; 3])> {
-        let mut control = krait_object::reserve::filled(py, 0u64, room.div_ceil(8))?;
+        let mut control = krait_object::reserve::zeros::<u64>(py, room.div_ceil(8))?;
         let mut address = Address::empty();
         // SAFETY: plain data; zero is valid.
         let mut message: libc::msghdr = unsafe { std::mem::zeroed() };

@@ -121,7 +121,7 @@ impl MemoryBio {
         let _lock = this.lock(py);
         let available = this.pending();
         let wanted = usize::try_from(size).map_or(available, |size| size.min(available));
-        let mut bytes = krait_object::reserve::filled(py, 0, wanted)?;
+        let mut bytes = krait_object::reserve::zeros::<u8>(py, wanted)?;
         if wanted > 0 {
             // SAFETY: [locked]: a live buffer; as many bytes as stated.
             let read = unsafe { (api().BIO_read)(this.bio.get(), bytes.as_mut_ptr().cast(), wanted as c_int) };

@@ -63,7 +63,7 @@ fn rand_bytes(py: Attached<'_>, _: &Object, number: &Object) -> PyResult<Ref<Byt
     let Ok(count) = usize::try_from(int_arg(py, number)?) else {
         return Err(raise!(py, ValueError, "num must be positive"));
     };
-    let mut bytes = krait_object::reserve::filled(py, 0, count)?;
+    let mut bytes = krait_object::reserve::zeros::<u8>(py, count)?;
     // SAFETY: as many bytes as stated.
     match unsafe { (api().RAND_bytes)(bytes.as_mut_ptr(), count as c_int) } {
         1 => Bytes::new(py, &bytes),

@@ -226,7 +226,7 @@ impl Set {
     /// The `tp_dealloc` of the type.
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<Set>) {
         // SAFETY: by the contract.
-        unsafe { mem::dealloc_with(py, this, |set| set.any().clear_table(py)) };
+        unsafe { mem::dealloc_with(py, this, |set| set.any().dealloc_table(py)) };
     }
 
     fn init(py: Attached<'_>, this: &Set, args: Args<'_>) -> PyResult<()> {
@@ -303,7 +303,7 @@ impl FrozenSet {
     /// The `tp_dealloc` of the type.
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<FrozenSet>) {
         // SAFETY: by the contract.
-        unsafe { mem::dealloc_with(py, this, |set| set.any().clear_table(py)) };
+        unsafe { mem::dealloc_with(py, this, |set| set.any().dealloc_table(py)) };
     }
 
     fn construct(py: Attached<'_>, ty: &Type, args: Args<'_>) -> PyResult<Ref<AnySet>> {

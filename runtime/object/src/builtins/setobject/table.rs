@@ -5,12 +5,13 @@
 //! Such a reader never sees items move within a table; a rebuilt table is always a new one.
 use crate::builtins::dictobject::plain_eq;
 use crate::handle::{Attached, Layout, Locked, Ref, Visit};
-use crate::layout::{PyObject, PySetObject, setentry};
+use crate::layout::{Field, PyObject, PySetObject, setentry};
 use crate::reserve::{make_room, with_room};
 use crate::tracemalloc::memory::{alloc_zeroed, dealloc};
 use crate::{FREE_THREADED, FrozenSet, Object, PyResult, Set, Str, Type, mem, mode};
 use std::alloc::Layout as MemLayout;
 use std::ffi::c_int;
+use std::mem::ManuallyDrop;
 use std::ptr;
 use std::sync::atomic::Ordering::{Acquire, Release};
 
@@ -260,39 +261,29 @@ impl AnySet {
         }
     }
 
-    /// Drops everything. Nobody else can reach the set's old table afterwards.
-    pub(super) fn clear_table(&self, py: Attached<'_>) {
-        let (table, mask, inline, at_once, items) = {
-            let this = self.lock(py);
-            let (table, mask) = (this.0.table.get(), this.mask());
-            let at_once = mode::frees_at_once(self.as_object());
-            let items: Vec<_> = (0..=mask)
-                .filter_map(|at| {
-                    let entry = this.entry(at);
-                    let key = entry.key.get();
-                    entry.key.store(ptr::null_mut(), Release);
-                    entry.hash.set(0);
-                    // SAFETY: [locked]: the entry owned it.
-                    if key == dummy() { None } else { unsafe { Ref::<Object>::from_raw_opt(key) } }
-                })
-                .collect();
-            let inline = table == this.small();
-            this.0.fill.set(0);
-            this.0.used.set(0);
-            if !inline {
-                // SAFETY: [locked]: the small table is not in use.
-                unsafe { ptr::write_bytes(this.small(), 0, SMALL) };
-                this.0.table.store(this.small(), Release);
-                this.0.mask.set(MIN_MASK as isize);
+    /// Drops everything in a set that nobody else can reach.
+    pub(super) fn dealloc_table(&self, py: Attached<'_>) {
+        let (table, mask) = (self.0.table.get(), self.mask());
+        let at_once = mode::frees_at_once(self.as_object());
+        // SAFETY: table and mask belong together, and nobody uses them afterwards.
+        unsafe {
+            if self.0.fill.get() > 0 {
+                let_go(std::slice::from_raw_parts(table, mask + 1));
             }
-            this.0.hash.set(-1);
-            (table, mask, inline, at_once, items)
-        };
-        drop(items);
-        if !inline {
-            // SAFETY: out of the set.
-            unsafe { free_table(py, table, mask, at_once) };
+            if table != self.small() {
+                free_table(py, table, mask, at_once);
+            }
         }
+    }
+
+    /// Drops everything. Nobody else can reach the set's old content afterwards.
+    pub(super) fn clear_table(&self, py: Attached<'_>) {
+        drop(self.take(py));
+    }
+
+    /// Takes everything out.
+    fn take<'py>(&self, py: Attached<'py>) -> Content<'py> {
+        self.lock(py).replace(py, Content::empty(py))
     }
 
     pub(super) fn traverse_table(&self, visit: Visit<'_>) -> Result<(), c_int> {
@@ -309,18 +300,92 @@ impl AnySet {
         if self.0.table.get() == self.small() { 0 } else { (self.mask() + 1) * size_of::<setentry>() }
     }
 
-    /// Puts the items of the two sets' bodies in each other's place, for operations that compute a new content.
-    pub(super) fn take_content(&self, py: Attached<'_>, other: &AnySet) -> PyResult<Vec<Ref<Object>>> {
-        let items = other.snapshot(py)?;
+    /// Puts the content of `other`, which is left empty, in place of the set's own; what that was.
+    pub(super) fn take_content<'py>(&self, py: Attached<'py>, other: &AnySet) -> PyResult<Content<'py>> {
+        let mut new = other.take(py);
         let this = self.lock(py);
-        let old = this.drain(py);
-        for (item, hash) in items {
-            // Without memory the rest is lost with the error that was raised before; tables only shrink here.
-            if this.add_fresh(py, item, hash).is_err() {
-                drop(py.take_raised());
+        if !mode::frees_at_once(self.as_object()) {
+            new.leave_small_table()?;
+        } else if matches!(new.place, Place::Own { at_once: false, .. }) {
+            mode::set_shared(self.as_object());
+        }
+        Ok(this.replace(py, new))
+    }
+}
+
+/// What a set holds, while it is in none.
+///
+/// Nobody else changes it, so its items are let go one by one: that takes no memory, and may run any code.
+pub(super) struct Content<'py> {
+    py: Attached<'py>,
+    fill: isize,
+    used: isize,
+    place: Place,
+}
+
+enum Place {
+    /// What was in a small table.
+    Small([setentry; SMALL]),
+    /// A table with memory of its own; without `at_once`, readers may see it.
+    Own { table: *mut setentry, mask: usize, at_once: bool },
+}
+
+const NO_ENTRY: setentry = setentry { key: Field::new(ptr::null_mut()), hash: Field::new(0) };
+
+/// Moves the entries of one table to another. The order lets readers of the second one see whole entries only.
+fn move_entries(from: &[setentry; SMALL], to: &[setentry]) {
+    for (from, to) in from.iter().zip(to) {
+        to.hash.set(from.hash.get());
+        to.key.store(from.key.get(), Release);
+    }
+}
+
+/// Drops the items of a table one by one, which takes no memory.
+///
+/// # Safety
+/// The table is in no set that anybody can reach, so that the caller owns its items.
+unsafe fn let_go(entries: &[setentry]) {
+    for entry in entries {
+        let key = entry.key.get();
+        if !key.is_null() && key != dummy() {
+            entry.key.store(ptr::null_mut(), Release);
+            // SAFETY: by the contract.
+            drop(unsafe { Ref::<Object>::from_raw(key) });
+        }
+    }
+}
+
+impl<'py> Content<'py> {
+    fn empty(py: Attached<'py>) -> Self {
+        Content { py, fill: 0, used: 0, place: Place::Small([NO_ENTRY; SMALL]) }
+    }
+
+    /// Gives the items a table of their own, for a set in whose small table readers may be under way.
+    fn leave_small_table(&mut self) -> PyResult<()> {
+        if let Place::Small(entries) = &self.place
+            && self.fill > 0
+        {
+            let Some(table) = alloc_table(MIN_MASK) else { return Err(self.py.no_memory()) };
+            // SAFETY: the new table has as many entries as the small one.
+            move_entries(entries, unsafe { std::slice::from_raw_parts(table, SMALL) });
+            self.place = Place::Own { table, mask: MIN_MASK, at_once: true };
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Content<'_> {
+    fn drop(&mut self) {
+        // SAFETY: the table is out of its set.
+        unsafe {
+            match &self.place {
+                Place::Small(entries) => let_go(entries),
+                &Place::Own { table, mask, at_once } => {
+                    let_go(std::slice::from_raw_parts(table, mask + 1));
+                    free_table(self.py, table, mask, at_once);
+                }
             }
         }
-        Ok(old)
     }
 }
 
@@ -473,32 +538,37 @@ impl Locked<'_, AnySet> {
         }
     }
 
-    /// Takes all items out and leaves an empty table.
-    fn drain(&self, py: Attached<'_>) -> Vec<Ref<Object>> {
-        let at_once = mode::frees_at_once(self.as_object());
+    /// Puts other content in place of what the set holds, and returns that.
+    fn replace<'py>(&self, py: Attached<'py>, new: Content<'py>) -> Content<'py> {
         let (table, mask) = (self.0.table.get(), self.mask());
-        let items = (0..=mask)
-            .filter_map(|at| {
-                let entry = self.entry(at);
-                let key = entry.key.get();
-                entry.key.store(ptr::null_mut(), Release);
-                entry.hash.set(0);
-                // SAFETY: [locked]: the entry owned it.
-                if key == dummy() { None } else { unsafe { Ref::<Object>::from_raw_opt(key) } }
-            })
-            .collect();
-        self.0.fill.set(0);
-        self.0.used.set(0);
-        if table != self.small() {
-            // SAFETY: [locked]: the small table is not in use; the old one is out of the set.
-            unsafe {
-                ptr::write_bytes(self.small(), 0, SMALL);
+        let place = if table == self.small() {
+            let entries = [NO_ENTRY; SMALL];
+            move_entries(&self.0.smalltable, &entries);
+            Place::Small(entries)
+        } else {
+            Place::Own { table, mask, at_once: mode::frees_at_once(self.as_object()) }
+        };
+        let old = Content { py, fill: self.0.fill.get(), used: self.0.used.get(), place };
+        // Its items are the set's from here on.
+        let new = ManuallyDrop::new(new);
+        // A reader that meets an entry of the next table finds that it is the next.
+        let mask = match &new.place {
+            Place::Small(entries) => {
+                move_entries(entries, &self.0.smalltable);
                 self.0.table.store(self.small(), Release);
-                self.0.mask.set(MIN_MASK as isize);
-                free_table(py, table, mask, at_once);
+                MIN_MASK
             }
-        }
-        items
+            &Place::Own { table, mask, .. } => {
+                self.0.table.store(table, Release);
+                move_entries(&[NO_ENTRY; SMALL], &self.0.smalltable);
+                mask
+            }
+        };
+        self.0.mask.set(mask as isize);
+        self.0.fill.set(new.fill);
+        self.0.used.set(new.used);
+        self.0.hash.set(-1);
+        old
     }
 
     /// Adds all items of another set, taken at one moment. An empty set of the same size gets the same layout.

@@ -41,7 +41,7 @@ pub fn pbkdf2(
         None => i64::from(unsafe { sizes_of(function.raw) }.0),
     };
     let dklen = count(py, dklen, "key length", "key length")?;
-    let mut key = krait_object::reserve::filled(py, 0, dklen as usize)?;
+    let mut key = krait_object::reserve::zeros(py, dklen as usize)?;
     let (password, salt) = (password.as_slice().as_ptr() as usize, salt.as_slice().as_ptr() as usize);
     let derive = Crypto::get().PKCS5_PBKDF2_HMAC;
     let done = krait_sync::block::detached(|| {
@@ -79,7 +79,7 @@ pub fn scrypt(
     }
     let maxmem = bounded(py, maxmem, 0, "maxmem must be positive")? as u64;
     let dklen = bounded(py, dklen, 1, "dklen must be greater than 0")?;
-    let mut key = krait_object::reserve::filled(py, 0, dklen)?;
+    let mut key = krait_object::reserve::zeros(py, dklen)?;
     let (password, salt) = (password.as_slice(), salt.as_slice());
     let derive = Crypto::get().EVP_PBE_scrypt;
     let done = krait_sync::block::detached(|| {
