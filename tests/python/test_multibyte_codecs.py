@@ -103,6 +103,7 @@ E, D = codecs.getincrementalencoder, codecs.getincrementaldecoder
 SINGLE = {
     "strict encode": lambda: "\uffff".encode("big5"),
     "strict decode": lambda: b"a\xff\xff".decode("big5"),
+    "null between": lambda: [b"\xb1\x00\xb1a\x00\x88\x9f".decode(codec) for codec in ("shift_jis", "shift_jis_2004")],
     "incomplete": lambda: b"a\x81".decode("gb18030"),
     "unknown handler": lambda: "\uffff".encode("gbk", "test.unknown"),
     "handler unused": lambda: codecs.lookup("gbk").encode("a", "test.unknown"),
@@ -304,6 +305,7 @@ EXPECTED = [
     ('streams iso2022_kr', "'13913ef514e478c9'"),
     ('strict encode', "UnicodeEncodeError: 'big5' codec can't encode character '\\uffff' in position 0: illegal multibyte sequence"),
     ('strict decode', "UnicodeDecodeError: 'big5' codec can't decode byte ADDRESS in position 1: illegal multibyte sequence"),
+    ('null between', "['ｱ\\x00ｱa\\x00亜', 'ｱ\\x00ｱa\\x00亜']"),
     ('incomplete', "UnicodeDecodeError: 'gb18030' codec can't decode byte ADDRESS in position 1: incomplete multibyte sequence"),
     ('unknown handler', "LookupError: unknown error handler name 'test.unknown'"),
     ('handler unused', "(b'a', 1)"),

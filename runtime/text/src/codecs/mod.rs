@@ -51,6 +51,12 @@ pub trait Sink {
             self.push(b.into());
         }
     }
+    /// Append code points below U+10000.
+    fn push_ucs2(&mut self, units: &[u16]) {
+        for &unit in units {
+            self.push(unit.into());
+        }
+    }
     /// Append ASCII.
     fn push_ascii(&mut self, bytes: &[u8]) {
         self.push_latin1(bytes);

@@ -44,6 +44,9 @@ impl kernels::Sink for StrBuilder {
     fn push_latin1(&mut self, bytes: &[u8]) {
         StrBuilder::push_latin1(self, bytes);
     }
+    fn push_ucs2(&mut self, units: &[u16]) {
+        StrBuilder::push_ucs2(self, units);
+    }
     fn push_str(&mut self, text: &str) {
         StrBuilder::push_str(self, text);
     }

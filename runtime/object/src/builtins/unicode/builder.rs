@@ -23,10 +23,10 @@ fn room<T>(units: &mut Vec<T>, extra: usize) -> bool {
     units.capacity() - units.len() >= extra || units.try_reserve(extra).is_ok()
 }
 
-/// The units as wider ones, if there is memory for them.
-fn widened<T: Copy, U: From<T>>(units: &[T]) -> Option<Vec<U>> {
+/// The units as wider ones, with room for as many, if there is memory for them.
+fn widened<T: Copy, U: From<T>>(units: &Vec<T>) -> Option<Vec<U>> {
     let mut wide = Vec::new();
-    wide.try_reserve(units.len()).ok()?;
+    wide.try_reserve(units.capacity()).ok()?;
     wide.extend(units.iter().map(|&unit| U::from(unit)));
     Some(wide)
 }
@@ -129,13 +129,18 @@ impl StrBuilder {
     /// Appends one code point.
     #[inline]
     pub fn push(&mut self, point: u32) {
-        if let (Buffer::One(units), 0..=0xFF) = (&mut self.buffer, point)
-            && room(units, 1)
-        {
-            units.push(point as u8);
-            self.all |= point;
-            return;
+        match &mut self.buffer {
+            Buffer::One(units) if point < 0x100 && units.len() < units.capacity() => units.push(point as u8),
+            Buffer::Two(units) if point < 0x1_0000 && units.len() < units.capacity() => units.push(point as u16),
+            Buffer::Four(units) if units.len() < units.capacity() => units.push(point),
+            _ => return self.slow_push(point),
         }
+        self.all |= point;
+    }
+
+    /// [`StrBuilder::push`] where the text has to widen or to grow.
+    #[cold]
+    fn slow_push(&mut self, point: u32) {
         self.widen(point);
         if !self.room(1) {
             return;
@@ -195,6 +200,19 @@ impl StrBuilder {
         }
     }
 
+    /// Appends code points below U+10000.
+    pub fn push_ucs2(&mut self, units: &[u16]) {
+        self.widen(base::or_all(units));
+        if !self.room(units.len()) {
+            return;
+        }
+        match &mut self.buffer {
+            Buffer::One(out) => out.extend(units.iter().map(|&unit| unit as u8)),
+            Buffer::Two(out) => out.extend_from_slice(units),
+            Buffer::Four(out) => out.extend(units.iter().map(|&unit| u32::from(unit))),
+        }
+    }
+
     pub fn push_points(&mut self, points: &[u32]) {
         points.iter().for_each(|&point| self.push(point));
     }
@@ -214,18 +232,7 @@ impl StrBuilder {
         }
         match text.data() {
             StrData::Ascii(units) | StrData::Latin1(units) => self.push_latin1(&units[start..end]),
-            StrData::Ucs2(units) => {
-                let units = &units[start..end];
-                self.widen(base::or_all(units));
-                if !self.room(units.len()) {
-                    return;
-                }
-                match &mut self.buffer {
-                    Buffer::One(out) => out.extend(units.iter().map(|&unit| unit as u8)),
-                    Buffer::Two(out) => out.extend_from_slice(units),
-                    Buffer::Four(out) => out.extend(units.iter().map(|&unit| u32::from(unit))),
-                }
-            }
+            StrData::Ucs2(units) => self.push_ucs2(&units[start..end]),
             StrData::Ucs4(units) => {
                 let units = &units[start..end];
                 self.widen(base::or_all(units));

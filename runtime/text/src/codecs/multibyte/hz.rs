@@ -1,7 +1,7 @@
 //! HZ: ASCII, and GB 2312 in seven bits between `~{` and `~}` (RFC 1843).
 
 use super::maps::{Set, Text};
-use super::{State, Step, Stop, push_code};
+use super::{State, Step, Stop, push_code, run, seven_bits};
 use crate::codecs::{Sink, Unit};
 
 const TO_ASCII: &[u8] = b"~}";
@@ -23,7 +23,15 @@ pub(super) fn reset_decoder(state: &mut State) {
 
 pub(super) fn decode(state: &mut State, input: &[u8], at: &mut usize, out: &mut impl Sink) -> Stop {
     let map = Set::Hz.map();
-    while let Some(&byte) = input.get(*at) {
+    while *at < input.len() {
+        match *is_gb(state) {
+            0 => run(input, at, out, |rest| match *rest {
+                [byte @ ..0x80, ..] if byte != b'~' => Some((byte.into(), 1)),
+                _ => None,
+            }),
+            _ => run(input, at, out, seven_bits(map)),
+        }
+        let Some(&byte) = input.get(*at) else { break };
         let (gb, next) = (is_gb(state), input.get(*at + 1).copied());
         let step = match (byte, next) {
             (b'~', None) => Step::Short,

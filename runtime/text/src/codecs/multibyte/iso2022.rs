@@ -1,7 +1,7 @@
 //! ISO 2022 in seven bits: escape sequences designate sets to G0, G1 and G2 (RFC 1468, 1554, 1557, 2237).
 
 use super::maps::{Map, Set, Text};
-use super::{State, Step, Stop, push_code};
+use super::{State, Step, Stop, push_code, run, seven_bits};
 use crate::codecs::{Sink, Unit};
 
 const ESC: u8 = 0x1B;
@@ -137,11 +137,34 @@ const LONGEST: usize = 16;
 impl Scheme {
     pub(super) fn decode(&self, state: &mut State, input: &[u8], at: &mut usize, out: &mut impl Sink) -> Stop {
         while *at < input.len() {
+            self.run(state, input, at, out);
+            if *at == input.len() {
+                break;
+            }
             if let Some(stop) = self.step(state, &input[*at..]).apply(at, out) {
                 return stop;
             }
         }
         Stop::End
+    }
+
+    /// Decodes as far as the set in use goes.
+    #[inline]
+    fn run(&self, state: &State, input: &[u8], at: &mut usize, out: &mut impl Sink) {
+        match (state.0[FLAGS], state.0[0]) {
+            (0, ASCII) => run(input, at, out, |rest| match *rest {
+                [ESC | SO | SI, ..] => None,
+                [byte @ ..0x80, ..] => Some((byte.into(), 1)),
+                _ => None,
+            }),
+            (flags @ (0 | SHIFTED), first) => {
+                let mark = if flags == 0 { first } else { state.0[1] };
+                if let Some(set) = self.designated(mark).filter(|set| set.width() == 2) {
+                    run(input, at, out, seven_bits(set.set.map()));
+                }
+            }
+            _ => {}
+        }
     }
 
     #[inline]

@@ -79,6 +79,8 @@ pub(super) enum Text {
 pub(super) struct Map {
     rows: [u16; 256],
     values: Vec<u16>,
+    /// What [`Map::unit`] says of single bytes, and ASCII where the set has nothing.
+    singles: [u16; 256],
     wide: Vec<[u32; 2]>,
     pages: Vec<u16>,
     codes: Vec<u16>,
@@ -91,10 +93,9 @@ impl Map {
     /// The text of a code.
     #[inline(always)]
     pub(super) fn text(&self, code: u16) -> Text {
-        let value = self.values[usize::from(self.rows[usize::from(code >> 8)]) << 8 | usize::from(code & 0xFF)];
-        match value {
+        match self.value(code) {
             NONE => Text::None,
-            WIDE..WIDE_END | HOLE => self.wide_text(value),
+            value @ (WIDE..WIDE_END | HOLE) => self.wide_text(value),
             value => Text::One(value.into()),
         }
     }
@@ -106,6 +107,26 @@ impl Map {
             Some(&[point, 0]) => Text::One(point),
             Some(&pair) => Text::Pair(pair),
         }
+    }
+
+    /// The character below U+10000 that a code stands for; 0 if that is another text or none.
+    #[inline(always)]
+    pub(super) fn unit(&self, code: u16) -> u16 {
+        match self.value(code) {
+            WIDE..WIDE_END | HOLE => 0,
+            unit => unit,
+        }
+    }
+
+    /// The character below U+10000 that a byte stands for in a codec that has ASCII beside the set; 0 as above.
+    #[inline(always)]
+    pub(super) fn single(&self, byte: u8) -> u16 {
+        self.singles[usize::from(byte)]
+    }
+
+    #[inline(always)]
+    fn value(&self, code: u16) -> u16 {
+        self.values[usize::from(self.rows[usize::from(code >> 8)]) << 8 | usize::from(code & 0xFF)]
     }
 
     /// The code of a code point; 0 if it has none.
@@ -179,7 +200,14 @@ impl Map {
         }
         pairs.sort_unstable();
         let firsts = pairs.iter().fold(0, |firsts, (pair, _)| firsts | 1 << (pair[0] & 63));
-        Map { rows, values, wide, pages, codes, pairs, firsts }
+        let mut map = Map { rows, values, singles: [0; 256], wide, pages, codes, pairs, firsts };
+        for byte in 0..=0xFF {
+            map.singles[usize::from(byte)] = match map.text(byte) {
+                Text::None if byte < 0x80 => byte,
+                _ => map.unit(byte),
+            };
+        }
+        map
     }
 }
 
@@ -319,6 +347,11 @@ mod tests {
         ] {
             assert_eq!(set.map().text(code), Text::One(point), "{set:?}");
             assert_eq!(set.map().code(point), code, "{set:?}");
+        }
+        // No byte is a character and begins another one, too.
+        for set in [Set::Gb18030, Set::Johab, Set::EucJis2004, Set::ShiftJis2004, Set::Cp932, Set::Big5Hkscs] {
+            let map = set.map();
+            assert!((0..=0xFF).all(|byte| map.rows[usize::from(byte)] == 0 || map.text(byte) == Text::None), "{set:?}");
         }
         assert_eq!(Set::EucJis2004.map().pair(0x304B, Some(0x309A)), Ok(0xA4F7));
     }

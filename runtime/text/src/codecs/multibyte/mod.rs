@@ -15,7 +15,7 @@ mod stateless;
 
 use super::{Problem, Sink, Unit};
 use iso2022::Scheme;
-use maps::Set;
+use maps::{Map, Set};
 use stateless::{Extra, Table};
 
 const ILLEGAL: &str = "illegal multibyte sequence";
@@ -220,6 +220,40 @@ impl Step {
             Step::Bad(len) => return Some(Stop::Bad(len)),
         }
         None
+    }
+}
+
+/// Decodes what is plain: `next` tells the character below U+10000 that input begins with, and how many bytes it has. The
+/// characters go to `out` many at a time. Where there is no such character it stops, for a [`Step`] to look closer.
+#[inline(always)]
+fn run(input: &[u8], at: &mut usize, out: &mut impl Sink, next: impl Fn(&[u8]) -> Option<(u16, usize)>) {
+    let mut units = [0; 64];
+    loop {
+        let (mut rest, mut len) = (&input[*at..], 0);
+        while let Some(slot) = units.get_mut(len)
+            && let Some((unit, used)) = next(rest)
+        {
+            *slot = unit;
+            rest = &rest[used..];
+            len += 1;
+        }
+        *at = input.len() - rest.len();
+        out.push_ucs2(&units[..len]);
+        if len < units.len() {
+            return;
+        }
+    }
+}
+
+/// The character that two bytes of seven bits begin with, for [`run`]. Sets have none for those that the codecs look into.
+#[inline(always)]
+fn seven_bits(map: &Map) -> impl Fn(&[u8]) -> Option<(u16, usize)> {
+    |rest| match *rest {
+        [lead, trail, ..] if (lead | trail) < 0x80 => {
+            let unit = map.unit(u16::from_be_bytes([lead, trail]) | 0x8080);
+            (unit != 0).then_some((unit, 2))
+        }
+        _ => None,
     }
 }
 

@@ -1,7 +1,7 @@
 //! Codecs whose every code stands for itself.
 
 use super::maps::{Map, Set, Text};
-use super::{Step, Stop, push_code};
+use super::{Step, Stop, push_code, run};
 use crate::codecs::{Sink, Unit, ascii_prefix};
 
 /// What a codec has beside its codes of one and two bytes.
@@ -38,11 +38,28 @@ impl Table {
                 *at += run;
                 continue;
             }
+            run(input, at, out, |rest| self.plain(map, rest));
+            let Some(&lead) = input.get(*at) else { break };
             if let Some(stop) = self.step(map, &input[*at..], lead).apply(at, out) {
                 return stop;
             }
         }
         Stop::End
+    }
+
+    /// The character of one or two bytes that `rest` begins with, if it is a plain one.
+    #[inline(always)]
+    fn plain(&self, map: &Map, rest: &[u8]) -> Option<(u16, usize)> {
+        let (&lead, behind) = rest.split_first()?;
+        let unit = map.single(lead);
+        if unit != 0 || lead == 0 {
+            // Long runs of ASCII go faster elsewhere.
+            let long = lead < 0x80 && self.ascii && rest.first_chunk::<8>().is_some_and(|bytes| bytes.is_ascii());
+            return (!long).then_some((unit, 1));
+        }
+        let pair = [lead, *behind.first()?];
+        let unit = map.unit(u16::from_be_bytes(pair));
+        (unit != 0 && (pair != COMPOSED || self.extra != Extra::Composed)).then_some((unit, 2))
     }
 
     /// Reads one code.
