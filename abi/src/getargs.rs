@@ -744,6 +744,7 @@ fn named<'a>(
         required: required.min(shape.positional()),
         needs_keyword: &|at| at < required,
         variadic: false,
+        looked_up: true,
     };
     let mut slots = smallvec![None; names.len()];
     params.bind(py, args, &mut slots)?;
@@ -970,6 +971,7 @@ capi! {
             required: least,
             needs_keyword: &|at| at < needed,
             variadic: variadic != 0,
+            looked_up: kwargs.is_some(),
         };
         // The dict or the caller's array keeps the arguments alive.
         let held = ArgsBuf::over(py, objects(args, count), kwargs);

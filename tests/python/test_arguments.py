@@ -78,6 +78,61 @@ class Arguments(unittest.TestCase):
         with self.assertRaisesRegex(TypeError, "keywords must be strings"):
             types.SimpleNamespace(**{1: 2})
 
+    def test_keywords_with_their_own_equality(self):
+        class Any(str):
+            __hash__ = str.__hash__
+
+            def __eq__(self, other):
+                return True
+
+        class Broken(str):
+            __hash__ = str.__hash__
+
+            def __eq__(self, other):
+                raise ZeroDivisionError
+
+        class Hashed(str):
+            __eq__ = str.__eq__
+
+            def __hash__(self):
+                return 7
+
+        def function(a=1, b=2, **rest):
+            return a, b, rest
+
+        def positional(a=1, /):
+            return a
+
+        # A function in Python asks the keyword; one in C goes by its text, and asks only what to say of a surplus one.
+        self.assertEqual(function(**{Any("zzz"): 3}), (3, 2, {}))
+        self.assertEqual(function(**{Hashed("b"): 3}), (1, 3, {}))
+        self.assertEqual(function(**{Hashed("c"): 3}), (1, 2, {Hashed("c"): 3}))
+        self.assertRaises(ZeroDivisionError, lambda: function(**{Broken("a"): 3}))
+        with self.assertRaisesRegex(TypeError, "got multiple values for argument 'zzz'"):
+            function(1, **{Any("zzz"): 3})
+        with self.assertRaisesRegex(TypeError, "positional-only arguments passed as keyword arguments: 'zzz'"):
+            positional(**{Any("zzz"): 3})
+        for kind in Any, Broken, Hashed:
+            self.assertEqual(round(1.75, **{kind("ndigits"): 1}), 1.8)
+            self.assertEqual(max([1, 2], **{kind("key"): lambda item: -item}), 1)
+        for call, name in [
+            (lambda **words: print(**words), "print"), (lambda **words: min([1], **words), "min"),
+            (lambda **words: round(1.75, **words), "round"), (lambda **words: pow(1, 2, **words), "pow"),
+            (lambda **words: "a".split(**words), "split"), (lambda **words: sorted([], **words), "sort"),
+        ]:
+            with self.subTest(function=name):
+                with self.assertRaisesRegex(TypeError, rf"^invalid keyword argument for {name}\(\)$"):
+                    call(**{Any("foo"): 1})
+                with self.assertRaisesRegex(TypeError, rf"^{name}\(\) got an unexpected keyword argument 'foo'$"):
+                    call(**{Hashed("foo"): 1})
+                self.assertRaises(ZeroDivisionError, lambda: call(**{Broken("foo"): 1}))
+        with self.assertRaisesRegex(TypeError, r"given by name \('source'\) and position \(1\)"):
+            compile("1", "name", "eval", **{"foo": 1, "source": 1})
+        with self.assertRaisesRegex(TypeError, r"print\(\) got an unexpected keyword argument 'a'"):
+            print(1, a=1, b=1, c=1, d=1, e=1)
+        with self.assertRaisesRegex(TypeError, r"min\(\) takes at most 2 keyword arguments \(3 given\)"):
+            min(1, a=1, b=1, c=1)
+
 
 if __name__ == "__main__":
     unittest.main()

@@ -65,15 +65,7 @@ impl<'a> Args<'a> {
         if self.names.is_empty() {
             return Ok(());
         }
-        if self.names.len() > known.len() {
-            let (max, given) = (known.len(), self.names.len());
-            let plural = if max == 1 { "" } else { "s" };
-            return Err(raise!(
-                py,
-                TypeError,
-                "{function}() takes at most {max} keyword argument{plural} ({given} given)"
-            ));
-        }
+        self.check_keyword_count(py, function, known.len())?;
         for key in self.names {
             match key.downcast::<Str>() {
                 None => return Err(raise!(py, TypeError, "keywords must be strings")),
@@ -82,6 +74,19 @@ impl<'a> Args<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Raises `TypeError` for more than `max` keyword arguments.
+    ///
+    /// # Errors
+    /// `TypeError` in the reference's words.
+    pub fn check_keyword_count(&self, py: Attached<'_>, function: &str, max: usize) -> PyResult<()> {
+        let given = self.names.len();
+        if given <= max {
+            return Ok(());
+        }
+        let plural = if max == 1 { "" } else { "s" };
+        Err(raise!(py, TypeError, "{function}() takes at most {max} keyword argument{plural} ({given} given)"))
     }
 
     /// The positional arguments when between `min` and `max` were given and no keywords, else `TypeError` in the
@@ -353,6 +358,7 @@ impl Signature {
             required: self.required,
             needs_keyword: &|at| self.required_kw & (1 << at) != 0,
             variadic: false,
+            looked_up: false,
         };
         params.bind(py, args, bound)
     }
@@ -439,9 +445,27 @@ pub struct Params<'s> {
     pub needs_keyword: &'s dyn Fn(usize) -> bool,
     /// Whether further positional arguments are allowed; they are not bound.
     pub variadic: bool,
+    /// Whether the parameters are looked up in a dict, as `PyArg_ParseTupleAndKeywords` does it: an instance of a
+    /// subclass of `str` then counts by its own `__hash__` and `__eq__`, and an unknown keyword by its text. Else it
+    /// is the other way round.
+    pub looked_up: bool,
 }
 
-impl Params<'_> {
+impl<'s> Params<'s> {
+    /// A function that takes any positional arguments, and these keywords.
+    pub fn keywords(function: &'s str, names: &'s [&'s str]) -> Self {
+        Params {
+            function: Callee(Some(function)),
+            names,
+            positional_only: 0,
+            positional: 0,
+            required: 0,
+            needs_keyword: &|_| false,
+            variadic: true,
+            looked_up: false,
+        }
+    }
+
     /// Sorts the arguments of a call into one slot per parameter; a missing optional one stays `None`.
     ///
     /// # Errors
@@ -480,9 +504,12 @@ impl Params<'_> {
                 Some(text) => self.place(text, free),
                 None => None,
             };
-            // A subclass may have its own idea of what it is equal to.
             let known = match known {
-                Some(at) if key.downcast_exact::<Str>().is_none() && !is_key(py, key, self.names[at])? => None,
+                Some(at)
+                    if self.looked_up && key.downcast_exact::<Str>().is_none() && !is_key(py, key, self.names[at])? =>
+                {
+                    None
+                }
                 known => known,
             };
             match known {
@@ -508,35 +535,46 @@ impl Params<'_> {
     #[cold]
     fn surplus(&self, py: Attached<'_>, args: Args<'_>) -> crate::Raised {
         let name = &self.function;
+        for key in args.names.iter().filter_map(|key| key.downcast::<Str>()) {
+            match self.place(key, self.positional_only) {
+                Some(at) if at < args.pos.len().min(self.positional) => {
+                    let place = at + 1;
+                    return raise!(py, TypeError, "argument for {name} given by name ('{key}') and position ({place})");
+                }
+                _ => {}
+            }
+        }
         for key in args.names {
             let Some(key) = key.downcast::<Str>() else { return raise!(py, TypeError, "keywords must be strings") };
-            match self.place(key, self.positional_only) {
-                Some(at) if at < args.pos.len() => {
-                    return raise!(
-                        py,
-                        TypeError,
-                        "argument for {name} given by name ('{key}') and position ({})",
-                        at + 1
-                    );
-                }
-                Some(at)
-                    if key.as_object().downcast_exact::<Str>().is_none()
-                        && !matches!(is_key(py, key.as_object(), self.names[at]), Ok(true)) =>
+            match self.is_known(py, key) {
+                Ok(true) => {}
+                Ok(false)
+                    if !key.is_empty() && self.names[..self.positional_only].iter().any(|name| key.eq_str(name)) =>
                 {
-                    return raise!(py, TypeError, "invalid keyword argument for {}", name.this());
-                }
-                Some(_) => {}
-                None if !key.is_empty() && self.names[..self.positional_only].iter().any(|name| key.eq_str(name)) => {
                     return raise!(
                         py,
                         TypeError,
                         "{name} got some positional-only arguments passed as keyword arguments: '{key}'"
                     );
                 }
-                None => return unexpected_keyword(py, name, key, &self.names[self.positional_only..]),
+                Ok(false) => return unexpected_keyword(py, name, key, &self.names[self.positional_only..]),
+                Err(raised) => return raised,
             }
         }
-        py.bad_internal_call()
+        raise!(py, TypeError, "invalid keyword argument for {}", name.this())
+    }
+
+    /// Whether a keyword that was not bound is a parameter's name all the same.
+    fn is_known(&self, py: Attached<'_>, key: &Str) -> PyResult<bool> {
+        if self.looked_up || key.as_object().downcast_exact::<Str>().is_some() {
+            return Ok(self.place(key, self.positional_only).is_some());
+        }
+        for name in &self.names[self.positional_only..] {
+            if Str::new(py, name)?.as_object().eq(py, key.as_object())? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The error for a parameter that got no argument.

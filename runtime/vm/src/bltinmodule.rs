@@ -1,7 +1,7 @@
 //! `builtins`: the functions; the types are the object model's.
 use crate::compile::{CompileFlags, Mode, compile_object};
 use crate::interp::current;
-use krait_object::args::{Args, Signature};
+use krait_object::args::{Args, Params, Signature};
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, ByteArray, Bytes, Cell, Code, Dict, Int, Layout, List, Module, Object, PyResult, Ref, Str, Tuple, exc,
@@ -522,15 +522,11 @@ fn locals(py: Attached<'_>, _: &Object) -> PyResult<Ref<Object>> {
 
 /// `max` and `min`: the first item that no other beats.
 fn extreme(py: Attached<'_>, name: &'static str, args: Args<'_>, op: CompareOp) -> PyResult<Ref<Object>> {
-    args.check_keywords(py, name, &["key", "default"])?;
-    let (mut key, mut default) = (None, None);
-    for (keyword, value) in args.names.iter().zip(args.values) {
-        match keyword.downcast::<Str>() {
-            Some(text) if text.eq_str("key") => key = Some(*value).filter(|key| !key.is_none()),
-            Some(text) if text.eq_str("default") => default = Some(*value),
-            _ => return Err(py.bad_internal_call()),
-        }
-    }
+    let mut keywords = [None; 2];
+    args.check_keyword_count(py, name, keywords.len())?;
+    Params::keywords(name, &["key", "default"]).bind(py, args, &mut keywords)?;
+    let [key, default] = keywords;
+    let key = key.filter(|key| !key.is_none());
     let iterator = match args.pos {
         [] => return Err(raise!(py, TypeError, "{name} expected at least 1 argument, got 0")),
         [iterable] => iterable.iter(py)?,
@@ -606,19 +602,9 @@ fn pow(py: Attached<'_>, _: &Object, [base, exponent, modulus]: [Option<&Object>
 }
 
 fn print(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()> {
-    let (mut sep, mut end, mut file, mut flush) = (None, None, None, None);
-    for (keyword, value) in args.names.iter().zip(args.values) {
-        let Some(name) = keyword.downcast::<Str>() else {
-            return Err(raise!(py, TypeError, "keywords must be strings"));
-        };
-        match &*name.to_string_lossy() {
-            "sep" => sep = Some(*value),
-            "end" => end = Some(*value),
-            "file" => file = Some(*value),
-            "flush" => flush = Some(*value),
-            name => return Err(raise!(py, TypeError, "print() got an unexpected keyword argument '{name}'")),
-        }
-    }
+    let mut keywords = [None; 4];
+    Params::keywords("print", &["sep", "end", "file", "flush"]).bind(py, args, &mut keywords)?;
+    let [sep, end, file, flush] = keywords;
     let text = |name: &str, value: Option<&Object>, default: &'static Str| -> PyResult<Ref<Object>> {
         match value.filter(|value| !value.is_none()) {
             None => Ok(default.as_object().to_ref()),

@@ -203,16 +203,21 @@ fn bind_keyword(
     let found = (posonly..total).find(|at| variables[*at].is(key));
     let found = match found {
         Some(found) => Some(found),
-        None => (posonly..total).find(|at| variables[*at].downcast::<Str>().is_some_and(|known| known.eq(name))),
+        None => match place(py, &variables[posonly..total], key) {
+            Ok(at) => at.map(|at| at + posonly),
+            Err(raised) => return fail(raised),
+        },
     };
     let Some(at) = found else {
         let Some(kwdict) = kwdict else {
             let mut wrong = Vec::new();
             for known in &variables[..posonly] {
-                let known = known.downcast::<Str>();
-                let given = |name: &&&Object| name.downcast::<Str>().zip(known).is_some_and(|(a, b)| a.eq(b));
-                if let (Some(known), Some(_)) = (known, names.as_slice().iter().find(given)) {
-                    wrong.push(known.to_string_lossy());
+                for given in names.as_slice() {
+                    match place(py, &[*known], given) {
+                        Ok(None) => {}
+                        Ok(Some(_)) => wrong.extend(given.downcast::<Str>().map(Str::to_string_lossy)),
+                        Err(raised) => return fail(raised),
+                    }
                 }
             }
             if !wrong.is_empty() {
@@ -234,6 +239,19 @@ fn bind_keyword(
         locals.add(at).write(value);
     }
     Ok(())
+}
+
+/// The variable that a keyword is equal to; an instance of a subclass of `str` has its own idea of that.
+fn place(py: Attached<'_>, variables: &[&Object], key: &Object) -> PyResult<Option<usize>> {
+    if let Some(key) = key.downcast_exact::<Str>() {
+        return Ok(variables.iter().position(|known| known.downcast::<Str>().is_some_and(|known| known.eq(key))));
+    }
+    for (at, known) in variables.iter().enumerate() {
+        if key.eq(py, known)? {
+            return Ok(Some(at));
+        }
+    }
+    Ok(None)
 }
 
 #[cold]
