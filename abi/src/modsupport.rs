@@ -376,7 +376,12 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
             at += 1;
         }
         let Some(unit) = format.get(at).copied() else {
-            return Err(raise!(py, SystemError, "invalid format string: %"));
+            let rest = text_of(&format[begin..], raw);
+            if raw {
+                out.push_str(&rest);
+                return Ok(out);
+            }
+            return Err(raise!(py, SystemError, "invalid format string: {rest}"));
         };
         sized |= at != modifiers;
         at += 1;
@@ -393,7 +398,8 @@ fn laid_out(py: Attached<'_>, format: &[u8], va: &mut Va, raw: bool) -> PyResult
             && !b"diuxXo".contains(&unit)
             && (spec.size || spec.long > 1 || spec.long == 1 && !b"sV".contains(&unit));
         // These take neither a width nor a precision, and the first one no flags.
-        if one_size || (unit == b'%' && at - begin != 2 || unit == b'c' && sized) && !raw {
+        let known = raw || b"%cdiuxXopsVAUSRTN".contains(&unit);
+        if !known || one_size || (unit == b'%' && at - begin != 2 || unit == b'c' && sized) && !raw {
             return Err(raise!(py, SystemError, "invalid format string: {}", text_of(&format[begin..], false)));
         }
         convert(py, unit, &spec, va, &mut out)?;
@@ -536,7 +542,7 @@ fn convert(py: Attached<'_>, unit: u8, spec: &Spec, va: &mut Va, out: &mut StrBu
                 _ => pad_object(out, spec, &*object.str(py)?),
             }
         }
-        other => return Err(raise!(py, SystemError, "invalid format string: %{}", other as char)),
+        _ => return Err(py.bad_internal_call()),
     }
     Ok(())
 }

@@ -164,6 +164,21 @@ def classes():
     check(c_char(b"x").value, b"x")
 
 
+def formats():
+    made = ctypes.pythonapi.PyBytes_FromFormat
+    made.argtypes, made.restype = (c_char_p,), py_object
+    for form, text in [
+        (b"%", b"%"), (b"x=%i y=%", b"x=2 y=%"), (b"%5", b"%5"), (b"a%.3", b"a%.3"), (b"%zd%z", b"2%z"), (b"%%%", b"%%"),
+    ]:
+        check(made(form, c_int(2), c_int(3)), text)
+    made = ctypes.pythonapi.PyUnicode_FromFormat
+    made.argtypes, made.restype = (c_char_p,), py_object
+    for form, rest in [(b"%", "%"), (b"%5", "%5"), (b"a%.3", "%.3"), (b"%08", "%08"), (b"%5q", "%5q")]:
+        with CASE.assertRaises(SystemError) as caught:
+            made(form, c_int(2))
+        check(str(caught.exception), f"invalid format string: {rest}")
+
+
 class NativeTest(unittest.TestCase):
     test_layouts = staticmethod(layouts)
     test_memory = staticmethod(memory)
@@ -172,6 +187,7 @@ class NativeTest(unittest.TestCase):
     test_callbacks = staticmethod(callbacks)
     test_threads = staticmethod(threads)
     test_classes = staticmethod(classes)
+    test_formats = staticmethod(formats)
 
 
 if __name__ == "__main__":
