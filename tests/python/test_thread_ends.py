@@ -17,6 +17,39 @@ def run(source, *options):
 
 
 class Fork(unittest.TestCase):
+    def test_data_of_other_threads_dies_in_the_child(self):
+        source = """if True:
+            import contextvars, os, threading
+            parent, local, ready, release = os.getpid(), threading.local(), threading.Event(), threading.Event()
+            variable = contextvars.ContextVar("variable")
+            seen = []
+            class Data:
+                def __init__(self, name):
+                    self.name = name
+                def __del__(self):
+                    if os.getpid() != parent:
+                        seen.append(self.name)
+            def work():
+                local.data = Data("local")
+                variable.set(Data("context"))
+                ready.set()
+                release.wait()
+            thread = threading.Thread(target=work, context=contextvars.Context())
+            thread.start()
+            ready.wait()
+            local.data = Data("own")
+            child = os.fork()
+            if not child:
+                print(seen, local.data.name, flush=True)
+                local.data = None
+                os._exit(0)
+            os.waitpid(child, 0)
+            release.set()
+            thread.join()
+            print(seen, local.data.name)
+        """
+        self.assertEqual(run(source), (0, "['local'] own\n[] own\n", ""))
+
     def test_main_thread_has_ended_in_the_child_of_a_thread(self):
         source = """if True:
             import os, threading

@@ -3,7 +3,7 @@
 //! `Runtime` (one per process) -> [`Interpreter`] -> [`ThreadExt`]. A thread attaches in this order: the GIL (`gil`
 //! mode), the thread-local pointer, the state word (which waits for a pause to end), QSBR (`nogil` mode), the topmost
 //! critical section; it detaches in the reverse order.
-use krait_object::layout::{PyInterpreterState, PyThreadState, ThreadStatus};
+use krait_object::layout::{Field, PyInterpreterState, PyObject, PyThreadState, ThreadStatus};
 use krait_object::mode::{self, FREE_THREADED, breaker, state_word};
 use krait_object::state::{ObjectState, ThreadExt};
 use krait_object::{Attached, Dict, Object, PyResult, Ref, Slot, gc};
@@ -563,13 +563,37 @@ pub unsafe fn repair_child(py: Attached<'_>) {
     for other in Interpreter::all() {
         other.handles.after_fork();
     }
-    // The states of the threads that are gone are not freed: their memory may hold objects that live on.
-    interpreter.threads.lock().expect("no panic under this lock").retain(|thread| ptr::eq(thread.as_ptr(), this));
+    let mut gone = Vec::new();
+    interpreter.threads.lock().expect("no panic under this lock").retain(|thread| {
+        let stays = ptr::eq(thread.as_ptr(), this);
+        if !stays {
+            gone.push(*thread);
+        }
+        stays
+    });
     py.tstate().native_thread_id.set(native_thread_id());
     RUNTIME.main_thread.store(thread_ident(), Ordering::Relaxed);
     crate::signals::after_fork(breaker);
     // The parent's event loop does not run here.
     drop((py.ext().running_task.take(), py.ext().running_loop.take()));
+    // The states of the threads that are gone are not freed: the frames on their stacks may hold objects that live on.
+    for thread in gone {
+        // SAFETY: nobody frees it, and its thread does not exist here.
+        let thread = unsafe { thread.as_ref() };
+        crate::threadmodule::drop_locals(thread);
+        drop_owned(&[&thread.public.dict, &thread.public.async_exc, &thread.public.context]);
+        drop((thread.running_task.take(), thread.running_loop.take()));
+    }
+}
+
+/// Empties fields of a thread state that own an object.
+fn drop_owned(fields: &[&Field<*mut PyObject>]) {
+    for field in fields {
+        let old = field.get();
+        field.set(ptr::null_mut());
+        // SAFETY: these fields own what they point to.
+        drop(unsafe { Ref::<Object>::from_raw_opt(old) });
+    }
 }
 
 /// The interpreter of an attached thread.
@@ -786,9 +810,9 @@ pub fn end_thread(py: Attached<'_>) {
 /// Drops what a thread state owns.
 pub fn clear_thread(py: Attached<'_>) {
     crate::tracing::thread_ends(py);
-    crate::threadmodule::drop_locals(py);
+    crate::threadmodule::drop_locals(py.ext());
     let public = py.tstate();
-    let fields = [
+    drop_owned(&[
         &public.dict,
         &public.async_exc,
         &public.c_profileobj,
@@ -800,13 +824,7 @@ pub fn clear_thread(py: Attached<'_>) {
         &public.threading_local_sentinel,
         &public.current_exception,
         &public.exc_state.exc_value,
-    ];
-    for field in fields {
-        let old = field.get();
-        field.set(ptr::null_mut());
-        // SAFETY: these fields own what they point to.
-        drop(unsafe { Ref::<Object>::from_raw_opt(old) });
-    }
+    ]);
     drop((py.ext().running_task.take(), py.ext().running_loop.take()));
     mode::merge_own(py);
     py.ext().qsbr.flush();

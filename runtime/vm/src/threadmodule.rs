@@ -569,15 +569,15 @@ impl Local {
     }
 }
 
-/// Drops the thread-local data of the calling thread, which ends.
-pub(crate) fn drop_locals(py: Attached<'_>) {
+/// Drops the thread-local data of a thread that ends, by which it is called, or that a fork left behind.
+pub(crate) fn drop_locals(thread: &krait_object::state::ThreadExt) {
     // What is dropped may make new data.
     loop {
-        let locals = std::mem::take(&mut *py.ext().locals.borrow_mut());
+        let locals = std::mem::take(&mut *thread.locals.borrow_mut());
         if locals.is_empty() {
             return;
         }
-        let id = py.tstate().id.get();
+        let id = thread.public.id.get();
         let gone: Vec<Option<Ref<Dict>>> = locals
             .keys()
             .map(|address| {
