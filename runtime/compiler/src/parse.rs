@@ -36,6 +36,7 @@ pub(crate) fn parse(
             let flags = Flags { future: flags.future & !CO_FUTURE_BARRY_AS_BDFL, ..flags };
             return parse(&Source::new(&changed), mode, flags, warnings);
         }
+        let parsed = with_whole_fields(source, parsed, &options);
         let scan = crate::syntax::scan(source, mode);
         if let Some((at, error)) = crate::syntax::report(source, &scan, &parsed, source.text.len() > 200_000) {
             let mut error = incomplete(source, flags, Some(at), error);
@@ -65,6 +66,45 @@ pub(crate) fn parse(
             ruff::Mod::Expression(expression) => lower.expression(expression),
         };
         Ok((tree?, comments))
+    })
+}
+
+/// How many line ends in broken fields are looked behind.
+const MOST_JOINED: usize = 50;
+
+/// The tree and errors of a text in which a field of an f-string goes wrong: the parser takes what stands behind the
+/// field's next line end for text, the reference reads on to the closing brace. So the text is parsed again with
+/// blanks for such line ends; every place in it stays the same.
+fn with_whole_fields(source: &Source, parsed: Parsed<ruff::Mod>, options: &ParseOptions) -> Parsed<ruff::Mod> {
+    let mut text = None;
+    let mut parsed = parsed;
+    for _ in 0..MOST_JOINED {
+        let Some(broken) = line_end_in_field(text.as_deref().unwrap_or(&source.text), &parsed) else { break };
+        let joined = text.get_or_insert_with(|| source.text.clone());
+        joined.replace_range(broken.clone(), &" ".repeat(broken.len()));
+        parsed = ruff_python_parser::parse_unchecked(joined, options.clone());
+    }
+    parsed
+}
+
+/// The first line end at which the parser gave a field up, with the comment before it.
+fn line_end_in_field(text: &str, parsed: &Parsed<ruff::Mod>) -> Option<std::ops::Range<usize>> {
+    use ruff_python_parser::{InterpolatedStringErrorType as E, ParseErrorType as P};
+    let unclosed = |error: &&ruff_python_parser::ParseError| {
+        matches!(error.error, P::FStringError(E::UnclosedLbrace) | P::TStringError(E::UnclosedLbrace))
+    };
+    parsed.errors().first().filter(unclosed).and_then(|error| {
+        use TokenKind as T;
+        let tokens = &parsed.tokens()[..];
+        let first = tokens.partition_point(|token| token.end() <= error.range().start());
+        let ends =
+            |kind| matches!(kind, T::FStringEnd | T::TStringEnd | T::Rbrace | T::FStringMiddle | T::TStringMiddle);
+        let at = first + tokens[first..].iter().position(|token| ends(token.kind()))?;
+        let middle = matches!(tokens[at].kind(), T::FStringMiddle | T::TStringMiddle);
+        let start = tokens[at].start().to_usize();
+        let end = start + text[start..].len() - text[start..].trim_start_matches(['\r', '\n']).len();
+        let comment = at.checked_sub(1).map(|at| tokens[at]).filter(|token| token.kind() == T::Comment);
+        (middle && end > start).then(|| comment.map_or(start, |token| token.start().to_usize())..end)
     })
 }
 

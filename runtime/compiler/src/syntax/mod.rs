@@ -17,7 +17,8 @@ use ruff_python_ast::visitor::source_order::{SourceOrderVisitor, walk_expr};
 use ruff_python_ast::{Expr, Mod, UnaryOp};
 use ruff_python_parser::{InterpolatedStringErrorType, LexicalErrorType, ParseError, ParseErrorType, Parsed};
 use ruff_python_parser::{Mode as ParserMode, ParseOptions};
-use ruff_text_size::{Ranged, TextRange, TextSize};
+use ruff_text_size::{Ranged, TextLen, TextRange, TextSize};
+use std::borrow::Cow;
 
 /// Expressions of a tree, outer ones first.
 struct Collect<'a>(Vec<&'a Expr>);
@@ -131,7 +132,13 @@ impl Reporter<'_> {
     /// line, and a line that was read completely is shown without its end.
     fn complete(&self, at: TextSize, mut error: Box<RawError>) -> Box<RawError> {
         let Some(last) = self.read_last(at, &error) else { return error };
-        let start = self.tokens[last].1.start();
+        let (kind, range) = self.tokens[last];
+        let start = match kind {
+            TokenKind::FStringMiddle | TokenKind::TStringMiddle if error.msg.ends_with("forgot a comma?") => {
+                range.end() - self.text(range).trim_start().text_len()
+            }
+            _ => range.start(),
+        };
         let line = self.source.position(start.to_u32()).0.min(self.source.last_line());
         if error.kind == ErrorKind::Syntax
             && let Some(open) = self.open.filter(|open| open.start() < start)
@@ -154,11 +161,9 @@ impl Reporter<'_> {
     /// The token at which an expression that begins with a token cannot go on.
     pub(super) fn reads_to(&self, index: usize) -> usize {
         let start = self.tokens[index].1.start();
-        let rest = &self.source.text[start.to_usize()..];
-        let parsed = ruff_python_parser::parse_unchecked(rest, ParseOptions::from(ParserMode::Expression));
-        let stop = parsed.errors().iter().map(|e| e.range().start()).min();
         let end = self.tokens.len() - 1;
-        let stop = stop.and_then(|stop| self.token_at(start + stop)).map_or(end, |stop| stop.max(index));
+        let stop = self.expression_stop(index).and_then(|stop| self.token_at(stop));
+        let stop = stop.map_or(end, |stop| stop.max(index));
         let (mut open, inside) = (0usize, self.inside_brackets(start));
         for at in index..stop {
             match self.tokens[at].0 {
@@ -170,6 +175,16 @@ impl Reporter<'_> {
             }
         }
         stop
+    }
+
+    /// The first place that does not belong to an expression which begins with a token; `None` for the end of the text.
+    fn expression_stop(&self, index: usize) -> Option<TextSize> {
+        let start = self.tokens[index].1.start();
+        let rest = &self.source.text[start.to_usize()..];
+        // No line ends in a field.
+        let rest = if self.in_interpolation(index) { one_line(rest) } else { Cow::Borrowed(rest) };
+        let parsed = ruff_python_parser::parse_unchecked(&rest, ParseOptions::from(ParserMode::Expression));
+        parsed.errors().iter().map(|e| start + e.range().start()).min()
     }
 
     /// Whether a token may begin an expression right behind another one.
@@ -270,6 +285,11 @@ fn without_made_up(
         }
         true
     })
+}
+
+/// A text with blanks for line ends.
+fn one_line(text: &str) -> Cow<'_, str> {
+    text.replace(['\n', '\r'], " ").into()
 }
 
 /// Whether a token stands between two operands only; a star may stand before one too, if it is no target.
@@ -1098,12 +1118,22 @@ impl<'a> Reporter<'a> {
         let mut found: Vec<TextRange> = self.exprs.iter().filter(whole).map(|e| e.range()).collect();
         found.sort_by_key(|range| std::cmp::Reverse(range.len()));
         let good = |range: &TextRange| ruff_python_parser::parse_expression(self.text(*range)).is_ok();
-        found.into_iter().find(good).or_else(|| {
+        let found = found.into_iter().find(good).or_else(|| {
             use TokenKind as K;
             let (kind, range) = self.tokens[index];
             matches!(kind, K::Name | K::Int | K::Float | K::Complex | K::String | K::None | K::True | K::False)
                 .then_some(range)
-        })
+        })?;
+        if !self.in_interpolation(index) {
+            return Some(found);
+        }
+        // The tree has not all of a field that goes wrong.
+        let Some(stop) = self.expression_stop(index) else { return Some(found) };
+        let whole = self.text(TextRange::new(start, stop)).trim_end();
+        let good = ruff_python_parser::parse_expression(&one_line(whole))
+            .is_ok_and(|parsed| !matches!(parsed.expr(), Expr::Tuple(t) if !t.parenthesized));
+        let whole = TextRange::at(start, whole.text_len());
+        Some(if whole.len() > found.len() && good { whole } else { found })
     }
 
     fn missing_comma(&self, index: usize, range: TextRange) -> Box<RawError> {
