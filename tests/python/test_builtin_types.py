@@ -7,6 +7,7 @@ import operator
 import re
 import struct
 import unittest
+import weakref
 
 
 class Locals(unittest.TestCase):
@@ -190,6 +191,25 @@ class Results(unittest.TestCase):
     def test_negated_set_in_either_case(self):
         self.assertIsNone(re.fullmatch(rb"[^bc]", b"B", re.LOCALE | re.IGNORECASE))
         self.assertTrue(re.fullmatch(rb"[^bc]", b"a", re.LOCALE | re.IGNORECASE))
+
+
+class WeakReferences(unittest.TestCase):
+    def test_exception_groups(self):
+        class Derived(ExceptionGroup):
+            pass
+
+        for kind in ExceptionGroup, Derived:
+            seen = []
+            group = kind("", [ValueError()])
+            reference = weakref.ref(group, seen.append)
+            self.assertIs(reference(), group)
+            group.itself = group
+            del group
+            gc.collect()
+            self.assertEqual(seen, [reference])
+            self.assertIsNone(reference())
+        self.assertRaises(TypeError, weakref.ref, BaseExceptionGroup("", [KeyboardInterrupt()]))
+        self.assertRaises(TypeError, weakref.ref, ValueError())
 
 
 class Words(unittest.TestCase):

@@ -825,7 +825,7 @@ pub unsafe fn dealloc_with<T: Layout>(py: Attached<'_>, this: NonNull<T>, drop_f
                 return;
             }
         }
-        if own.as_type().tp_weaklistoffset.get() > 0 {
+        if own.as_type().tp_weaklistoffset.get() != 0 {
             crate::builtins::weakrefobject::clear_all(py, object);
         }
         ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);

@@ -35,7 +35,7 @@ pub struct ExceptionGroup(#[allow(dead_code)] pub(crate) PyBaseExceptionGroupObj
 crate::pytype! {
     pub static _PyExc_ExceptionGroup: "ExceptionGroup" for ExceptionGroup {
         base: BaseExceptionGroup,
-        flags: [BASETYPE, HAVE_GC, BASE_EXC_SUBCLASS],
+        flags: [BASETYPE, HAVE_GC, BASE_EXC_SUBCLASS, MANAGED_WEAKREF],
         doc: "Several unrelated errors at once.",
         slots: {
             tp_dealloc = <ExceptionGroup as ExceptionFields>::dealloc_fields,
