@@ -90,6 +90,11 @@ impl<T> State<T> {
     pub fn is_set(&self) -> bool {
         !self.0.get().is_null()
     }
+
+    /// Bytes of the memory that the field points to.
+    pub fn size(&self) -> usize {
+        if self.is_set() { size_of::<Mutex<T>>() } else { 0 }
+    }
 }
 
 /// Moves a counter on in one step and returns what it was; `None` where `next` says so, which changes nothing.

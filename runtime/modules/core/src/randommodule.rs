@@ -1,7 +1,8 @@
 //! `_random`: the generator MT19937 of Matsumoto and Nishimura (1998).
 use krait_object::args::Args;
+use krait_object::builtins::object::object_sizeof;
 use krait_object::native::{Arg, State, Trace, add_type, alloc, required};
-use krait_object::{Attached, Int, IntoObject, Module, Object, PyResult, Ref, Tuple, Type, pytype, raise};
+use krait_object::{Attached, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Tuple, Type, pytype, raise};
 
 const N: usize = 624;
 const M: usize = 397;
@@ -94,6 +95,7 @@ pytype! {
             sig "seed" => |py: Attached<'_>, this: &Random, [n]: [Arg<'_>; 1]| this.seed_from(py, n), "($self, n=None, /)", "seed([n]) -> None.\n\nDefaults to use urandom and falls back to a combination\nof the current time and the process identifier.";
             noargs "getstate" => Random::get_state, "($self, /)", "getstate() -> tuple containing the current state.";
             o "setstate" => Random::set_state, "($self, state, /)", "setstate(state) -> None.  Restores generator state.";
+            noargs "__sizeof__" => |py: Attached<'_>, this: &Random| object_sizeof(py, this.as_object()) + this.twister.size(), "($self, /)", "Size in memory, in bytes.";
             o "getrandbits" => Random::bits, "($self, k, /)", "getrandbits(k) -> x.  Generates an int with k random bits.";
         },
     }

@@ -1,6 +1,7 @@
 //! `_sre`: compiled patterns, matches and scanners over the engine in `krait_text::sre`.
 use krait_object::args::Args;
 use krait_object::builtins::genericaliasobject::class_getitem;
+use krait_object::builtins::object::object_sizeof;
 use krait_object::hooks::hooks;
 use krait_object::layout::{Field, PyObject};
 use krait_object::native::{Arg, Fixed, Trace, alloc, part, ready, required};
@@ -28,6 +29,12 @@ pub struct Compiled {
     bytes: Option<bool>,
 }
 impl Trace for Compiled {}
+impl Compiled {
+    /// Bytes of memory.
+    fn size(&self) -> usize {
+        size_of::<Compiled>() + self.words.capacity() * size_of::<u32>() + self.program.size_apart()
+    }
+}
 
 krait_object::native! {
     /// `re.Pattern`.
@@ -58,6 +65,7 @@ pytype! {
             sig "split" => Pattern::split, "($self, /, string, maxsplit=0)", "Split string by the occurrences of pattern.";
             sig "finditer" => Pattern::finditer, "($self, /, string, pos=0, endpos=sys.maxsize)", "Return an iterator over all non-overlapping matches for the RE pattern in string.\n\nFor each match, the iterator returns a match object.";
             sig "scanner" => Pattern::scanner, "($self, /, string, pos=0, endpos=sys.maxsize)", "Return an object that finds match after match.";
+            noargs "__sizeof__" => |py: Attached<'_>, this: &Pattern| object_sizeof(py, this.as_object()) + this.compiled.get().map_or(0, Compiled::size), "($self, /)", "Size in memory, in bytes.";
             noargs "__copy__" => |_: Attached<'_>, this: &Pattern| this.to_ref(), "($self, /)", "The pattern itself.";
             o "__deepcopy__" => |_: Attached<'_>, this: &Pattern, _: &Object| this.to_ref(), "($self, memo, /)", "The pattern itself.";
             class o "__class_getitem__" => class_getitem, "", "See PEP 585";

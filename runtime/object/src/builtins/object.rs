@@ -327,7 +327,8 @@ fn object_format(py: Attached<'_>, this: &Object, spec: &Object) -> PyResult<Ref
     this.str(py)
 }
 
-fn object_sizeof(_py: Attached<'_>, this: &Object) -> usize {
+/// What an object takes without memory that it points to: `object.__sizeof__`.
+pub fn object_sizeof(_py: Attached<'_>, this: &Object) -> usize {
     let ty = this.ty().as_type();
     let itemsize = ty.tp_itemsize.get() as usize;
     let mut size = ty.tp_basicsize.get() as usize;

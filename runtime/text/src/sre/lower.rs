@@ -163,6 +163,17 @@ struct Lower<'a> {
 }
 
 impl Program {
+    /// Bytes of memory outside the value itself.
+    pub fn size_apart(&self) -> usize {
+        fn of<T>(items: &Vec<T>) -> usize {
+            items.capacity() * size_of::<T>()
+        }
+        let sets: usize = of(&self.sets) + self.sets.iter().map(Set::size_apart).sum::<usize>();
+        let literals = of(&self.strings) + of(&self.prefix) + self.few.as_ref().map_or(0, of);
+        let finder = self.finder.as_ref().map_or(0, |finder| finder.needle().len());
+        of(&self.ops) + of(&self.alts) + of(&self.ones) + of(&self.loops) + sets + literals + finder
+    }
+
     /// Check and lower the words of a pattern with `groups` groups (group 0 not counted).
     pub fn new(words: &[u32], groups: usize) -> Result<Program, CodeError> {
         let p = Program {

@@ -146,6 +146,11 @@ pub struct Set {
 }
 
 impl Set {
+    /// Bytes of memory outside the value itself.
+    pub fn size_apart(&self) -> usize {
+        self.items.capacity() * size_of::<Item>()
+    }
+
     /// A set of `items`, asked after folding the character.
     pub fn new(items: Vec<Item>, fold: Fold) -> Self {
         let dynamic = fold == Fold::Locale || items.iter().any(|item| matches!(item, Item::Category(c) if c & !1 == 8));

@@ -1,11 +1,11 @@
 //! Construction, comparison and methods of `list`.
-use super::{List, ListIter, ListRevIter};
+use super::{List, ListIter, ListRevIter, MOST_KEPT};
 use crate::args::Args;
 use crate::builtins::container::{ReprGuard, TextBuilder, items_at_once, no_keywords_unless_subtype, search_bounds};
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::PyObject;
 use crate::typedef::{CompareOp, arg, ret_object};
-use crate::{Bool, Object, PyResult, Str, Type, id, raise};
+use crate::{Bool, Object, PyResult, Str, Tuple, Type, id, raise};
 
 /// `tp_vectorcall` of `list`: `list(iterable=(), /)`.
 ///
@@ -68,15 +68,20 @@ impl List {
         }
     }
 
-    /// Adds all items of an iterable at the end; those that came before an error stay.
     /// Adds items at the end.
     pub fn extend_from_vec(&self, py: Attached<'_>, items: Vec<Ref<Object>>) -> PyResult<()> {
         self.lock(py).append_all(py, items)
     }
 
+    /// Adds all items of an iterable at the end; those that came before an error stay.
     pub fn extend(&self, py: Attached<'_>, iterable: &Object) -> PyResult<()> {
         if let Some(items) = items_at_once(py, iterable)? {
-            return self.extend_from_vec(py, items);
+            let this = self.lock(py);
+            let sequence = iterable.downcast_exact::<List>().is_some() || iterable.downcast_exact::<Tuple>().is_some();
+            if !sequence && !items.is_empty() {
+                this.reserve(py, this.len() + items.len())?;
+            }
+            return this.append_all(py, items);
         }
         let iter = iterable.iter(py)?;
         let hint = iterable.length_hint(py, 8)?;
@@ -91,7 +96,11 @@ impl List {
         while let Some(item) = iter.iter_next(py)? {
             self.push(py, item)?;
         }
-        self.lock(py).shrink(py);
+        let this = self.lock(py);
+        // What the hint promised too much stays while it is little.
+        if this.raw().allocated.get() > MOST_KEPT as isize {
+            this.shrink(py);
+        }
         Ok(())
     }
 

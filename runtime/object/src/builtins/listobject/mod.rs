@@ -405,6 +405,9 @@ unsafe fn drop_items(py: Attached<'_>, items: Items, len: usize, capacity: usize
     }
 }
 
+/// The largest number of cells that a list keeps however few of them it uses.
+const MOST_KEPT: usize = 32;
+
 impl Locked<'_, List> {
     /// Leaves the list empty and gives what it had.
     fn take_array(&self) -> Taken {
@@ -564,10 +567,10 @@ impl Locked<'_, List> {
         unsafe { Ref::from_raw_opt(item) }
     }
 
-    /// Gives memory back when less than half of it is used.
+    /// Gives memory back when less than half of it is used, and it is more than little or all.
     pub(crate) fn shrink(&self, py: Attached<'_>) {
         let (len, allocated) = (self.len(), self.0.allocated.get().max(0) as usize);
-        if len >= allocated >> 1 {
+        if len >= allocated >> 1 || len > 0 && allocated <= MOST_KEPT {
             return;
         }
         if len == 0 {

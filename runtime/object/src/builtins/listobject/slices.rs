@@ -141,7 +141,7 @@ impl Locked<'_, List> {
             return Ok(());
         }
         if len == 0 && self.raw().allocated.get() == 0 {
-            self.reallocate(py, count)?;
+            self.reallocate(py, (count + 1) & !1)?;
         } else {
             self.reserve(py, len + count)?;
         }
