@@ -483,34 +483,38 @@ impl TupleIter {
         visit.slot(&self.tuple)
     }
 
-    /// The next item. Threads that share the iterator may get an item twice, never a wrong one.
-    #[inline]
-    pub fn next(_py: Attached<'_>, this: &TupleIter) -> PyResult<Option<Ref<Object>>> {
-        let tuple = if mode::FREE_THREADED { this.tuple.get() } else { None };
-        let tuple: &Tuple = match &tuple {
-            Some(tuple) => tuple,
-            // SAFETY: in `gil` mode nothing else runs while the borrow lives.
-            None if !mode::FREE_THREADED => match unsafe { this.tuple.borrow() } {
-                Some(tuple) => tuple,
-                None => return Ok(None),
-            },
-            None => return Ok(None),
-        };
-        let index = this.index.get();
-        match usize::try_from(index).ok().and_then(|at| tuple.get(at)) {
-            Some(item) => {
-                this.index.set(index + 1);
-                Ok(Some(item.to_ref()))
-            }
-            None if mode::FREE_THREADED => {
-                this.index.set(isize::MAX);
-                Ok(None)
-            }
-            None => {
-                drop(this.tuple.take());
-                Ok(None)
-            }
+    /// The tuple, while there may be more.
+    #[inline(always)]
+    fn live(&self) -> Option<&Tuple> {
+        // SAFETY: [frozen] in `nogil` mode, where the tuple stays until deallocation; [attached] in `gil` mode.
+        unsafe { self.tuple.borrow() }
+    }
+
+    /// The item at the iterator's position; [`TupleIter::advance`] then takes it. Threads that share the iterator may
+    /// get an item twice, never a wrong one.
+    #[inline(always)]
+    pub fn peek(&self) -> Option<&Object> {
+        self.live()?.get(self.index.get() as usize)
+    }
+
+    /// Goes on to the item after the one that [`TupleIter::peek`] found.
+    #[inline(always)]
+    pub fn advance(&self) {
+        self.index.set(self.index.get() + 1);
+    }
+
+    fn next(_py: Attached<'_>, this: &TupleIter) -> PyResult<Option<Ref<Object>>> {
+        if let Some(item) = this.peek() {
+            let item = item.to_ref();
+            this.advance();
+            return Ok(Some(item));
         }
+        if mode::FREE_THREADED {
+            this.index.set(isize::MAX);
+        } else {
+            drop(this.tuple.take());
+        }
+        Ok(None)
     }
 
     fn length_hint(_py: Attached<'_>, this: &TupleIter) -> PyResult<usize> {

@@ -78,17 +78,15 @@ pub fn utf8_decode(input: &[u8], at: &mut usize, out: &mut impl Sink, last: bool
     Ok(())
 }
 
-/// Units that are encoded before the bytes move to the output.
-const BLOCK: usize = 64;
-/// Units that are looked at together whether they are ASCII.
-const RUN: usize = 8;
+/// Bytes that are gathered before they move to the output.
+const BLOCK: usize = 256;
 
 /// Encode UTF-8; a run of surrogates is one problem.
 pub fn utf8_encode<U: Unit>(text: &[U], at: &mut usize, out: &mut Vec<u8>) -> Result<(), Problem> {
     out.reserve(text.len() - *at);
-    let mut bytes = [0; BLOCK * 4];
+    let mut bytes = [0; BLOCK];
     while *at < text.len() {
-        let units = &text[*at..text.len().min(*at + BLOCK)];
+        let units = &text[*at..text.len().min(*at + BLOCK / 4)];
         let (done, len) = encode_block(units, &mut bytes);
         out.extend_from_slice(&bytes[..len]);
         *at += done;
@@ -100,50 +98,38 @@ pub fn utf8_encode<U: Unit>(text: &[U], at: &mut usize, out: &mut Vec<u8>) -> Re
     Ok(())
 }
 
-/// Encodes up to [`BLOCK`] units, at most to the first surrogate: how many there were, and how many bytes they took.
+/// Encodes at most a quarter of [`BLOCK`] units, at most to the first surrogate: how many there were, and how many
+/// bytes they took.
 #[inline]
-fn encode_block<U: Unit>(units: &[U], bytes: &mut [u8; BLOCK * 4]) -> (usize, usize) {
-    let (mut done, mut len) = (0, 0);
-    for run in units.chunks(RUN) {
-        if run.len() == RUN
-            && run.iter().fold(0, |all, &unit| all | unit.into()) < 0x80
-            && let Some(out) = bytes.get_mut(len..len + RUN)
-        {
-            out.iter_mut().zip(run).for_each(|(out, &unit)| *out = unit.into() as u8);
-            (done, len) = (done + RUN, len + RUN);
-            continue;
-        }
-        for &unit in run {
-            let cp: u32 = unit.into();
-            let Some(out) = bytes.get_mut(len..len + 4) else { return (done, len) };
-            let tail = |shift: u32| 0x80 | (cp >> shift & 0x3F) as u8;
-            len += match cp {
-                0..0x80 => {
-                    out[0] = cp as u8;
-                    1
-                }
-                0x80..0x800 => {
-                    out[0] = 0xC0 | (cp >> 6) as u8;
-                    out[1] = tail(0);
-                    2
-                }
-                _ if is_surrogate(cp) => return (done, len),
-                0x800..0x10000 => {
-                    out[0] = 0xE0 | (cp >> 12) as u8;
-                    out[1] = tail(6);
-                    out[2] = tail(0);
-                    3
-                }
-                _ => {
-                    out[0] = 0xF0 | (cp >> 18) as u8;
-                    out[1] = tail(12);
-                    out[2] = tail(6);
-                    out[3] = tail(0);
-                    4
-                }
-            };
-            done += 1;
+fn encode_block<U: Unit>(units: &[U], bytes: &mut [u8; BLOCK]) -> (usize, usize) {
+    let mut len = 0;
+    for (done, &unit) in units.iter().enumerate() {
+        let cp: u32 = unit.into();
+        let mut put = |byte: u32| {
+            // The remainder changes nothing, since there is room for four bytes a unit: it stands for a check.
+            bytes[len % BLOCK] = byte as u8;
+            len += 1;
+        };
+        let tail = |shift: u32| 0x80 | cp >> shift & 0x3F;
+        match cp {
+            0..0x80 => put(cp),
+            0x80..0x800 => {
+                put(0xC0 | cp >> 6);
+                put(tail(0));
+            }
+            _ if is_surrogate(cp) => return (done, len),
+            0x800..0x10000 => {
+                put(0xE0 | cp >> 12);
+                put(tail(6));
+                put(tail(0));
+            }
+            _ => {
+                put(0xF0 | cp >> 18);
+                put(tail(12));
+                put(tail(6));
+                put(tail(0));
+            }
         }
     }
-    (done, len)
+    (units.len(), len)
 }

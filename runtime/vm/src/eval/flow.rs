@@ -150,6 +150,12 @@ impl Eval<'_> {
     #[cold]
     fn for_iter_deopt(&mut self) -> Step {
         self.unit().deoptimize(Opcode::FOR_ITER);
+        self.for_iter_slow()
+    }
+
+    /// What the iterator's own slot does where a specialised form found no item: at the end, most often.
+    #[cold]
+    fn for_iter_slow(&mut self) -> Step {
         self.save();
         self.for_iter_generic()
     }
@@ -159,14 +165,11 @@ impl Eval<'_> {
         let Some(iterator) = self.object(1).downcast_exact::<ListIter>() else {
             return self.away(|this| this.for_iter_deopt());
         };
-        self.save();
-        match ListIter::next(self.py, iterator)? {
-            Some(item) => {
-                self.push_ref(item);
-                Ok(FOR_ITER_SKIP)
-            }
-            None => Ok(self.for_iter_done()),
-        }
+        let read = iterator.read();
+        let Some(item) = self.settle(read) else { return self.away(|this| this.for_iter_slow()) };
+        iterator.advance();
+        self.push(item);
+        Ok(FOR_ITER_SKIP)
     }
 
     #[inline(always)]
@@ -174,14 +177,10 @@ impl Eval<'_> {
         let Some(iterator) = self.object(1).downcast_exact::<TupleIter>() else {
             return self.away(|this| this.for_iter_deopt());
         };
-        self.save();
-        match TupleIter::next(self.py, iterator)? {
-            Some(item) => {
-                self.push_ref(item);
-                Ok(FOR_ITER_SKIP)
-            }
-            None => Ok(self.for_iter_done()),
-        }
+        let Some(item) = iterator.peek() else { return self.away(|this| this.for_iter_slow()) };
+        iterator.advance();
+        self.push_ref(item.to_ref());
+        Ok(FOR_ITER_SKIP)
     }
 
     #[inline(always)]

@@ -287,6 +287,7 @@ impl List {
         }
     }
 
+    #[inline]
     pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
         let this = self.lock_briefly(py);
         if let Err(raised) = this.reserve_one(py) {
