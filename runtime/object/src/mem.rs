@@ -777,6 +777,28 @@ pub unsafe extern "C" fn object_free(object: *mut c_void) {
     }
 }
 
+/// The body of the `tp_dealloc` of a builtin type without the collector's part, once what its object owns is released.
+/// The memory of an instance of a subtype goes through `tp_free`.
+///
+/// # Safety
+/// Called from the `tp_dealloc` of `T`'s type, with the last reference gone.
+#[inline(always)]
+pub unsafe fn dealloc_leaf<T: Layout>(py: Attached<'_>, this: NonNull<T>) {
+    let object = this.cast::<PyObject>();
+    // SAFETY: by the contract; the collector never knew an instance of exactly this type.
+    unsafe {
+        let ty = object.cast::<crate::Object>().as_ref().ty();
+        if ptr::eq(ty, T::type_object()) {
+            mode::poison_head(object.as_ptr());
+            return free_block(py, object.as_ptr().cast());
+        }
+        match ty.as_type().tp_free.get() {
+            Some(free) => free(object.as_ptr().cast()),
+            None => free_instance(object),
+        }
+    }
+}
+
 /// Allocates an instance of exactly `T`'s type, or a subtype `ty`, and lets `init` fill the zeroed memory before
 /// the object is tracked.
 #[inline]

@@ -15,7 +15,7 @@ use crate::{IntoObject, Object, PyResult, Slice, Str, Tuple, Type, mem, pytype, 
 use std::borrow::Cow;
 use std::ffi::c_int;
 use std::mem::offset_of;
-use std::ptr::{self, NonNull};
+use std::ptr;
 
 /// Immutable bytes.
 #[repr(transparent)]
@@ -34,7 +34,7 @@ pytype! {
         itemsize: 1,
         doc: "bytes(iterable_of_ints) -> bytes\nbytes(string, encoding[, errors]) -> bytes\nbytes(bytes_or_buffer) -> bytes\nbytes(int) -> bytes\nbytes() -> bytes\n\nAn immutable sequence of integers from 0 to 255.\n\nMade from an iterable of such integers, from a string in an encoding, from\nany object with the buffer protocol, or as that many zeros.",
         slots: {
-            tp_dealloc = Bytes::dealloc,
+            tp_dealloc = mem::dealloc_leaf::<Bytes>,
             tp_repr = Bytes::repr,
             tp_str = Bytes::repr,
             tp_hash = |_, this: &Bytes| Ok(this.hash_value()),
@@ -262,13 +262,6 @@ impl ByteString for Bytes {
 }
 
 impl Bytes {
-    /// # Safety
-    /// As a `tp_dealloc`: the last reference is gone.
-    unsafe fn dealloc(_: Attached<'_>, this: NonNull<Bytes>) {
-        // SAFETY: by the contract.
-        unsafe { mem::object_free(this.as_ptr().cast()) };
-    }
-
     /// The object itself when it is exact, else an exact copy.
     pub fn to_exact(py: Attached<'_>, this: &Bytes) -> PyResult<Ref<Bytes>> {
         if ptr::eq(this.as_object().ty(), Bytes::type_object()) {

@@ -23,6 +23,7 @@ pytype! {
         doc: "float(x=0, /)\n--\n\nConvert a number or text to a floating-point number.",
         slots: {
             constructor = Float::new_object,
+            tp_dealloc = mem::dealloc_leaf::<Float>,
             tp_repr = Float::repr,
             tp_hash = Float::hash,
             tp_richcompare = Float::richcompare,
@@ -140,6 +141,15 @@ impl Float {
     #[inline(always)]
     pub fn value(&self) -> f64 {
         self.0.ob_fval.get()
+    }
+
+    /// Gives an object that nobody but the caller refers to another value.
+    ///
+    /// # Safety
+    /// [attached]; the caller's reference is the only one ([`crate::mode::is_uniquely_referenced`]).
+    #[inline(always)]
+    pub unsafe fn overwrite(&self, value: f64) {
+        self.0.ob_fval.set(value);
     }
 
     fn as_type(py: Attached<'_>, ty: &Type, value: f64) -> PyResult<Ref<Object>> {

@@ -33,7 +33,6 @@ pub unsafe fn new_reference(object: *mut PyObject) {
 ///
 /// # Safety
 /// `object` is live but no reference to it is left.
-#[cold]
 pub unsafe fn dealloc(object: *mut PyObject) {
     RefTracer::tell(object, RefEvent::Destroy);
     // SAFETY: by the contract.

@@ -133,7 +133,7 @@ pub unsafe fn decref_if_more(object: *mut PyObject) -> bool {
     more
 }
 
-#[cold]
+#[inline(never)]
 unsafe fn merge_zero_local(object: *mut PyObject) {
     // SAFETY: by the caller's contract.
     unsafe {

@@ -275,10 +275,28 @@ impl Eval<'_> {
         else {
             return self.away(|this| this.binary_deopt());
         };
-        let result = Float::new(self.py, op(a.value(), b.value()))?;
+        let value = op(a.value(), b.value());
+        // An operand that nothing but the stack refers to becomes the result.
+        let sole = |word: StackRef, operand: &Float| {
+            !word.is_borrowed() && krait_object::mode::is_uniquely_referenced(operand.as_object())
+        };
+        if sole(self.peek(2), a) {
+            // SAFETY: [attached], and just checked.
+            unsafe { a.overwrite(value) };
+            self.close_top();
+            return Ok(BINARY_SKIP);
+        }
+        let result = if sole(self.peek(1), b) {
+            // SAFETY: as above.
+            unsafe { b.overwrite(value) };
+            self.pop()
+        } else {
+            let result = Float::new(self.py, value)?;
+            self.close_top();
+            StackRef::owned(result)
+        };
         self.close_top();
-        self.close_top();
-        self.push(StackRef::owned(result));
+        self.push(result);
         Ok(BINARY_SKIP)
     }
 
@@ -621,7 +639,10 @@ impl Eval<'_> {
             return self.away(|this| this.store_generic());
         };
         let Some(index) = self.index(list.len()) else { return self.away(|this| this.store_generic()) };
-        list.set(self.py, index, self.object(3).to_ref())?;
+        // SAFETY: the poked word takes the place of the one whose reference is taken.
+        let value = unsafe { self.peek(3).into_ref() };
+        self.poke(3, StackRef::NULL);
+        list.set(self.py, index, value)?;
         self.drop_many(3);
         Ok(STORE_SKIP)
     }

@@ -336,20 +336,13 @@ impl Eval<'_> {
     pub(super) fn UNPACK_SEQUENCE_LIST(&mut self) -> Step {
         let Some(list) = self.object(1).downcast_exact::<List>() else { return self.unpack_deopt() };
         self.save();
-        let items = match list.to_vec(self.py) {
-            Ok(items) => items,
-            Err(raised) => {
-                raised.clear(self.py);
-                return self.unpack_generic();
-            }
-        };
-        if items.len() != self.arg() {
+        let word = self.pop();
+        if !list.hand_out(self.py, self.arg(), |item| self.push_ref(item)) {
+            self.push(word);
             return self.unpack_generic();
         }
-        self.drop_top();
-        for item in items.into_iter().rev() {
-            self.push_ref(item);
-        }
+        self.frame().set_sp(self.sp);
+        self.close(word);
         Ok(UNPACK_SKIP)
     }
 

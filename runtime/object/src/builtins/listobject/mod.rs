@@ -300,6 +300,7 @@ impl List {
     }
 
     /// Replaces item `index`; `IndexError` when out of range.
+    #[inline]
     pub fn set(&self, py: Attached<'_>, index: usize, item: Ref<Object>) -> PyResult<()> {
         // The guard goes at the end of the statement: dropping the old item may run code.
         let outcome = self.lock_briefly(py).replace(index, item);
@@ -319,6 +320,14 @@ impl List {
     /// New references to all items at one moment.
     pub fn to_vec(&self, py: Attached<'_>) -> PyResult<Vec<Ref<Object>>> {
         self.lock_briefly(py).to_vec(py)
+    }
+
+    /// Gives `take` new references to all items, the last first, at one moment, if there are `count` and none is null; whether
+    /// that is so. `take` runs under the lock: it may run no Python code.
+    pub fn hand_out(&self, py: Attached<'_>, count: usize, mut take: impl FnMut(Ref<Object>)) -> bool {
+        let this = self.lock_briefly(py);
+        let items = this.as_slice().filter(|items| items.len() == count);
+        items.inspect(|items| items.iter().rev().for_each(|item| take(item.to_ref()))).is_some()
     }
 
     /// Removes and returns item `index`.

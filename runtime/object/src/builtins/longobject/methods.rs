@@ -18,6 +18,7 @@ pytype! {
         doc: "int([x]) -> integer\nint(x, base=10) -> integer\n\nConvert a number or text to an integer. Text is read in the given base, 2 to 36;\nbase 0 takes the base from the prefix, as in source code.\n\n>>> int('0b101', base=0)\n5",
         slots: {
             constructor = Int::new_object,
+            tp_dealloc = crate::mem::dealloc_leaf::<Int>,
             tp_repr = Int::tp_repr,
             tp_hash = Int::tp_hash,
             tp_richcompare = Int::tp_richcompare,

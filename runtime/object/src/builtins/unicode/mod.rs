@@ -140,11 +140,11 @@ impl StrData<'_> {
 impl Str {
     /// # Safety
     /// As a `tp_dealloc`: the last reference is gone.
-    unsafe fn dealloc(_py: Attached<'_>, this: NonNull<Str>) {
+    unsafe fn dealloc(py: Attached<'_>, this: NonNull<Str>) {
         // SAFETY: by the contract.
         unsafe {
             this.as_ref().free_blocks();
-            crate::mem::object_free(this.as_ptr().cast());
+            crate::mem::dealloc_leaf(py, this);
         }
     }
 
