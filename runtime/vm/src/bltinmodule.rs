@@ -527,6 +527,10 @@ fn extreme(py: Attached<'_>, name: &'static str, args: Args<'_>, op: CompareOp) 
     Params::keywords(name, &["key", "default"]).bind(py, args, &mut keywords)?;
     let [key, default] = keywords;
     let key = key.filter(|key| !key.is_none());
+    if let ([first, second], None, None) = (args.pos, key, default) {
+        let better = second.rich_compare(py, first, op)?.is_true(py)?;
+        return Ok(if better { second } else { first }.to_ref());
+    }
     let iterator = match args.pos {
         [] => return Err(raise!(py, TypeError, "{name} expected at least 1 argument, got 0")),
         [iterable] => iterable.iter(py)?,

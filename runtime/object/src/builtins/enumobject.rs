@@ -4,6 +4,7 @@ use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, PyObject};
 use crate::protocols::number::BinaryOp;
+use crate::tupleobject::LastPair;
 use crate::{Int, Object, PyResult, Str, Tuple, Type, gc, id, mem, pytype, raise};
 use std::ptr::NonNull;
 
@@ -14,7 +15,7 @@ pub struct Enumerate {
     /// The next number; `isize::MAX` when `big` has it.
     index: Field<isize>,
     iter: Slot,
-    _result: Field<*mut PyObject>,
+    last: LastPair,
     big: Slot<Int>,
 }
 
@@ -26,7 +27,7 @@ pytype! {
         doc: "enumerate(iterable, start=0)\n--\n\nPairs of a count and an item of the iterable.\n\nThe count begins at start: (start, first), (start + 1, second), ...",
         slots: {
             tp_dealloc = Enumerate::dealloc,
-            tp_traverse = |this: &Enumerate, visit: Visit<'_>| { visit.slot(&this.iter)?; visit.slot(&this.big) },
+            tp_traverse = |this: &Enumerate, visit: Visit<'_>| { visit.slot(&this.iter)?; this.last.traverse(visit)?; visit.slot(&this.big) },
             tp_iter = |_, this: &Enumerate| this.to_ref(),
             tp_iternext = Enumerate::next,
             constructor = Enumerate::construct,
@@ -89,6 +90,7 @@ impl Enumerate {
         unsafe {
             mem::dealloc_with(py, this, |this| {
                 drop(this.iter.take());
+                this.last.clear();
                 drop(this.big.take());
             });
         }
@@ -106,7 +108,7 @@ impl Enumerate {
             this.index.set(index + 1);
             Int::from_i64(py, index as i64)?
         };
-        Tuple::pair(py, count.upcast(), item).map(Some)
+        this.last.renew(py, count.upcast(), item).map(Some)
     }
 
     #[cold]

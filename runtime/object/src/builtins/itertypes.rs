@@ -4,6 +4,7 @@ use super::enumobject::alloc;
 use crate::args::Args;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, PyObject};
+use crate::tupleobject::LastPair;
 use crate::{Bool, Object, PyResult, Tuple, Type, mem, pytype, raise};
 use std::ptr::{self, NonNull};
 
@@ -238,7 +239,7 @@ pub struct Zip {
     ob_base: PyObject,
     _size: Field<isize>,
     iters: Slot<Tuple>,
-    _result: Field<*mut PyObject>,
+    last: LastPair,
     strict: Field<i32>,
 }
 
@@ -250,7 +251,7 @@ pytype! {
         doc: "zip(*iterables, strict=False)\n--\n\nTuples of the items that stand at one place in each iterable.\n\nIt ends with the shortest iterable. With strict, iterables of different\nlengths are a ValueError.\n\n   >>> list(zip('ab', range(3)))\n   [('a', 0), ('b', 1)]",
         slots: {
             tp_dealloc = Zip::dealloc,
-            tp_traverse = |this: &Zip, visit: Visit<'_>| visit.slot(&this.iters),
+            tp_traverse = |this: &Zip, visit: Visit<'_>| { visit.slot(&this.iters)?; this.last.traverse(visit) },
             tp_iter = |_, this: &Zip| this.to_ref(),
             tp_iternext = Zip::next,
             constructor = Zip::construct,
@@ -278,7 +279,12 @@ impl Zip {
     /// The `tp_dealloc` of the type.
     unsafe fn dealloc(py: Attached<'_>, this: NonNull<Zip>) {
         // SAFETY: by the contract.
-        unsafe { mem::dealloc_with(py, this, |this| drop(this.iters.take())) };
+        unsafe {
+            mem::dealloc_with(py, this, |this| {
+                drop(this.iters.take());
+                this.last.clear();
+            });
+        }
     }
 
     #[inline]
@@ -289,7 +295,7 @@ impl Zip {
         if let ([first, second], false) = (iters.as_slice(), strict) {
             let Some(left) = first.iter_next(py)? else { return Ok(None) };
             let Some(right) = second.iter_next(py)? else { return Ok(None) };
-            return Tuple::pair(py, left, right).map(Some);
+            return this.last.renew(py, left, right).map(Some);
         }
         let mut row = crate::reserve::with_room(py, iters.len())?;
         if !next_row(py, iters.as_slice(), strict, "zip", |item| row.push(item))? {

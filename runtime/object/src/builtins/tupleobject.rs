@@ -2,13 +2,14 @@
 //!
 //! Concurrency: a tuple is filled before it is published and never changes, so all reads are plain loads.
 use crate::args::Args;
-use crate::handle::{Attached, Layout, Ref, Visit};
+use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, PyObject, PyTupleObject};
 use crate::typedef::CompareOp;
 use crate::{Int, Object, PyResult, Slice, Str, Type, gc, id, mem, mode, pytype, raise};
 use std::ffi::c_int;
 use std::mem::offset_of;
 use std::ptr::NonNull;
+use std::sync::atomic::Ordering::Release;
 
 /// An immutable sequence.
 #[repr(transparent)]
@@ -134,7 +135,7 @@ impl Tuple {
 
     /// Tracks a complete tuple unless no item can ever be part of a cycle.
     #[inline]
-    fn track_if_needed(&self) {
+    pub(crate) fn track_if_needed(&self) {
         let matters = |item: &Object| {
             let ty = item.ty();
             if !ty.is_gc() {
@@ -179,7 +180,7 @@ impl Tuple {
             return Ok(tuple.to_ref());
         }
         if let Some(list) = iterable.downcast_exact::<crate::List>() {
-            return Tuple::from_vec(py, list.to_vec(py)?);
+            return list.to_tuple(py);
         }
         Tuple::from_vec(py, iterable.collect(py)?)
     }
@@ -441,6 +442,49 @@ impl TupleHash {
             -1 => 1_546_275_796,
             hash => hash,
         }
+    }
+}
+
+/// The pair that an iterator handed out last. A receiver that unpacks it lets go of it, and the iterator gives it out
+/// again with other items.
+#[repr(transparent)]
+pub struct LastPair(Slot<Tuple>);
+
+impl LastPair {
+    /// A tuple of two items.
+    pub fn renew(&self, py: Attached<'_>, first: Ref<Object>, second: Ref<Object>) -> PyResult<Ref<Tuple>> {
+        if self.0.is_null() {
+            let pair = Tuple::pair(py, first, second)?;
+            drop(self.0.replace(Some(pair.clone())));
+            return Ok(pair);
+        }
+        // SAFETY: [quiescent] in `nogil` mode, where another thread may take it: its head outlives this look.
+        let let_go = unsafe { self.0.borrow() }.is_some_and(|last| mode::is_uniquely_referenced(last.as_object()));
+        match if let_go { self.0.take() } else { None } {
+            Some(last) if mode::is_uniquely_referenced(last.as_object()) => {
+                let cells = last.cells();
+                let old = [cells[0].get(), cells[1].get()];
+                cells[0].store(first.into_raw(), Release);
+                cells[1].store(second.into_raw(), Release);
+                last.0.ob_hash.set(-1);
+                if !gc::is_tracked(last.as_object()) {
+                    last.track_if_needed();
+                }
+                drop(self.0.replace(Some(last.clone())));
+                // SAFETY: the cells owned them. What runs now finds everything in its place.
+                drop(old.map(|item| unsafe { Ref::<Object>::from_raw(item) }));
+                Ok(last)
+            }
+            _ => Tuple::pair(py, first, second),
+        }
+    }
+
+    pub fn traverse(&self, visit: Visit<'_>) -> Result<(), c_int> {
+        visit.slot(&self.0)
+    }
+
+    pub fn clear(&self) {
+        drop(self.0.take());
     }
 }
 

@@ -14,6 +14,7 @@ use krait_object::layout::{
     PyObject,
 };
 use krait_object::property::Property;
+use krait_object::typeobject::{InstanceLookup, has_plain_getattro};
 use krait_object::{Dict, Function, Layout, Module, Object, Read, Ref, Slot, Str, Type};
 use std::ffi::c_ulong;
 use std::sync::atomic::Ordering::{Acquire, Release};
@@ -47,12 +48,6 @@ pub(super) fn word(version: u32, form: u64, index: usize) -> u64 {
 pub(super) fn index_for(word_now: u64, version: u32, form: u64) -> Option<usize> {
     let rest = word_now ^ word(version, form, 0);
     (rest < INDEX_LIMIT as u64).then_some(rest as usize)
-}
-
-/// Whether attribute lookup on instances is the generic one.
-fn generic_getattr(ty: &Type) -> bool {
-    let generic = Object::type_object().as_type().tp_getattro.get();
-    ty.as_type().tp_getattro.get().map(|f| f as usize) == generic.map(|f| f as usize)
 }
 
 fn generic_setattr(ty: &Type) -> bool {
@@ -128,7 +123,11 @@ impl Eval<'_> {
 
     fn plan_class(&self, class: &Type, name: &Str) -> Option<Opcode> {
         let meta = class.as_object().ty();
-        if !meta.as_object().is(Type::type_object()) || meta.lookup(self.py, name).is_some() {
+        if !has_plain_getattro(class) {
+            return None;
+        }
+        let meta_version = meta.version(self.py);
+        if meta_version == 0 || meta.lookup(self.py, name).is_some() {
             return None;
         }
         let version = class.version(self.py);
@@ -138,13 +137,15 @@ impl Eval<'_> {
         if version == 0 || !plain {
             return None;
         }
-        self.fill(FIRST, word(version, CLASS, 0), 0, value.as_ptr()).then_some(Opcode::LOAD_ATTR_CLASS)
+        self.fill(FIRST, word(version, CLASS, 0), meta_version.into(), value.as_ptr())
+            .then_some(Opcode::LOAD_ATTR_CLASS)
     }
 
     /// Fills the cache entry at `at` for instances of `ty`; the instruction's form if the entry is the first one.
     pub(super) fn plan_instance(&self, ty: &Type, name: &Str, call: bool, at: usize) -> Option<Opcode> {
         let py = self.py;
-        if !generic_getattr(ty) {
+        let lookup = ty.instance_lookup(py);
+        if lookup == InstanceLookup::Own {
             return None;
         }
         let version = ty.version(py);
@@ -165,6 +166,10 @@ impl Eval<'_> {
         }
         let kind = descr.ty().as_type();
         if let Some(property) = descr.as_object().downcast_exact::<Property>().filter(|_| !call) {
+            // What the getter raises may be for `__getattr__`.
+            if lookup == InstanceLookup::Hooked {
+                return None;
+            }
             let getter = property.getter()?;
             getter
                 .as_object()
@@ -396,8 +401,16 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn LOAD_ATTR_CLASS(&mut self) -> Step {
         let first = self.first_word();
-        let class = match self.object(1).downcast::<Type>() {
-            Some(class) if index_for(first, class.version_now(), CLASS).is_some() => class,
+        let object = self.object(1);
+        // SAFETY: LOAD_ATTR has nine cache units.
+        let meta = unsafe { self.unit().cache(1) }.load(Acquire);
+        let class = match object.downcast::<Type>() {
+            Some(class)
+                if index_for(first, class.version_now(), CLASS).is_some()
+                    && u64::from(object.ty().version_now()) == meta =>
+            {
+                class
+            }
             _ => return self.away(|this| this.attr_deopt()),
         };
         match self.cached_pointer(class, first) {

@@ -3,6 +3,7 @@ use super::Dict;
 use crate::builtins::container::builtin;
 use crate::handle::{Attached, Layout, Ref, Slot, Visit};
 use crate::layout::{Field, PyObject};
+use crate::tupleobject::LastPair;
 use crate::{FREE_THREADED, List, Object, PyResult, Tuple, Type, id, mem, pytype, raise};
 use std::ffi::c_int;
 use std::ptr::NonNull;
@@ -24,7 +25,7 @@ pub struct DictIter {
     used: Field<isize>,
     /// Where the next pair is looked for.
     pos: Field<isize>,
-    _reserved: Field<*mut PyObject>,
+    last: LastPair,
     /// How many pairs are left.
     left: Field<isize>,
 }
@@ -59,7 +60,7 @@ macro_rules! dict_iter {
                 /// The `tp_dealloc` of the type.
                 unsafe fn dealloc(py: Attached<'_>, this: NonNull<$rust>) {
                     // SAFETY: by the contract.
-                    unsafe { mem::dealloc_with(py, this, |iter| drop(iter.0.dict.take())) };
+                    unsafe { mem::dealloc_with(py, this, |iter| iter.0.release()) };
                 }
 
                 /// The next item.
@@ -105,7 +106,14 @@ impl DictIter {
     }
 
     fn traverse(&self, visit: Visit<'_>) -> Result<(), c_int> {
-        visit.slot(&self.dict)
+        visit.slot(&self.dict)?;
+        self.last.traverse(visit)
+    }
+
+    /// Gives up what a dying iterator owns.
+    fn release(&self) {
+        drop(self.dict.take());
+        self.last.clear();
     }
 
     /// The dict, until the iterator is exhausted.
@@ -148,7 +156,7 @@ impl DictIter {
         Ok(Some(match kind {
             DictIterKind::Keys => key,
             DictIterKind::Values => value,
-            DictIterKind::Items => Tuple::pair(py, key, value)?.upcast(),
+            DictIterKind::Items => self.last.renew(py, key, value)?.upcast(),
         }))
     }
 

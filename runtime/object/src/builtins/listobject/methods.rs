@@ -2,8 +2,10 @@
 use super::{List, ListIter, ListRevIter, MOST_KEPT};
 use crate::args::Args;
 use crate::builtins::container::{ReprGuard, TextBuilder, items_at_once, no_keywords_unless_subtype, search_bounds};
+use crate::dictobject::plain_eq;
 use crate::handle::{Attached, Layout, Ref};
-use crate::layout::PyObject;
+use crate::layout::{Field, PyObject};
+use crate::mode::CriticalSection2;
 use crate::typedef::{CompareOp, arg, ret_object};
 use crate::{Bool, Object, PyResult, Str, Tuple, Type, id, raise};
 
@@ -145,7 +147,7 @@ impl List {
         if this.len() != other.len() && matches!(op, CompareOp::Eq | CompareOp::Ne) {
             return verdict(op == CompareOp::Ne);
         }
-        let mut at = 0;
+        let mut at = this.plain_prefix(py, other);
         while let (Some(left), Some(right)) = (this.get(py, at), other.get(py, at)) {
             if !left.eq(py, &right)? {
                 if at >= this.len() || at >= other.len() {
@@ -160,6 +162,20 @@ impl List {
             at += 1;
         }
         verdict(op.holds(this.len().cmp(&other.len())))
+    }
+
+    /// How many items from the start are equal at one moment, as far as that can be told without Python code.
+    fn plain_prefix(&self, py: Attached<'_>, other: &List) -> usize {
+        let _both = CriticalSection2::enter(py, self.as_object(), other.as_object());
+        let same = |(left, right): &(&Field<*mut PyObject>, &Field<*mut PyObject>)| {
+            let (left, right) = (left.get(), right.get());
+            // SAFETY: [locked]: cells that are not null own their items.
+            std::ptr::eq(left, right)
+                || !left.is_null()
+                    && !right.is_null()
+                    && unsafe { plain_eq(Object::from_ptr(left), Object::from_ptr(right)) == Some(true) }
+        };
+        self.cells().iter().zip(other.cells()).take_while(same).count()
     }
 
     pub(super) fn contains(py: Attached<'_>, this: &List, value: &Object) -> PyResult<bool> {

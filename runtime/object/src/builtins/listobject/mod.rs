@@ -287,7 +287,6 @@ impl List {
         }
     }
 
-    #[inline]
     pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
         let this = self.lock_briefly(py);
         if let Err(raised) = this.reserve_one(py) {
@@ -300,7 +299,6 @@ impl List {
     }
 
     /// Replaces item `index`; `IndexError` when out of range.
-    #[inline]
     pub fn set(&self, py: Attached<'_>, index: usize, item: Ref<Object>) -> PyResult<()> {
         // The guard goes at the end of the statement: dropping the old item may run code.
         let outcome = self.lock_briefly(py).replace(index, item);
@@ -354,6 +352,21 @@ impl List {
 
     /// The list's items as a new tuple.
     pub fn to_tuple(&self, py: Attached<'_>) -> PyResult<Ref<crate::Tuple>> {
+        // The memory is asked for before the lock, for what is there now.
+        let count = self.len();
+        if count > 0 {
+            let tuple = crate::Tuple::alloc(py, count)?;
+            let mut cells = tuple.cells().iter().rev();
+            let fill = |item: Ref<Object>| {
+                if let Some(cell) = cells.next() {
+                    cell.set(item.into_raw());
+                }
+            };
+            if self.hand_out(py, count, fill) {
+                tuple.track_if_needed();
+                return Ok(tuple);
+            }
+        }
         crate::Tuple::from_vec(py, self.to_vec(py)?)
     }
 

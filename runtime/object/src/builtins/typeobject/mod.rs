@@ -33,6 +33,7 @@ pub(crate) use getset::merge_class_dict;
 pub use instance::{PyType_GenericAlloc, PyType_GenericNew};
 pub(crate) use new::check_compatible_base;
 pub use new::{calculate_metaclass, type_new};
+pub use slot_functions::InstanceLookup;
 
 use crate::handle::{Attached, Layout, Ref};
 use crate::layout::{PyHeapTypeObject, PyTypeObject};

@@ -425,6 +425,32 @@ fn is_generic_getattribute(method: &Object) -> bool {
         .is_some_and(|descr| ptr::addr_eq(descr.wrapped(), slots::PyObject_GenericGetAttr as *const ()))
 }
 
+/// How a class looks up the attributes of its instances.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum InstanceLookup {
+    /// As `object.__getattribute__`.
+    Generic,
+    /// As `object.__getattribute__`, and by the class's `__getattr__` what that does not find.
+    Hooked,
+    /// In a way of its own.
+    Own,
+}
+
+impl Type {
+    /// How attributes of instances are looked up; it stays while the type's version stays.
+    pub fn instance_lookup(&self, py: Attached<'_>) -> InstanceLookup {
+        let Some(slot) = self.as_type().tp_getattro.get() else { return InstanceLookup::Own };
+        if ptr::fn_addr_eq(slot, slots::PyObject_GenericGetAttr as getattrofunc) {
+            return InstanceLookup::Generic;
+        }
+        let hook = ptr::fn_addr_eq(slot, slot_tp_getattr_hook as getattrofunc);
+        match self.lookup(py, id!(py, __getattribute__)).filter(|_| hook) {
+            Some(method) if is_generic_getattribute(&method) => InstanceLookup::Hooked,
+            _ => InstanceLookup::Own,
+        }
+    }
+}
+
 fn getattr_hook(py: Attached<'_>, this: &Object, name: &Object) -> PyResult<Ref<Object>> {
     let ty = this.ty();
     let Some(getattr) = ty.lookup(py, id!(py, __getattr__)) else {

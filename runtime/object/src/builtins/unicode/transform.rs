@@ -443,14 +443,23 @@ impl Str {
 /// Appends what `table` makes of one character; false when it maps to nothing.
 fn translate_one(py: Attached<'_>, out: &mut StrBuilder, table: &Object, point: u32) -> PyResult<bool> {
     let key = Int::from_u64(py, point.into())?;
-    let to = match table.get_item(py, key.as_object()) {
-        Ok(to) => to,
-        Err(raised) if raised.matches(py, exc::LookupError()) => {
+    // A dict without the character tells so without an exception.
+    let found = match table.downcast_exact::<Dict>() {
+        Some(dict) => dict.get(py, key.as_object()).transpose(),
+        None => Some(table.get_item(py, key.as_object())),
+    };
+    let to = match found {
+        None => {
+            out.push(point);
+            return Ok(true);
+        }
+        Some(Ok(to)) => to,
+        Some(Err(raised)) if raised.matches(py, exc::LookupError()) => {
             raised.clear(py);
             out.push(point);
             return Ok(true);
         }
-        Err(raised) => return Err(raised),
+        Some(Err(raised)) => return Err(raised),
     };
     if to.is_none() {
         return Ok(false);
