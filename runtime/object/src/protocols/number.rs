@@ -257,18 +257,12 @@ impl Object {
         symbol: &str,
     ) -> PyResult<Ref<Object>> {
         let slot = |object: &Object| object.ty().number_methods().and_then(|number| number.nb_power.get());
-        let mut order = vec![self, exponent];
-        if exponent.ty().is_subtype_of(self.ty()) {
-            order.reverse();
-        }
-        order.push(modulus);
-        let mut tried: Vec<usize> = Vec::new();
-        for operand in order {
-            let Some(slot) = slot(operand) else { continue };
-            if tried.contains(&(slot as usize)) {
-                continue;
-            }
-            tried.push(slot as usize);
+        let derived = exponent.ty().is_subtype_of(self.ty());
+        let (first, second) = if derived { (exponent, self) } else { (self, exponent) };
+        let mut tried = [0; 3];
+        for (nth, operand) in [first, second, modulus].into_iter().enumerate() {
+            let Some(slot) = slot(operand).filter(|slot| !tried.contains(&(*slot as usize))) else { continue };
+            tried[nth] = slot as usize;
             // SAFETY: [slot-contract].
             let value = unsafe { result(slot(self.as_ptr(), exponent.as_ptr(), modulus.as_ptr()))? };
             if !value.is_not_implemented() {

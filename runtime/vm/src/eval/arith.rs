@@ -15,6 +15,7 @@ const LSHIFT: usize = 3;
 const MULTIPLY: usize = 5;
 const REMAINDER: usize = 6;
 const OR: usize = 7;
+const POWER: usize = 8;
 const RSHIFT: usize = 9;
 const SUBTRACT: usize = 10;
 const TRUE_DIVIDE: usize = 11;
@@ -109,6 +110,7 @@ fn operate_words(py: Attached<'_>, left: &Object, right: &Object, op: usize) -> 
             RSHIFT if b >= 0 => a >> b.min(63),
             FLOOR_DIVIDE if b != 0 => floor_divmod(a as i64, b as i64).0 as isize,
             REMAINDER if b != 0 => floor_divmod(a as i64, b as i64).1 as isize,
+            POWER if b >= 0 => (a as i64).checked_pow(u32::try_from(b).ok()?)? as isize,
             TRUE_DIVIDE if b != 0 => return Some(Float::new(py, a as f64 / b as f64).map(Ref::upcast)),
             _ => return None,
         };
@@ -120,6 +122,8 @@ fn operate_words(py: Attached<'_>, left: &Object, right: &Object, op: usize) -> 
         SUBTRACT => a - b,
         MULTIPLY => a * b,
         TRUE_DIVIDE if b != 0.0 => a / b,
+        // A root of a negative number is complex.
+        POWER if a > 0.0 || a < 0.0 && b.fract() == 0.0 => Some(a.powf(b)).filter(|power| power.is_finite())?,
         _ => return None,
     };
     Some(Float::new(py, value).map(Ref::upcast))

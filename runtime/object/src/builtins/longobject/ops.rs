@@ -72,6 +72,9 @@ impl Int {
 
     /// `self + other` with the given sign for `other`.
     fn add_signed(&self, py: Attached<'_>, other: &Int, negative: bool) -> PyResult<Ref<Int>> {
+        if let (Some(a), Some(b)) = (self.to_words(), other.to_words()) {
+            return Self::from_words(py, if other.is_negative() == negative { a + b } else { a - b });
+        }
         let (a, b) = (self.digits(), other.digits());
         has_room(py, a.len().max(b.len()))?;
         if self.is_negative() == negative {
@@ -89,8 +92,39 @@ impl Int {
         if self.is_compact() && other.is_compact() {
             return compact_mul(py, self, other);
         }
+        if let (Some(a), Some(b)) = (self.to_words(), other.to_words())
+            && let Some(product) = a.checked_mul(b)
+        {
+            return Self::from_words(py, product);
+        }
         has_room(py, SCRATCH * (self.digits().len() + other.digits().len()))?;
         Self::from_digits(py, self.is_negative() != other.is_negative(), &intarith::mul(self.digits(), other.digits()))
+    }
+
+    /// The value, if it has at most four digits: two of them can be added without overflow.
+    #[inline]
+    fn to_words(&self) -> Option<i128> {
+        let digits = self.digits();
+        if digits.len() > 4 {
+            return None;
+        }
+        let magnitude = digits.iter().rev().fold(0, |all, &digit| all << 30 | i128::from(digit));
+        Some(if self.is_negative() { -magnitude } else { magnitude })
+    }
+
+    fn from_words(py: Attached<'_>, value: i128) -> PyResult<Ref<Int>> {
+        let magnitude = value.unsigned_abs();
+        let digits: [u32; 5] = std::array::from_fn(|at| (magnitude >> (30 * at)) as u32 & intarith::MASK);
+        Self::from_digits(py, value < 0, &digits)
+    }
+
+    /// Floor division and its remainder of what fits machine words; `None` for larger numbers and for a zero divisor.
+    fn divmod_words(&self, other: &Int) -> Option<(i128, i128)> {
+        let (a, b) = (self.to_words()?, other.to_words().filter(|b| *b != 0)?);
+        let (quotient, rest) = (a / b, a % b);
+        // The division rounds towards zero.
+        let too_high = rest != 0 && (rest < 0) != (b < 0);
+        Some(if too_high { (quotient - 1, rest + b) } else { (quotient, rest) })
     }
 
     /// Floor division and its remainder.
@@ -101,6 +135,9 @@ impl Int {
         if self.is_compact() && other.is_compact() {
             let (quotient, rest) = floor_divmod(self.compact_value() as i64, other.compact_value() as i64);
             return Ok((Self::from_i64(py, quotient)?, Self::from_i64(py, rest)?));
+        }
+        if let Some((quotient, rest)) = self.divmod_words(other) {
+            return Ok((Self::from_words(py, quotient)?, Self::from_words(py, rest)?));
         }
         has_room(py, SCRATCH * (self.digits().len() + other.digits().len()))?;
         let (mut quotient, mut rest) = intarith::divmod(self.digits(), other.digits());
@@ -117,6 +154,9 @@ impl Int {
         if self.is_compact() && other.is_compact() && !other.is_zero() {
             return Self::from_i64(py, floor_divmod(self.compact_value() as i64, other.compact_value() as i64).1);
         }
+        if let Some((_, rest)) = self.divmod_words(other) {
+            return Self::from_words(py, rest);
+        }
         Ok(self.divmod(py, other)?.1)
     }
 
@@ -124,6 +164,9 @@ impl Int {
     pub fn floor_divide(&self, py: Attached<'_>, other: &Int) -> PyResult<Ref<Int>> {
         if self.is_compact() && other.is_compact() && !other.is_zero() {
             return Self::from_i64(py, floor_divmod(self.compact_value() as i64, other.compact_value() as i64).0);
+        }
+        if let Some((quotient, _)) = self.divmod_words(other) {
+            return Self::from_words(py, quotient);
         }
         Ok(self.divmod(py, other)?.0)
     }
