@@ -133,14 +133,14 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn UNARY_NEGATIVE(&mut self) -> Step {
         self.save();
-        let result = self.object(1).negative(self.py)?;
+        let result = self.object(1).negative(self.py())?;
         self.replace(1, result);
         Ok(1)
     }
 
     pub(super) fn UNARY_INVERT(&mut self) -> Step {
         self.save();
-        let result = self.object(1).invert(self.py)?;
+        let result = self.object(1).invert(self.py())?;
         self.replace(1, result);
         Ok(1)
     }
@@ -167,7 +167,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     fn binary_generic(&mut self) -> Step {
-        let result = operate(self.py, self.object(2), self.object(1), self.arg())?;
+        let result = operate(self.py(), self.object(2), self.object(1), self.arg())?;
         self.replace(2, result);
         Ok(BINARY_SKIP)
     }
@@ -196,7 +196,7 @@ impl Eval<'_> {
                 Opcode::BINARY_OP_SUBSCR_TUPLE_INT
             }
             SUBSCR if left.downcast_exact::<Dict>().is_some() => Opcode::BINARY_OP_SUBSCR_DICT,
-            _ if operate_words(self.py, left, right, plain).is_some_and(|result| result.is_ok()) => {
+            _ if operate_words(self.py(), left, right, plain).is_some_and(|result| result.is_ok()) => {
                 Opcode::BINARY_OP_EXTEND
             }
             _ => return unit.miss(),
@@ -225,7 +225,7 @@ impl Eval<'_> {
     fn int_op_wide(&mut self, op: impl Fn(i64, i64) -> Option<i64>) -> Step {
         let wide = |depth: usize| self.object(depth).downcast_exact::<Int>().and_then(Int::to_i64);
         let Some(value) = wide(2).zip(wide(1)).and_then(|(a, b)| op(a, b)) else { return self.binary_int_slow() };
-        let result = Int::from_i64(self.py, value)?;
+        let result = Int::from_i64(self.py(), value)?;
         self.close_top();
         self.close_top();
         self.push(StackRef::owned(result));
@@ -239,7 +239,7 @@ impl Eval<'_> {
         wide: impl Fn(i64, i64) -> Option<i64> + Copy,
     ) -> Step {
         let Some((a, b)) = self.small_ints() else { return self.away(move |this| this.int_op_wide(wide)) };
-        let result = Int::from_i64(self.py, op(a, b) as i64)?;
+        let result = Int::from_i64(self.py(), op(a, b) as i64)?;
         // Small integers free no other object.
         self.close_top();
         self.close_top();
@@ -295,7 +295,7 @@ impl Eval<'_> {
             unsafe { b.overwrite(value) };
             self.pop()
         } else {
-            let result = Float::new(self.py, value)?;
+            let result = Float::new(self.py(), value)?;
             self.close_top();
             StackRef::owned(result)
         };
@@ -306,7 +306,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn BINARY_OP_EXTEND(&mut self) -> Step {
-        let Some(result) = operate_words(self.py, self.object(2), self.object(1), plain_op(self.arg())) else {
+        let Some(result) = operate_words(self.py(), self.object(2), self.object(1), plain_op(self.arg())) else {
             return self.away(|this| this.binary_deopt());
         };
         let result = result?;
@@ -343,8 +343,8 @@ impl Eval<'_> {
         // SAFETY: exact strings, just checked.
         let (left, right) = unsafe { (left.cast_unchecked::<Str>(), right.cast_unchecked::<Str>()) };
         let result = match self.take_stored_local(left) {
-            Some(left) => Str::append_in_place(self.py, left, right)?,
-            None => left.concat(self.py, right)?,
+            Some(left) => Str::append_in_place(self.py(), left, right)?,
+            None => left.concat(self.py(), right)?,
         };
         self.replace(2, result.upcast());
         Ok(BINARY_SKIP)
@@ -410,7 +410,7 @@ impl Eval<'_> {
     pub(super) fn BINARY_OP_SUBSCR_DICT(&mut self) -> Step {
         let Some(dict) = self.object(2).downcast_exact::<Dict>() else { return self.away(|this| this.binary_deopt()) };
         self.save();
-        match dict.get(self.py, self.object(1))? {
+        match dict.get(self.py(), self.object(1))? {
             Some(found) => self.replace(2, found),
             None => return self.away(|this| this.subscript_slow()),
         }
@@ -440,9 +440,9 @@ impl Eval<'_> {
     fn compare_generic(&mut self) -> Step {
         let arg = self.arg();
         let op = CompareOp::from_raw((arg >> 5) as i32);
-        let result = self.object(2).rich_compare(self.py, self.object(1), op)?;
+        let result = self.object(2).rich_compare(self.py(), self.object(1), op)?;
         if arg & krait_bytecode::oparg::COMPARE_TO_BOOL as usize != 0 {
-            let truth = result.is_true(self.py)?;
+            let truth = result.is_true(self.py())?;
             self.close(StackRef::owned(result));
             self.replace_word(2, bool_word(truth));
         } else {
@@ -533,7 +533,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn CONTAINS_OP(&mut self) -> Step {
         self.save();
-        let found = self.object(1).contains(self.py, self.object(2))?;
+        let found = self.object(1).contains(self.py(), self.object(2))?;
         let word = bool_word(found != (self.arg() != 0));
         self.replace_word(2, word);
         Ok(1 + Opcode::CONTAINS_OP.cache_entries() as isize)
@@ -556,7 +556,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     fn truth_generic(&mut self) -> Step {
-        let truth = self.object(1).is_true(self.py)?;
+        let truth = self.object(1).is_true(self.py())?;
         self.replace_word(1, bool_word(truth));
         Ok(TO_BOOL_SKIP)
     }
@@ -598,15 +598,15 @@ impl Eval<'_> {
     pub(super) fn BINARY_SLICE(&mut self) -> Step {
         self.save();
         let (container, start, stop) = (self.object(3), self.object(2), self.object(1));
-        let result = slice_of(self.py, container, start, stop)?;
+        let result = slice_of(self.py(), container, start, stop)?;
         self.replace(3, result);
         Ok(1)
     }
 
     pub(super) fn STORE_SLICE(&mut self) -> Step {
         self.save();
-        let slice = Slice::new(self.py, Some(self.object(2)), Some(self.object(1)), None)?;
-        self.object(3).set_item(self.py, slice.as_object(), self.object(4))?;
+        let slice = Slice::new(self.py(), Some(self.object(2)), Some(self.object(1)), None)?;
+        self.object(3).set_item(self.py(), slice.as_object(), self.object(4))?;
         drop(slice);
         self.drop_many(4);
         Ok(1)
@@ -630,7 +630,7 @@ impl Eval<'_> {
 
     #[inline(never)]
     fn store_generic(&mut self) -> Step {
-        self.object(2).set_item(self.py, self.object(1), self.object(3))?;
+        self.object(2).set_item(self.py(), self.object(1), self.object(3))?;
         self.drop_many(3);
         Ok(STORE_SKIP)
     }
@@ -646,7 +646,7 @@ impl Eval<'_> {
         // SAFETY: the poked word takes the place of the one whose reference is taken.
         let value = unsafe { self.peek(3).into_ref() };
         self.poke(3, StackRef::NULL);
-        list.set(self.py, index, value)?;
+        list.set(self.py(), index, value)?;
         self.drop_many(3);
         Ok(STORE_SKIP)
     }
@@ -658,22 +658,22 @@ impl Eval<'_> {
             self.unit().deoptimize(Opcode::STORE_SUBSCR);
             return self.away(|this| this.store_generic());
         };
-        dict.set(self.py, self.object(1), self.object(3))?;
+        dict.set(self.py(), self.object(1), self.object(3))?;
         self.drop_many(3);
         Ok(STORE_SKIP)
     }
 
     pub(super) fn DELETE_SUBSCR(&mut self) -> Step {
         self.save();
-        self.object(2).del_item(self.py, self.object(1))?;
+        self.object(2).del_item(self.py(), self.object(1))?;
         self.drop_many(2);
         Ok(1)
     }
 
     pub(super) fn GET_LEN(&mut self) -> Step {
         self.save();
-        let len = self.object(1).len(self.py)?;
-        let len = Int::from_u64(self.py, len as u64)?;
+        let len = self.object(1).len(self.py())?;
+        let len = Int::from_u64(self.py(), len as u64)?;
         self.push(StackRef::owned(len));
         Ok(1)
     }

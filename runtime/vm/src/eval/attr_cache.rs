@@ -113,9 +113,9 @@ impl Eval<'_> {
 
     fn plan_module(&self, module: &Module, name: &Str) -> Option<Opcode> {
         let dict = module.dict();
-        let version = dict.keys_version(self.py);
+        let version = dict.keys_version(self.py());
         let place = dict.lookup_place(name).filter(|place| *place < INDEX_LIMIT)?;
-        if version == 0 || Module::type_object().lookup(self.py, name).is_some() {
+        if version == 0 || Module::type_object().lookup(self.py(), name).is_some() {
             return None;
         }
         self.fill(FIRST, word(version, MODULE, place), 0, std::ptr::null_mut()).then_some(Opcode::LOAD_ATTR_MODULE)
@@ -126,12 +126,12 @@ impl Eval<'_> {
         if !has_plain_getattro(class) {
             return None;
         }
-        let meta_version = meta.version(self.py);
-        if meta_version == 0 || meta.lookup(self.py, name).is_some() {
+        let meta_version = meta.version(self.py());
+        if meta_version == 0 || meta.lookup(self.py(), name).is_some() {
             return None;
         }
-        let version = class.version(self.py);
-        let value = class.lookup(self.py, name)?;
+        let version = class.version(self.py());
+        let value = class.lookup(self.py(), name)?;
         let plain = value.ty().as_type().tp_descr_get.get().is_none()
             || value.as_object().downcast_exact::<Function>().is_some();
         if version == 0 || !plain {
@@ -143,7 +143,7 @@ impl Eval<'_> {
 
     /// Fills the cache entry at `at` for instances of `ty`; the instruction's form if the entry is the first one.
     pub(super) fn plan_instance(&self, ty: &Type, name: &Str, call: bool, at: usize) -> Option<Opcode> {
-        let py = self.py;
+        let py = self.py();
         let lookup = ty.instance_lookup(py);
         if lookup == InstanceLookup::Own {
             return None;
@@ -431,14 +431,14 @@ impl Eval<'_> {
         self.sp = self.sp.wrapping_sub(1);
         self.frame().set_sp(self.sp);
         // SAFETY: the cache holds a Python function; it takes over both words, of which one is above the stack now.
-        let frame = unsafe { crate::call::push_frame(self.py, getter, None, self.sp, 1, None, self.frame)? };
+        let frame = unsafe { crate::call::push_frame(self.py(), getter, None, self.sp, 1, None, self.frame)? };
         self.frame().0.return_offset.set(ATTR_SKIP as u16);
         self.start_frame(frame)
     }
 
     #[cold]
     pub(super) fn specialize_store_attr(&mut self) {
-        let (unit, ty, py) = (self.unit(), self.object(1).ty(), self.py);
+        let (unit, ty, py) = (self.unit(), self.object(1).ty(), self.py());
         let name = self.name(self.arg());
         let version = ty.version(py);
         if version == 0 || !generic_setattr(ty) {
@@ -476,7 +476,7 @@ impl Eval<'_> {
             return self.away(|this| this.store_deopt());
         };
         self.save();
-        match attrs::inline_set(self.py, object, ty, index, self.take_value(2)) {
+        match attrs::inline_set(self.py(), object, ty, index, self.take_value(2)) {
             Ok(old) => self.finish_store(old),
             Err(value) => {
                 self.poke(2, StackRef::owned(value));
@@ -522,7 +522,7 @@ impl Eval<'_> {
 
     #[cold]
     pub(super) fn specialize_global(&mut self) {
-        let (unit, py) = (self.unit(), self.py);
+        let (unit, py) = (self.unit(), self.py());
         let name = self.name(self.arg() >> 1);
         let (globals, builtins) = (self.frame().globals(), self.frame().builtins());
         let (Some(globals), Some(builtins)) = (globals.downcast_exact::<Dict>(), builtins.downcast_exact::<Dict>())

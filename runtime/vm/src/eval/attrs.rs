@@ -27,7 +27,7 @@ impl Eval<'_> {
 
     #[inline(never)]
     pub(super) fn load_attr_generic(&mut self) -> Step {
-        let (arg, py) = (self.arg(), self.py);
+        let (arg, py) = (self.arg(), self.py());
         let name = self.name(arg >> 1);
         if arg & 1 == 0 {
             let found = self.object(1).get_attr(py, name)?;
@@ -64,7 +64,7 @@ impl Eval<'_> {
     #[inline(never)]
     pub(super) fn store_attr_generic(&mut self) -> Step {
         let name = self.name(self.arg());
-        self.object(1).set_attr(self.py, name, Some(self.object(2)))?;
+        self.object(1).set_attr(self.py(), name, Some(self.object(2)))?;
         self.drop_many(2);
         Ok(STORE_SKIP)
     }
@@ -72,7 +72,7 @@ impl Eval<'_> {
     pub(super) fn DELETE_ATTR(&mut self) -> Step {
         self.save();
         let name = self.name(self.arg());
-        self.object(1).set_attr(self.py, name, None)?;
+        self.object(1).set_attr(self.py(), name, None)?;
         self.drop_top();
         Ok(1)
     }
@@ -86,7 +86,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn load_super_attr(&mut self, bound: bool) -> Step {
         self.save();
-        let (arg, py) = (self.arg(), self.py);
+        let (arg, py) = (self.arg(), self.py());
         let name = self.name(arg >> 2);
         let (super_class, class, this) = (self.object(3), self.object(2), self.object(1));
         if super_class.is(Super::type_object())
@@ -154,7 +154,7 @@ impl Eval<'_> {
     /// Pushes a special method and its receiver.
     pub(super) fn LOAD_SPECIAL(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let owner = self.object(1);
         let Some(special) = SpecialMethod::from_u32(self.arg() as u32) else {
             return Err(raise!(py, SystemError, "bad argument of LOAD_SPECIAL").into());
@@ -187,7 +187,7 @@ impl Eval<'_> {
 /// `with` on something that is no context manager.
 #[cold]
 fn missing_special(eval: &Eval<'_>, owner: &Object, special: SpecialMethod) -> krait_object::Raised {
-    let py = eval.py;
+    let py = eval.py();
     let has = |name: &Str| owner.ty().lookup(py, name).is_some();
     let name = owner.ty().full_name();
     let is_async = matches!(special, SpecialMethod::AEnter | SpecialMethod::AExit);

@@ -10,7 +10,7 @@ impl Eval<'_> {
     pub(super) fn BUILD_TUPLE(&mut self) -> Step {
         self.save();
         let tuple = self.out(|this| {
-            let (py, count) = (this.py, this.arg());
+            let (py, count) = (this.py(), this.arg());
             let start = this.sp.wrapping_sub(count);
             // SAFETY: the words are on the stack, and move into the tuple one after another once it is allocated.
             let tuple = Tuple::build(py, count, |at| Ok(unsafe { start.add(at).read().into_ref() }))?;
@@ -25,7 +25,7 @@ impl Eval<'_> {
     pub(super) fn BUILD_LIST(&mut self) -> Step {
         self.save();
         let list = self.out(|this| {
-            let (py, count) = (this.py, this.arg());
+            let (py, count) = (this.py(), this.arg());
             let start = this.sp.wrapping_sub(count);
             // SAFETY: as in `BUILD_TUPLE`.
             let list = List::build(py, count, |at| unsafe { start.add(at).read().into_ref() })?;
@@ -38,7 +38,7 @@ impl Eval<'_> {
 
     pub(super) fn BUILD_SET(&mut self) -> Step {
         self.save();
-        let (count, py) = (self.arg(), self.py);
+        let (count, py) = (self.arg(), self.py());
         let set = Set::new(py)?;
         for depth in (1..=count).rev() {
             set.add(py, self.object(depth))?;
@@ -50,7 +50,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BUILD_MAP(&mut self) -> Step {
         self.save();
-        let (count, py) = (self.arg(), self.py);
+        let (count, py) = (self.arg(), self.py());
         let dict = Dict::new(py)?;
         for pair in (1..=count).rev() {
             dict.set(py, self.object(2 * pair), self.object(2 * pair - 1))?;
@@ -63,7 +63,7 @@ impl Eval<'_> {
         self.save();
         let count = self.arg();
         let step = (count == 3).then(|| self.object(1));
-        let slice = Slice::new(self.py, Some(self.object(count)), Some(self.object(count - 1)), step)?;
+        let slice = Slice::new(self.py(), Some(self.object(count)), Some(self.object(count - 1)), step)?;
         self.replace(count, slice.upcast());
         Ok(1)
     }
@@ -74,14 +74,14 @@ impl Eval<'_> {
         let words: *const StackRef = self.sp.wrapping_sub(count);
         // SAFETY: the compiler puts only strings here, and the words stay on the stack until the text is made.
         let parts = (0..count).map(|at| unsafe { (*words.add(at)).object().cast_unchecked::<Str>() });
-        let text = Str::concat_iter(self.py, parts)?;
+        let text = Str::concat_iter(self.py(), parts)?;
         self.replace(count, text.upcast());
         Ok(1)
     }
 
     pub(super) fn CONVERT_VALUE(&mut self) -> Step {
         self.save();
-        let (py, value) = (self.py, self.object(1));
+        let (py, value) = (self.py(), self.object(1));
         let text = match Conversion::from_u32(self.arg() as u32) {
             Some(Conversion::Str) => value.str(py)?,
             Some(Conversion::Repr) => value.repr(py)?,
@@ -98,14 +98,14 @@ impl Eval<'_> {
             return Ok(1);
         }
         self.save();
-        let text = self.object(1).format(self.py, None)?;
+        let text = self.object(1).format(self.py(), None)?;
         self.replace(1, text.upcast());
         Ok(1)
     }
 
     pub(super) fn FORMAT_WITH_SPEC(&mut self) -> Step {
         self.save();
-        let (py, spec) = (self.py, self.object(1));
+        let (py, spec) = (self.py(), self.object(1));
         let text = self.object(2).format(py, spec.downcast::<Str>())?;
         self.replace(2, text.upcast());
         Ok(1)
@@ -113,7 +113,7 @@ impl Eval<'_> {
 
     pub(super) fn BUILD_INTERPOLATION(&mut self) -> Step {
         self.save();
-        let (py, arg) = (self.py, self.arg());
+        let (py, arg) = (self.py(), self.arg());
         let has_spec = arg & 1 != 0;
         let conversion = match arg >> 2 {
             1 => Some('s'),
@@ -131,7 +131,7 @@ impl Eval<'_> {
 
     pub(super) fn BUILD_TEMPLATE(&mut self) -> Step {
         self.save();
-        let built = crate::templates::template(self.py, self.object(2), self.object(1))?;
+        let built = crate::templates::template(self.py(), self.object(2), self.object(1))?;
         self.replace(2, built);
         Ok(1)
     }
@@ -145,7 +145,7 @@ impl Eval<'_> {
             let list: &List = self.object(self.arg() + 1).cast_unchecked();
             (list, self.pop().into_ref())
         };
-        list.push(self.py, item)?;
+        list.push(self.py(), item)?;
         Ok(1)
     }
 
@@ -155,7 +155,7 @@ impl Eval<'_> {
         // The set of annotations that were reached has a name, which a program may bind to anything.
         let target = self.object(self.arg() + 1);
         let Some(set) = target.downcast::<Set>() else { return self.away(|this| this.no_set()) };
-        set.add(self.py, self.object(1))?;
+        set.add(self.py(), self.object(1))?;
         self.drop_top();
         Ok(1)
     }
@@ -163,7 +163,7 @@ impl Eval<'_> {
     #[cold]
     fn no_set(&mut self) -> Step {
         let given = self.object(self.arg() + 1).ty().name();
-        Err(raise!(self.py, TypeError, "__conditional_annotations__ must be a set, not '{given}'").into())
+        Err(raise!(self.py(), TypeError, "__conditional_annotations__ must be a set, not '{given}'").into())
     }
 
     #[inline(always)]
@@ -171,14 +171,14 @@ impl Eval<'_> {
         self.save();
         // SAFETY: the compiler puts a dict there.
         let dict: &Dict = unsafe { self.object(self.arg() + 2).cast_unchecked() };
-        dict.set(self.py, self.object(2), self.object(1))?;
+        dict.set(self.py(), self.object(2), self.object(1))?;
         self.drop_many(2);
         Ok(1)
     }
 
     pub(super) fn LIST_EXTEND(&mut self) -> Step {
         self.save();
-        let (py, iterable) = (self.py, self.object(1));
+        let (py, iterable) = (self.py(), self.object(1));
         // SAFETY: the compiler puts a list there.
         let list: &List = unsafe { self.object(self.arg() + 1).cast_unchecked() };
         if let Err(raised) = list.extend(py, iterable) {
@@ -202,16 +202,16 @@ impl Eval<'_> {
         let target = self.object(self.arg() + 1);
         let Some(set) = target.downcast::<Set>() else {
             let given = target.ty().name();
-            return Err(raise!(self.py, TypeError, "__conditional_annotations__ must be a set, not '{given}'").into());
+            return Err(raise!(self.py(), TypeError, "__conditional_annotations__ must be a set, not '{given}'").into());
         };
-        set.update(self.py, self.object(1))?;
+        set.update(self.py(), self.object(1))?;
         self.drop_top();
         Ok(1)
     }
 
     pub(super) fn DICT_UPDATE(&mut self) -> Step {
         self.save();
-        let (py, update) = (self.py, self.object(1));
+        let (py, update) = (self.py(), self.object(1));
         // SAFETY: the compiler puts a dict there.
         let dict: &Dict = unsafe { self.object(self.arg() + 1).cast_unchecked() };
         if let Err(raised) = dict.merge(py, update, true) {
@@ -229,7 +229,7 @@ impl Eval<'_> {
     /// Merges `**mapping` of a call into the keyword arguments; the callable is further down for the message.
     pub(super) fn DICT_MERGE(&mut self) -> Step {
         self.save();
-        let (py, update, arg) = (self.py, self.object(1), self.arg());
+        let (py, update, arg) = (self.py(), self.object(1), self.arg());
         let callable = self.object(5 + arg - 1);
         // SAFETY: the compiler puts a dict there.
         let dict: &Dict = unsafe { self.object(arg + 1).cast_unchecked() };

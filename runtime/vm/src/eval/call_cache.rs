@@ -140,8 +140,8 @@ impl Eval<'_> {
         if !plain {
             return None;
         }
-        let version = class.version(self.py);
-        let init = class.lookup(self.py, krait_object::id!(self.py, __init__))?;
+        let version = class.version(self.py());
+        let init = class.lookup(self.py(), krait_object::id!(self.py(), __init__))?;
         let function = init.as_object().downcast_exact::<Function>()?;
         if version == 0 || !takes_exact(function.code()) {
             return None;
@@ -169,7 +169,7 @@ impl Eval<'_> {
     unsafe fn push_exact(&mut self, function: StackRef, first: *const StackRef, total: usize) -> PyResult<*mut Frame> {
         // SAFETY: a Python function.
         let code = unsafe { function.object().cast_unchecked::<Function>() }.code();
-        let frame = push_words(self.py, code.raw().co_framesize.get() as usize);
+        let frame = push_words(self.py(), code.raw().co_framesize.get() as usize);
         if frame.is_null() {
             return Err(self.out(|this| this.no_frame(function, first, total)));
         }
@@ -183,7 +183,7 @@ impl Eval<'_> {
         // SAFETY: the words are ours.
         (0..total).for_each(|at| unsafe { first.add(at).read() }.close());
         function.close();
-        self.py.no_memory()
+        self.py().no_memory()
     }
 
     /// The Python function `depth` from the top, after taking a bound method apart, and how many words it gets.
@@ -203,9 +203,9 @@ impl Eval<'_> {
     /// `depth` from the top. What is not at hand is the generic call's to make.
     #[inline(always)]
     fn enter_at_hand(&mut self, depth: usize, code: &Code, total: usize, defaults: &[&Object]) -> Step {
-        let (tstate, size) = (self.py.tstate(), code.raw().co_framesize.get() as usize);
+        let (tstate, size) = (self.py().tstate(), code.raw().co_framesize.get() as usize);
         let ready = tstate.py_recursion_remaining.get() > 1 && Exec::is_built(code) && !super::foreign::is_on();
-        let frame = if ready { push_words_at_hand(self.py, size) } else { null_mut() };
+        let frame = if ready { push_words_at_hand(self.py(), size) } else { null_mut() };
         if frame.is_null() {
             return self.away(|this| this.call_any());
         }
@@ -268,7 +268,7 @@ impl Eval<'_> {
         let read = read_cached(raw, unchanged);
         let Some(init) = self.settle(read) else { return self.call_deopt() };
         self.save();
-        let py = self.py;
+        let py = self.py();
         let (shim, object) = match init_shim(py).and_then(|shim| Ok((shim, class.alloc(py, 0)?))) {
             Ok(made) => made,
             Err(raised) => {
@@ -329,7 +329,7 @@ impl Eval<'_> {
     fn finish_native(&mut self, depth: usize, raw: *mut PyObject) -> Step {
         // SAFETY: a new reference, or null.
         let Some(result) = (unsafe { Ref::<Object>::from_raw_opt(raw) }) else {
-            return Err(super::calls::check_raised(self.py, self.object(depth)).into());
+            return Err(super::calls::check_raised(self.py(), self.object(depth)).into());
         };
         self.replace(depth, result);
         self.check_breaker()?;
@@ -345,7 +345,7 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py)?;
+        crate::native_stack::check(self.py())?;
         let Some(method) = function.definition().ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(function.receiver(), self.peek(1).as_ptr()) };
@@ -366,7 +366,7 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py)?;
+        crate::native_stack::check(self.py())?;
         let receiver = function.receiver();
         // SAFETY: `count` words stand below the stack pointer.
         let raw = unsafe { call_fast(function.definition(), receiver, self.sp.sub(count), count) };
@@ -397,7 +397,7 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py)?;
+        crate::native_stack::check(self.py())?;
         let Some(method) = definition.ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(2).as_ptr(), self.peek(1).as_ptr()) };
@@ -411,7 +411,7 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py)?;
+        crate::native_stack::check(self.py())?;
         let Some(method) = definition.ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(1).as_ptr(), null_mut()) };
@@ -425,7 +425,7 @@ impl Eval<'_> {
             return self.away(|this| this.call_deopt());
         };
         self.save();
-        crate::native_stack::check(self.py)?;
+        crate::native_stack::check(self.py())?;
         let receiver = self.peek(count + 1).as_ptr();
         // SAFETY: `count` words stand below the stack pointer.
         let raw = unsafe { call_fast(definition, receiver, self.sp.sub(count), count) };

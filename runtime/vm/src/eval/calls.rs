@@ -154,7 +154,7 @@ impl Eval<'_> {
         // SAFETY: the words stay on the stack during the call.
         let result = unsafe {
             let args = plain.fill(first, count);
-            vectorcall(self.py, callable, args, nargs, names)?
+            vectorcall(self.py(), callable, args, nargs, names)?
         };
         self.replace(depth, result);
         self.check_breaker()?;
@@ -200,7 +200,7 @@ impl Eval<'_> {
         self.sp = self.sp.wrapping_sub(depth);
         self.frame().set_sp(self.sp);
         // SAFETY: by the contract; the words above the stack pointer are the frame's now.
-        let pushed = unsafe { call::push_frame(self.py, function, None, first, nargs, names, self.frame) };
+        let pushed = unsafe { call::push_frame(self.py(), function, None, first, nargs, names, self.frame) };
         if let Some(word) = names_word {
             word.close();
         }
@@ -212,15 +212,15 @@ impl Eval<'_> {
     /// Goes on with a frame that was pushed.
     #[inline(always)]
     pub(super) fn start_frame(&mut self, frame: *mut crate::frame::Frame) -> Step {
-        if let Err(raised) = super::entry::enter_recursive(self.py) {
+        if let Err(raised) = super::entry::enter_recursive(self.py()) {
             // SAFETY: the frame was just pushed.
-            unsafe { crate::frameobject::discard_frame(self.py, frame) };
+            unsafe { crate::frameobject::discard_frame(self.py(), frame) };
             return Err(raised.into());
         }
         if super::foreign::is_on() {
             return self.out(move |this| this.start_foreign(frame));
         }
-        self.py.tstate().current_frame.set(frame.cast());
+        self.py().tstate().current_frame.set(frame.cast());
         self.load_frame(frame, 0);
         Ok(0)
     }
@@ -236,7 +236,7 @@ impl Eval<'_> {
     pub(super) fn CALL_FUNCTION_EX(&mut self) -> Step {
         self.save();
         self.unpack_positional()?;
-        let py = self.py;
+        let py = self.py();
         let callable = self.object(4);
         let mut kwargs = None;
         if !self.peek(1).is_null() {
@@ -304,7 +304,7 @@ impl Eval<'_> {
 
     /// The part of `f(*args)` without keywords.
     fn call_with_tuple(&mut self, args: &Tuple) -> Step {
-        let (py, callable, nargs) = (self.py, self.object(4), args.len());
+        let (py, callable, nargs) = (self.py(), self.object(4), args.len());
         if as_python_function(callable).is_none() {
             // SAFETY: the tuple stays on the stack, and keeps the arguments alive.
             let result = unsafe { vectorcall_with(py, callable, args.as_slice().as_ptr().cast(), nargs, None)? };
@@ -331,7 +331,7 @@ impl Eval<'_> {
 
     /// Makes the positional arguments of `f(*args)` a tuple.
     pub(super) fn unpack_positional(&mut self) -> PyResult<()> {
-        let py = self.py;
+        let py = self.py();
         let callable = self.object(4);
         let iterable = self.object(2);
         if iterable.downcast_exact::<Tuple>().is_none() {
@@ -352,7 +352,7 @@ impl Eval<'_> {
         let frame = self.frame();
         // SAFETY: the compiler puts a code object there.
         let code = unsafe { self.object(1).cast_unchecked() };
-        let function = Function::new(self.py, code, frame.globals(), None)?;
+        let function = Function::new(self.py(), code, frame.globals(), None)?;
         self.replace(1, function.upcast());
         Ok(1)
     }
@@ -374,7 +374,7 @@ impl Eval<'_> {
                 8 => drop(func.closure_slot().replace(Some(value.cast_unchecked()))),
                 _ => {
                     if let Some(annotate) = value.as_object().downcast_exact::<Function>() {
-                        name_annotate(self.py, func, annotate)?;
+                        name_annotate(self.py(), func, annotate)?;
                     }
                     drop(func.annotate_slot().replace(Some(value)));
                 }

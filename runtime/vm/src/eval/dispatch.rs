@@ -12,7 +12,6 @@ use super::{Eval, Home, Step, Stop, num};
 use crate::exec::Unit;
 use crate::frame::Frame;
 use crate::stackref::StackRef;
-use krait_object::Attached;
 use krait_object::layout::PyObject;
 use std::ptr::null_mut;
 
@@ -75,14 +74,7 @@ macro_rules! for_each_handler {
 ///
 /// # Safety
 /// The arguments are the registers of a running loop.
-pub(super) type Handler = for<'py> unsafe fn(
-    Attached<'py>,
-    *const Unit,
-    *mut StackRef,
-    *mut Frame,
-    *const *mut PyObject,
-    *const Home<'py>,
-) -> *mut PyObject;
+pub(super) type Handler = for<'py> unsafe fn(*const Home<'py>, *const Unit, *mut StackRef, *mut Frame) -> *mut PyObject;
 
 #[cfg(not(tail_dispatch))]
 macro_rules! run_in_loop {
@@ -143,14 +135,12 @@ mod tail {
         ($(#[$note:meta])* $name:ident, $this:ident => $next:expr) => {
             $(#[$note])*
             pub(super) unsafe fn $name<'py>(
-                py: Attached<'py>,
+                home: *const Home<'py>,
                 ip: *const Unit,
                 sp: *mut StackRef,
                 frame: *mut Frame,
-                consts: *const *mut PyObject,
-                home: *const Home<'py>,
             ) -> *mut PyObject {
-                let mut $this = Eval { py, ip, sp, frame, consts, home };
+                let mut $this = Eval { home, ip, sp, frame };
                 $next
             }
         };
@@ -194,14 +184,12 @@ mod tail {
     #[cold]
     #[inline(never)]
     unsafe fn away<'py, F: Copy + for<'a> Fn(&mut Eval<'a>) -> Step>(
-        py: Attached<'py>,
+        home: *const Home<'py>,
         ip: *const Unit,
         sp: *mut StackRef,
         frame: *mut Frame,
-        consts: *const *mut PyObject,
-        home: *const Home<'py>,
     ) -> *mut PyObject {
-        let mut this = Eval { py, ip, sp, frame, consts, home };
+        let mut this = Eval { home, ip, sp, frame };
         // SAFETY: `Eval::away` had a value of this type, which takes no room and can be copied.
         let work = unsafe { NonNull::<F>::dangling().read() };
         let step = this.out(work);
@@ -238,19 +226,17 @@ mod tail {
         #[inline(always)]
         fn handle(self, op: u8) -> *mut PyObject {
             // SAFETY: these are the registers.
-            unsafe { HANDLERS[op as usize](self.py, self.ip, self.sp, self.frame, self.consts, self.home) }
+            unsafe { HANDLERS[op as usize](self.home, self.ip, self.sp, self.frame) }
         }
 
         #[inline(always)]
         fn stop(self, stop: Stop) -> *mut PyObject {
             match stop {
                 // SAFETY: these are the registers.
-                Stop::Raised => unsafe { raised(self.py, self.ip, self.sp, self.frame, self.consts, self.home) },
+                Stop::Raised => unsafe { raised(self.home, self.ip, self.sp, self.frame) },
                 Stop::Exit => self.home().result.get(),
                 // SAFETY: as above.
-                Stop::Away(handler) => unsafe {
-                    handler(self.py, self.ip, self.sp, self.frame, self.consts, self.home)
-                },
+                Stop::Away(handler) => unsafe { handler(self.home, self.ip, self.sp, self.frame) },
             }
         }
     }

@@ -58,8 +58,8 @@ pub(crate) unsafe fn eval_frame(py: Attached<'_>, frame: *mut Frame, raise: bool
     unsafe { (*frame).0.previous.set((&raw const entry).cast_mut()) };
     tstate.current_frame.set(frame.cast());
     let overflow = crate::native_stack::check(py);
-    let home = Home::new();
-    let mut eval = Eval { py, ip: null(), sp: null_mut(), frame, consts: null(), home: &raw const home };
+    let home = Home::new(py);
+    let mut eval = Eval { home: &raw const home, ip: null(), sp: null_mut(), frame };
     // A suspended generator's current instruction is its YIELD_VALUE; anything else begins at its first one.
     // SAFETY: as above.
     let ahead = unsafe { (*frame).0.return_offset.get() } as isize;

@@ -35,7 +35,7 @@ impl Eval<'_> {
     #[inline(always)]
     fn exc_info<'a>(&self) -> &'a _PyErr_StackItem {
         // SAFETY: the thread state always points to an item: its own or a running generator's.
-        unsafe { &*self.py.tstate().exc_info.get() }
+        unsafe { &*self.py().tstate().exc_info.get() }
     }
 
     #[inline(always)]
@@ -71,7 +71,7 @@ impl Eval<'_> {
     #[cold]
     pub(super) fn RAISE_VARARGS(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let raised = match self.arg() {
             0 => match handled_exception(py) {
                 Some(exception) => {
@@ -98,12 +98,12 @@ impl Eval<'_> {
         if arg != 0 {
             let unit = self.peek(arg);
             if !unit.is_int() {
-                return Err(raise!(self.py, SystemError, "bad bytecode: no position to reraise at").into());
+                return Err(raise!(self.py(), SystemError, "bad bytecode: no position to reraise at").into());
             }
             self.frame().set_lasti(unit.to_int() as isize);
         }
         // SAFETY: as above.
-        let _raised = self.py.restore(unsafe { exception.cast_unchecked::<BaseException>() });
+        let _raised = self.py().restore(unsafe { exception.cast_unchecked::<BaseException>() });
         // The traceback keeps the line of the first raise.
         if self.unwind_reraised() { Ok(0) } else { Err(self.left_loop()) }
     }
@@ -116,7 +116,7 @@ impl Eval<'_> {
 
     pub(super) fn CHECK_EXC_MATCH(&mut self) -> Step {
         self.save();
-        let (py, class) = (self.py, self.object(1));
+        let (py, class) = (self.py(), self.object(1));
         check_except_type(py, class)?;
         let matches = exception_matches(py, self.object(2), class)?;
         self.replace_word(1, super::arith::bool_word(matches));
@@ -126,7 +126,7 @@ impl Eval<'_> {
     /// `except*`: splits the group into what the clause takes and what is left.
     pub(super) fn CHECK_EG_MATCH(&mut self) -> Step {
         self.save();
-        let (py, class, value) = (self.py, self.object(1), self.object(2));
+        let (py, class, value) = (self.py(), self.object(1), self.object(2));
         check_except_star_type(py, class)?;
         let (rest, matched) = group_match(py, value, class)?;
         self.drop_many(2);
@@ -146,7 +146,7 @@ impl Eval<'_> {
     /// Calls `__exit__(type, value, traceback)`: exit function, its receiver or null, lasti, previous, exception.
     pub(super) fn WITH_EXCEPT_START(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let value = self.object(1);
         let ty = value.ty().as_object().to_ref();
         let traceback = value.get_attr(py, id!(py, __traceback__))?;
@@ -164,7 +164,7 @@ impl Eval<'_> {
 
     pub(super) fn CLEANUP_THROW(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let exception = self.object(1);
         if !exception.is_instance_of(exc::StopIteration()) {
             // SAFETY: only exceptions are thrown.

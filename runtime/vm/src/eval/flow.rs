@@ -66,7 +66,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn GET_ITER(&mut self) -> Step {
         self.save();
-        let iterator = self.object(1).iter(self.py)?;
+        let iterator = self.object(1).iter(self.py())?;
         self.replace(1, iterator);
         Ok(1)
     }
@@ -99,12 +99,12 @@ impl Eval<'_> {
     fn next_item(&mut self) -> PyResult<Option<Ref<Object>>> {
         let iterator = self.object(1);
         let Some(next) = iterator.ty().as_type().tp_iternext.get() else {
-            return iterator.iter_next(self.py);
+            return iterator.iter_next(self.py());
         };
         // SAFETY: [slot-contract].
         match unsafe { Ref::from_raw_opt(next(iterator.as_ptr())) } {
             Some(item) => Ok(Some(item)),
-            None if self.py.pending().is_none() => Ok(None),
+            None if self.py().pending().is_none() => Ok(None),
             None => self.out(|this| this.iteration_raised()),
         }
     }
@@ -112,13 +112,13 @@ impl Eval<'_> {
     #[cold]
     fn iteration_raised(&mut self) -> PyResult<Option<Ref<Object>>> {
         let raised = krait_object::Raised::assume();
-        if raised.matches(self.py, krait_object::exc::StopIteration()) {
+        if raised.matches(self.py(), krait_object::exc::StopIteration()) {
             self.fire_exception(crate::monitoring::Event::Raise, self.frame().lasti());
             let raised = krait_object::Raised::assume();
-            if !raised.matches(self.py, krait_object::exc::StopIteration()) {
+            if !raised.matches(self.py(), krait_object::exc::StopIteration()) {
                 return Err(raised);
             }
-            raised.clear(self.py);
+            raised.clear(self.py());
             return Ok(None);
         }
         Err(raised)
@@ -188,7 +188,7 @@ impl Eval<'_> {
         let Some(iterator) = self.object(1).downcast_exact::<RangeIter>() else {
             return self.away(|this| this.for_iter_deopt());
         };
-        match RangeIter::next(self.py, iterator)? {
+        match RangeIter::next(self.py(), iterator)? {
             Some(item) => {
                 self.push(StackRef::owned(item));
                 Ok(FOR_ITER_SKIP)
@@ -227,14 +227,14 @@ impl Eval<'_> {
         let frame = self.frame;
         // SAFETY: the running frame and the ones below it are live.
         let previous = unsafe { (*frame).previous() };
-        let tstate = self.py.tstate();
+        let tstate = self.py().tstate();
         tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() + 1);
         // SAFETY: as above; the frame is the topmost one.
         unsafe {
             if (*frame).owner() == FRAME_OWNED_BY_THREAD {
-                crate::frameobject::clear_thread_frame(self.py, frame, previous);
+                crate::frameobject::clear_thread_frame(self.py(), frame, previous);
             } else {
-                crate::generator::clear_frame(self.py, frame);
+                crate::generator::clear_frame(self.py(), frame);
                 tstate.current_frame.set(previous.cast());
             }
         }
@@ -273,7 +273,7 @@ impl Eval<'_> {
     fn init_returned(&mut self) -> Step {
         self.save();
         let name = self.object(1).ty().name();
-        Err(raise!(self.py, TypeError, "__init__() should return None, not '{name:.200}'").into())
+        Err(raise!(self.py(), TypeError, "__init__() should return None, not '{name:.200}'").into())
     }
 
     #[inline(always)]
@@ -337,7 +337,7 @@ impl Eval<'_> {
         let Some(list) = self.object(1).downcast_exact::<List>() else { return self.unpack_deopt() };
         self.save();
         let word = self.pop();
-        if !list.hand_out(self.py, self.arg(), |item| self.push_ref(item)) {
+        if !list.hand_out(self.py(), self.arg(), |item| self.push_ref(item)) {
             self.push(word);
             return self.unpack_generic();
         }
@@ -367,7 +367,7 @@ impl Eval<'_> {
     /// The items of an iterable for `before` targets, or for `before`, a starred one and `after` ones.
     #[inline(never)]
     fn unpack_items(&self, iterable: &Object, before: usize, after: Option<usize>) -> PyResult<Vec<Ref<Object>>> {
-        let py = self.py;
+        let py = self.py();
         let iterator = match iterable.iter(py) {
             Ok(iterator) => iterator,
             Err(raised) => {

@@ -72,7 +72,7 @@ impl Eval<'_> {
     #[inline(never)]
     pub(super) fn start_foreign(&mut self, frame: *mut Frame) -> Step {
         // SAFETY: the frame was just pushed.
-        let raw = unsafe { hand_over(self.py, frame, false) };
+        let raw = unsafe { hand_over(self.py(), frame, false) };
         // SAFETY: a new reference, or null with an exception set.
         let Some(result) = (unsafe { Ref::<Object>::from_raw_opt(raw) }) else { return Err(Raised::assume().into()) };
         self.resume_caller(StackRef::owned(result))

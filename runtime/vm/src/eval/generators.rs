@@ -24,7 +24,7 @@ fn resumable(object: &Object) -> Option<&Generator> {
 impl Eval<'_> {
     pub(super) fn RETURN_GENERATOR(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let frame = self.frame;
         let created = generator::from_frame(py, self.frame())?;
         let tstate = py.tstate();
@@ -43,7 +43,7 @@ impl Eval<'_> {
     pub(super) fn YIELD_VALUE(&mut self) -> Step {
         self.save();
         let value = self.pop().into_owned();
-        let (py, frame) = (self.py, self.frame());
+        let (py, frame) = (self.py(), self.frame());
         let tstate = py.tstate();
         let this = generator::of_frame(frame);
         let delegated = self.arg() as i8;
@@ -66,7 +66,7 @@ impl Eval<'_> {
         // SAFETY: the frame below is live.
         if unsafe { (*previous).owner() } == FRAME_OWNED_BY_INTERPRETER {
             self.home().result.set(value.as_ptr());
-            self.py.ext().yielded.set(true);
+            self.py().ext().yielded.set(true);
             return Err(super::Stop::Exit);
         }
         // A frame that resumed a generator in this loop stands at SEND or FOR_ITER.
@@ -93,10 +93,10 @@ impl Eval<'_> {
         if super::foreign::is_on() {
             return Ok(false);
         }
-        super::entry::enter_recursive(self.py)?;
+        super::entry::enter_recursive(self.py())?;
         let claimed = target.start_running();
         if !claimed {
-            let tstate = self.py.tstate();
+            let tstate = self.py().tstate();
             tstate.py_recursion_remaining.set(tstate.py_recursion_remaining.get() + 1);
         }
         Ok(claimed)
@@ -105,7 +105,7 @@ impl Eval<'_> {
     /// Resumes a claimed generator in this loop. On return the running frame goes on `done` units ahead.
     #[inline(always)]
     fn enter_generator(&mut self, target: &Generator, value: StackRef, done: isize) -> Step {
-        let tstate = self.py.tstate();
+        let tstate = self.py().tstate();
         let frame: *mut Frame = (&raw const target.raw().gi_iframe).cast_mut().cast();
         self.frame().0.return_offset.set(done as u16);
         let state = &target.raw().gi_exc_state;
@@ -163,7 +163,7 @@ impl Eval<'_> {
 
     #[inline(never)]
     fn send_generic(&mut self) -> Step {
-        let (py, receiver, value) = (self.py, self.object(2), self.object(1));
+        let (py, receiver, value) = (self.py(), self.object(2), self.object(1));
         match generator::send_any(py, receiver, value)? {
             Ok(yielded) => {
                 self.replace(1, yielded);
@@ -188,7 +188,7 @@ impl Eval<'_> {
 
     pub(super) fn GET_YIELD_FROM_ITER(&mut self) -> Step {
         self.save();
-        let (py, iterable) = (self.py, self.object(1));
+        let (py, iterable) = (self.py(), self.object(1));
         let flags = self.code().raw().co_flags.get() as u32;
         if std::ptr::eq(iterable.ty(), Coroutine::type_object()) {
             if flags & (krait_bytecode::flags::CO_COROUTINE | krait_bytecode::flags::CO_ITERABLE_COROUTINE) == 0 {
@@ -204,7 +204,7 @@ impl Eval<'_> {
 
     pub(super) fn GET_AWAITABLE(&mut self) -> Step {
         self.save();
-        let (py, object) = (self.py, self.object(1));
+        let (py, object) = (self.py(), self.object(1));
         let awaitable = match generator::awaitable(py, object) {
             Ok(awaitable) => awaitable,
             Err(raised) => return Err(self.explain_await(raised, object).into()),
@@ -221,7 +221,7 @@ impl Eval<'_> {
     /// `async with` on something whose methods return no awaitable.
     #[cold]
     fn explain_await(&self, raised: krait_object::Raised, object: &Object) -> krait_object::Raised {
-        let (py, arg) = (self.py, self.arg());
+        let (py, arg) = (self.py(), self.arg());
         let no_await = object.ty().as_type().tp_as_async.get();
         // SAFETY: the table lives as long as the type.
         let no_await = unsafe { no_await.as_ref() }.is_none_or(|table| table.am_await.get().is_none());
@@ -239,7 +239,7 @@ impl Eval<'_> {
 
     pub(super) fn GET_AITER(&mut self) -> Step {
         self.save();
-        let (py, object) = (self.py, self.object(1));
+        let (py, object) = (self.py(), self.object(1));
         let ty = object.ty();
         let Some(get) = async_slot(ty, |table| table.am_aiter.get()) else {
             let name = ty.name();
@@ -261,7 +261,7 @@ impl Eval<'_> {
 
     pub(super) fn GET_ANEXT(&mut self) -> Step {
         self.save();
-        let (py, iterator) = (self.py, self.object(1));
+        let (py, iterator) = (self.py(), self.object(1));
         let awaitable = next_awaitable(py, iterator)?;
         self.push_ref(awaitable);
         Ok(1)
@@ -275,7 +275,7 @@ impl Eval<'_> {
         }
         // SAFETY: the word is the exception.
         let exception = unsafe { self.pop().into_ref().cast_unchecked() };
-        let _raised = self.py.restore(exception);
+        let _raised = self.py().restore(exception);
         if self.unwind_reraised() { Ok(0) } else { Err(self.left_loop()) }
     }
 }

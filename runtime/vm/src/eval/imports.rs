@@ -5,7 +5,7 @@ use krait_object::{Attached, Dict, Layout, List, Object, PyResult, Raised, Ref, 
 impl Eval<'_> {
     pub(super) fn IMPORT_NAME(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let name = self.name(self.arg());
         let (level, from) = (self.object(2), self.object(1));
         let frame = self.frame();
@@ -21,7 +21,7 @@ impl Eval<'_> {
     pub(super) fn IMPORT_FROM(&mut self) -> Step {
         self.save();
         let name = self.name(self.arg());
-        let found = import_from(self.py, self.object(1), name)?;
+        let found = import_from(self.py(), self.object(1), name)?;
         self.push_ref(found);
         Ok(1)
     }

@@ -7,7 +7,7 @@ use krait_object::{Function, Layout, List, Object, PyResult, Ref, exc, id, none,
 impl Eval<'_> {
     pub(super) fn CALL_INTRINSIC_1(&mut self) -> Step {
         self.save();
-        let (py, value) = (self.py, self.object(1));
+        let (py, value) = (self.py(), self.object(1));
         let result = match Intrinsic1::from_u32(self.arg() as u32) {
             Some(Intrinsic1::Print) => {
                 let Some(hook) = crate::sysmodule::get(py, "displayhook") else {
@@ -40,7 +40,7 @@ impl Eval<'_> {
 
     /// A `StopIteration` that would leave a generator becomes a `RuntimeError` (PEP 479).
     fn stop_iteration_error(&self, exception: &Object) -> PyResult<Ref<Object>> {
-        let py = self.py;
+        let py = self.py();
         let flags = self.code().raw().co_flags.get() as u32;
         let text = if exception.is_instance_of(exc::StopIteration()) {
             if flags & CO_ASYNC_GENERATOR != 0 {
@@ -64,7 +64,7 @@ impl Eval<'_> {
 
     pub(super) fn CALL_INTRINSIC_2(&mut self) -> Step {
         self.save();
-        let (py, first, second) = (self.py, self.object(2), self.object(1));
+        let (py, first, second) = (self.py(), self.object(2), self.object(1));
         let result = match Intrinsic2::from_u32(self.arg() as u32) {
             Some(Intrinsic2::PrepReraiseStar) => crate::groups::prepare_reraise_star(py, first, second)?,
             Some(Intrinsic2::TypeVarWithBound) => crate::typing::type_var(py, first, Some(second), None)?,

@@ -26,7 +26,7 @@ impl Eval<'_> {
         self.save();
         // SAFETY: the compiler puts a tuple there.
         let keys: &Tuple = unsafe { self.object(1).cast_unchecked() };
-        let values = match_keys(self.py, self.object(2), keys)?;
+        let values = match_keys(self.py(), self.object(2), keys)?;
         self.push_ref(values);
         Ok(1)
     }
@@ -36,7 +36,7 @@ impl Eval<'_> {
         let (subject, class) = (self.object(3), self.object(2));
         // SAFETY: the compiler puts a tuple there.
         let names: &Tuple = unsafe { self.object(1).cast_unchecked() };
-        let found = match_class(self.py, subject, class, self.arg(), names)?;
+        let found = match_class(self.py(), subject, class, self.arg(), names)?;
         self.drop_many(3);
         self.push(found.map_or_else(|| StackRef::owned(none()), StackRef::owned));
         Ok(1)

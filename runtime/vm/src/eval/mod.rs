@@ -38,7 +38,7 @@ use krait_object::layout::PyObject;
 use krait_object::{Attached, Code, Object, PyResult, Raised, Ref, Str, mode, raise};
 use std::cell::Cell;
 use std::mem::MaybeUninit;
-use std::ptr::null_mut;
+use std::ptr::{null, null_mut};
 
 /// Why a handler does not go on to another instruction. As wide as the other half of [`Step`], so that a step is returned
 /// in registers.
@@ -63,22 +63,23 @@ impl From<Raised> for Stop {
 /// Units from the current instruction to the next one, or why there is none.
 pub(crate) type Step = Result<isize, Stop>;
 
-/// The registers of the evaluation loop: as many as a function takes in machine registers.
+/// The registers of the evaluation loop. They are few, so that a handler finds machine registers for its own work that it
+/// need not save.
 #[derive(Clone, Copy)]
 pub(crate) struct Eval<'py> {
-    pub py: Attached<'py>,
+    home: *const Home<'py>,
     /// The current instruction.
     pub ip: *const Unit,
     /// The first free word of the stack.
     pub sp: *mut StackRef,
     pub frame: *mut Frame,
-    /// Constants of the running code.
-    pub consts: *const *mut PyObject,
-    home: *const Home<'py>,
 }
 
 /// What one run of the loop keeps in memory.
 pub(crate) struct Home<'py> {
+    pub py: Attached<'py>,
+    /// Constants of the running code.
+    pub consts: Cell<*const *mut PyObject>,
     /// The registers, on the way to and from [`on_copy`].
     registers: Cell<MaybeUninit<Eval<'py>>>,
     answer: Cell<Answer>,
@@ -91,8 +92,10 @@ pub(crate) struct Home<'py> {
 }
 
 impl<'py> Home<'py> {
-    fn new() -> Self {
+    fn new(py: Attached<'py>) -> Self {
         Home {
+            py,
+            consts: Cell::new(null()),
             registers: Cell::new(MaybeUninit::uninit()),
             answer: Cell::new(MaybeUninit::uninit()),
             bias: Cell::new(0),
@@ -108,15 +111,13 @@ type Answer = MaybeUninit<[usize; 2]>;
 /// The far side of [`Eval::out`]. The arguments are the registers, which stay where they are on the way.
 #[inline(never)]
 fn on_copy<'py, R>(
-    py: Attached<'py>,
+    home: *const Home<'py>,
     ip: *const Unit,
     sp: *mut StackRef,
     frame: *mut Frame,
-    consts: *const *mut PyObject,
-    home: *const Home<'py>,
     work: impl FnOnce(&mut Eval<'py>) -> R,
 ) -> *const Home<'py> {
-    let mut copy = Eval { py, ip, sp, frame, consts, home };
+    let mut copy = Eval { home, ip, sp, frame };
     let result = work(&mut copy);
     // SAFETY: the home outlives the loop; `out` checks that the answer has room.
     unsafe {
@@ -157,7 +158,7 @@ impl<'py> Eval<'py> {
     #[inline(always)]
     pub fn out<R>(&mut self, work: impl FnOnce(&mut Self) -> R) -> R {
         const { assert!(size_of::<R>() <= size_of::<Answer>() && align_of::<R>() <= align_of::<Answer>()) };
-        let home = on_copy(self.py, self.ip, self.sp, self.frame, self.consts, self.home, work);
+        let home = on_copy(self.home, self.ip, self.sp, self.frame, work);
         // SAFETY: the home outlives the loop; `on_copy` has set registers and answer.
         unsafe {
             *self = (*home).registers.get().assume_init();
@@ -179,13 +180,18 @@ impl<'py> Eval<'py> {
         unsafe { &*self.home }
     }
 
+    #[inline(always)]
+    pub fn py(&self) -> Attached<'py> {
+        self.home().py
+    }
+
     #[cold]
     fn bad_opcode(&mut self) -> Step {
         self.save();
         // SAFETY: `ip` points to an instruction.
         let op = unsafe { (*self.ip).opcode() };
         let name = Opcode::from_u8(op).map_or("?", Opcode::name);
-        Err(raise!(self.py, SystemError, "unknown opcode {op} ({name})").into())
+        Err(raise!(self.py(), SystemError, "unknown opcode {op} ({name})").into())
     }
 
     /// Points the registers at `frame`, which goes on with unit `ip`.
@@ -195,8 +201,9 @@ impl<'py> Eval<'py> {
         unsafe {
             let exec = Exec::of((*frame).code());
             self.frame = frame;
-            self.consts = (*exec).consts;
-            self.home().bias.set((*exec).bias);
+            let home = self.home();
+            home.consts.set((*exec).consts);
+            home.bias.set((*exec).bias);
             self.ip = Exec::units(exec).wrapping_add((*frame).lasti()).wrapping_offset(units_ahead);
             self.sp = (*frame).sp();
         }
@@ -358,10 +365,10 @@ impl<'py> Eval<'py> {
     /// Runs what another thread, a signal handler or the collector asked this thread to do.
     #[inline(always)]
     pub fn check_breaker(&mut self) -> PyResult<()> {
-        if self.py.tstate().eval_breaker.get() & krait_sync::breaker::EVENTS == 0 {
+        if self.py().tstate().eval_breaker.get() & krait_sync::breaker::EVENTS == 0 {
             return Ok(());
         }
         self.save();
-        crate::interp::serve_breaker(self.py)
+        crate::interp::serve_breaker(self.py())
     }
 }

@@ -42,7 +42,7 @@ impl Eval<'_> {
     fn namespace_or_raise<'a>(&self, what: &str) -> PyResult<&'a Object> {
         match self.frame().namespace() {
             Some(namespace) => Ok(namespace),
-            None => Err(raise!(self.py, SystemError, "{what}")),
+            None => Err(raise!(self.py(), SystemError, "{what}")),
         }
     }
 
@@ -55,7 +55,7 @@ impl Eval<'_> {
 
     pub(super) fn LOAD_NAME(&mut self) -> Step {
         self.save();
-        let (py, name) = (self.py, self.name(self.arg()));
+        let (py, name) = (self.py(), self.name(self.arg()));
         let found = match lookup(py, self.namespace_or_raise("no locals when loading a name")?, name)? {
             Some(found) => found,
             None => self.global(name)?,
@@ -67,7 +67,7 @@ impl Eval<'_> {
     pub(super) fn LOAD_FROM_DICT_OR_GLOBALS(&mut self) -> Step {
         self.save();
         let name = self.name(self.arg());
-        let found = match lookup(self.py, self.object(1), name)? {
+        let found = match lookup(self.py(), self.object(1), name)? {
             Some(found) => found,
             None => self.global(name)?,
         };
@@ -80,7 +80,7 @@ impl Eval<'_> {
         let index = self.arg();
         // SAFETY: the compiler made the index.
         let name = unsafe { self.code().localsplusnames().as_slice()[index].cast_unchecked::<Str>() };
-        let found = match lookup(self.py, self.object(1), name)? {
+        let found = match lookup(self.py(), self.object(1), name)? {
             Some(found) => found,
             None => match self.cell(index).get() {
                 Some(found) => found,
@@ -93,7 +93,7 @@ impl Eval<'_> {
 
     /// A name in globals or builtins.
     fn global(&self, name: &Str) -> PyResult<Ref<Object>> {
-        let py = self.py;
+        let py = self.py();
         if let Some(found) = lookup(py, self.frame().globals(), name)? {
             return Ok(found);
         }
@@ -133,12 +133,12 @@ impl Eval<'_> {
             Some(namespace) => namespace,
             None => {
                 let name = name.to_string_lossy();
-                return Err(raise!(self.py, SystemError, "no locals found when storing '{name}'").into());
+                return Err(raise!(self.py(), SystemError, "no locals found when storing '{name}'").into());
             }
         };
         match namespace.downcast_exact::<Dict>() {
-            Some(dict) => dict.set(self.py, name.as_object(), self.object(1))?,
-            None => namespace.set_item(self.py, name.as_object(), self.object(1))?,
+            Some(dict) => dict.set(self.py(), name.as_object(), self.object(1))?,
+            None => namespace.set_item(self.py(), name.as_object(), self.object(1))?,
         }
         self.drop_top();
         Ok(1)
@@ -146,7 +146,7 @@ impl Eval<'_> {
 
     pub(super) fn DELETE_NAME(&mut self) -> Step {
         self.save();
-        let (py, name) = (self.py, self.name(self.arg()));
+        let (py, name) = (self.py(), self.name(self.arg()));
         let namespace = self.namespace_or_raise("no locals when deleting a name")?;
         if let Err(raised) = namespace.del_item(py, name.as_object()) {
             if raised.matches(py, exc::KeyError()) {
@@ -161,14 +161,14 @@ impl Eval<'_> {
     pub(super) fn STORE_GLOBAL(&mut self) -> Step {
         self.save();
         let name = self.name(self.arg());
-        self.frame().globals().set_item(self.py, name.as_object(), self.object(1))?;
+        self.frame().globals().set_item(self.py(), name.as_object(), self.object(1))?;
         self.drop_top();
         Ok(1)
     }
 
     pub(super) fn DELETE_GLOBAL(&mut self) -> Step {
         self.save();
-        let (py, name) = (self.py, self.name(self.arg()));
+        let (py, name) = (self.py(), self.name(self.arg()));
         let removed = match self.frame().globals().downcast::<Dict>() {
             Some(dict) => dict.remove(py, name.as_object())?.is_some(),
             None => return Err(py.bad_internal_call().into()),
@@ -181,7 +181,7 @@ impl Eval<'_> {
 
     pub(super) fn SETUP_ANNOTATIONS(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let namespace = self.namespace_or_raise("no locals found when setting up annotations")?;
         let name = id!(py, __annotations__);
         if lookup(py, namespace, name)?.is_none() {
@@ -193,7 +193,7 @@ impl Eval<'_> {
 
     pub(super) fn LOAD_BUILD_CLASS(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         match lookup(py, self.frame().builtins(), id!(py, __build_class__))? {
             Some(found) => self.push_ref(found),
             None => return Err(raise!(py, NameError, "__build_class__ not found").into()),

@@ -23,7 +23,7 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn RESUME(&mut self) -> Step {
-        if self.py.tstate().eval_breaker.get() != 0 {
+        if self.py().tstate().eval_breaker.get() != 0 {
             return self.away(|this| this.resume_events());
         }
         Ok(1)
@@ -31,7 +31,7 @@ impl Eval<'_> {
 
     #[cold]
     fn resume_events(&mut self) -> Step {
-        if self.py.tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
+        if self.py().tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
             self.save();
             if self.update_code() {
                 return self.INSTRUMENTED_RESUME();
@@ -166,7 +166,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn LOAD_CONST(&mut self) -> Step {
         // SAFETY: the compiler made the index; constants live as long as the code.
-        let word = StackRef::borrowed(unsafe { self.consts.add(self.arg()).read() });
+        let word = StackRef::borrowed(unsafe { self.home().consts.get().add(self.arg()).read() });
         self.push(word);
         Ok(1)
     }
@@ -181,7 +181,7 @@ impl Eval<'_> {
 
     pub(super) fn LOAD_COMMON_CONSTANT(&mut self) -> Step {
         self.save();
-        let py = self.py;
+        let py = self.py();
         let object: &Object = match CommonConstant::from_u32(self.arg() as u32) {
             Some(CommonConstant::AssertionError) => exc::AssertionError().as_object(),
             Some(CommonConstant::NotImplementedError) => exc::NotImplementedError().as_object(),
@@ -196,9 +196,9 @@ impl Eval<'_> {
 
     /// Pushes a function of the `builtins` module as it was at the start.
     fn push_builtin(&mut self, which: usize) -> Step {
-        match crate::interp::current(self.py).common[which].get() {
+        match crate::interp::current(self.py()).common[which].get() {
             Some(found) => self.push_ref(found),
-            None => return Err(raise!(self.py, SystemError, "a builtin function is missing").into()),
+            None => return Err(raise!(self.py(), SystemError, "a builtin function is missing").into()),
         }
         Ok(1)
     }
@@ -238,7 +238,7 @@ impl Eval<'_> {
         let initial = unsafe { self.local(self.arg()).replace(StackRef::NULL) };
         // SAFETY: not null.
         let initial = (!initial.is_null()).then(|| unsafe { initial.into_ref() });
-        let cell = Cell::new(self.py, initial)?;
+        let cell = Cell::new(self.py(), initial)?;
         // SAFETY: as above.
         unsafe { self.local(self.arg()).write(StackRef::owned(cell)) };
         Ok(1)
@@ -324,8 +324,8 @@ impl Eval<'_> {
 fn raise_name(eval: &Eval<'_>, ty: &krait_object::Type, text: &str, index: usize) -> Raised {
     // Only a plain `NameError` carries its name, from which similar names are suggested.
     if !std::ptr::eq(ty, exc::NameError()) {
-        return eval.py.raise(ty, text);
+        return eval.py().raise(ty, text);
     }
     let name = eval.code().localsplusnames().as_slice()[index];
-    super::names::raise_name_error(eval.py, ty, text, name)
+    super::names::raise_name_error(eval.py(), ty, text, name)
 }

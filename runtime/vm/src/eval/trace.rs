@@ -27,7 +27,7 @@ impl<'py> Eval<'py> {
     }
 
     fn fire(&self, event: Event, tools: u8, rest: &[&Object]) -> PyResult<()> {
-        Site { frame: self.frame(), unit: self.here(), event }.fire(self.py, tools, None, rest)
+        Site { frame: self.frame(), unit: self.here(), event }.fire(self.py(), tools, None, rest)
     }
 
     /// Reports a jump of the current instruction to `units` further on, before it is done. Whether a callback made
@@ -38,10 +38,10 @@ impl<'py> Eval<'py> {
         if tools == 0 {
             return Ok(false);
         }
-        let target = Int::from_i64(self.py, (unit as isize + units) as i64 * 2)?;
+        let target = Int::from_i64(self.py(), (unit as isize + units) as i64 * 2)?;
         let source = self.marks().map_or(unit, |marks| marks.source(unit));
         let site = Site { frame: self.frame(), unit, event };
-        site.fire(self.py, tools, Some(source as i32 * 2), &[target.as_object()])?;
+        site.fire(self.py(), tools, Some(source as i32 * 2), &[target.as_object()])?;
         Ok(self.follow(unit))
     }
 
@@ -77,7 +77,7 @@ impl<'py> Eval<'py> {
             let tools = marks.line_tools(unit);
             if tools != 0 && line >= 0 && line != before {
                 let site = Site { frame: self.frame(), unit, event: Event::Line };
-                site.fire(self.py, tools, Some(line), &[])?;
+                site.fire(self.py(), tools, Some(line), &[])?;
                 if self.follow(unit) {
                     return Ok(self.unit().opcode());
                 }
@@ -95,20 +95,20 @@ impl<'py> Eval<'py> {
 
     #[cold]
     fn bad_mark(&self) -> Stop {
-        krait_object::raise!(self.py, SystemError, "an instrumented instruction without its table").into()
+        krait_object::raise!(self.py(), SystemError, "an instrumented instruction without its table").into()
     }
 
     /// The code may have to be instrumented before it goes on. Whether its `RESUME` is to be reported.
     #[cold]
     pub(super) fn update_code(&mut self) -> bool {
-        monitoring::update(self.py, self.code());
+        monitoring::update(self.py(), self.code());
         self.marks().is_some_and(|marks| marks.tools(self.here()) != 0)
     }
 
     #[cold]
     pub(super) fn INSTRUMENTED_RESUME(&mut self) -> Step {
         self.save();
-        monitoring::update(self.py, self.code());
+        monitoring::update(self.py(), self.code());
         let unit = self.here();
         let line = self.marks().map_or(
             ANY_LINE,
@@ -242,7 +242,7 @@ impl<'py> Eval<'py> {
         self.save();
         let tools = tools_at(self.frame(), self.here());
         if tools != 0 && is_generator(self.object(2)) {
-            monitoring::fire_stop(self.py, self.frame(), self.here(), tools, self.object(1))?;
+            monitoring::fire_stop(self.py(), self.frame(), self.here(), tools, self.object(1))?;
         }
         Ok(())
     }
@@ -263,7 +263,7 @@ impl<'py> Eval<'py> {
     fn calling(&self, callable: &Object, first: Option<&Object>) -> PyResult<Ref<Object>> {
         let first = match first {
             Some(first) => first.to_ref(),
-            None => monitoring::module::missing(self.py)?.to_ref(),
+            None => monitoring::module::missing(self.py())?.to_ref(),
         };
         self.fire(Event::Call, tools_at(self.frame(), self.here()), &[callable, &first])?;
         Ok(first)
@@ -273,7 +273,7 @@ impl<'py> Eval<'py> {
     fn called(&mut self, unit: usize, step: Step, callable: &Object, first: &Object) -> Step {
         let tools = tools_at(self.frame(), unit);
         let report = |this: &Self, event| {
-            Site { frame: this.frame(), unit, event }.fire(this.py, tools, None, &[callable, first])
+            Site { frame: this.frame(), unit, event }.fire(this.py(), tools, None, &[callable, first])
         };
         match step {
             Ok(_) => {
@@ -281,10 +281,10 @@ impl<'py> Eval<'py> {
                 report(self, Event::CReturn)?;
             }
             Err(Stop::Raised) => {
-                let pending = self.py.take_raised();
+                let pending = self.py().take_raised();
                 report(self, Event::CRaise)?;
                 if let Some(pending) = pending {
-                    let _raised = self.py.restore(pending);
+                    let _raised = self.py().restore(pending);
                 }
             }
             Err(Stop::Exit | Stop::Away(_)) => {}
@@ -358,35 +358,35 @@ impl<'py> Eval<'py> {
         // An attribute that is not there is no failure of the call itself.
         let found = match &step {
             Err(_) if callable.is(Super::type_object()) => {
-                krait_object::Raised::assume().matches(self.py, exc::AttributeError())
+                krait_object::Raised::assume().matches(self.py(), exc::AttributeError())
             }
             _ => false,
         };
         if !found {
             return self.called(unit, step, &callable, &first);
         }
-        let pending = self.py.take_raised();
+        let pending = self.py().take_raised();
         let tools = tools_at(self.frame(), unit);
-        Site { frame: self.frame(), unit, event: Event::CReturn }.fire(self.py, tools, None, &[&callable, &first])?;
+        Site { frame: self.frame(), unit, event: Event::CReturn }.fire(self.py(), tools, None, &[&callable, &first])?;
         if let Some(pending) = pending {
-            let _raised = self.py.restore(pending);
+            let _raised = self.py().restore(pending);
         }
         step
     }
 
     /// Reports an event about the pending exception.
     pub(super) fn fire_exception(&self, event: Event, unit: usize) {
-        monitoring::fire_exception(self.py, self.frame(), unit, event);
+        monitoring::fire_exception(self.py(), self.frame(), unit, event);
     }
 
     /// The frame ends by an exception, which is given back (or the one that a callback raised).
     pub(super) fn trace_unwound(&self, exception: Ref<BaseException>, unit: usize) -> Ref<BaseException> {
-        if crate::interp::current(self.py).monitoring.watchers(Event::PyUnwind) == 0 || !self.frame().is_complete() {
+        if crate::interp::current(self.py()).monitoring.watchers(Event::PyUnwind) == 0 || !self.frame().is_complete() {
             return exception;
         }
         let kept = exception.clone();
-        let _raised = self.py.restore(exception);
+        let _raised = self.py().restore(exception);
         self.fire_exception(Event::PyUnwind, unit);
-        self.py.take_raised().unwrap_or(kept)
+        self.py().take_raised().unwrap_or(kept)
     }
 }

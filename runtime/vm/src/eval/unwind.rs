@@ -14,15 +14,15 @@ impl Eval<'_> {
     #[inline(never)]
     pub(super) fn unwind(&mut self) -> bool {
         self.save();
-        debug_assert!(self.py.pending().is_some(), "an error without an exception");
-        if self.py.pending().is_none() {
-            let _raised = krait_object::raise!(self.py, SystemError, "error return without exception set");
+        debug_assert!(self.py().pending().is_some(), "an error without an exception");
+        if self.py().pending().is_none() {
+            let _raised = krait_object::raise!(self.py(), SystemError, "error return without exception set");
         }
         let unit = self.frame().lasti();
         // Tools hear of the last unit of the instruction.
         let at = unit + self.unit_width(unit) - 1;
         if self.frame().is_complete() {
-            crate::traceback::add_here(self.py, self.frame());
+            crate::traceback::add_here(self.py(), self.frame());
             self.fire_exception(Event::Raise, at);
         }
         self.find_handler(unit, at)
@@ -53,14 +53,14 @@ impl Eval<'_> {
         // A suspended frame stands after the instruction that is to blame.
         let at = unit.saturating_sub(1);
         if thrown {
-            if self.py.tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
-                crate::monitoring::update(self.py, self.code());
+            if self.py().tstate().eval_breaker.get() & !krait_sync::breaker::EVENTS != 0 {
+                crate::monitoring::update(self.py(), self.code());
             }
             self.home().traced.set((self.frame, super::trace::ANY_LINE));
             self.fire_exception(Event::PyThrow, unit);
         }
         if self.frame().is_complete() {
-            crate::traceback::add_here(self.py, self.frame());
+            crate::traceback::add_here(self.py(), self.frame());
             self.fire_exception(Event::Raise, at);
         }
         self.find_handler(at, at)
@@ -69,7 +69,7 @@ impl Eval<'_> {
     /// Goes on with the handler of the pending exception that was raised at `unit`; tools hear of `at`.
     fn find_handler(&mut self, mut unit: usize, mut at: usize) -> bool {
         loop {
-            let Some(exception) = self.py.take_raised() else { return false };
+            let Some(exception) = self.py().take_raised() else { return false };
             // SAFETY: the execution form lives as long as the code.
             let handler = unsafe { (*Exec::of(self.code())).handler(unit) }.copied();
             if let Some(handler) = handler {
@@ -99,7 +99,7 @@ impl Eval<'_> {
             self.frame().set_sp(self.sp);
             let exception = self.trace_unwound(exception, at);
             self.leave_frame();
-            let _raised = self.py.restore(exception);
+            let _raised = self.py().restore(exception);
             // SAFETY: the frame below is live.
             let frame = unsafe { &*self.frame };
             if frame.owner() == FRAME_OWNED_BY_INTERPRETER {
@@ -109,7 +109,7 @@ impl Eval<'_> {
             unit = frame.lasti();
             at = unit.saturating_sub(1);
             if frame.is_complete() {
-                crate::traceback::add_here(self.py, frame);
+                crate::traceback::add_here(self.py(), frame);
                 self.fire_exception(Event::Raise, at);
             }
         }
@@ -117,18 +117,18 @@ impl Eval<'_> {
 
     /// Reports that the exception on top of the stack is handled. Whether no callback raised another one.
     fn handled(&self, unit: usize) -> bool {
-        if crate::interp::current(self.py).monitoring.watchers(Event::ExceptionHandled) == 0 {
+        if crate::interp::current(self.py()).monitoring.watchers(Event::ExceptionHandled) == 0 {
             return true;
         }
         // SAFETY: the word is an exception.
         let exception: krait_object::Ref<krait_object::BaseException> =
             unsafe { self.object(1).cast_unchecked::<krait_object::BaseException>() }.to_ref();
         let kept = exception.clone();
-        let _raised = self.py.restore(exception);
+        let _raised = self.py().restore(exception);
         self.fire_exception(Event::ExceptionHandled, unit);
-        match self.py.take_raised() {
+        match self.py().take_raised() {
             Some(now) if !std::ptr::eq(&*now, &*kept) => {
-                let _raised = self.py.restore(now);
+                let _raised = self.py().restore(now);
                 false
             }
             _ => true,

@@ -287,6 +287,8 @@ impl List {
         }
     }
 
+    /// Adds an item at the end. Out of line: its guard must not be a handler's.
+    #[inline(never)]
     pub fn push(&self, py: Attached<'_>, item: Ref<Object>) -> PyResult<()> {
         let this = self.lock_briefly(py);
         if let Err(raised) = this.reserve_one(py) {
@@ -298,7 +300,8 @@ impl List {
         Ok(())
     }
 
-    /// Replaces item `index`; `IndexError` when out of range.
+    /// Replaces item `index`; `IndexError` when out of range. Out of line as [`List::push`].
+    #[inline(never)]
     pub fn set(&self, py: Attached<'_>, index: usize, item: Ref<Object>) -> PyResult<()> {
         // The guard goes at the end of the statement: dropping the old item may run code.
         let outcome = self.lock_briefly(py).replace(index, item);
