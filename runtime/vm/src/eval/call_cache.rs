@@ -332,8 +332,20 @@ impl Eval<'_> {
             return Err(super::calls::check_raised(self.py(), self.object(depth)).into());
         };
         self.replace(depth, result);
-        self.check_breaker()?;
+        if self.is_asked() {
+            return self.away(|this| {
+                this.check_breaker()?;
+                Ok(CALL_SKIP)
+            });
+        }
         Ok(CALL_SKIP)
+    }
+
+    /// No call while the native stack is nearly used up; else the instruction runs again.
+    #[cold]
+    fn stack_low(&mut self) -> Step {
+        crate::native_stack::check(self.py())?;
+        Ok(0)
     }
 
     #[inline(always)]
@@ -345,7 +357,9 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py())?;
+        if krait_object::stack::is_low(self.py()) {
+            return self.away(|this| this.stack_low());
+        }
         let Some(method) = function.definition().ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(function.receiver(), self.peek(1).as_ptr()) };
@@ -366,7 +380,9 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py())?;
+        if krait_object::stack::is_low(self.py()) {
+            return self.away(|this| this.stack_low());
+        }
         let receiver = function.receiver();
         // SAFETY: `count` words stand below the stack pointer.
         let raw = unsafe { call_fast(function.definition(), receiver, self.sp.sub(count), count) };
@@ -397,7 +413,9 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py())?;
+        if krait_object::stack::is_low(self.py()) {
+            return self.away(|this| this.stack_low());
+        }
         let Some(method) = definition.ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(2).as_ptr(), self.peek(1).as_ptr()) };
@@ -411,7 +429,9 @@ impl Eval<'_> {
             _ => return self.away(|this| this.call_deopt()),
         };
         self.save();
-        crate::native_stack::check(self.py())?;
+        if krait_object::stack::is_low(self.py()) {
+            return self.away(|this| this.stack_low());
+        }
         let Some(method) = definition.ml_meth.get() else { return self.away(|this| this.call_deopt()) };
         // SAFETY: the flags name the convention.
         let raw = unsafe { method(self.peek(1).as_ptr(), null_mut()) };
@@ -425,7 +445,9 @@ impl Eval<'_> {
             return self.away(|this| this.call_deopt());
         };
         self.save();
-        crate::native_stack::check(self.py())?;
+        if krait_object::stack::is_low(self.py()) {
+            return self.away(|this| this.stack_low());
+        }
         let receiver = self.peek(count + 1).as_ptr();
         // SAFETY: `count` words stand below the stack pointer.
         let raw = unsafe { call_fast(definition, receiver, self.sp.sub(count), count) };

@@ -19,7 +19,17 @@ impl Eval<'_> {
 
     #[inline(always)]
     pub(super) fn JUMP_BACKWARD(&mut self) -> Step {
-        self.check_breaker()?;
+        if self.is_asked() {
+            return self.away(|this| {
+                this.check_breaker()?;
+                this.jump_back()
+            });
+        }
+        self.jump_back()
+    }
+
+    #[inline(always)]
+    fn jump_back(&mut self) -> Step {
         Ok(1 + Opcode::JUMP_BACKWARD.cache_entries() as isize - self.arg() as isize)
     }
 

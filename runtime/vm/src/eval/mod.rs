@@ -362,10 +362,16 @@ impl<'py> Eval<'py> {
         self.push(result);
     }
 
-    /// Runs what another thread, a signal handler or the collector asked this thread to do.
+    /// Whether another thread, a signal handler or the collector asked this thread to do something.
+    #[inline(always)]
+    pub fn is_asked(&self) -> bool {
+        self.py().tstate().eval_breaker.get() & krait_sync::breaker::EVENTS != 0
+    }
+
+    /// Runs what this thread was asked to do.
     #[inline(always)]
     pub fn check_breaker(&mut self) -> PyResult<()> {
-        if self.py().tstate().eval_breaker.get() & krait_sync::breaker::EVENTS == 0 {
+        if !self.is_asked() {
             return Ok(());
         }
         self.save();
