@@ -248,18 +248,65 @@ impl<T: Layout> Deref for Locked<'_, T> {
     }
 }
 
-/// What a read without a lock found, for a word of a frame.
-pub enum Read {
-    /// An object that needs no count while a frame holds it ([`mode::needs_no_count`]).
-    Borrowed(*mut PyObject),
-    Counted(Ref<Object>),
-    /// The place changed meanwhile: the reference is to be dropped, and the place to be read in another way.
-    Stale(Ref<Object>),
-    /// Nothing is there, or nothing that can be had without a lock.
-    Nothing,
-}
+/// What a read without a lock found, as a word of a frame: an object whose lowest bit says that no count is owned. The
+/// second bit says that nothing good was found: nothing at all, nothing that can be had without a lock, or an object
+/// whose place changed meanwhile. One test tells, and handlers need no other.
+#[must_use]
+pub struct Read(usize);
+
+const BORROWED: usize = crate::layout::Py_TAG_REFCNT;
+const BAD: usize = 2;
 
 impl Read {
+    /// Nothing is there, or nothing that can be had without a lock.
+    pub const NOTHING: Self = Read(BAD);
+
+    /// An object that needs no count while a frame holds it ([`mode::needs_no_count`]).
+    #[inline(always)]
+    pub fn borrowed(raw: *mut PyObject) -> Self {
+        Read(raw.expose_provenance() | BORROWED)
+    }
+
+    /// An object with a reference of its own.
+    #[inline(always)]
+    pub fn counted(object: Ref<Object>) -> Self {
+        Read(object.into_raw().expose_provenance())
+    }
+
+    /// As [`Read::counted`], but the place changed meanwhile: it is to be read in another way.
+    #[inline(always)]
+    fn stale(object: Ref<Object>) -> Self {
+        Read(object.into_raw().expose_provenance() | BAD)
+    }
+
+    /// The word of a frame that takes over what was found; else the reference that is to be dropped, if there is one.
+    #[inline(always)]
+    pub fn into_word(self) -> Result<usize, Option<Ref<Object>>> {
+        if self.0 & BAD == 0 {
+            return Ok(self.0);
+        }
+        let raw = std::ptr::with_exposed_provenance_mut(self.0 & !BAD);
+        // SAFETY: null, or the reference that was taken over.
+        Err(unsafe { Ref::from_raw_opt(raw) })
+    }
+
+    /// A reference to what was found.
+    ///
+    /// # Safety
+    /// [attached]; no safe point was passed since the read.
+    #[inline(always)]
+    pub unsafe fn into_ref(self) -> Option<Ref<Object>> {
+        let word = self.into_word().ok()?;
+        let raw: *mut PyObject = std::ptr::with_exposed_provenance_mut(word & !BORROWED);
+        // SAFETY: by the contract; a word without the bit owns a count.
+        unsafe {
+            if word & BORROWED != 0 {
+                mode::incref(raw);
+            }
+            Some(Ref::from_raw(raw))
+        }
+    }
+
     /// Takes an object that was read from a place, if that is `unchanged` after a reference was made.
     ///
     /// # Safety
@@ -267,22 +314,22 @@ impl Read {
     #[inline(always)]
     pub unsafe fn checked(raw: *mut PyObject, unchanged: impl FnOnce() -> bool) -> Self {
         if raw.is_null() {
-            return Read::Nothing;
+            return Read::NOTHING;
         }
         // SAFETY: by the contract.
         unsafe {
             if mode::needs_no_count(raw) {
-                return if !mode::FREE_THREADED || unchanged() { Read::Borrowed(raw) } else { Read::Nothing };
+                return if !mode::FREE_THREADED || unchanged() { Read::borrowed(raw) } else { Read::NOTHING };
             }
             if !mode::FREE_THREADED {
                 mode::incref(raw);
-                return Read::Counted(Ref::from_raw(raw));
+                return Read::counted(Ref::from_raw(raw));
             }
             if !mode::try_incref(raw) {
-                return Read::Nothing;
+                return Read::NOTHING;
             }
             let object = Ref::from_raw(raw);
-            if unchanged() { Read::Counted(object) } else { Read::Stale(object) }
+            if unchanged() { Read::counted(object) } else { Read::stale(object) }
         }
     }
 

@@ -389,7 +389,7 @@ impl Eval<'_> {
     #[inline(always)]
     pub(super) fn BINARY_OP_SUBSCR_LIST_INT(&mut self) -> Step {
         let Some(list) = self.object(2).downcast_exact::<List>() else { return self.away(|this| this.binary_deopt()) };
-        let read = self.index(list.len()).map_or(Read::Nothing, |index| list.read(index));
+        let read = self.index(list.len()).map_or(Read::NOTHING, |index| list.read(index));
         let Some(found) = self.settle(read) else { return self.away(|this| this.subscript_slow()) };
         self.replace_word(2, found);
         Ok(BINARY_SKIP)

@@ -271,14 +271,12 @@ impl Eval<'_> {
     /// The word for what was read, if that is good.
     #[inline(always)]
     pub(super) fn settle(&mut self, read: Read) -> Option<StackRef> {
-        match read {
-            Read::Borrowed(raw) => Some(StackRef::borrowed(raw)),
-            Read::Counted(object) => Some(StackRef::owned(object)),
-            Read::Stale(object) => {
-                self.close(StackRef::owned(object));
+        match read.into_word() {
+            Ok(word) => Some(StackRef(word)),
+            Err(stale) => {
+                self.drop_stale(stale);
                 None
             }
-            Read::Nothing => None,
         }
     }
 

@@ -134,6 +134,14 @@ fn close_word<'py>(home: *const Home<'py>, word: StackRef) -> *const Home<'py> {
     home
 }
 
+/// The far side of [`Eval::drop_stale`].
+#[cold]
+#[inline(never)]
+fn drop_object<'py>(home: *const Home<'py>, object: Option<Ref<Object>>) -> *const Home<'py> {
+    drop(object);
+    home
+}
+
 /// The far side of [`Eval::close_saving`].
 #[inline(never)]
 fn close_saved_word<'py>(home: *const Home<'py>, word: StackRef) -> *const Home<'py> {
@@ -308,6 +316,16 @@ impl<'py> Eval<'py> {
             let home = self.park();
             // SAFETY: the home outlives the loop; see `park`.
             *self = unsafe { (*close_word(home, word)).registers.get().assume_init() };
+        }
+    }
+
+    /// Drops what a read without a lock gave although its place changed.
+    #[inline(always)]
+    pub fn drop_stale(&mut self, object: Option<Ref<Object>>) {
+        if object.is_some() {
+            let home = self.park();
+            // SAFETY: the home outlives the loop; see `park`.
+            *self = unsafe { (*drop_object(home, object)).registers.get().assume_init() };
         }
     }
 

@@ -387,7 +387,7 @@ pub fn inline_keys_unchanged(object: &Object, ty: &Type, version: u32) -> bool {
 pub fn inline_read(object: &Object, ty: &Type, index: usize) -> Read {
     let values = inline_values_of(object, ty);
     if !values.is_valid() || index >= values.capacity() {
-        return Read::Nothing;
+        return Read::NOTHING;
     }
     // SAFETY: [quiescent]: the values own their objects.
     unsafe { Read::of(values.cell(index), || true) }

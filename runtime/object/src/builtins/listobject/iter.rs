@@ -106,7 +106,7 @@ impl ListIter {
     /// The next item without a lock, for a word of a frame; [`ListIter::advance`] then takes it.
     #[inline(always)]
     pub fn read(&self) -> Read {
-        self.live().map_or(Read::Nothing, |list| list.read(self.index.get() as usize))
+        self.live().map_or(Read::NOTHING, |list| list.read(self.index.get() as usize))
     }
 
     /// Goes on to the item after the one that [`ListIter::read`] found.

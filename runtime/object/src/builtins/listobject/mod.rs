@@ -242,30 +242,26 @@ impl List {
     /// The optimistic read of `nogil` mode.
     #[inline(always)]
     fn try_get(&self, index: usize) -> Option<Ref<Object>> {
-        match self.read(index) {
-            // SAFETY: [quiescent]: the object was alive when it was read, and needs no count until the next safe point.
-            Read::Borrowed(raw) => Some(unsafe { Object::from_ptr(raw) }.to_ref()),
-            Read::Counted(item) => Some(item),
-            Read::Stale(_) | Read::Nothing => None,
-        }
+        // SAFETY: at once.
+        unsafe { self.read(index).into_ref() }
     }
 
     /// Reads item `index` without a lock, for a word of a frame.
     #[inline(always)]
     pub fn read(&self, index: usize) -> Read {
         if index >= self.len() || !mode::readable_unlocked(self.as_object()) {
-            return Read::Nothing;
+            return Read::NOTHING;
         }
         let array = self.0.ob_item.load(Acquire);
         if array.is_null() {
-            return Read::Nothing;
+            return Read::NOTHING;
         }
         // SAFETY: [quiescent]: neither a replaced array nor an item's head goes away before this thread's next
         // quiescent point; the index is checked against this array's own capacity, and unused cells are null.
         unsafe {
             let items: Items = array.cast();
             if FREE_THREADED && index >= capacity_of(items) {
-                return Read::Nothing;
+                return Read::NOTHING;
             }
             Read::of(&*items.add(index), || self.0.ob_item.load(Acquire) == array)
         }

@@ -117,9 +117,9 @@ impl Type {
             && unsafe { mode::needs_no_count(entry.value) }
             && (!FREE_THREADED || self.0.tp_version_tag.load(Acquire) == entry.version)
         {
-            return Read::Borrowed(entry.value);
+            return Read::borrowed(entry.value);
         }
-        self.lookup(py, name).map_or(Read::Nothing, Read::Counted)
+        self.lookup(py, name).map_or(Read::NOTHING, Read::counted)
     }
 
     /// As [`Type::lookup`], with the version under which the answer holds; 0 when it must not be cached.
