@@ -237,4 +237,161 @@ for make, expected in ((plain, []), (careful, ["exit", "finally"]), (outer, ["ex
         pass
     del generator
 assert any(n for n in range(5)) and next(n for n in range(3)) == 0
+
+
+# Classes with `__getattr__`, and with a class of their own.
+class Hooked(Base):
+    kind = "hooked"
+
+    @property
+    def half(self):
+        if self.value is None:
+            raise AttributeError("no value")
+        return self.value / 2
+
+    def __getattr__(self, name):
+        return f"no {name}"
+
+
+def kind_of(value):
+    return value.kind
+
+
+def value_of(each):
+    return each.value
+
+
+def got_by(each):
+    return each.get()
+
+
+hooked = Hooked(3)
+assert "LOAD_ATTR_INSTANCE_VALUE" in forms(value_of, hooked) and "LOAD_ATTR_METHOD_WITH_VALUES" in forms(got_by, hooked)
+assert "LOAD_ATTR_NONDESCRIPTOR_WITH_VALUES" in forms(kind_of, hooked) and kind_of(hooked) == "hooked"
+assert "LOAD_ATTR_PROPERTY" not in forms(lambda each: each.half, hooked)
+for _ in range(100):
+    assert (hooked.half, hooked.missing) == (1.5, "no missing") and value_of(hooked) == got_by(hooked) == 3
+hooked.value = None
+assert hooked.half == "no half"
+del hooked.value
+assert value_of(hooked) == "no value"
+Hooked.__getattribute__ = lambda self, name: "all"
+assert value_of(hooked) == "all" and kind_of(hooked) == "all"
+del Hooked.__getattribute__, Hooked.__getattr__
+assert kind_of(hooked) == "hooked"
+
+
+class Meta(type):
+    pass
+
+
+class Made(metaclass=Meta):
+    kind = "made"
+
+
+def kind_of_class(value):
+    return value.kind
+
+
+assert "LOAD_ATTR_CLASS" in forms(kind_of_class, Made) and kind_of_class(Base) == "base"
+assert "LOAD_ATTR_CLASS" in forms(kind_of_class, Made)
+Meta.kind = property(lambda cls: "by the metaclass")
+assert kind_of_class(Made) == "by the metaclass"
+del Meta.kind
+assert kind_of_class(Made) == "made"
+
+
+# Loops, and lists that change under them.
+def walk(items):
+    count = 0
+    for item in items:
+        count += 1
+        if item == "grow":
+            items.append(1)
+    return count
+
+
+assert "FOR_ITER_LIST" in forms(walk, [1, 2]) and walk([1, "grow", "grow"]) == 5 and walk([]) == 0
+assert "FOR_ITER_TUPLE" in forms(lambda items: [item for item in items], (1, 2))
+
+
+# Pairs are handed out again once they were unpacked, and stay what they are when somebody keeps them.
+for make in (lambda: enumerate("abc"), lambda: zip(range(3), "abc"), lambda: dict(enumerate("abc")).items()):
+    assert list(make()) == [(0, "a"), (1, "b"), (2, "c")]
+    assert [(n, c) for n, c in make()] == [(0, "a"), (1, "b"), (2, "c")]
+    assert len({id(pair) for pair in make()}) < 3
+    kept = []
+    for n, pair in enumerate(make()):
+        if n != 1:
+            kept.append(pair)
+            assert hash(pair) == hash((n, "abc"[n]))
+    assert kept == [(0, "a"), (2, "c")]
+pairs = iter(make())
+first = next(pairs)
+hash(first)
+assert first == (0, "a") and next(pairs) == (1, "b") and first == (0, "a")
+
+
+# A float that only the stack holds becomes the result; others stay.
+def formula(x, y):
+    z = x * y
+    return (x + y) * (x - y) + z * 2.0 - (y - (x * 2.0)), z
+
+
+assert "BINARY_OP_MULTIPLY_FLOAT" in forms(formula, 1.5, 2.5)
+x, y = 1.5, 2.5
+assert formula(x, y) == ((1.5 + 2.5) * (1.5 - 2.5) + 3.75 * 2.0 - (2.5 - 3.0), 3.75) and (x, y) == (1.5, 2.5)
+
+
+def unpack(items):
+    a, b, c = items
+    return c, b, a
+
+
+assert "UNPACK_SEQUENCE_LIST" in forms(unpack, [1, 2.5, "x"]) and unpack([1, 2.5, "x"]) == ("x", 2.5, 1)
+for items in ([1, 2], [1, 2, 3, 4]):
+    try:
+        unpack(items)
+    except ValueError as error:
+        assert "values to unpack (expected 3" in str(error), error
+    else:
+        raise AssertionError("not three")
+
+
+# Powers and integers of a few words.
+def powers(a, b):
+    return a**b
+
+
+assert "BINARY_OP_EXTEND" in forms(powers, 3, 4)
+assert [powers(*pair) for pair in ((3, 4), (-2, 3), (2, 200), (2, -1), (0, 0))] == [81, -8, 1 << 200, 0.5, 1]
+assert [powers(*pair) for pair in ((1.5, 2), (-1.5, 3), (4.0, 0.5), (0.0, 3), (2, 0.5))] == [2.25, -3.375, 2.0, 0.0, 2**0.5]
+assert isinstance(powers(-8.0, 0.5), complex)
+for base, error in ((1e200, OverflowError), (0.0, ZeroDivisionError)):
+    try:
+        powers(base, 2 if base else -1)
+    except error:
+        pass
+    else:
+        raise AssertionError(base)
+words = [sign * (1 << bits) + more for sign in (1, -1) for bits in (0, 29, 30, 31, 59, 60, 90, 119, 120) for more in (-1, 0, 1)]
+for a in words:
+    for b in words:
+        assert (a + b) - b == a and (a - b) + b == a and (b == 0 or a * b // b == a), (a, b)
+        if b:
+            quotient, rest = divmod(a, b)
+            assert quotient * b + rest == a and (a // b, a % b) == (quotient, rest), (a, b)
+            assert abs(rest) < abs(b) and (rest == 0 or (rest > 0) == (b > 0)), (a, b)
+
+# Lists compare by items that may do anything.
+class Equal:
+    def __eq__(self, other):
+        return True
+
+
+nan = float("nan")
+assert [1, "a", nan] == [1, "a", nan] and [nan] != [float("nan")] and [1, 2.0, Equal()] == [1, 2, 7]
+assert [1, 2, 3] < [1, 2, 4] and not [1, 2] > [1, 2] and [1, 2] <= [1, 2] and [] < [0] and [1] != [1, 1]
+assert (*[1, 2],) == tuple([1, 2]) == (1, 2) and tuple([]) == ()
+assert (min(3, 4), min(4, 3), max(3, 4), max("b", "a"), min(2, 2.0), max(2.0, 2)) == (3, 3, 4, "b", 2, 2.0)
 print("test_specialised: ok")
