@@ -22,14 +22,14 @@ pub(super) fn reset_decoder(state: &mut State) {
 }
 
 pub(super) fn decode(state: &mut State, input: &[u8], at: &mut usize, out: &mut impl Sink) -> Stop {
-    let map = Set::Hz.map();
+    let (map, mut units) = (Set::Hz.map(), [0; 64]);
     while *at < input.len() {
         match *is_gb(state) {
-            0 => run(input, at, out, |rest| match *rest {
+            0 => run(input, at, out, &mut units, |rest| match *rest {
                 [byte @ ..0x80, ..] if byte != b'~' => Some((byte.into(), 1)),
                 _ => None,
             }),
-            _ => run(input, at, out, seven_bits(map)),
+            _ => run(input, at, out, &mut units, seven_bits(map)),
         }
         let Some(&byte) = input.get(*at) else { break };
         let (gb, next) = (is_gb(state), input.get(*at + 1).copied());

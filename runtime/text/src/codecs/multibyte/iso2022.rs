@@ -136,8 +136,9 @@ const LONGEST: usize = 16;
 
 impl Scheme {
     pub(super) fn decode(&self, state: &mut State, input: &[u8], at: &mut usize, out: &mut impl Sink) -> Stop {
+        let mut units = [0; 64];
         while *at < input.len() {
-            self.run(state, input, at, out);
+            self.run(state, input, at, out, &mut units);
             if *at == input.len() {
                 break;
             }
@@ -150,9 +151,9 @@ impl Scheme {
 
     /// Decodes as far as the set in use goes.
     #[inline]
-    fn run(&self, state: &State, input: &[u8], at: &mut usize, out: &mut impl Sink) {
+    fn run(&self, state: &State, input: &[u8], at: &mut usize, out: &mut impl Sink, units: &mut [u16; 64]) {
         match (state.0[FLAGS], state.0[0]) {
-            (0, ASCII) => run(input, at, out, |rest| match *rest {
+            (0, ASCII) => run(input, at, out, units, |rest| match *rest {
                 [ESC | SO | SI, ..] => None,
                 [byte @ ..0x80, ..] => Some((byte.into(), 1)),
                 _ => None,
@@ -160,7 +161,7 @@ impl Scheme {
             (flags @ (0 | SHIFTED), first) => {
                 let mark = if flags == 0 { first } else { state.0[1] };
                 if let Some(set) = self.designated(mark).filter(|set| set.width() == 2) {
-                    run(input, at, out, seven_bits(set.set.map()));
+                    run(input, at, out, units, seven_bits(set.set.map()));
                 }
             }
             _ => {}

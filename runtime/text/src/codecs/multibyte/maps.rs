@@ -85,8 +85,9 @@ pub(super) struct Map {
     pages: Vec<u16>,
     codes: Vec<u16>,
     pairs: Vec<([u32; 2], u16)>,
-    /// A bit for each remainder by 64 of what pairs begin with.
+    /// A bit for each remainder by 64 of what pairs begin with, and of what they end with.
     firsts: u64,
+    seconds: u64,
 }
 
 impl Map {
@@ -142,11 +143,17 @@ impl Map {
         !self.pairs.is_empty()
     }
 
-    /// The code of two code points. `Err` tells whether a pair begins with `first` when `second` is not known
-    /// or no pair.
+    /// The code of two code points. `Err` tells whether a pair begins with `first` when `second` is not known.
     #[inline(always)]
     pub(super) fn pair(&self, first: u32, second: Option<u32>) -> Result<u16, bool> {
-        if self.firsts >> (first & 63) & 1 == 0 { Err(false) } else { self.find_pair(first, second) }
+        if self.may_pair(first, second) { self.find_pair(first, second) } else { Err(false) }
+    }
+
+    /// Whether two code points look like a pair, if the second one is known.
+    #[inline(always)]
+    pub(super) fn may_pair(&self, first: u32, second: Option<u32>) -> bool {
+        let has = |known: u64, point: u32| known >> (point & 63) & 1 != 0;
+        has(self.firsts, first) && second.is_none_or(|second| has(self.seconds, second))
     }
 
     fn find_pair(&self, first: u32, second: Option<u32>) -> Result<u16, bool> {
@@ -199,8 +206,9 @@ impl Map {
             put(point, code, true);
         }
         pairs.sort_unstable();
-        let firsts = pairs.iter().fold(0, |firsts, (pair, _)| firsts | 1 << (pair[0] & 63));
-        let mut map = Map { rows, values, singles: [0; 256], wide, pages, codes, pairs, firsts };
+        let known = |at: usize| pairs.iter().fold(0, |known, (pair, _)| known | 1 << (pair[at] & 63));
+        let (firsts, seconds) = (known(0), known(1));
+        let mut map = Map { rows, values, singles: [0; 256], wide, pages, codes, pairs, firsts, seconds };
         for byte in 0..=0xFF {
             map.singles[usize::from(byte)] = match map.text(byte) {
                 Text::None if byte < 0x80 => byte,

@@ -224,10 +224,16 @@ impl Step {
 }
 
 /// Decodes what is plain: `next` tells the character below U+10000 that input begins with, and how many bytes it has. The
-/// characters go to `out` many at a time. Where there is no such character it stops, for a [`Step`] to look closer.
+/// characters go to `out` by `units`, many at a time. Where there is no such character it stops, for a [`Step`] to look
+/// closer.
 #[inline(always)]
-fn run(input: &[u8], at: &mut usize, out: &mut impl Sink, next: impl Fn(&[u8]) -> Option<(u16, usize)>) {
-    let mut units = [0; 64];
+fn run(
+    input: &[u8],
+    at: &mut usize,
+    out: &mut impl Sink,
+    units: &mut [u16; 64],
+    next: impl Fn(&[u8]) -> Option<(u16, usize)>,
+) {
     loop {
         let (mut rest, mut len) = (&input[*at..], 0);
         while let Some(slot) = units.get_mut(len)
@@ -238,7 +244,9 @@ fn run(input: &[u8], at: &mut usize, out: &mut impl Sink, next: impl Fn(&[u8]) -
             len += 1;
         }
         *at = input.len() - rest.len();
-        out.push_ucs2(&units[..len]);
+        if len > 0 {
+            out.push_ucs2(&units[..len]);
+        }
         if len < units.len() {
             return;
         }

@@ -30,7 +30,7 @@ impl Table {
     }
 
     pub(super) fn decode(&self, input: &[u8], at: &mut usize, out: &mut impl Sink) -> Stop {
-        let map = self.set.map();
+        let (map, mut units) = (self.set.map(), [0; 64]);
         while let Some(&lead) = input.get(*at) {
             if lead < 0x80 && self.ascii {
                 let run = ascii_prefix(&input[*at..]);
@@ -38,7 +38,8 @@ impl Table {
                 *at += run;
                 continue;
             }
-            run(input, at, out, |rest| self.plain(map, rest));
+            run(input, at, out, &mut units, |rest| self.plain(map, rest));
+            self.longer(map, input, at, out);
             let Some(&lead) = input.get(*at) else { break };
             if let Some(stop) = self.step(map, &input[*at..], lead).apply(at, out) {
                 return stop;
@@ -47,7 +48,7 @@ impl Table {
         Stop::End
     }
 
-    /// The character of one or two bytes that `rest` begins with, if it is a plain one.
+    /// The character of one to three bytes that `rest` begins with, if it is a plain one.
     #[inline(always)]
     fn plain(&self, map: &Map, rest: &[u8]) -> Option<(u16, usize)> {
         let (&lead, behind) = rest.split_first()?;
@@ -57,9 +58,30 @@ impl Table {
             let long = lead < 0x80 && self.ascii && rest.first_chunk::<8>().is_some_and(|bytes| bytes.is_ascii());
             return (!long).then_some((unit, 1));
         }
+        if lead == 0x8F
+            && let Extra::Second(set) = self.extra
+        {
+            let unit = set.map().unit(u16::from_be_bytes(*behind.first_chunk()?));
+            return (unit != 0).then_some((unit, 3));
+        }
         let pair = [lead, *behind.first()?];
         let unit = map.unit(u16::from_be_bytes(pair));
         (unit != 0 && (pair != COMPOSED || self.extra != Extra::Composed)).then_some((unit, 2))
+    }
+
+    /// Decodes longer codes as long as there are some.
+    #[inline(always)]
+    fn longer(&self, map: &Map, input: &[u8], at: &mut usize, out: &mut impl Sink) {
+        loop {
+            let step = match (self.extra, &input[*at..]) {
+                (Extra::FourBytes, rest @ [_, b'0'..=b'9', ..]) => four_bytes(rest),
+                (Extra::Composed, rest @ [0xA4, 0xD4, ..]) => composed(map, rest),
+                _ => return,
+            };
+            let Step::Char(point, used) = step else { return };
+            out.push(point);
+            *at += used;
+        }
     }
 
     /// Reads one code.
@@ -143,8 +165,13 @@ impl Table {
                         code => u32::from(code) - 1,
                     },
                 };
-                let bytes = [number / 12600, number / 1260 % 10, number / 10 % 126, number % 10];
-                out.extend(bytes.iter().zip([0x81, 0x30, 0x81, 0x30]).map(|(digit, zero)| *digit as u8 + zero));
+                let digits = [
+                    (number / 12600, 0x81),
+                    (number / 1260 % 10, 0x30),
+                    (number / 10 % 126, 0x81),
+                    (number % 10, 0x30),
+                ];
+                out.extend_from_slice(&digits.map(|(digit, zero)| digit as u8 + zero));
             }
             Extra::Composed => {
                 let Some(syllable) = point.checked_sub(FIRST_SYLLABLE).filter(|at| *at < SYLLABLES) else {
