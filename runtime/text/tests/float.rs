@@ -76,3 +76,21 @@ proptest! {
         float::parse_complex(&text);
     }
 }
+
+proptest::proptest! {
+    /// The short way of fixed-point text and of rounding gives what the standard library's exact digits give.
+    #[test]
+    fn fixed_point(bits: u64, whole in 0u64..1 << 40, exponent in 0i32..60, digits in 0usize..25) {
+        let near_half = whole as f64 / f64::powi(2.0, exponent);
+        for x in [f64::from_bits(bits), near_half, near_half / 1000.0, f64::from_bits(bits >> 2 | 0x3000 << 48)] {
+            if !x.is_finite() {
+                continue;
+            }
+            let exact = format!("{:.digits$}", x.abs());
+            let shown = float::format(x.abs(), &Options::new(Style::Fixed, digits));
+            proptest::prop_assert_eq!(&shown, &exact);
+            let rounded = float::round_to_digits(x, digits as i64).ok().map(f64::abs);
+            proptest::prop_assert_eq!(rounded, exact.parse::<f64>().ok().filter(|y| y.is_finite()));
+        }
+    }
+}

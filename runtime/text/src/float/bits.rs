@@ -59,6 +59,30 @@ pub fn integer_ratio(x: f64) -> (bool, u64, i32) {
     (x.is_sign_negative(), m, e)
 }
 
+/// The powers of ten that a double holds exactly.
+const POWERS_OF_TEN: [f64; 23] = [
+    1e0, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20,
+    1e21, 1e22,
+];
+
+/// `|x| * 10**digits` of a finite `x`, rounded to an integer, ties to even. `None` when it takes more than 128 bits to
+/// say, or more than 64 to hold.
+pub(super) fn scaled(x: f64, digits: usize) -> Option<u64> {
+    let (_, mantissa, exponent) = integer_ratio(x);
+    let product = u128::from(mantissa).checked_mul(10u128.pow(u32::try_from(digits).ok().filter(|n| *n <= 22)?))?;
+    let rounded = match exponent {
+        0.. => product.checked_mul(1u128.checked_shl(exponent as u32)?)?,
+        -127..0 => {
+            let shift = exponent.unsigned_abs();
+            let (whole, rest, half) = (product >> shift, product & ((1 << shift) - 1), 1 << (shift - 1));
+            whole + u128::from(rest > half || rest == half && whole & 1 == 1)
+        }
+        // The product is less than 2**127, so this is less than a half.
+        _ => 0,
+    };
+    u64::try_from(rounded).ok()
+}
+
 /// `round(x, ndigits)` of a finite `x`: the decimal with `ndigits` digits after the point that is
 /// nearest to the exact value, ties to even, read back as a float.
 pub fn round_to_digits(x: f64, ndigits: i64) -> Result<f64, Overflow> {
@@ -67,6 +91,11 @@ pub fn round_to_digits(x: f64, ndigits: i64) -> Result<f64, Overflow> {
     }
     if ndigits < -308 {
         return Ok(0.0 * x);
+    }
+    let power = usize::try_from(ndigits).ok().and_then(|ndigits| POWERS_OF_TEN.get(ndigits).zip(scaled(x, ndigits)));
+    if let Some((power, whole)) = power.filter(|(_, whole)| *whole < 1 << 53) {
+        // Both are exact, so the quotient is rounded once.
+        return Ok((whole as f64 / power).copysign(x));
     }
     let text = if ndigits >= 0 {
         format!("{:.*}", ndigits as usize, x.abs())
