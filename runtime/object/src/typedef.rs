@@ -332,10 +332,10 @@ macro_rules! slot_adapter {
         }
         Some(slot as unsafe extern "C" fn(_, _, _) -> _)
     }};
-    // fn(py, &Type, Args) -> impl IntoObject, called with the vectorcall convention
-    (@new_vectorcall $ty:ty, $f:expr) => {{
+    // fn(py, &Self, Args) -> impl IntoObject, called with the vectorcall convention
+    (@vectorcall $ty:ty, $f:expr) => {{
         unsafe extern "C" fn slot(
-            ty: *mut $crate::layout::PyObject,
+            this: *mut $crate::layout::PyObject,
             args: *const *mut $crate::layout::PyObject,
             nargsf: usize,
             names: *mut $crate::layout::PyObject,
@@ -344,7 +344,7 @@ macro_rules! slot_adapter {
             unsafe {
                 let py = $crate::Attached::from_tls();
                 let args = $crate::args::Args::from_vectorcall(args, nargsf & (usize::MAX >> 1), names);
-                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$crate::Type>(ty), args))
+                $crate::typedef::ret_object(py, $f(py, $crate::typedef::arg::<$ty>(this), args))
             }
         }
         Some(slot as unsafe extern "C" fn(_, _, _, _) -> _)
@@ -505,9 +505,15 @@ macro_rules! slot_fill {
     // `tp_new` and `tp_vectorcall` of the exact type from one function (for types without `tp_init`).
     ($t:ident $ty:ty; constructor = $f:expr) => {
         $t.ty.tp_new = $crate::Field::new($crate::slot_adapter!(@new $ty, $f));
-        $t.ty.tp_vectorcall = $crate::Field::new($crate::slot_adapter!(@new_vectorcall $ty, $f));
+        $t.ty.tp_vectorcall = $crate::Field::new($crate::slot_adapter!(@vectorcall $crate::Type, $f));
     };
     ($t:ident $ty:ty; tp_finalize = $f:expr) => { $t.ty.tp_finalize = $crate::Field::new($crate::slot_adapter!(@finalize $ty, $f)); };
+    // `tp_call`, and the same by the vectorcall convention: `constructor` puts `slot_adapter!(@vectorcall ..)` into the
+    // field, and the type has the flag `HAVE_VECTORCALL`.
+    ($t:ident $ty:ty; call $field:ident = $f:expr) => {
+        $t.ty.tp_call = $crate::Field::new($crate::slot_adapter!(@call $ty, $f));
+        $t.ty.tp_vectorcall_offset = $crate::Field::new(::std::mem::offset_of!($ty, $field) as isize);
+    };
     // Raw C function or offset: the value is stored as it is.
     ($t:ident $ty:ty; raw $slot:ident = $f:expr) => { $t.ty.$slot = $crate::Field::new($f); };
     ($t:ident $ty:ty; am_await = $f:expr) => { $t.am.am_await = $crate::Field::new($crate::slot_adapter!(@unary $ty, $f)); $t.use_am = true; };

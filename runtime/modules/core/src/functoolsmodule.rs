@@ -2,12 +2,12 @@
 use krait_object::args::{Args, ArgsBuf, as_borrowed};
 use krait_object::builtins::classobject::Method;
 use krait_object::builtins::genericaliasobject::class_getitem;
-use krait_object::layout::{Field, PyObject};
+use krait_object::layout::{Field, PyObject, vectorcallfunc};
 use krait_object::native::{Arg, State, Trace, add_type, advance, alloc, part, ready, required};
 use krait_object::typedef::{CompareOp, member};
 use krait_object::{
     Attached, Dict, Int, IntoObject, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, Visit, functions,
-    id, none, pytype, raise,
+    id, none, pytype, raise, slot_adapter,
 };
 use std::ffi::c_int;
 use std::mem::offset_of;
@@ -54,6 +54,7 @@ impl Placeholder {
 krait_object::native! {
     /// `partial`.
     pub struct Partial {
+        vectorcall: Field<Option<vectorcallfunc>>,
         func: Slot, args: Slot<Tuple>, kwargs: Slot<Dict>, dict: Slot<Dict>,
         weaklist: Field<*mut PyObject>,
         /// How many placeholders `args` has.
@@ -62,13 +63,13 @@ krait_object::native! {
 }
 pytype! {
     static PARTIAL: "functools.partial" for Partial {
-        base: Object, flags: [HAVE_GC, BASETYPE],
+        base: Object, flags: [HAVE_GC, BASETYPE, HAVE_VECTORCALL],
         doc: "partial(func, /, *args, **keywords)\n--\n\nA callable with some arguments given in advance.",
         slots: {
             tp_dealloc = Partial::dealloc,
             tp_traverse = Partial::traverse,
             tp_clear = |_: Attached<'_>, this: &Partial| { drop(this.dict.take()); drop(this.kwargs.replace(None)); },
-            tp_call = Partial::call,
+            call vectorcall = Partial::call,
             tp_repr = Partial::repr,
             tp_descr_get = Partial::get,
             raw tp_dictoffset = offset_of!(Partial, dict) as isize,
@@ -146,6 +147,7 @@ impl Partial {
         let all = Tuple::from_vec(py, all)?;
         let kwargs = kwargs.map_or_else(|| Dict::new(py), Ok)?;
         let this = alloc::<Partial>(py, ty)?;
+        this.vectorcall.set(slot_adapter!(@vectorcall Partial, Partial::call));
         this.holes.set(holes);
         drop(this.func.replace(Some(func)));
         drop(this.args.replace(Some(all)));
@@ -429,19 +431,20 @@ impl Lru {
 krait_object::native! {
     /// `lru_cache`'s wrapper. `cache` maps keys to values, or to places in `order` when the size is bounded.
     pub struct LruCache {
+        vectorcall: Field<Option<vectorcallfunc>>,
         func: Slot, cache: Slot<Dict>, cache_info: Slot, dict: Slot<Dict>, kwd_mark: Slot, weaklist: Field<*mut PyObject>,
         order: State<Lru>, maxsize: Field<isize>, hits: Field<isize>, misses: Field<isize>, typed: Field<bool>,
     }
 }
 pytype! {
     static LRU_CACHE: "functools._lru_cache_wrapper" for LruCache {
-        base: Object, flags: [HAVE_GC, METHOD_DESCRIPTOR],
+        base: Object, flags: [HAVE_GC, METHOD_DESCRIPTOR, HAVE_VECTORCALL],
         doc: "A callable that remembers the results of a function.\n\nuser_function: the function\ntyped: whether arguments of different types are kept apart\nmaxsize: how many results are kept, or None\ncache_info_type: the class of cache_info()'s result",
         slots: {
             tp_dealloc = LruCache::dealloc,
             tp_traverse = LruCache::traverse,
             tp_clear = |py: Attached<'_>, this: &LruCache| { let _ = LruCache::cache_clear(py, this); drop(this.dict.take()); },
-            tp_call = LruCache::call,
+            call vectorcall = LruCache::call,
             tp_descr_get = LruCache::get,
             raw tp_dictoffset = offset_of!(LruCache, dict) as isize,
             raw tp_weaklistoffset = offset_of!(LruCache, weaklist) as isize,
@@ -481,6 +484,7 @@ impl LruCache {
         let cache = Dict::new(py)?;
         let mark = krait_object::builtins::object::object_new(py, Object::type_object())?;
         let this = alloc::<LruCache>(py, ty)?;
+        this.vectorcall.set(slot_adapter!(@vectorcall LruCache, LruCache::call));
         this.order.init(Lru::new());
         this.maxsize.set(maxsize);
         this.typed.set(typed);

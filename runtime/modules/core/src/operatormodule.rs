@@ -1,11 +1,13 @@
 //! `_operator`: operators as functions, and callables that fetch items, attributes or method results.
 use krait_object::args::{Args, ArgsBuf};
+use krait_object::layout::{Field, vectorcallfunc};
 use krait_object::native::{Arg, Fixed, add_type, alloc, required};
 use krait_object::protocols::buffer::BytesArg;
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::CompareOp;
 use krait_object::{
     Attached, Dict, Layout, Module, Object, PyResult, Ref, Slot, Str, Tuple, Type, functions, id, pytype, raise,
+    slot_adapter,
 };
 
 type Two<'a> = [Arg<'a>; 2];
@@ -119,16 +121,16 @@ fn compare_digest(py: Attached<'_>, _: &Object, args: Two<'_>) -> PyResult<bool>
 
 krait_object::native! {
     /// `itemgetter`.
-    pub struct ItemGetter { items: Slot<Tuple> }
+    pub struct ItemGetter { vectorcall: Field<Option<vectorcallfunc>>, items: Slot<Tuple> }
 }
 pytype! {
     static ITEM_GETTER: "operator.itemgetter" for ItemGetter {
-        base: Object, flags: [HAVE_GC],
+        base: Object, flags: [HAVE_GC, HAVE_VECTORCALL],
         doc: "itemgetter(item, /, *items)\n--\n\nA callable that fetches the given items from its argument.\n\nitemgetter(2)(r) is r[2]; with several items the result is a tuple.",
         slots: {
             tp_dealloc = ItemGetter::dealloc,
             tp_traverse = ItemGetter::traverse,
-            tp_call = ItemGetter::call,
+            call vectorcall = ItemGetter::call,
             tp_repr = ItemGetter::repr,
             constructor = ItemGetter::construct,
         },
@@ -161,6 +163,7 @@ impl ItemGetter {
         }
         let items = args.pos_tuple(py)?;
         let this = alloc::<ItemGetter>(py, ty)?;
+        this.vectorcall.set(slot_adapter!(@vectorcall ItemGetter, ItemGetter::call));
         drop(this.items.replace(Some(items)));
         Ok(this)
     }
@@ -186,16 +189,16 @@ impl ItemGetter {
 
 krait_object::native! {
     /// `attrgetter`: the names as given, and each split at its dots.
-    pub struct AttrGetter { names: Slot<Tuple>, paths: Fixed<Vec<Vec<Ref<Str>>>> }
+    pub struct AttrGetter { vectorcall: Field<Option<vectorcallfunc>>, names: Slot<Tuple>, paths: Fixed<Vec<Vec<Ref<Str>>>> }
 }
 pytype! {
     static ATTR_GETTER: "operator.attrgetter" for AttrGetter {
-        base: Object, flags: [HAVE_GC],
+        base: Object, flags: [HAVE_GC, HAVE_VECTORCALL],
         doc: "attrgetter(attr, /, *attrs)\n--\n\nA callable that fetches the given attributes from its argument.\n\nNames may have dots; with several names the result is a tuple.",
         slots: {
             tp_dealloc = AttrGetter::dealloc,
             tp_traverse = AttrGetter::traverse,
-            tp_call = AttrGetter::call,
+            call vectorcall = AttrGetter::call,
             tp_repr = AttrGetter::repr,
             constructor = AttrGetter::construct,
         },
@@ -228,6 +231,7 @@ impl AttrGetter {
         }
         let names = args.pos_tuple(py)?;
         let this = alloc::<AttrGetter>(py, ty)?;
+        this.vectorcall.set(slot_adapter!(@vectorcall AttrGetter, AttrGetter::call));
         drop(this.names.replace(Some(names)));
         this.paths.init(paths);
         Ok(this)
@@ -261,16 +265,16 @@ impl AttrGetter {
 
 krait_object::native! {
     /// `methodcaller`.
-    pub struct MethodCaller { name: Slot<Str>, args: Slot<Tuple>, kwargs: Slot<Dict> }
+    pub struct MethodCaller { vectorcall: Field<Option<vectorcallfunc>>, name: Slot<Str>, args: Slot<Tuple>, kwargs: Slot<Dict> }
 }
 pytype! {
     static METHOD_CALLER: "operator.methodcaller" for MethodCaller {
-        base: Object, flags: [HAVE_GC],
+        base: Object, flags: [HAVE_GC, HAVE_VECTORCALL],
         doc: "methodcaller(name, /, *args, **kwargs)\n--\n\nA callable that calls the named method of its argument, with the given arguments.",
         slots: {
             tp_dealloc = MethodCaller::dealloc,
             tp_traverse = MethodCaller::traverse,
-            tp_call = MethodCaller::call,
+            call vectorcall = MethodCaller::call,
             tp_repr = MethodCaller::repr,
             constructor = MethodCaller::construct,
         },
@@ -294,6 +298,7 @@ impl MethodCaller {
         let name = Str::intern(py, name.to_ref()).to_ref();
         let (rest, kwargs) = (Tuple::from_slice(py, rest)?, args.kw_dict(py)?);
         let this = alloc::<MethodCaller>(py, ty)?;
+        this.vectorcall.set(slot_adapter!(@vectorcall MethodCaller, MethodCaller::call));
         drop(this.name.replace(Some(name)));
         drop(this.args.replace(Some(rest)));
         drop(this.kwargs.replace(kwargs));

@@ -19,7 +19,9 @@ macro_rules! operands {
 pub(super) fn nb_or(py: Attached<'_>, left: &Object, right: &Object) -> PyResult<Ref<Object>> {
     let (left, right) = operands!(left, right);
     let result = left.copy_as(py, left.base_type())?;
-    result.update(py, right.as_object())?;
+    if !ptr::eq(left, right) {
+        result.update(py, right.as_object())?;
+    }
     Ok(result.upcast())
 }
 
