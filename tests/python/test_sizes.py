@@ -1,4 +1,5 @@
 """`sys.getsizeof`: what lists keep, and that memory which belongs to an object counts."""
+import array
 import random
 import re
 import struct
@@ -64,11 +65,51 @@ class Lists(unittest.TestCase):
         self.assertEqual(cells(items), 32)
 
 
+class Arrays(unittest.TestCase):
+    def test_what_was_counted_is_exact(self):
+        empty = sys.getsizeof(array.array("i"))
+
+        def room(items):
+            return (sys.getsizeof(items) - empty) // items.itemsize
+
+        for count in 0, 1, 3, 7, 20, 100:
+            items = array.array("i", [1] * count)
+            for made in (
+                items, array.array("i", (1,) * count), array.array("i", items), items[:], items + array.array("i"),
+                array.array("i", [1]) * count, items.__copy__(),
+            ):
+                self.assertEqual(room(made), count)
+        items = array.array("i", [1] * 7)
+        items.append(2)
+        self.assertEqual((room(items), items.tolist()), (11, [1] * 7 + [2]))
+        self.assertEqual(array.array("i", [1, 2]) + array.array("i", [3]), array.array("i", [1, 2, 3]))
+
+    def test_errors_while_filled(self):
+        with self.assertRaises(OverflowError):
+            array.array("b", [1, 1000])
+        with self.assertRaises(TypeError):
+            array.array("i", (1, "x"))
+
+
 class Owned(unittest.TestCase):
     def test_what_grows(self):
         short, long = re.compile("a"), re.compile("|".join(f"[a{at}]b{at}" for at in range(100)))
         self.assertGreater(sys.getsizeof(long), sys.getsizeof(short) + 1000)
         self.assertGreater(sys.getsizeof(random.Random()), 624 * 4)
+
+    def test_code_is_made_of_words(self):
+        for source in "x", "x + 1", "f(x, y)":
+            code = compile(source, "name", "eval")
+            self.assertEqual(sys.getsizeof(code) % WORD, 0)
+
+    def test_classes_own_the_keys_of_their_instances(self):
+        class Plain:
+            pass
+
+        class Slotted:
+            __slots__ = ()
+
+        self.assertGreater(sys.getsizeof(Plain), sys.getsizeof(Slotted))
 
 
 if __name__ == "__main__":

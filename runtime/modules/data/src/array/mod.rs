@@ -146,36 +146,55 @@ impl Items<'_> {
         }
         let allocated = this.allocated.get() as usize;
         if allocated < len || len < allocated / 2 {
-            let size = this.size();
             let room = match len {
                 0 => 0,
                 _ => len.saturating_add((len >> 4) + if old < 8 { 3 } else { 7 }),
             };
-            let bytes = room.checked_mul(size).filter(|&bytes| bytes < isize::MAX as usize).ok_or(Fail::NoMemory)?;
-            let items = this.items.get();
-            let new = if room == 0 {
-                this.free_storage();
-                ptr::null_mut()
-            } else {
-                let layout = storage(bytes).ok_or(Fail::NoMemory)?;
-                // SAFETY: neither size is zero; the old block has the layout that its size gives.
-                unsafe {
-                    let new = match (items.is_null(), storage(allocated * size)) {
-                        (false, Some(old)) => alloc::realloc(items, old, bytes),
-                        _ => alloc::alloc(layout),
-                    };
-                    if new.is_null() {
-                        return Err(Fail::NoMemory);
-                    }
-                    let kept = old.min(len) * size;
-                    ptr::write_bytes(new.add(kept), 0, bytes - kept);
-                    new
-                }
-            };
-            this.items.set(new);
-            this.allocated.set(room as isize);
+            self.reallocate(old.min(len), room)?;
         }
         this.ob_base.ob_size.set(len as isize);
+        Ok(())
+    }
+
+    /// Moves the first `kept` items to a block for `room` items, the others of which are zero.
+    fn reallocate(&self, kept: usize, room: usize) -> Result<(), Fail> {
+        let this = &*self.0;
+        let (size, allocated) = (this.size(), this.allocated.get() as usize);
+        let bytes = room.checked_mul(size).filter(|&bytes| bytes < isize::MAX as usize).ok_or(Fail::NoMemory)?;
+        let items = this.items.get();
+        let new = if room == 0 {
+            this.free_storage();
+            ptr::null_mut()
+        } else {
+            let layout = storage(bytes).ok_or(Fail::NoMemory)?;
+            // SAFETY: neither size is zero; the old block has the layout that its size gives.
+            unsafe {
+                let new = match (items.is_null(), storage(allocated * size)) {
+                    (false, Some(old)) => alloc::realloc(items, old, bytes),
+                    _ => alloc::alloc(layout),
+                };
+                if new.is_null() {
+                    return Err(Fail::NoMemory);
+                }
+                let kept = kept * size;
+                ptr::write_bytes(new.add(kept), 0, bytes - kept);
+                new
+            }
+        };
+        this.items.set(new);
+        this.allocated.set(room as isize);
+        Ok(())
+    }
+
+    /// Gives a fresh array `values` (whole items) and no more room than they take.
+    fn fill(&mut self, values: &[u8]) -> Result<(), Fail> {
+        if self.0.exports.get() > 0 {
+            return Err(Fail::Exported);
+        }
+        let len = values.len() / self.0.size();
+        self.reallocate(0, len)?;
+        self.0.ob_base.ob_size.set(len as isize);
+        self.bytes_mut().copy_from_slice(values);
         Ok(())
     }
 
@@ -239,7 +258,7 @@ impl Array {
 
     fn with_bytes(py: Attached<'_>, descr: &'static Descr, bytes: &[u8]) -> PyResult<Ref<Array>> {
         let this = Self::new(py, Self::type_object(), descr)?;
-        this.push_bytes(py, bytes)?;
+        this.change(py, |items| items.fill(bytes))?;
         Ok(this)
     }
 
@@ -328,10 +347,16 @@ impl Array {
     /// Adds what the constructor was given.
     fn fill(&self, py: Attached<'_>, initial: &Object) -> PyResult<()> {
         if let Some(array) = initial.downcast::<Array>() {
+            let bytes = array.snapshot(py)?;
             if ptr::eq(array.descr(), self.descr()) {
-                return self.push_bytes(py, &array.snapshot(py)?);
+                return self.change(py, |items| items.fill(&bytes));
             }
-            return self.fill_from(py, array.descr(), &array.snapshot(py)?);
+            let values = bytes.chunks_exact(array.size()).map(|item| decode(py, array.descr(), item));
+            return self.fill_with(py, values);
+        }
+        if initial.downcast::<List>().is_some() || initial.downcast::<Tuple>().is_some() {
+            let iter = initial.iter(py)?;
+            return self.fill_with(py, std::iter::from_fn(|| iter.iter_next(py).transpose()));
         }
         if let Some(text) = initial.downcast::<Str>() {
             return self.push_text(py, text);
@@ -342,11 +367,15 @@ impl Array {
         self.extend_iter(py, initial)
     }
 
-    fn fill_from(&self, py: Attached<'_>, descr: &'static Descr, bytes: &[u8]) -> PyResult<()> {
-        for item in bytes.chunks_exact(descr.size) {
-            self.push(py, &*decode(py, descr, item)?)?;
+    /// Gives a fresh array the values.
+    fn fill_with(&self, py: Attached<'_>, values: impl Iterator<Item = PyResult<Ref<Object>>>) -> PyResult<()> {
+        let mut bytes = Vec::new();
+        for value in values {
+            let item = encode(py, self.descr(), &*value?)?;
+            bytes.try_reserve(self.size()).map_err(|_| py.no_memory())?;
+            bytes.extend_from_slice(&item[..self.size()]);
         }
-        Ok(())
+        self.change(py, |items| items.fill(&bytes))
     }
 
     fn extend_iter(&self, py: Attached<'_>, iterable: &Object) -> PyResult<()> {
@@ -460,8 +489,10 @@ impl Array {
         if !ptr::eq(this.descr(), other.descr()) {
             return Err(raise!(py, TypeError, "bad argument type for built-in operation"));
         }
-        let new = Self::with_bytes(py, this.descr(), &this.snapshot(py)?)?;
-        new.push_bytes(py, &other.snapshot(py)?)?;
+        let (mut bytes, more) = (this.snapshot(py)?, other.snapshot(py)?);
+        bytes.try_reserve_exact(more.len()).map_err(|_| py.no_memory())?;
+        bytes.extend_from_slice(&more);
+        let new = Self::with_bytes(py, this.descr(), &bytes)?;
         Ok(new)
     }
 

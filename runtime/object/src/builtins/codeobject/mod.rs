@@ -191,7 +191,7 @@ impl Code {
     }
 
     fn size_of(_py: Attached<'_>, this: &Code) -> usize {
-        offset_of!(PyCodeObject, co_code_adaptive) + this.code().len()
+        (offset_of!(PyCodeObject, co_code_adaptive) + this.code().len()).next_multiple_of(size_of::<usize>())
     }
 
     fn repr(_py: Attached<'_>, this: &Code) -> String {

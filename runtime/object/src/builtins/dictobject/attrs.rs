@@ -45,7 +45,7 @@ impl Keys {
 
 /// The shared table of a class, if it has one.
 #[inline(always)]
-fn shared_keys(ty: &Type) -> Option<&Keys> {
+pub(crate) fn shared_keys(ty: &Type) -> Option<&Keys> {
     // SAFETY: [layout]: heap types are `PyHeapTypeObject`; the class owns its table.
     unsafe {
         let heap = &*ptr::from_ref(ty.as_type()).cast::<PyHeapTypeObject>();

@@ -12,6 +12,7 @@ mod values;
 mod views;
 mod watch;
 
+pub(crate) use attrs::shared_keys;
 pub use attrs::{
     clear_instance_dict, dict_slot, has_inline_values, init_inline_values, inline_index_of, inline_read, inline_set,
     inline_value_offset, inline_values_bytes, instance_del_attr, instance_dict, instance_get_attr, instance_set_attr,

@@ -80,7 +80,8 @@ pub(crate) fn merge_class_dict(py: Attached<'_>, names: &Dict, class: &Object) -
 
 pub(super) fn type_sizeof(_py: Attached<'_>, this: &Type) -> usize {
     if this.is_heap() {
-        size_of::<PyHeapTypeObject>() + size_of_val(super::instance::slot_members(this))
+        let shared = crate::builtins::dictobject::shared_keys(this).map_or(0, |keys| keys.byte_size());
+        size_of::<PyHeapTypeObject>() + size_of_val(super::instance::slot_members(this)) + shared
     } else {
         size_of::<PyTypeObject>()
     }
