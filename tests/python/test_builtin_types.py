@@ -2,10 +2,14 @@
 import codecs
 import collections
 import gc
+import inspect
+import itertools
 import math
 import operator
 import re
 import struct
+import threading
+import time
 import unittest
 import weakref
 
@@ -210,6 +214,23 @@ class WeakReferences(unittest.TestCase):
             self.assertIsNone(reference())
         self.assertRaises(TypeError, weakref.ref, BaseExceptionGroup("", [KeyboardInterrupt()]))
         self.assertRaises(TypeError, weakref.ref, ValueError())
+
+
+class Signatures(unittest.TestCase):
+    def test_of_conventions_without_a_choice(self):
+        for function, text in [(re.Pattern.__class_getitem__, "(object, /)"), (threading.local, "()")]:
+            self.assertEqual(str(inspect.signature(function)), text)
+        self.assertEqual(codecs.strict_errors.__text_signature__, "($self, object, /)")
+        self.assertEqual(re.Match.__dict__["__class_getitem__"].__text_signature__, "($type, object, /)")
+        for function in itertools.repeat, getattr, time.clock_getres:
+            self.assertIsNone(function.__text_signature__)
+
+    def test_words_of_a_format(self):
+        for arguments in (), (1, 2):
+            with self.assertRaises(TypeError) as caught:
+                time.clock_getres(*arguments)
+            words = f"clock_getres() takes exactly 1 argument ({len(arguments)} given)"
+            self.assertEqual(str(caught.exception), words)
 
 
 class Words(unittest.TestCase):

@@ -419,7 +419,7 @@ pytype! {
     pub static LOCAL_TYPE: "_thread._local" for Local {
         base: Object,
         flags: [BASETYPE, HAVE_GC],
-        doc: "Data that each thread has for itself.",
+        doc: "_local()\n--\n\nData that each thread has for itself.",
         slots: {
             tp_new = Local::new_object,
             tp_dealloc = Local::dealloc,

@@ -1,7 +1,7 @@
 //! `time`.
 use crate::util::*;
 use crate::{objects, vm};
-use krait_object::args::Args;
+use krait_object::args::{Args, Signature, Words};
 use krait_object::exceptions::raise_os_error;
 use krait_object::hooks::hooks;
 use krait_object::{
@@ -91,9 +91,10 @@ fn resolution(py: Attached<'_>, id: libc::clockid_t) -> PyResult<f64> {
     Ok(step.tv_sec as f64 + step.tv_nsec as f64 * 1e-9)
 }
 
-fn clock_getres(py: Attached<'_>, _: &Object, id: &Object) -> PyResult<f64> {
-    let id = int_arg(py, id)?;
-    resolution(py, id)
+fn clock_getres(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<f64> {
+    static SIG: Signature = Signature::worded("clock_getres", "(clk_id, /)", Words::Format);
+    let [Some(id)] = SIG.bind(py, args)? else { return Err(py.bad_internal_call()) };
+    resolution(py, int_arg(py, id)?)
 }
 
 fn set_clock(py: Attached<'_>, id: c_int, time: libc::timespec) -> PyResult<()> {
@@ -118,7 +119,9 @@ fn clock_settime_ns(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<()
     )
 }
 
-fn pthread_getcpuclockid(py: Attached<'_>, _: &Object, thread: &Object) -> PyResult<c_int> {
+fn pthread_getcpuclockid(py: Attached<'_>, _: &Object, args: Args<'_>) -> PyResult<c_int> {
+    static SIG: Signature = Signature::worded("pthread_getcpuclockid", "(thread_id, /)", Words::Format);
+    let [Some(thread)] = SIG.bind(py, args)? else { return Err(py.bad_internal_call()) };
     let thread = thread.as_u64_mask(py)?;
     let mut id = 0;
     // SAFETY: the caller names a thread that runs, as the manual demands.
@@ -459,10 +462,10 @@ pub fn exec(py: Attached<'_>, module: &Module) -> PyResult<()> {
             noargs "thread_time_ns" => thread_time_ns, "($self, /)", "Processor time of the thread in nanoseconds.";
             o "clock_gettime" => clock_gettime, "($module, clk_id, /)", "Seconds of a clock.";
             o "clock_gettime_ns" => clock_gettime_ns, "($module, clk_id, /)", "Nanoseconds of a clock.";
-            o "clock_getres" => clock_getres, "", "The resolution of a clock.";
+            raw "clock_getres" => clock_getres, "", "The resolution of a clock.";
             raw "clock_settime" => clock_settime, "", "Sets a clock.";
             raw "clock_settime_ns" => clock_settime_ns, "", "Sets a clock, in nanoseconds.";
-            o "pthread_getcpuclockid" => pthread_getcpuclockid, "", "The clock of a thread's processor time.";
+            raw "pthread_getcpuclockid" => pthread_getcpuclockid, "", "The clock of a thread's processor time.";
             o "sleep" => sleep, "($self, object, /)", "Waits for a number of seconds.";
             raw "gmtime" => gmtime, "", "A time in UTC.";
             raw "localtime" => localtime, "", "A time in the local zone.";

@@ -191,7 +191,7 @@ static PyObject *new_object_is_temporary(void) {
 
 PART(single_objects, FUNCTIONS)
 
-static PyObject *nothing(PyObject *module, PyObject *unused) {
+static PyObject *nothing(PyObject *module, PyObject *args) {
     Py_RETURN_NONE;
 }
 
@@ -203,18 +203,18 @@ static PyMethodDef others[] = {
     {"get_kwargs", FAST(get_kwargs), METH_VARARGS | METH_KEYWORDS, NULL},
     {"Py_CompileString", compile_bytes, METH_O, NULL},
     {"_pending_threadfunc", FAST(pending), METH_VARARGS | METH_KEYWORDS, NULL},
-    {"no_docstring", nothing, METH_NOARGS, NULL},
-    {"docstring_empty", nothing, METH_NOARGS, ""},
-    {"docstring_no_signature", nothing, METH_NOARGS, "This docstring has no signature."},
-    {"docstring_with_invalid_signature", nothing, METH_NOARGS,
+    {"no_docstring", nothing, METH_VARARGS, NULL},
+    {"docstring_empty", nothing, METH_VARARGS, ""},
+    {"docstring_no_signature", nothing, METH_VARARGS, "This docstring has no signature."},
+    {"docstring_with_invalid_signature", nothing, METH_VARARGS,
      "docstring_with_invalid_signature($module, /, boo)\n\nThis docstring has an invalid signature."},
-    {"docstring_with_invalid_signature2", nothing, METH_NOARGS,
+    {"docstring_with_invalid_signature2", nothing, METH_VARARGS,
      "docstring_with_invalid_signature2($module, /, boo)\n\n--\n\nThis docstring also has an invalid signature."},
-    {"docstring_with_signature", nothing, METH_NOARGS,
+    {"docstring_with_signature", nothing, METH_VARARGS,
      "docstring_with_signature($module, /, sig)\n--\n\nThis docstring has a valid signature."},
-    {"docstring_with_signature_but_no_doc", nothing, METH_NOARGS,
+    {"docstring_with_signature_but_no_doc", nothing, METH_VARARGS,
      "docstring_with_signature_but_no_doc($module, /, sig)\n--\n\n"},
-    {"docstring_with_signature_and_extra_newlines", nothing, METH_NOARGS,
+    {"docstring_with_signature_and_extra_newlines", nothing, METH_VARARGS,
      "docstring_with_signature_and_extra_newlines($module, /, parameter)\n--\n\n\n"
      "This docstring has a valid signature and some extra newlines."},
     {NULL, NULL, 0, NULL},

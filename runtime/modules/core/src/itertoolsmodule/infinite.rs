@@ -108,7 +108,7 @@ krait_object::native! {
     /// `repeat`; a negative count is endless.
     pub struct Repeat { item: Slot, left: Field<isize> }
 }
-iterator! { REPEAT "itertools.repeat" Repeat, "repeat(object [,times])\n--\n\nThe same object, the given number of times or for ever.", Repeat::construct, methods {
+iterator! { REPEAT "itertools.repeat" Repeat, "repeat(object [,times])\n\nThe same object, the given number of times or for ever.", Repeat::construct, methods {
     noargs "__length_hint__" => Repeat::hint, "($self, /)", "Private method returning an estimate of len(list(it)).";
 }, slots { tp_repr = Repeat::repr, } }
 

@@ -109,7 +109,7 @@ krait_object::native! {
     /// A reader of the blocks.
     pub struct Tee { data: Slot<TeeData>, at: Field<usize>, weaklist: Field<*mut PyObject> }
 }
-iterator! { TEE "itertools._tee" Tee, "Iterator wrapped to make it copyable.", Tee::construct, methods {
+iterator! { TEE "itertools._tee" Tee, "_tee(iterable, /)\n--\n\nIterator wrapped to make it copyable.", Tee::construct, methods {
     noargs "__copy__" => Tee::copy, "($self, /)", "Returns an independent iterator.";
 }, slots { raw tp_weaklistoffset = offset_of!(Tee, weaklist) as isize, } }
 

@@ -32,9 +32,12 @@ pub static WAITID_RESULT: StructSeq = StructSeq::new(
 );
 
 /// `posix.sched_param`.
-pub static SCHED_PARAM: StructSeq =
-    StructSeq::new("posix.sched_param", "A scheduling parameter.", &[("sched_priority", "the scheduling priority")])
-        .by_fields();
+pub static SCHED_PARAM: StructSeq = StructSeq::new(
+    "posix.sched_param",
+    "sched_param(sched_priority)\n--\n\nA scheduling parameter.",
+    &[("sched_priority", "the scheduling priority")],
+)
+.by_fields();
 
 /// Functions without arguments that return a number.
 macro_rules! getters {

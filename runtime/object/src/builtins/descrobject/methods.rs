@@ -49,10 +49,21 @@ pub(crate) fn method_doc(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Ob
     Ok(Str::new(py, &text)?.upcast())
 }
 
-/// `__text_signature__` of a built-in function.
+/// `__text_signature__` of a built-in function: from its doc, or else from a calling convention that leaves no choice.
 pub(crate) fn method_signature(py: Attached<'_>, def: &PyMethodDef) -> PyResult<Ref<Object>> {
     let doc = c_text(def.ml_doc.get());
-    match docs::text_signature(&c_text(def.ml_name.get()), &doc) {
+    let flags = def.ml_flags.get();
+    let stated = docs::text_signature(&c_text(def.ml_name.get()), &doc);
+    let text = stated.or(match flags & !METH_COEXIST {
+        METH_NOARGS => Some("($self, /)"),
+        METH_O => Some("($self, object, /)"),
+        kind if kind == METH_NOARGS | METH_CLASS => Some("($type, /)"),
+        kind if kind == METH_O | METH_CLASS => Some("($type, object, /)"),
+        kind if kind == METH_NOARGS | METH_STATIC => Some("()"),
+        kind if kind == METH_O | METH_STATIC => Some("(object, /)"),
+        _ => None,
+    });
+    match text {
         Some(text) => Ok(Str::new(py, text)?.upcast()),
         None => Ok(crate::none()),
     }
