@@ -18,6 +18,12 @@ class Plain:
     def twice(self):
         return self.value * 2
 
+    def __getitem__(self, key):
+        return key
+
+    def __getattr__(self, name):
+        return name
+
     def __enter__(self):
         return self
 
@@ -30,6 +36,14 @@ class Slotted(Plain):
 
     def get(self):
         return super().get()
+
+
+def hooks():
+    plain = Plain(1)
+    for i in range(COUNT):
+        plain[i], plain.value, plain.missing, plain.get(), plain.kind, plain.twice
+    for n, pair in enumerate(zip(range(COUNT), range(COUNT))):
+        a, b = pair
 
 
 def numbers():
@@ -300,7 +314,7 @@ def run(kind):
 
 
 threading.stack_size(1 << 20)
-kinds = [numbers, texts, containers, attributes, calls, deep, generators, exceptions, matching, names, cells, traced]
+kinds = [numbers, hooks, texts, containers, attributes, calls, deep, generators, exceptions, matching, names, cells, traced]
 for kind in kinds:
     thread = threading.Thread(target=run, args=(kind,))
     thread.start()

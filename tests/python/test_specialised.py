@@ -358,6 +358,49 @@ for items in ([1, 2], [1, 2, 3, 4]):
         raise AssertionError("not three")
 
 
+# Subscripts by a method in Python.
+class Table:
+    def __getitem__(self, key):
+        if key == "bad":
+            raise KeyError(key)
+        return key, self
+
+
+class Default:
+    def __getitem__(self, key, more=3):
+        return more
+
+
+def item(container, key):
+    return container[key]
+
+
+for _ in range(2):
+    table = Table()
+    assert "BINARY_OP_SUBSCR_GETITEM" in forms(item, table, 1) and item(table, 2) == (2, table)
+    assert item([5], 0) == 5 and item({1: 2}, 1) == 2 and item(Default(), 0) == 3 and item("abc", 1) == "b"
+try:
+    item(table, "bad")
+except KeyError as error:
+    assert error.__traceback__.tb_next.tb_next.tb_frame.f_code is Table.__getitem__.__code__
+else:
+    raise AssertionError("it raises")
+Table.__getitem__ = len
+try:
+    item(table, 1)
+except TypeError:
+    pass
+else:
+    raise AssertionError("len takes one argument")
+del Table.__getitem__
+try:
+    item(table, 1)
+except TypeError as error:
+    assert str(error) == "'Table' object is not subscriptable", error
+else:
+    raise AssertionError("there is no method")
+
+
 # Powers and integers of a few words.
 def powers(a, b):
     return a**b

@@ -1,11 +1,14 @@
 //! Operators: unary, binary, comparison, membership, truth, subscripts.
+use super::call_cache::takes_exact;
 use super::{Eval, Step};
 use crate::stackref::StackRef;
 use krait_bytecode::Opcode;
 use krait_object::longobject::floor_divmod;
 use krait_object::protocols::number::BinaryOp;
 use krait_object::typedef::CompareOp;
-use krait_object::{Attached, Bool, Dict, Float, Int, Layout, List, Object, PyResult, Read, Ref, Slice, Str, Tuple};
+use krait_object::{
+    Attached, Bool, Dict, Float, Function, Int, Layout, List, Object, PyResult, Read, Ref, Slice, Str, Tuple, id,
+};
 
 const SUBSCR: usize = 26;
 const ADD: usize = 0;
@@ -64,6 +67,15 @@ fn operate(py: Attached<'_>, left: &Object, right: &Object, op: usize) -> PyResu
 fn slice_of(py: Attached<'_>, container: &Object, start: &Object, stop: &Object) -> PyResult<Ref<Object>> {
     let slice = Slice::new(py, Some(start), Some(stop), None)?;
     container.get_item(py, slice.as_object())
+}
+
+/// Whether that is a Python function of exactly two arguments.
+fn takes_two(method: &Object) -> bool {
+    let function = method.downcast_exact::<Function>();
+    function.is_some_and(|function| {
+        let code = function.code();
+        function.runs_code() && takes_exact(code) && code.raw().co_argcount.get() == 2
+    })
 }
 
 /// The operator of a `BINARY_OP` argument, in place or not.
@@ -196,12 +208,41 @@ impl Eval<'_> {
                 Opcode::BINARY_OP_SUBSCR_TUPLE_INT
             }
             SUBSCR if left.downcast_exact::<Dict>().is_some() => Opcode::BINARY_OP_SUBSCR_DICT,
+            SUBSCR
+                if left.ty().is_heap()
+                    && left
+                        .ty()
+                        .lookup(self.py(), id!(self.py(), __getitem__))
+                        .is_some_and(|method| takes_two(&method)) =>
+            {
+                Opcode::BINARY_OP_SUBSCR_GETITEM
+            }
             _ if operate_words(self.py(), left, right, plain).is_some_and(|result| result.is_ok()) => {
                 Opcode::BINARY_OP_EXTEND
             }
             _ => return unit.miss(),
         };
         unit.specialize(form);
+    }
+
+    /// A class with a `__getitem__` in Python: enters that.
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBSCR_GETITEM(&mut self) -> Step {
+        let (py, ty) = (self.py(), self.object(2).ty());
+        let read = if ty.is_heap() { ty.lookup_read(py, id!(py, __getitem__)) } else { Read::NOTHING };
+        let Some(method) = self.settle(read) else { return self.away(|this| this.binary_deopt()) };
+        // SAFETY: the word holds the object.
+        if !takes_two(unsafe { method.object() }) {
+            self.close(method);
+            return self.away(|this| this.binary_deopt());
+        }
+        self.save();
+        self.sp = self.sp.wrapping_sub(2);
+        self.frame().set_sp(self.sp);
+        // SAFETY: a Python function, just checked; it takes over the words, of which two are above the stack now.
+        let frame = unsafe { crate::call::push_frame(py, method, None, self.sp, 2, None, self.frame)? };
+        self.frame().0.return_offset.set(BINARY_SKIP as u16);
+        self.start_frame(frame)
     }
 
     /// The operands were not what the specialised form expects.

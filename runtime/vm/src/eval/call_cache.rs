@@ -25,7 +25,7 @@ const FAST_KEYWORDS: c_int = METH_FASTCALL | METH_KEYWORDS;
 
 /// Whether the code takes exactly its positional arguments.
 #[inline(always)]
-fn takes_exact(code: &Code) -> bool {
+pub(super) fn takes_exact(code: &Code) -> bool {
     let raw = code.raw();
     let flags = raw.co_flags.get() as u32 & (CO_OPTIMIZED | CO_VARARGS | CO_VARKEYWORDS);
     raw.co_kwonlyargcount.get() == 0 && flags == CO_OPTIMIZED
