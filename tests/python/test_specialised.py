@@ -401,6 +401,22 @@ else:
     raise AssertionError("there is no method")
 
 
+def character(text, at):
+    return text[at]
+
+
+assert "BINARY_OP_SUBSCR_STR_INT" in forms(character, "text", 1)
+assert [character("t\xe9\u4e2d\U0001f600", at) for at in (0, 1, 2, 3, -4, -1, True)] == [*"t\xe9\u4e2d\U0001f600t\U0001f600\xe9"]
+assert character([7], 0) == 7
+for at in (4, -5, 1 << 70):
+    try:
+        character("text", at)
+    except IndexError:
+        pass
+    else:
+        raise AssertionError(at)
+
+
 # Powers and integers of a few words.
 def powers(a, b):
     return a**b

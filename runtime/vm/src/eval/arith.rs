@@ -207,6 +207,9 @@ impl Eval<'_> {
             SUBSCR if right.downcast_exact::<Int>().is_some() && left.downcast_exact::<Tuple>().is_some() => {
                 Opcode::BINARY_OP_SUBSCR_TUPLE_INT
             }
+            SUBSCR if right.downcast_exact::<Int>().is_some() && left.downcast_exact::<Str>().is_some() => {
+                Opcode::BINARY_OP_SUBSCR_STR_INT
+            }
             SUBSCR if left.downcast_exact::<Dict>().is_some() => Opcode::BINARY_OP_SUBSCR_DICT,
             SUBSCR
                 if left.ty().is_heap()
@@ -444,6 +447,18 @@ impl Eval<'_> {
         let Some(index) = self.index(tuple.len()) else { return self.away(|this| this.subscript_slow()) };
         let found = tuple.as_slice()[index].to_ref();
         self.replace(2, found);
+        Ok(BINARY_SKIP)
+    }
+
+    /// Strings of one character up to U+00FF are there for good.
+    #[inline(always)]
+    pub(super) fn BINARY_OP_SUBSCR_STR_INT(&mut self) -> Step {
+        let Some(text) = self.object(2).downcast_exact::<Str>() else { return self.away(|this| this.binary_deopt()) };
+        let point = self.index(text.len()).and_then(|index| u8::try_from(text.char_at(index)).ok());
+        let Some(point) = point else { return self.away(|this| this.subscript_slow()) };
+        self.close_top();
+        self.close_top();
+        self.push(StackRef::borrowed(Str::latin1_char(point).as_ptr()));
         Ok(BINARY_SKIP)
     }
 
