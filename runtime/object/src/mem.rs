@@ -792,7 +792,19 @@ pub unsafe fn dealloc_leaf<T: Layout>(py: Attached<'_>, this: NonNull<T>) {
             mode::poison_head(object.as_ptr());
             return free_block(py, object.as_ptr().cast());
         }
-        match ty.as_type().tp_free.get() {
+        free_by_type(object);
+    }
+}
+
+/// Frees an instance's memory in the way of its type.
+///
+/// # Safety
+/// As [`free_instance`].
+#[inline]
+pub(crate) unsafe fn free_by_type(object: NonNull<PyObject>) {
+    // SAFETY: by the contract.
+    unsafe {
+        match object.cast::<crate::Object>().as_ref().ty().as_type().tp_free.get() {
             Some(free) => free(object.as_ptr().cast()),
             None => free_instance(object),
         }
@@ -853,10 +865,7 @@ pub unsafe fn dealloc_with<T: Layout>(py: Attached<'_>, this: NonNull<T>, drop_f
         ext.nested_deallocs.set(ext.nested_deallocs.get() + 1);
         drop_fields(this.as_ref());
         ext.nested_deallocs.set(ext.nested_deallocs.get() - 1);
-        match object.ty().as_type().tp_free.get() {
-            Some(free) => free(this.as_ptr().cast()),
-            None => free_instance(this.cast()),
-        }
+        free_by_type(this.cast());
         if ext.nested_deallocs.get() == 0 {
             ext.run_put_off_deallocs();
         }

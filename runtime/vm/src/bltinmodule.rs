@@ -527,13 +527,9 @@ fn extreme(py: Attached<'_>, name: &'static str, args: Args<'_>, op: CompareOp) 
     Params::keywords(name, &["key", "default"]).bind(py, args, &mut keywords)?;
     let [key, default] = keywords;
     let key = key.filter(|key| !key.is_none());
-    if let ([first, second], None, None) = (args.pos, key, default) {
-        let better = second.rich_compare(py, first, op)?.is_true(py)?;
-        return Ok(if better { second } else { first }.to_ref());
-    }
-    let iterator = match args.pos {
+    let (iterator, mut given) = match args.pos {
         [] => return Err(raise!(py, TypeError, "{name} expected at least 1 argument, got 0")),
-        [iterable] => iterable.iter(py)?,
+        [iterable] => (Some(iterable.iter(py)?), [].iter()),
         items => {
             if default.is_some() {
                 return Err(raise!(
@@ -542,11 +538,15 @@ fn extreme(py: Attached<'_>, name: &'static str, args: Args<'_>, op: CompareOp) 
                     "Cannot specify a default for {name}() with multiple positional arguments"
                 ));
             }
-            Tuple::from_slice(py, items)?.as_object().iter(py)?
+            (None, items.iter())
         }
     };
+    let mut next = || match &iterator {
+        Some(iterator) => iterator.iter_next(py),
+        None => Ok(given.next().map(|item| item.to_ref())),
+    };
     let mut best: Option<(Ref<Object>, Ref<Object>)> = None;
-    while let Some(item) = iterator.iter_next(py)? {
+    while let Some(item) = next()? {
         let rank = match key {
             Some(key) => key.call_pos(py, &[&item])?,
             None => item.clone(),

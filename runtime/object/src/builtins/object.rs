@@ -237,10 +237,7 @@ unsafe fn object_dealloc(_py: Attached<'_>, this: NonNull<Object>) {
         if ty.is_gc() {
             crate::gc::untrack(this.as_ref());
         }
-        match ty.as_type().tp_free.get() {
-            Some(free) => free(this.as_ptr().cast()),
-            None => crate::mem::free_instance(this.cast()),
-        }
+        crate::mem::free_by_type(this.cast());
     }
 }
 

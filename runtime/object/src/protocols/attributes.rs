@@ -5,7 +5,7 @@ use crate::layout::Py_TPFLAGS_METHOD_DESCRIPTOR;
 use crate::protocols::call::{check_status, steal_result};
 use crate::typeobject::flags;
 use crate::typeobject::instance;
-use crate::typeobject::slots::{PyObject_GenericGetAttr, PyObject_GenericSetAttr};
+use crate::typeobject::slots::PyObject_GenericSetAttr;
 use crate::{Dict, Object, PyResult, Raised, Str, Type, exc, raise};
 use std::ptr;
 
@@ -109,12 +109,7 @@ fn generic_lookup(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<Fou
 /// What `CALL_METHOD` needs: the function and `true` when it must get `object` in front, else the bound attribute.
 pub fn get_method(py: Attached<'_>, object: &Object, name: &Str) -> PyResult<(Ref<Object>, bool)> {
     let ty = object.ty();
-    if !ty
-        .as_type()
-        .tp_getattro
-        .get()
-        .is_some_and(|slot| ptr::fn_addr_eq(slot, PyObject_GenericGetAttr as crate::layout::getattrofunc))
-    {
+    if !ty.reads_generically() {
         return Ok((object.get_attr(py, name)?, false));
     }
     let descr = ty.lookup(py, name);
@@ -170,8 +165,8 @@ impl Object {
 
     /// `None` in place of `AttributeError`, without creating the exception where possible.
     pub fn get_attr_opt(&self, py: Attached<'_>, name: &Str) -> PyResult<Option<Ref<Object>>> {
-        let slot = self.ty().as_type().tp_getattro.get();
-        if slot.is_some_and(|slot| ptr::fn_addr_eq(slot, PyObject_GenericGetAttr as crate::layout::getattrofunc)) {
+        let ty = self.ty();
+        if ty.reads_generically() {
             return generic_get_attr_opt(py, self, name);
         }
         if let Some(ty) = self.downcast::<Type>()
@@ -179,7 +174,7 @@ impl Object {
         {
             return crate::typeobject::type_getattr_opt(py, ty, name);
         }
-        match slot {
+        match ty.as_type().tp_getattro.get() {
             // SAFETY: [slot-contract].
             Some(getattro) => suppress(py, unsafe { steal_result(py, getattro(self.as_ptr(), name.as_ptr())) }),
             None => suppress(py, self.get_attr(py, name)),

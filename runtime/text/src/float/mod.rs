@@ -166,12 +166,12 @@ pub fn format(x: f64, options: &Options) -> String {
         Style::Fixed => {
             let shown = options.precision.min(MAX_DIGITS);
             // Writing to memory does not fail.
-            let _ = match bits::scaled(x, shown) {
-                Some(whole) if (1..20).contains(&shown) => {
+            let _ = match if (1..20).contains(&shown) { bits::scaled(x, shown) } else { None } {
+                Some(whole) => {
                     let unit = 10u64.pow(shown as u32);
                     write!(out, "{}.{:0shown$}", whole / unit, whole % unit)
                 }
-                _ => write!(out, "{x:.shown$}"),
+                None => write!(out, "{x:.shown$}"),
             };
             out.extend(std::iter::repeat_n('0', options.precision - shown));
             if options.precision == 0 {

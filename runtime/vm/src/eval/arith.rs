@@ -239,13 +239,8 @@ impl Eval<'_> {
             self.close(method);
             return self.away(|this| this.binary_deopt());
         }
-        self.save();
-        self.sp = self.sp.wrapping_sub(2);
-        self.frame().set_sp(self.sp);
-        // SAFETY: a Python function, just checked; it takes over the words, of which two are above the stack now.
-        let frame = unsafe { crate::call::push_frame(py, method, None, self.sp, 2, None, self.frame)? };
-        self.frame().0.return_offset.set(BINARY_SKIP as u16);
-        self.start_frame(frame)
+        // SAFETY: a Python function, just checked.
+        unsafe { self.enter_method(method, 2, BINARY_SKIP) }
     }
 
     /// The operands were not what the specialised form expects.

@@ -425,13 +425,8 @@ impl Eval<'_> {
             return self.away(|this| this.attr_other());
         }
         let Some(getter) = self.cached_pointer(ty, first) else { return self.away(|this| this.attr_slow()) };
-        self.save();
-        self.sp = self.sp.wrapping_sub(1);
-        self.frame().set_sp(self.sp);
-        // SAFETY: the cache holds a Python function; it takes over both words, of which one is above the stack now.
-        let frame = unsafe { crate::call::push_frame(self.py(), getter, None, self.sp, 1, None, self.frame)? };
-        self.frame().0.return_offset.set(ATTR_SKIP as u16);
-        self.start_frame(frame)
+        // SAFETY: the cache holds a Python function.
+        unsafe { self.enter_method(getter, 1, ATTR_SKIP) }
     }
 
     #[cold]

@@ -5,7 +5,6 @@ use krait_bytecode::Opcode;
 use krait_bytecode::oparg::SpecialMethod;
 use krait_object::protocols::call::is_method_descriptor;
 use krait_object::superobject::{self, Super};
-use krait_object::typeobject::slots::PyObject_GenericGetAttr;
 use krait_object::{Layout, Object, Str, Type, id, raise};
 
 pub(super) const ATTR_SKIP: isize = 1 + Opcode::LOAD_ATTR.cache_entries() as isize;
@@ -95,10 +94,7 @@ impl Eval<'_> {
         {
             let mut unbound = false;
             // A class as the object gets what it finds unbound, and other objects may have ways of their own.
-            let plain = !bound
-                && this.ty().as_type().tp_getattro.get().is_some_and(|getattro| {
-                    std::ptr::fn_addr_eq(getattro, PyObject_GenericGetAttr as krait_object::layout::getattrofunc)
-                });
+            let plain = !bound && this.ty().reads_generically();
             if arg & 1 != 0
                 && plain
                 && let Some(next) = superobject::next_class(class, this)

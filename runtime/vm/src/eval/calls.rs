@@ -209,6 +209,22 @@ impl Eval<'_> {
         self.start_frame(frame)
     }
 
+    /// Enters a method in Python with the `count` words on top as its arguments, and goes on `skip` units ahead with what
+    /// it returns.
+    ///
+    /// # Safety
+    /// `method` is a Python function.
+    #[inline(always)]
+    pub(super) unsafe fn enter_method(&mut self, method: StackRef, count: usize, skip: isize) -> Step {
+        self.save();
+        self.sp = self.sp.wrapping_sub(count);
+        self.frame().set_sp(self.sp);
+        // SAFETY: by the contract; it takes over all words, of which the arguments are above the stack now.
+        let frame = unsafe { crate::call::push_frame(self.py(), method, None, self.sp, count, None, self.frame)? };
+        self.frame().0.return_offset.set(skip as u16);
+        self.start_frame(frame)
+    }
+
     /// Goes on with a frame that was pushed.
     #[inline(always)]
     pub(super) fn start_frame(&mut self, frame: *mut crate::frame::Frame) -> Step {

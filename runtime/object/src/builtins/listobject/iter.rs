@@ -118,10 +118,9 @@ impl ListIter {
     #[inline]
     pub fn next(py: Attached<'_>, this: &ListIter) -> PyResult<Option<Ref<Object>>> {
         let Some(list) = this.live() else { return Ok(None) };
-        let index = this.index.get();
-        match list.get(py, index as usize) {
+        match list.get(py, this.index.get() as usize) {
             Some(item) => {
-                this.index.set(index + 1);
+                this.advance();
                 Ok(Some(item))
             }
             None => {

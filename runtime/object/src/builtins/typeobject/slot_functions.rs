@@ -437,13 +437,23 @@ pub enum InstanceLookup {
 }
 
 impl Type {
+    #[inline]
+    fn getattro_is(&self, function: getattrofunc) -> bool {
+        self.as_type().tp_getattro.get().is_some_and(|slot| ptr::fn_addr_eq(slot, function))
+    }
+
+    /// Whether attributes of instances are looked up as `object.__getattribute__` does, and in no other way.
+    #[inline]
+    pub fn reads_generically(&self) -> bool {
+        self.getattro_is(slots::PyObject_GenericGetAttr)
+    }
+
     /// How attributes of instances are looked up; it stays while the type's version stays.
     pub fn instance_lookup(&self, py: Attached<'_>) -> InstanceLookup {
-        let Some(slot) = self.as_type().tp_getattro.get() else { return InstanceLookup::Own };
-        if ptr::fn_addr_eq(slot, slots::PyObject_GenericGetAttr as getattrofunc) {
+        if self.reads_generically() {
             return InstanceLookup::Generic;
         }
-        let hook = ptr::fn_addr_eq(slot, slot_tp_getattr_hook as getattrofunc);
+        let hook = self.getattro_is(slot_tp_getattr_hook);
         match self.lookup(py, id!(py, __getattribute__)).filter(|_| hook) {
             Some(method) if is_generic_getattribute(&method) => InstanceLookup::Hooked,
             _ => InstanceLookup::Own,
